@@ -1,0 +1,1 @@
+"""The program: what starts, in which order, and the command line."""

@@ -1,0 +1,1 @@
+"""People and occasions on top of the transport."""

@@ -1,0 +1,241 @@
+"""The one vocabulary of outcomes, and every refusal that a mail client or server can be given.
+
+A refusal has two faces: what the peer is told (`smtp_reply`, `public_text`) and what the log keeps (`cause`).
+The public text never contains a key, a phone number that the peer did not write itself, or an internal fault.
+Reply codes follow RFC 5321 §4.2.3, enhanced codes RFC 3463 and the IANA registry.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of an attempt to hand something on."""
+
+    ACCEPTED = "accepted"
+    """The other side has taken responsibility."""
+    TEMPORARY = "temporary"
+    """Known not to have been taken; trying again may help."""
+    PERMANENT = "permanent"
+    """Known not to have been taken; trying again is useless."""
+    UNKNOWN = "unknown"
+    """It may or may not have been taken. Never sent again blindly."""
+
+
+class Refusal(Exception):
+    """A decision not to take a mail or a recipient, with the reply that explains it.
+
+    `code` is the SMTP reply code, `enhanced` the RFC 3463 code ("5.1.1"), `public_text` one ASCII sentence that says
+    what to do, `cause` the short reason for the log.
+    """
+
+    def __init__(self, code: int, enhanced: str, public_text: str, *, cause: str) -> None:
+        super().__init__(f"{code} {enhanced} {cause}")
+        self.code = code
+        self.enhanced = enhanced
+        self.public_text = public_text
+        self.cause = cause
+
+    @property
+    def outcome(self) -> Outcome:
+        """Temporary for 4xx, permanent for 5xx."""
+        return Outcome.TEMPORARY if 400 <= self.code < 500 else Outcome.PERMANENT
+
+    @property
+    def smtp_reply(self) -> str:
+        """The reply line as it goes on the wire, without CRLF."""
+        text = self.public_text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")
+        return f"{self.code} {self.enhanced} {text}"[:510]
+
+
+# --- recipients (RCPT) ---------------------------------------------------------------------------------------------
+
+
+def no_such_recipient() -> Refusal:
+    """Neither a live key, a number, nor one of our own addresses. Unknown and foreign keys look alike on purpose."""
+    return Refusal(
+        550,
+        "5.1.1",
+        "no such address here: write to <key>@, <mobile number>@, subscribe@ or unsubscribe@",
+        cause="no such recipient",
+    )
+
+
+def not_our_domain() -> Refusal:
+    """The recipient's domain is not one of `[mail] domains` (RFC 5321 §3.6.2: no relaying)."""
+    return Refusal(550, "5.7.1", "this server only takes mail for its own SMS domains", cause="relay denied")
+
+
+def bad_number(what: str) -> Refusal:
+    """The number part of a recipient or subject cannot be a phone number."""
+    return Refusal(
+        550,
+        "5.1.3",
+        f"'{what}' cannot be a mobile number: check the digits, foreign numbers need their country code",
+        cause="bad number",
+    )
+
+
+def bad_address_syntax() -> Refusal:
+    """The address is not an address (RFC 5321 §4.1.2)."""
+    return Refusal(553, "5.1.3", "that is not a mail address", cause="bad address syntax")
+
+
+def too_many_recipients(limit: int) -> Refusal:
+    """More recipients than `[dialog] max_recipients`."""
+    return Refusal(550, "5.5.3", f"too many phone numbers: at most {limit} in one mail", cause="too many recipients")
+
+
+# --- who wrote it --------------------------------------------------------------------------------------------------
+
+
+def unproven_sender(detail: str) -> Refusal:
+    """Nothing proves that the mail comes from the address in From."""
+    return Refusal(
+        550,
+        "5.7.26",
+        f"cannot tell that this mail really comes from its From address ({detail}): send through your own mail server with SPF or DKIM, or sign in",
+        cause=f"unproven sender: {detail}",
+    )
+
+
+def sender_check_unavailable() -> Refusal:
+    """DNS did not answer: nothing is known, so nothing is decided."""
+    return Refusal(
+        451, "4.4.3", "cannot check the sender right now (DNS), try again later", cause="sender check unavailable"
+    )
+
+
+def bad_from_header(detail: str) -> Refusal:
+    """Not exactly one From with exactly one well-formed address (RFC 5322 §3.6.2)."""
+    return Refusal(
+        550, "5.6.0", f"the From header must hold exactly one mail address ({detail})", cause=f"bad From: {detail}"
+    )
+
+
+def no_account() -> Refusal:
+    """The proven sender has no account under the key. The same words whether the key exists or not."""
+    return Refusal(
+        550,
+        "5.7.1",
+        "no account for this address under this key: send a mail to subscribe@ with the key in the subject",
+        cause="no account",
+    )
+
+
+def ambiguous_key() -> Refusal:
+    """The mail names several keys, or none and the sender has several accounts."""
+    return Refusal(550, "5.1.3", "write to exactly one key address, beside the numbers", cause="ambiguous key")
+
+
+def paused_key() -> Refusal:
+    """The key is paused; only the owner of an account under it is told so."""
+    return Refusal(
+        550, "5.2.1", "SMS is paused by your administrator: ask for it to be switched on again", cause="key paused"
+    )
+
+
+def auth_required() -> Refusal:
+    """Submission wants AUTH first (RFC 4954 §6)."""
+    return Refusal(530, "5.7.0", "sign in first", cause="authentication required")
+
+
+# --- the mail itself -----------------------------------------------------------------------------------------------
+
+
+def no_phone_number() -> Refusal:
+    """Neither subject, recipients nor references name a phone."""
+    return Refusal(
+        550,
+        "5.1.3",
+        "no mobile number found: write it in the subject or as <number>@ in the recipients",
+        cause="no phone number",
+    )
+
+
+def empty_text() -> Refusal:
+    """Nothing is left of the text once quoted history is cut."""
+    return Refusal(550, "5.6.0", "nothing to send: there is no text of your own in this mail", cause="empty text")
+
+
+def too_many_parts(parts: int, limit: int, forced_by: str) -> Refusal:
+    """The text needs more SMS parts than allowed; `forced_by` describes the characters that forced UCS-2, if any."""
+    hint = f"; {forced_by} forces 70 instead of 160 characters per SMS" if forced_by else ""
+    return Refusal(
+        552,
+        "5.3.4",
+        f"the text needs {parts} SMS parts, at most {limit} are allowed: shorten it{hint}",
+        cause=f"{parts} parts",
+    )
+
+
+def opted_out(phones: int) -> Refusal:
+    """Every recipient has said STOP to this organisation."""
+    who = "the recipient has" if phones == 1 else "all recipients have"
+    return Refusal(550, "5.7.1", f"{who} said STOP to SMS from your organisation", cause="opted out")
+
+
+def unreadable_mail(detail: str) -> Refusal:
+    """The MIME structure cannot be read, or is larger or deeper than allowed."""
+    return Refusal(
+        554, "5.6.0", f"this mail cannot be read ({detail}): send it as plain text", cause=f"unreadable: {detail}"
+    )
+
+
+def too_big(limit: int) -> Refusal:
+    """Larger than `[smtp] max_size` bytes."""
+    return Refusal(552, "5.3.4", f"mail too big: at most {limit} bytes", cause="too big")
+
+
+def mail_loop() -> Refusal:
+    """More Received headers than a mail can honestly have (RFC 5321 §6.3)."""
+    return Refusal(554, "5.4.6", "mail loop: too many Received headers", cause="mail loop")
+
+
+def key_missing(where: str) -> Refusal:
+    """subscribe@ and unsubscribe@ need the key; `where` is the place it was looked for."""
+    return Refusal(
+        550,
+        "5.7.1",
+        f"no valid key in the {where}: write the 32 characters of your organisation's key there",
+        cause="key missing",
+    )
+
+
+def subscription_refused() -> Refusal:
+    """A valid key, but it does not let this sender's domain open accounts from outside."""
+    return Refusal(
+        550,
+        "5.7.1",
+        "this key does not open accounts for your mail domain: ask your administrator to open one",
+        cause="domain not allowed",
+    )
+
+
+def no_free_number() -> Refusal:
+    """The pool is drained. Temporary: quarantined numbers come back, operators add ranges."""
+    return Refusal(451, "4.3.2", "no free phone number right now, try again later", cause="pool drained")
+
+
+# --- ourselves -----------------------------------------------------------------------------------------------------
+
+
+def internal_fault() -> Refusal:
+    """An unknown fault is temporary, and its text stays in the log."""
+    return Refusal(451, "4.3.0", "something went wrong here, try again later", cause="internal fault")
+
+
+def storage_unavailable() -> Refusal:
+    """The durable commit failed: nothing was taken."""
+    return Refusal(451, "4.3.1", "cannot store mail right now, try again later", cause="storage unavailable")
+
+
+def shutting_down() -> Refusal:
+    """New work while stopping (RFC 5321 §3.8)."""
+    return Refusal(421, "4.3.2", "closing down, try again in a moment", cause="shutting down")
+
+
+def too_busy(detail: str) -> Refusal:
+    """A cap on connections, rate or time was reached; the connection ends."""
+    return Refusal(421, "4.7.0", f"{detail}, try again later", cause=detail)

@@ -1,0 +1,409 @@
+"""Frozen records, enums and protocols that cross rooms. No behaviour beyond what a value knows about itself.
+
+Times are seconds since the epoch, UTC, as float. Phone numbers are E.164 strings with a plus ("+4530643064").
+Prices are integers in minor units of the currency beside them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from gateway.errors import Outcome, Refusal
+
+# --- time and identity ---------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The one clock, passed in."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        return time.time()
+
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id(now: float) -> str:
+    """Make a 26-character ULID: 48 bits of milliseconds, 80 random bits, sortable by time."""
+    value = (int(now * 1000) << 80) | secrets.randbits(80)
+    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+# --- people and keys -----------------------------------------------------------------------------------------------
+
+
+class KeyKind(StrEnum):
+    """What an API key opens."""
+
+    DIALOG = "dialog"
+    REST = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A tenant. `region` (ISO 3166) reads national numbers, `language` (ISO 639-1) writes mails to its people."""
+
+    id: str
+    name: str
+    region: str
+    language: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key without its secret. One key can have two live secrets while it is being rotated."""
+
+    id: str
+    org_id: str
+    kind: KeyKind
+    label: str
+    created_at: float
+    paused_at: float | None = None
+    domains: tuple[str, ...] = ()
+    """Mail domains whose proven senders may open accounts from outside; empty until the first account fixes it."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether every account under the key rests."""
+        return self.paused_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One employee address under one key, tied to one phone number of its own (D1)."""
+
+    id: str
+    org_id: str
+    key_id: str
+    email: str
+    number: str
+    provider: str
+    """Name of the provider that owns the number's range."""
+    language: str
+    region: str
+    cut_signature: bool
+    opened_at: float
+    closed_at: float | None = None
+    mailbox_fault: str | None = None
+    """Why the mailbox last refused mail for good; None while it takes mail."""
+
+
+# --- mail in -------------------------------------------------------------------------------------------------------
+
+
+class Listener(StrEnum):
+    """Which door a mail came in by."""
+
+    SMTP = "smtp"
+    SUBMISSION = "submission"
+    LMTP = "lmtp"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The client at the other end of an SMTP or LMTP connection (after the PROXY header, if any)."""
+
+    ip: str
+    port: int
+    helo: str
+    listener: Listener
+    tls: bool = False
+    login: str | None = None
+    """The account address that AUTH proved, else None."""
+
+
+class AddressKind(StrEnum):
+    """What a recipient address means."""
+
+    KEY = "key"
+    NUMBER = "number"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
+    OPERATOR = "operator"
+    RETURN_PATH = "return-path"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAddress:
+    """A recipient address of ours, understood.
+
+    `value` is the key in lower case, the number's local part as written, the role's name, or the return-path token.
+    """
+
+    kind: AddressKind
+    value: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One mail as it arrived: what the edge knows before anybody has read the content."""
+
+    id: str
+    peer: Peer
+    mail_from: str
+    """The reverse path without brackets; "" for the null sender."""
+    recipients: tuple[LocalAddress, ...]
+    content: bytes = field(repr=False)
+    """The message as received: CRLF line ends, dots unstuffed, without our Received header."""
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the edge answers for one recipient: 250 when `refusal` is None."""
+
+    text: str = ""
+    refusal: Refusal | None = None
+
+
+class MailTaker(Protocol):
+    """What the SMTP edge needs from the rest: two questions."""
+
+    async def recipient(self, peer: Peer, mail_from: str, address: str, so_far: Sequence[LocalAddress]) -> LocalAddress:
+        """Understand one RCPT address, or raise the Refusal that explains why not."""
+        ...
+
+    async def mail(self, envelope: Envelope) -> list[Reply]:
+        """Take one mail: one Reply per recipient, in order. A Reply without refusal means durably committed."""
+        ...
+
+    async def login(self, peer: Peer, user: str, password: str) -> str | None:
+        """Check AUTH credentials; the proven account address, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """What a mail says, once MIME, character sets, HTML and quoted history are read."""
+
+    message_id: str | None
+    """Without angle brackets; None where the header is missing or malformed."""
+    from_address: str
+    from_name: str
+    recipients: tuple[str, ...]
+    """Addresses in To and Cc, as written, lower-cased domain."""
+    subject: str
+    """Decoded, unfolded, no control characters."""
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+    automatic: str | None
+    """Why this mail was written by a machine, or None when a person wrote it."""
+    text: str
+    """The part the person wrote, lines separated by \\n, without quoted history, with signature lines."""
+    cut: str
+    """What was cut as quoted history."""
+    attachments: tuple[str, ...]
+    """File names (or media types) of parts that an SMS cannot carry."""
+    content_hash: str
+    """SHA-256 (hex) over sender, date, subject and body: the identity of a mail without a Message-ID."""
+
+
+class ProofMethod(StrEnum):
+    """How it is known who sent a mail."""
+
+    LOGIN = "login"
+    TRUSTED = "trusted"
+    SPF = "spf"
+    DKIM = "dkim"
+    ARC = "arc"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who vouches for the From address, for the log and the trace."""
+
+    method: ProofMethod
+    domain: str
+    detail: str
+
+
+# --- SMS out -------------------------------------------------------------------------------------------------------
+
+
+class Encoding(StrEnum):
+    """3GPP TS 23.038: the 7-bit default alphabet or UCS-2."""
+
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+@dataclass(frozen=True, slots=True)
+class SmsText:
+    """A text as it will leave, with what it costs on the air."""
+
+    text: str
+    encoding: Encoding
+    parts: int
+    """SMS parts (concatenated short messages), at least 1."""
+    units: int
+    """Septets (GSM-7) or 16-bit code units (UCS-2) in all."""
+    forced_by: tuple[str, ...] = ()
+    """The distinct characters outside GSM-7, in order of appearance."""
+
+
+class MessageState(StrEnum):
+    """Where an outgoing SMS stands. It only ever moves forward, save QUEUED <-> SUBMITTING."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    """May have been sent: shown to a person, never sent again blindly."""
+
+
+class Priority(StrEnum):
+    """Dialog always goes first."""
+
+    DIALOG = "dialog"
+    CAMPAIGN = "campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingSms:
+    """One SMS to one phone."""
+
+    id: str
+    """The mail's id, a dot and a counter: one id from mail to delivery report."""
+    org_id: str
+    account_id: str
+    key_id: str
+    from_number: str
+    to_number: str
+    text: SmsText
+    provider: str
+    priority: Priority = Priority.DIALOG
+    created_at: float = 0.0
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """What a provider said about one attempt."""
+
+    outcome: Outcome
+    refs: tuple[str, ...] = ()
+    """The provider's ids, one per part where it gives one per part."""
+    cause: str = ""
+    """For the log and the trace: the provider's code and words."""
+    public_text: str = ""
+    """For the sender, in English, without provider internals."""
+    retry_after: float | None = None
+    """Seconds the provider asked to wait."""
+
+
+class ReportStatus(StrEnum):
+    """A delivery report's meaning, in our words."""
+
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """A provider's word on one id (one part, or a whole message where it has one id)."""
+
+    provider: str
+    ref: str
+    status: ReportStatus
+    at: float
+    to_number: str = ""
+    cause: str = ""
+
+
+# --- SMS in --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPart:
+    """Where one piece of a long incoming SMS belongs: (from, to, ref, total) names the message."""
+
+    ref: str
+    total: int
+    number: int
+    """1-based."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSms:
+    """An SMS that a provider handed to us."""
+
+    provider: str
+    ref: str
+    """The provider's id: the key that makes a second copy one message."""
+    from_number: str
+    to_number: str
+    text: str
+    at: float
+    part: InboundPart | None = None
+
+
+InboundEvent = InboundSms | DeliveryReport
+"""What a provider can tell us on its own accord."""
+
+
+# --- mail out ------------------------------------------------------------------------------------------------------
+
+
+class MailKind(StrEnum):
+    """Why we write a mail."""
+
+    DIALOG = "dialog"
+    WELCOME = "welcome"
+    CLOSED = "closed"
+    REPORT = "report"
+    """RFC 3464: something the sender asked for cannot be delivered."""
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """A mail ready to leave: headers and body complete, not yet signed."""
+
+    id: str
+    kind: MailKind
+    return_path: str
+    """"" for the null sender."""
+    recipient: str
+    content: bytes = field(repr=False)
+    account_id: str | None = None
+    created_at: float = 0.0
+    attempts: int = 0
+
+
+class Service(Protocol):
+    """Something that the program starts in order and stops in reverse."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Begin; returns when ready to serve."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what is in hand and end, within 30 seconds."""
+        ...
+
+
+JsonDict = dict[str, Any]

@@ -1,0 +1,1 @@
+"""SMS providers: each module translates one wire format and does nothing else."""

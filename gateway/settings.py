@@ -1,0 +1,183 @@
+"""The transport's settings: every key, its default, its unit, and what would be right.
+
+Validated once at start. `conf/brevdue.toml` shows each with its comment. Reading files and environment is done in
+`brevdue.settings`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Network = IPv4Network | IPv6Network
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, and a misspelt key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MailSettings(Section):
+    """`[mail]`: who we are in the world of mail."""
+
+    domains: tuple[str, ...] = ("sms.example.com",)
+    hostname: str = "localhost"
+    operator: str = "postmaster@localhost"
+
+
+class SmtpSettings(Section):
+    """`[smtp]`: the relay and MX listener, and the limits that all listeners share."""
+
+    host: str = "127.0.0.1"
+    port: Port | None = 2525
+    max_size: int = Field(10_000_000, ge=10_000, description="bytes")
+    max_connections: int = Field(10_000, ge=1)
+    max_connections_per_client: int = Field(200, ge=1)
+    max_recipients: int = Field(200, ge=1, description="RCPT per transaction")
+    command_timeout: float = Field(300, gt=0, description="seconds of silence")
+    session_timeout: float = Field(1800, gt=0, description="seconds per connection in all")
+    min_data_rate: int = Field(100, ge=0, description="bytes per second during DATA, after a grace of 30 s")
+    proxy_networks: tuple[Network, ...] = ()
+
+
+class SubmissionSettings(Section):
+    """`[submission]`: AUTH after STARTTLS on `port`, implicit TLS on `tls_port`. Off while both are unset."""
+
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    tls_port: Port | None = None
+
+
+class LmtpSettings(Section):
+    """`[lmtp]`: one reply per recipient. Off while neither `port` nor `socket` is set."""
+
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    socket: Path | None = None
+
+
+class TlsSettings(Section):
+    """`[tls]`: one certificate for SMTP, submission and HTTP; reloaded when the files change."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class HttpSettings(Section):
+    """`[http]`: pages, provider webhooks, the simulator, readiness."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8025
+    public_url: str = "http://127.0.0.1:8025"
+
+
+class StoreSettings(Section):
+    """`[store]`: where the truth is kept."""
+
+    url: str = "sqlite:///brevdue.db"
+    secret_file: Path = Path("brevdue.secret")
+    """32 random bytes, made at first start, mode 0600: seals keys. Lost with it: showing keys again."""
+
+
+class DkimSettings(Section):
+    """`[mail_out.dkim]`: signing keys, PEM. Either, both or none."""
+
+    domain: str | None = None
+    rsa_selector: str = "brevdue"
+    rsa_key: Path | None = None
+    ed25519_selector: str = "brevdue-ed"
+    ed25519_key: Path | None = None
+
+
+class MailOutSettings(Section):
+    """`[mail_out]`: how mail leaves: a smarthost "host:port", "mx", or "maildir:PATH"."""
+
+    relay: str = "maildir:brevdue-mail"
+    tls: Literal["none", "opportunistic", "required", "implicit"] = "opportunistic"
+    user: str | None = None
+    password: str | None = None
+    concurrency: int = Field(20, ge=1)
+    timeout: float = Field(60, gt=0, description="seconds per SMTP command")
+    give_up_after: float = Field(5 * 86400, gt=0, description="seconds")
+    dkim: DkimSettings = DkimSettings()
+
+
+class TrustSettings(Section):
+    """`[trust]`: whose word on the From address counts."""
+
+    networks: tuple[Network, ...] = ()
+    require: Literal["proven", "trusted", "none"] = "proven"
+    arc_sealers: tuple[str, ...] = ()
+
+
+class DnsSettings(Section):
+    """`[dns]`: "address" or "address:port" of resolvers; empty means the system's."""
+
+    servers: tuple[str, ...] = ()
+    timeout: float = Field(5, gt=0, description="seconds")
+
+
+class DialogSettings(Section):
+    """`[dialog]`: how mail and SMS become each other."""
+
+    region: str = "DK"
+    language: str = "en"
+    tag: str = "SMS"
+    max_parts: int = Field(8, ge=1, le=255)
+    max_recipients: int = Field(50, ge=1)
+    smart: bool = True
+    """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
+    quarantine_days: float = Field(90, ge=0)
+
+
+class ProviderSettings(BaseModel):
+    """`[[provider]]`: a name, a kind, and whatever the kind's adapter takes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+    kind: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The adapter's own keys."""
+        return dict(self.model_extra or {})
+
+
+class PoolSettings(Section):
+    """`[[pool]]`: numbers that a provider routes to us: a range "+45609946000000..+45609946999999" or single ones."""
+
+    provider: str
+    range: str | None = None
+    numbers: tuple[str, ...] = ()
+
+
+class LogSettings(Section):
+    """`[log]`: JSON lines for machines, console for people."""
+
+    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class GatewaySettings(BaseModel):
+    """The whole transport."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    mail: MailSettings = MailSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    submission: SubmissionSettings = SubmissionSettings()
+    lmtp: LmtpSettings = LmtpSettings()
+    tls: TlsSettings = TlsSettings()
+    http: HttpSettings = HttpSettings()
+    store: StoreSettings = StoreSettings()
+    mail_out: MailOutSettings = MailOutSettings()
+    trust: TrustSettings = TrustSettings()
+    dns: DnsSettings = DnsSettings()
+    dialog: DialogSettings = DialogSettings()
+    provider: tuple[ProviderSettings, ...] = (ProviderSettings(name="simulator", kind="simulator"),)
+    pool: tuple[PoolSettings, ...] = (PoolSettings(provider="simulator", range="+45609946000000..+45609946999999"),)
+    log: LogSettings = LogSettings()

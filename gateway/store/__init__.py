@@ -1,0 +1,1 @@
+"""The database behind the transport. The only room that knows SQL."""
