@@ -27,7 +27,7 @@ class Capability(StrEnum):
     CONCATENATES_INBOUND = "concatenates_inbound"
 
 
-class NotAvailable(Exception):  # noqa: N818 - the seed's own words: "not available with the current provider"
+class NotAvailable(Exception):
     """Not available with the current provider."""
 
 
@@ -64,7 +64,7 @@ class ProviderFactory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Forged(Exception):  # noqa: N818
+class Forged(Exception):
     """A webhook whose signature does not hold. Answered 403."""
 
     cause: str

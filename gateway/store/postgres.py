@@ -1,0 +1,119 @@
+"""PostgreSQL through asyncpg: the same work functions, run in the loop, several groups at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from gateway.store.database import StoreUnavailableError, is_unavailable
+from gateway.store.migrate import migrate
+from gateway.store.writer import MAX_GROUP, Item, Job, Result, Work, in_order_of_work, run_group
+
+T = TypeVar("T")
+WRITERS = 2
+_MIGRATION_LOCK = 0x62726576
+
+
+class PostgresDatabase:
+    """See `gateway.store.database.Database`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._queue: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._writers = [asyncio.create_task(self._write_forever(), name=f"pg-write-{n}") for n in range(WRITERS)]
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str) -> PostgresDatabase:
+        """Connect, refuse a server that does not sync its commits, bring the schema up to date."""
+        engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"), pool_size=WRITERS + 4, pool_pre_ping=True
+        )
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(_refuse_unsynced_commits)
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+                await connection.run_sync(migrate)
+        except StoreUnavailableError:
+            await engine.dispose()
+            raise
+        except Exception as error:
+            await engine.dispose()
+            raise StoreUnavailableError(f"cannot open the PostgreSQL database: {error}") from error
+        return cls(engine)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query on a connection of the pool."""
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(query)
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def write(self, work: Work[Item, Result], item: Item) -> Result:
+        """Queue for the next group; returns after the commit."""
+        if self._closed:
+            raise StoreUnavailableError("the database is closed")
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(Job(work, item, done))
+        return await done
+
+    async def close(self) -> None:
+        """Commit what is queued, then close."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in self._writers:
+            self._queue.put_nowait(None)
+        await asyncio.gather(*self._writers)
+        await self._engine.dispose()
+
+    async def _write_forever(self) -> None:
+        while True:
+            jobs, last = await self._take()
+            if jobs:
+                await self._commit(jobs)
+                for job in jobs:
+                    job.settle()
+            if last:
+                return
+
+    async def _take(self) -> tuple[list[Job], bool]:
+        jobs: list[Job] = []
+        job = await self._queue.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= MAX_GROUP or self._queue.empty():
+                return jobs, False
+            job = self._queue.get_nowait()
+        return jobs, True
+
+    async def _commit(self, jobs: Sequence[Job]) -> None:
+        ordered = in_order_of_work(jobs)
+        try:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(run_group, ordered)
+        except Exception as error:
+            if len(ordered) == 1 or is_unavailable(error):
+                for job in ordered:
+                    job.error = _translated(error)
+                return
+            for job in ordered:
+                await self._commit([job])
+
+
+def _refuse_unsynced_commits(connection: Connection) -> None:
+    for setting in ("fsync", "synchronous_commit"):
+        if connection.execute(text(f"SHOW {setting}")).scalar_one() == "off":
+            raise StoreUnavailableError(
+                f"PostgreSQL has {setting}=off: a mail answered with 250 could be lost; switch it on"
+            )
+
+
+def _translated(error: Exception) -> Exception:
+    return StoreUnavailableError(str(error)) if is_unavailable(error) else error

@@ -1,0 +1,308 @@
+"""The tables.
+
+Times are seconds since the epoch (UTC); phone numbers are E.164; states are the words of `gateway.model`.
+
+`gateway/store/migrations` brings any older database to this shape, forwards only.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+# --- directory -----------------------------------------------------------------------------------------------------
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("region", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("org_id", ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("label", String, nullable=False, server_default=""),
+    Column("domains", Text, nullable=False, server_default=""),  # separated by spaces
+    Column("created_at", Double, nullable=False),
+    Column("paused_at", Double),
+)
+
+key_secrets = Table(
+    "key_secrets",
+    metadata,
+    Column("digest", String, primary_key=True),  # HMAC-SHA256 of the key, hex
+    Column("key_id", ForeignKey("api_keys.id"), nullable=False, index=True),
+    Column("sealed", Text, nullable=False),  # AEAD, for showing it and for writing From
+    Column("created_at", Double, nullable=False),
+    Column("retires_at", Double),  # after a rotation: the old secret works until then
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("org_id", ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("key_id", ForeignKey("api_keys.id"), nullable=False),
+    Column("email", String, nullable=False),
+    Column("email_folded", String, nullable=False, index=True),
+    Column("number", String, nullable=False, index=True),
+    Column("provider", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("cut_signature", Boolean, nullable=False, server_default=text("false")),
+    Column("login_digest", String),  # HMAC-SHA256 of the submission password, hex
+    Column("opened_at", Double, nullable=False),
+    Column("closed_at", Double),
+    Column("mailbox_fault", Text),
+    Column("mailbox_fault_at", Double),
+    Column("sent_count", Integer, nullable=False, server_default="0"),
+    Column("received_count", Integer, nullable=False, server_default="0"),
+    Column("active_at", Double),
+    Index(
+        "uq_accounts_open_email",
+        "key_id",
+        "email_folded",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("number", String, primary_key=True),
+    Column("provider", String, nullable=False),
+    Column("account_id", ForeignKey("accounts.id")),  # NULL while it rests in quarantine
+    Column("taken_at", Double, nullable=False),
+    Column("free_after", Double),  # end of quarantine; NULL while in use
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", String, primary_key=True),  # "directory": bumped by every change of the tables above
+    Column("value", Integer, nullable=False),
+)
+
+optouts = Table(
+    "optouts",
+    metadata,
+    Column("org_id", ForeignKey("organisations.id"), primary_key=True),
+    Column("phone", String, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("word", String, nullable=False),  # what the person wrote
+    Column("ended_at", Double),
+)
+
+# --- mail to SMS ---------------------------------------------------------------------------------------------------
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("received_at", Double, nullable=False, index=True),
+    Column("decision", String, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("org_id", String),
+    Column("account_id", String, index=True),
+    Column("listener", String, nullable=False),
+    Column("peer_ip", String, nullable=False),
+    Column("helo", String, nullable=False),
+    Column("tls", Boolean, nullable=False),
+    Column("mail_from", String, nullable=False),
+    Column("header_from", String, nullable=False),
+    Column("message_id", String),
+    Column("proof", String, nullable=False),
+    Column("proof_detail", Text, nullable=False, server_default=""),
+    Column("size", Integer, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("cut", Text, nullable=False, server_default=""),
+    Column("attachments", Text, nullable=False, server_default=""),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("mail_id", String, index=True),
+    Column("org_id", String, nullable=False),
+    Column("account_id", String, nullable=False, index=True),
+    Column("key_id", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("from_number", String, nullable=False),
+    Column("to_number", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("encoding", String, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),  # 0 dialog, 1 campaign
+    Column("dedupe", String, unique=True),
+    Column("state", String, nullable=False),
+    Column("state_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("available_at", Double, nullable=False),
+    Column("lease", String),  # token of the process that holds it
+    Column("lease_until", Double),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("cause", Text, nullable=False, server_default=""),
+    Index(
+        "ix_messages_due",
+        "priority",
+        "available_at",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_messages_in_flight",
+        "lease_until",
+        sqlite_where=text("state = 'submitting'"),
+        postgresql_where=text("state = 'submitting'"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("message_id", String, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("provider", String, nullable=False),
+    Column("started_at", Double, nullable=False),  # committed before the bytes leave
+    Column("finished_at", Double),
+    Column("outcome", String),
+    Column("cause", Text, nullable=False, server_default=""),
+)
+
+provider_refs = Table(
+    "provider_refs",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("ref", String, primary_key=True),
+    Column("to_number", String, primary_key=True),
+    Column("message_id", String, nullable=False, index=True),
+    Column("part", Integer, nullable=False),
+    Column("status", String),  # the furthest report so far
+    Column("at", Double),
+    Column("cause", Text, nullable=False, server_default=""),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("provider", String, nullable=False),
+    Column("ref", String, nullable=False),
+    Column("to_number", String, nullable=False, server_default=""),
+    Column("status", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("cause", Text, nullable=False, server_default=""),
+    Column("message_id", String, index=True),  # NULL: came before the answer that names the id
+    UniqueConstraint("provider", "ref", "to_number", "status"),
+)
+
+# --- SMS to mail ---------------------------------------------------------------------------------------------------
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("provider", String, nullable=False),
+    Column("ref", String, nullable=False),
+    Column("from_number", String, nullable=False),
+    Column("to_number", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("state", String, nullable=False, index=True),  # mailed, held, unrouted
+    Column("incomplete", Boolean, nullable=False, server_default=text("false")),
+    Column("org_id", String),
+    Column("account_id", String, index=True),
+    Column("mail_id", String),
+    UniqueConstraint("provider", "ref"),
+)
+
+inbound_parts = Table(
+    "inbound_parts",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("from_number", String, primary_key=True),
+    Column("to_number", String, primary_key=True),
+    Column("part_ref", String, primary_key=True),
+    Column("total", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("ref", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("received_at", Double, nullable=False, index=True),
+)
+
+thread_refs = Table(
+    "thread_refs",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("message_id", String, primary_key=True),
+    Column("phone", String, primary_key=True),
+    Column("at", Double, nullable=False),
+    Index("ix_thread_refs_latest", "account_id", "phone", "at"),
+)
+
+# --- mail out ------------------------------------------------------------------------------------------------------
+
+mail_queue = Table(
+    "mail_queue",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("return_path", String, nullable=False),
+    Column("recipient", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("account_id", String),
+    Column("about", String, index=True),  # the inbound SMS, message or mail that it is about
+    Column("state", String, nullable=False),  # queued, sent, failed
+    Column("created_at", Double, nullable=False),
+    Column("available_at", Double, nullable=False),
+    Column("settled_at", Double),
+    Column("lease", String),
+    Column("lease_until", Double),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("cause", Text, nullable=False, server_default=""),
+    Index(
+        "ix_mail_queue_due",
+        "available_at",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+)

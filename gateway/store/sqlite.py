@@ -1,0 +1,185 @@
+"""SQLite: WAL, `synchronous=FULL`, one writing thread per process, a pen that only one process holds.
+
+SQLite before 3.51.3 can corrupt its WAL when two connections write and checkpoint at once. Every write transaction,
+with the checkpoint that it may trigger, therefore happens under an exclusive lock on a file beside the database: the
+server and a command line beside it never do both at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
+
+from gateway.store.database import StoreUnavailableError, is_unavailable
+from gateway.store.migrate import migrate
+from gateway.store.writer import MAX_GROUP, Item, Job, Result, Work, in_order_of_work, run_group
+
+T = TypeVar("T")
+READERS = 2
+
+
+class SqliteDatabase:
+    """See `gateway.store.database.Database`."""
+
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pen = _Pen(path.with_name(path.name + ".pen"))
+        self._writer_engine = _engine(path, readers=1)
+        self._reader_engine = _engine(path, readers=READERS)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._write_forever, name="sqlite-write", daemon=True)
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str) -> SqliteDatabase:
+        """Open or make the file named by `sqlite:///PATH`."""
+        path = Path(make_url(url).database or "brevdue.db")
+        database = cls(path, asyncio.get_running_loop())
+        try:
+            await asyncio.to_thread(database._prepare)
+        except Exception as error:
+            database._readers.shutdown(wait=False)
+            raise StoreUnavailableError(f"cannot open {path}: {error}") from error
+        database._thread.start()
+        return database
+
+    def _prepare(self) -> None:
+        with self._pen.held(), self._writer_engine.connect() as connection:
+            migrate(connection)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query in a reader thread."""
+        return await self._loop.run_in_executor(self._readers, self._read, query)
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        try:
+            with self._reader_engine.connect() as connection:
+                return query(connection)
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def write(self, work: Work[Item, Result], item: Item) -> Result:
+        """Queue for the writing thread; returns after the commit."""
+        if self._closed:
+            raise StoreUnavailableError("the database is closed")
+        done: asyncio.Future[Result] = self._loop.create_future()
+        self._queue.put(Job(work, item, done))
+        return await done
+
+    async def close(self) -> None:
+        """Commit what is queued, then close; the last connection folds the WAL into the file."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        with self._pen.held():
+            self._reader_engine.dispose()
+            self._writer_engine.dispose()
+        self._pen.close()
+
+    def _write_forever(self) -> None:
+        while True:
+            jobs, last = self._take()
+            if jobs:
+                self._commit(jobs)
+                self._loop.call_soon_threadsafe(_settle, jobs)
+            if last:
+                return
+
+    def _take(self) -> tuple[list[Job], bool]:
+        jobs: list[Job] = []
+        job = self._queue.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= MAX_GROUP or self._queue.empty():
+                return jobs, False
+            job = self._queue.get()
+        return jobs, True
+
+    def _commit(self, jobs: Sequence[Job]) -> None:
+        ordered = in_order_of_work(jobs)
+        try:
+            self._in_transaction(lambda connection: run_group(connection, ordered))
+        except Exception as error:
+            if len(ordered) == 1 or is_unavailable(error):
+                for job in ordered:
+                    job.error = _translated(error)
+                return
+            for job in ordered:
+                self._commit([job])
+
+    def _in_transaction(self, body: Callable[[Connection], None]) -> None:
+        with self._pen.held(), self._writer_engine.begin() as connection:
+            body(connection)
+
+
+def _settle(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.settle()
+
+
+def _translated(error: Exception) -> Exception:
+    return StoreUnavailableError(str(error)) if is_unavailable(error) else error
+
+
+def _engine(path: Path, readers: int) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=readers,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 30},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(raw: Any, _record: object) -> None:
+        cursor = raw.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if readers == 1 else "BEGIN")
+
+    return engine
+
+
+class _Pen:
+    """An exclusive lock between processes, taken around every write."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock, hold it inside the block."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._fd)
