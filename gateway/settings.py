@@ -10,31 +10,38 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from gateway import settings_forms as forms
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+OptionalPort = Annotated[Port | None, BeforeValidator(forms.off)]
+"""A listener's port; "off" where there shall be none."""
 Network = IPv4Network | IPv6Network
+Domain = Annotated[str, AfterValidator(forms.domain)]
+Hostname = Annotated[str, AfterValidator(forms.hostname)]
+ListenHost = Annotated[str, AfterValidator(forms.listen_host)]
 
 
 class Section(BaseModel):
     """A table of the configuration: frozen, and a misspelt key is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class MailSettings(Section):
     """`[mail]`: who we are in the world of mail."""
 
-    domains: tuple[str, ...] = ("sms.example.com",)
-    hostname: str = "localhost"
-    operator: str = "postmaster@localhost"
+    domains: Annotated[tuple[Domain, ...], AfterValidator(forms.at_least_one)] = ("sms.example.com",)
+    hostname: Hostname = "localhost"
+    operator: Annotated[str, AfterValidator(forms.mail_address)] = "postmaster@localhost"
 
 
 class SmtpSettings(Section):
     """`[smtp]`: the relay and MX listener, and the limits that all listeners share."""
 
-    host: str = "127.0.0.1"
-    port: Port | None = 2525
+    host: ListenHost = "127.0.0.1"
+    port: OptionalPort = 2525
     max_size: int = Field(10_000_000, ge=10_000, description="bytes")
     max_connections: int = Field(10_000, ge=1)
     max_connections_per_client: int = Field(200, ge=1)
@@ -48,16 +55,16 @@ class SmtpSettings(Section):
 class SubmissionSettings(Section):
     """`[submission]`: AUTH after STARTTLS on `port`, implicit TLS on `tls_port`. Off while both are unset."""
 
-    host: str = "127.0.0.1"
-    port: Port | None = None
-    tls_port: Port | None = None
+    host: ListenHost = "127.0.0.1"
+    port: OptionalPort = None
+    tls_port: OptionalPort = None
 
 
 class LmtpSettings(Section):
     """`[lmtp]`: one reply per recipient. Off while neither `port` nor `socket` is set."""
 
-    host: str = "127.0.0.1"
-    port: Port | None = None
+    host: ListenHost = "127.0.0.1"
+    port: OptionalPort = None
     socket: Path | None = None
 
 
@@ -71,15 +78,15 @@ class TlsSettings(Section):
 class HttpSettings(Section):
     """`[http]`: pages, provider webhooks, the simulator, readiness."""
 
-    host: str = "127.0.0.1"
+    host: ListenHost = "127.0.0.1"
     port: Port = 8025
-    public_url: str = "http://127.0.0.1:8025"
+    public_url: Annotated[str, AfterValidator(forms.public_url)] = "http://127.0.0.1:8025"
 
 
 class StoreSettings(Section):
     """`[store]`: where the truth is kept."""
 
-    url: str = "sqlite:///brevdue.db"
+    url: Annotated[str, AfterValidator(forms.store_url)] = "sqlite:///brevdue.db"
     secret_file: Path = Path("brevdue.secret")
     """32 random bytes, made at first start, mode 0600: seals keys. Lost with it: showing keys again."""
 
@@ -87,17 +94,17 @@ class StoreSettings(Section):
 class DkimSettings(Section):
     """`[mail_out.dkim]`: signing keys, PEM. Either, both or none."""
 
-    domain: str | None = None
-    rsa_selector: str = "brevdue"
+    domain: Domain | None = None
+    rsa_selector: Hostname = "brevdue"
     rsa_key: Path | None = None
-    ed25519_selector: str = "brevdue-ed"
+    ed25519_selector: Hostname = "brevdue-ed"
     ed25519_key: Path | None = None
 
 
 class MailOutSettings(Section):
     """`[mail_out]`: how mail leaves: a smarthost "host:port", "mx", or "maildir:PATH"."""
 
-    relay: str = "maildir:brevdue-mail"
+    relay: Annotated[str, AfterValidator(forms.relay)] = "maildir:brevdue-mail"
     tls: Literal["none", "opportunistic", "required", "implicit"] = "opportunistic"
     user: str | None = None
     password: str | None = None
@@ -112,22 +119,22 @@ class TrustSettings(Section):
 
     networks: tuple[Network, ...] = ()
     require: Literal["proven", "trusted", "none"] = "proven"
-    arc_sealers: tuple[str, ...] = ()
+    arc_sealers: tuple[Domain, ...] = ()
 
 
 class DnsSettings(Section):
     """`[dns]`: "address" or "address:port" of resolvers; empty means the system's."""
 
-    servers: tuple[str, ...] = ()
+    servers: tuple[Annotated[str, AfterValidator(forms.dns_server)], ...] = ()
     timeout: float = Field(5, gt=0, description="seconds")
 
 
 class DialogSettings(Section):
     """`[dialog]`: how mail and SMS become each other."""
 
-    region: str = "DK"
-    language: str = "en"
-    tag: str = "SMS"
+    region: Annotated[str, AfterValidator(forms.region)] = "DK"
+    language: Literal["da", "no", "sv", "en", "de", "fr", "ru"] = "en"
+    tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)
     smart: bool = True
@@ -139,7 +146,7 @@ class ProviderSettings(BaseModel):
     """`[[provider]]`: a name, a kind, and whatever the kind's adapter takes."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str
+    name: Annotated[str, AfterValidator(forms.provider_name)]
     kind: str
 
     @property

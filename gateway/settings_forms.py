@@ -1,0 +1,184 @@
+"""The forms that single settings must have: domains, addresses, URLs, relays, regions.
+
+Each function takes what was written and returns it normalised, or raises `ValueError` with words that complete
+"smtp.host …": "must be a host name or an IP address". The value itself is added by whoever shows the mistake, for some
+values are secret.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+def off(value: object) -> object:
+    """A listener without a port: "off", or nothing at all."""
+    return None if isinstance(value, str) and value.strip().lower() in {"", "off"} else value
+
+
+def _is_host_name(name: str) -> bool:
+    """Letters, digits and hyphens (RFC 1123 §2.1); the last label is not a number, or it would be an address."""
+    labels = name.split(".")
+    return len(name) <= 253 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= 65535
+
+
+def hostname(value: str) -> str:
+    """A host name, in lower case without the final dot."""
+    name = value.lower().removesuffix(".")
+    if not _is_host_name(name):
+        raise ValueError('must be a host name ("gateway.example.com")' + _idna_hint(name))
+    return name
+
+
+def domain(value: str) -> str:
+    """A mail domain, in lower case without the final dot."""
+    name = value.lower().removesuffix(".")
+    if not _is_host_name(name):
+        raise ValueError('must be a mail domain ("sms.example.com")' + _idna_hint(name))
+    return name
+
+
+def _idna_hint(name: str) -> str:
+    """A name with other letters has a form in ASCII (RFC 5891 §4.4), which is the one that configurations need."""
+    if name.isascii():
+        return ""
+    try:
+        return f": write it as '{name.encode('idna').decode()}'"
+    except UnicodeError:
+        return ""
+
+
+def at_least_one(values: tuple[str, ...]) -> tuple[str, ...]:
+    """A list that must not be empty; repetitions collapse."""
+    if not values:
+        raise ValueError('must name at least one mail domain (["sms.example.com"])')
+    return tuple(dict.fromkeys(values))
+
+
+def listen_host(value: str) -> str:
+    """What a listener binds to."""
+    if not (_is_ip(value) or _is_host_name(value.lower())):
+        raise ValueError('must be an IP address or a host name ("127.0.0.1", "0.0.0.0" and "::" for all interfaces)')
+    return value
+
+
+def mail_address(value: str) -> str:
+    """One bare mail address (RFC 5321 §4.1.2, without quoted local parts and address literals)."""
+    local, at, name = value.rpartition("@")
+    if not at or len(local) > 64 or not _LOCAL_PART.fullmatch(local) or not _is_host_name(name.lower()):
+        raise ValueError('must be one mail address ("postmaster@example.com")')
+    return value
+
+
+def public_url(value: str) -> str:
+    """Where browsers and providers reach the pages; without the final slash."""
+    wanted = 'must be an address that begins with http:// or https:// ("https://sms.example.com")'
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(wanted) from error
+    if parts.scheme not in {"http", "https"} or not host or not (_is_ip(host) or _is_host_name(host)):
+        raise ValueError(wanted)
+    if parts.query or parts.fragment or parts.username is not None or re.search(r"\s", value):
+        raise ValueError("must be a plain address without user, question mark or hash sign")
+    return value.rstrip("/")
+
+
+def store_url(value: str) -> str:
+    """`sqlite:///FILE` or `postgresql://user@host/database`."""
+    scheme, separator, rest = value.partition("://")
+    if separator and scheme == "sqlite":
+        return _sqlite_url(value, rest)
+    if separator and scheme == "postgresql":
+        return _postgresql_url(value)
+    hint = ": write postgresql://" if scheme == "postgres" or scheme.startswith("postgresql+") else ""
+    raise ValueError(f'must begin with sqlite:/// or postgresql:// ("sqlite:///brevdue.db"){hint}')
+
+
+def _sqlite_url(value: str, rest: str) -> str:
+    file = rest.partition("?")[0]
+    if not file.startswith("/") or file == "/":
+        raise ValueError('must name a file after three slashes ("sqlite:///brevdue.db")')
+    if unquote(file) == "/:memory:":
+        raise ValueError("must name a file: what is kept in memory is lost at the first restart")
+    return value
+
+
+def _postgresql_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError('must be like "postgresql://user@host:5432/database"') from error
+    if len(parts.path) < 2:
+        raise ValueError('must name the database ("postgresql://user@host/brevdue")')
+    return value
+
+
+def relay(value: str) -> str:
+    """How mail leaves: a smarthost "host:port", "mx", or "maildir:PATH"."""
+    wanted = 'must be "host:port" of a smarthost, "mx", or "maildir:PATH"'
+    if value == "mx":
+        return value
+    kind, _, rest = value.partition(":")
+    if kind == "maildir":
+        if not rest:
+            raise ValueError('must name the directory ("maildir:brevdue-mail")')
+        return value
+    host, _, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]") and _is_ip(host[1:-1])
+    if not _is_port(port) or not (bracketed or _is_host_name(host.lower()) or (_is_ip(host) and ":" not in host)):
+        raise ValueError(wanted)
+    return value
+
+
+def dns_server(value: str) -> str:
+    """A resolver: "address", "address:port" or "[address]:port"."""
+    host, _, port = value.rpartition(":")
+    with_port = _is_port(port) and _is_ip(host.removeprefix("[").removesuffix("]")) and (":" not in host or "[" in host)
+    if not (_is_ip(value) or with_port):
+        raise ValueError('must be an IP address, with or without port ("192.0.2.53", "192.0.2.53:5353")')
+    return value
+
+
+def region(value: str) -> str:
+    """An ISO 3166-1 code whose numbering plan is known."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    code = value.upper()
+    if code not in SUPPORTED_REGIONS:
+        hint = ": the United Kingdom is 'GB'" if code == "UK" else ""
+        raise ValueError(f'must be a country code of two letters ("DK", "GB"){hint}')
+    return code
+
+
+def subject_tag(value: str) -> str:
+    """What stands in brackets at the head of a Subject; it must be found again in the answer."""
+    if not (1 <= len(value) <= 20) or not value.isprintable() or value != value.strip() or set(value) & set("[]"):
+        raise ValueError("must be 1-20 printable characters without brackets")
+    return value
+
+
+def provider_name(value: str) -> str:
+    """A name for log lines, addresses of webhooks and the pool."""
+    if not _PROVIDER_NAME.fullmatch(value):
+        raise ValueError("must be letters, digits, dots, hyphens and underscores, at most 64")
+    return value
