@@ -1,0 +1,206 @@
+"""What a text costs on the air: alphabet, septets or code units, parts; and the bytes that providers send.
+
+In: text as a person wrote it. Out: `SmsText` values, the texts of single parts, and bytes in either alphabet.
+Sources: 3GPP TS 23.038 §6.2.1 (the 7-bit default alphabet and its extension table) and TS 23.040 §9.2.3.24.1
+(concatenation with an 8-bit reference: 6 octets of header in each part).
+
+Promises: texts are composed (NFC) and their line ends are LF, which is one septet; an escape pair or a surrogate pair
+never lies across two parts; letters, signs with a meaning of their own and emoji are never replaced by others.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from gateway.model import Encoding, SmsText
+
+GSM7_SINGLE, GSM7_PART = 160, 153
+"""Septets in a lone SMS and in one part of several."""
+UCS2_SINGLE, UCS2_PART = 70, 67
+"""16-bit code units in a lone SMS and in one part of several."""
+
+_ESCAPE = 0x1B
+_BASIC_TABLE = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION_TABLE = {
+    0x0A: "\f",
+    0x14: "^",
+    0x28: "{",
+    0x29: "}",
+    0x2F: "\\",
+    0x3C: "[",
+    0x3D: "~",
+    0x3E: "]",
+    0x40: "|",
+    0x65: "€",
+}
+_BASIC_CHARACTERS = _BASIC_TABLE.replace("\x1b", "")
+_EXTENSION_CHARACTERS = "".join(_EXTENSION_TABLE.values())
+
+_TO_SEPTETS = {ord(character): chr(code) for code, character in enumerate(_BASIC_TABLE) if code != _ESCAPE} | {
+    ord(character): chr(_ESCAPE) + chr(code) for code, character in _EXTENSION_TABLE.items()
+}
+_ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_CHARACTERS)}]*")
+_ONLY_GSM7 = re.compile(f"[{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]*")
+_NOT_GSM7 = re.compile(f"[^{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_TYPOGRAPHY = str.maketrans(
+    dict.fromkeys("«»“”„‟″‶❝❞〝〞〟ʺˮ", '"')
+    | dict.fromkeys("‘’‚‛′‵‹›❛❜ʹʻʼʽˈˊˋ´`", "'")
+    | dict.fromkeys("‐‑‒–—―−⁃﹘﹣•‣◦●○■□▪▫∙⸺⸻", "-")
+    | dict.fromkeys(
+        "\t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "
+    )
+    | dict.fromkeys("\v\u0085\u2028\u2029", "\n")
+    | dict.fromkeys("\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff", "")
+    | {"…": "...", "⁄": "/", "∕": "/", "∗": "*", "·": ".", "∼": "~", "¦": "|", "×": "x"}
+    | {"→": "->", "←": "<-", "⇒": "=>", "↔": "<->", "©": "(c)", "®": "(R)", "™": "(TM)", "‼": "!!", "⁇": "??"}
+)
+_PLAIN_FORMS = ("<wide>", "<narrow>", "<compat>", "<font>")
+"""Decompositions that change a character's dress only. Powers, fractions and circles carry meaning and stay."""
+
+
+def measure(text: str) -> SmsText:
+    """Choose the alphabet and count units and parts. CR LF and a lone CR become LF; lone surrogates U+FFFD."""
+    text = _canonical(text)
+    if _ONLY_BASIC.fullmatch(text):
+        units = len(text)
+        parts = 1 if units <= GSM7_SINGLE else -(-units // GSM7_PART)
+        return SmsText(text, Encoding.GSM7, parts, units)
+    if _ONLY_GSM7.fullmatch(text):
+        units = len(text) + sum(map(text.count, _EXTENSION_CHARACTERS))
+        parts = 1 if units <= GSM7_SINGLE else len(_cut_septets(septets(text)))
+        return SmsText(text, Encoding.GSM7, parts, units)
+    encoded = ucs2(text)
+    units = len(encoded) // 2
+    parts = 1 if units <= UCS2_SINGLE else len(_cut_ucs2(encoded))
+    return SmsText(text, Encoding.UCS2, parts, units, tuple(dict.fromkeys(_NOT_GSM7.findall(text))))
+
+
+def prepare(text: str, *, smart: bool) -> SmsText:
+    """Measure a text for sending; `smart` writes typographic characters in GSM-7 where that makes fewer parts.
+
+    Replaced are quotes, dashes, bullets, spaces, invisible marks and compatibility forms (ligatures, full-width
+    letters), and only when every other character is in GSM-7 as well and the text then needs fewer parts.
+    """
+    written = measure(text)
+    if not smart or written.encoding is Encoding.GSM7 or written.parts == 1:
+        return written
+    replacements: dict[int, str] = {}
+    for character in written.forced_by:
+        plain = _plain(character)
+        if plain is None:
+            return written
+        replacements[ord(character)] = plain
+    plainer = measure(written.text.translate(replacements))
+    return plainer if plainer.parts < written.parts else written
+
+
+def split(text: SmsText) -> tuple[str, ...]:
+    """Cut a text into the parts that a concatenated SMS carries; joined they are the text."""
+    if text.parts == 1:
+        return (text.text,)
+    if text.encoding is Encoding.GSM7:
+        return tuple(from_septets(part) for part in _cut_septets(septets(text.text)))
+    return tuple(from_ucs2(part) for part in _cut_ucs2(ucs2(text.text)))
+
+
+def septets(text: str) -> bytes:
+    """Encode in GSM-7, one septet per byte (unpacked), as SMPP's default alphabet is mostly sent.
+
+    Raises UnicodeEncodeError (a ValueError) when a character is not in the alphabet.
+    """
+    stranger = _NOT_GSM7.search(text)
+    if stranger:
+        raise UnicodeEncodeError("gsm7", text, stranger.start(), stranger.end(), "not in the default alphabet")
+    return text.translate(_TO_SEPTETS).encode("latin-1")
+
+
+def from_septets(data: bytes) -> str:
+    """Decode unpacked GSM-7. Never fails: TS 23.038 §6.2.1.1 says what a phone shows for undefined escapes.
+
+    An escape before an undefined position shows the main table's character; a second escape or one at the end, a space.
+    """
+    characters: list[str] = []
+    escaped = False
+    for byte in data:
+        code = byte & 0x7F
+        if escaped:
+            characters.append(" " if code == _ESCAPE else _EXTENSION_TABLE.get(code, _BASIC_TABLE[code]))
+            escaped = False
+        elif code == _ESCAPE:
+            escaped = True
+        else:
+            characters.append(_BASIC_TABLE[code])
+    return "".join(characters) + (" " if escaped else "")
+
+
+def ucs2(text: str) -> bytes:
+    """Encode as UTF-16, big endian, without a byte-order mark: what phones take for UCS-2."""
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def from_ucs2(data: bytes) -> str:
+    """Decode UTF-16, big endian unless a byte-order mark says otherwise. Never fails: bad bytes become U+FFFD."""
+    if data[:2] == b"\xff\xfe":
+        return data[2:].decode("utf-16-le", "replace")
+    return data.removeprefix(b"\xfe\xff").decode("utf-16-be", "replace")
+
+
+def describe_forced(text: SmsText) -> str:
+    """Name in ASCII the character that forced UCS-2, and how many others did too; "" for GSM-7."""
+    if not text.forced_by:
+        return ""
+    character = text.forced_by[0]
+    name = unicodedata.name(character, "")
+    described = f"U+{ord(character):04X} ({name})" if name else f"U+{ord(character):04X}"
+    others = len(text.forced_by) - 1
+    return f"{described} and {others} more" if others else described
+
+
+def _canonical(text: str) -> str:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _LONE_SURROGATE.sub("\ufffd", text))
+
+
+def _plain(character: str) -> str | None:
+    """What a character outside GSM-7 may be written as, or None when replacing it would change what is said."""
+    plain = character.translate(_TYPOGRAPHY)
+    if plain == character:
+        if not unicodedata.decomposition(character).startswith(_PLAIN_FORMS):
+            return None
+        plain = unicodedata.normalize("NFKC", character).translate(_TYPOGRAPHY)
+    return plain if _ONLY_GSM7.fullmatch(plain) else None
+
+
+def _cut_septets(data: bytes) -> list[bytes]:
+    """Cut at 153 septets, or 152 where the last would be an escape parted from its character."""
+    parts = []
+    start = 0
+    while start < len(data):
+        end = start + GSM7_PART
+        if end < len(data) and data[end - 1] == _ESCAPE:
+            end -= 1
+        parts.append(data[start:end])
+        start = end
+    return parts
+
+
+def _cut_ucs2(data: bytes) -> list[bytes]:
+    """Cut at 67 code units, or 66 where the last would be the first half of a surrogate pair."""
+    parts = []
+    start = 0
+    while start < len(data):
+        end = start + 2 * UCS2_PART
+        if end < len(data) and data[end - 2] & 0xFC == 0xD8:
+            end -= 2
+        parts.append(data[start:end])
+        start = end
+    return parts
