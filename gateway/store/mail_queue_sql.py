@@ -1,0 +1,360 @@
+"""The queue of mails that leave: put, claim, settle, look.
+
+Work functions for `Database.write` take a connection and a batch of items and return one result per item; queries for
+`Database.read` take a connection. A claimed row is due again when its lease ends, so what a dead process held comes
+back by itself: `available_at` is always the moment from which anybody may take the row. A row is settled only by the
+lease that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Double, Row, and_, bindparam, func, select, update
+from sqlalchemy import insert as insert_into
+
+from gateway.model import MailKind, OutgoingMail
+from gateway.store.schema import accounts, mail_queue
+
+QUEUED, SENT, FAILED = "queued", "sent", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMails:
+    """Mails that belong together. `about` is the id of the inbound SMS, message or mail that they are about."""
+
+    mails: tuple[OutgoingMail, ...]
+    about: str | None = None
+    available_at: float | None = None
+    """When they may first leave; None for as soon as they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish for due mails. `lease` is the asking process's token, held until `until`."""
+
+    now: float
+    lease: str
+    until: float
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMail:
+    """A mail in hand. `mailbox_marked` tells that its account's mailbox is marked as refusing mail."""
+
+    mail: OutgoingMail
+    lease: str
+    until: float
+    mailbox_marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a claimed mail: sent, failed for good, or to be tried again at `retry_at`."""
+
+    id: str
+    lease: str
+    state: str
+    at: float
+    cause: str = ""
+    retry_at: float | None = None
+    tell: NewMails | None = None
+    """Mails that this outcome calls for, queued in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How the queue stands: all that wait, those of them that were tried before, and those given up."""
+
+    waiting: int
+    delayed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMail:
+    """A mail that was given up, for people to look at."""
+
+    id: str
+    kind: MailKind
+    recipient: str
+    account_id: str | None
+    about: str | None
+    created_at: float
+    failed_at: float
+    cause: str
+
+
+def insert(
+    connection: Connection,
+    mails: Sequence[OutgoingMail],
+    *,
+    about: str | None = None,
+    available_at: float | None = None,
+) -> None:
+    """Queue mails inside the caller's transaction."""
+    if not mails:
+        return
+    rows = [
+        {
+            "id": mail.id,
+            "kind": str(mail.kind),
+            "return_path": mail.return_path,
+            "recipient": mail.recipient,
+            "content": mail.content,
+            "account_id": mail.account_id,
+            "about": about,
+            "state": QUEUED,
+            "created_at": mail.created_at,
+            "available_at": mail.created_at if available_at is None else available_at,
+            "attempts": mail.attempts,
+        }
+        for mail in mails
+    ]
+    connection.execute(insert_into(mail_queue), rows)
+
+
+def put(connection: Connection, items: Sequence[NewMails]) -> list[None]:
+    """Work: queue mails."""
+    for item in items:
+        insert(connection, item.mails, about=item.about, available_at=item.available_at)
+    return [None] * len(items)
+
+
+def claim(connection: Connection, items: Sequence[Claim]) -> list[list[ClaimedMail]]:
+    """Work: lease up to `limit` due mails, the longest due first."""
+    return [_claim(connection, item) for item in items]
+
+
+def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
+    due = (
+        select(mail_queue)
+        .where(mail_queue.c.state == QUEUED, mail_queue.c.available_at <= item.now)
+        .order_by(mail_queue.c.available_at, mail_queue.c.id)
+        .limit(item.limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(due).all()
+    if not rows:
+        return []
+    connection.execute(
+        update(mail_queue)
+        .where(mail_queue.c.id.in_([row.id for row in rows]))
+        .values(lease=item.lease, lease_until=item.until, available_at=item.until)
+    )
+    marked = _marked_accounts(connection, {row.account_id for row in rows if row.account_id is not None})
+    return [ClaimedMail(_mail(row), item.lease, item.until, row.account_id in marked) for row in rows]
+
+
+def _marked_accounts(connection: Connection, account_ids: set[str]) -> set[str]:
+    if not account_ids:
+        return set()
+    query = select(accounts.c.id).where(accounts.c.id.in_(account_ids), accounts.c.mailbox_fault.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def _mail(row: Row[tuple[object, ...]]) -> OutgoingMail:
+    return OutgoingMail(
+        id=row.id,
+        kind=MailKind(row.kind),
+        return_path=row.return_path,
+        recipient=row.recipient,
+        content=bytes(row.content),
+        account_id=row.account_id,
+        created_at=row.created_at,
+        attempts=row.attempts,
+    )
+
+
+_SETTLE = (
+    update(mail_queue)
+    .where(
+        mail_queue.c.id == bindparam("settled_id"),
+        mail_queue.c.lease == bindparam("held_lease"),
+        mail_queue.c.state == QUEUED,
+    )
+    .values(
+        state=bindparam("new_state"),
+        settled_at=bindparam("new_settled_at"),
+        available_at=func.coalesce(bindparam("new_available_at", type_=Double), mail_queue.c.available_at),
+        attempts=mail_queue.c.attempts + 1,
+        cause=bindparam("new_cause"),
+        lease=None,
+        lease_until=None,
+    )
+)
+
+
+def settle(connection: Connection, items: Sequence[Settlement]) -> list[bool]:
+    """Work: record outcomes. False where another process holds the mail by now: then nothing was changed."""
+    return [_settle(connection, item) for item in items]
+
+
+def _settle(connection: Connection, item: Settlement) -> bool:
+    changed = connection.execute(
+        _SETTLE,
+        {
+            "settled_id": item.id,
+            "held_lease": item.lease,
+            "new_state": item.state,
+            "new_settled_at": None if item.state == QUEUED else item.at,
+            "new_available_at": item.retry_at,
+            "new_cause": item.cause,
+        },
+    ).rowcount
+    if changed and item.tell is not None:
+        insert(connection, item.tell.mails, about=item.tell.about, available_at=item.tell.available_at)
+    return changed == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Claimed mails that were not tried: anybody may take them at once."""
+
+    lease: str
+    now: float
+    ids: tuple[str, ...] | None = None
+    """None for all that the lease holds."""
+
+
+def release(connection: Connection, items: Sequence[Release]) -> list[int]:
+    """Work: give leases back; how many mails that frees."""
+    freed = []
+    for item in items:
+        mine = and_(mail_queue.c.lease == item.lease, mail_queue.c.state == QUEUED)
+        if item.ids is not None:
+            mine = and_(mine, mail_queue.c.id.in_(item.ids))
+        values = {"lease": None, "lease_until": None, "available_at": item.now}
+        freed.append(connection.execute(update(mail_queue).where(mine).values(values)).rowcount)
+    return freed
+
+
+@dataclass(frozen=True, slots=True)
+class Hurry:
+    """Waiting mails whose last cause begins with `cause` may leave at once: what held them up has passed."""
+
+    cause: str
+    now: float
+
+
+def hurry(connection: Connection, items: Sequence[Hurry]) -> list[int]:
+    """Work: end waiting early; how many mails that concerns."""
+    return [
+        connection.execute(
+            update(mail_queue)
+            .where(
+                mail_queue.c.state == QUEUED,
+                mail_queue.c.lease.is_(None),
+                mail_queue.c.available_at > item.now,
+                mail_queue.c.cause.startswith(item.cause, autoescape=True),
+            )
+            .values(available_at=item.now)
+        ).rowcount
+        for item in items
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """A bounce came back for a mail that had been handed over."""
+
+    id: str
+    at: float
+    cause: str
+
+
+def bounce(connection: Connection, items: Sequence[Bounced]) -> list[OutgoingMail | None]:
+    """Work: turn a sent mail into a failed one; the mail as it stood, None where there is no such sent mail."""
+    return [_bounce(connection, item) for item in items]
+
+
+def _bounce(connection: Connection, item: Bounced) -> OutgoingMail | None:
+    sent = and_(mail_queue.c.id == item.id, mail_queue.c.state == SENT)
+    row = connection.execute(select(mail_queue).where(sent)).one_or_none()
+    if row is None:
+        return None
+    connection.execute(
+        update(mail_queue).where(sent).values(state=FAILED, settled_at=item.at, cause=f"bounced: {item.cause}")
+    )
+    return _mail(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An operator's wish to try a failed mail again."""
+
+    id: str
+    now: float
+
+
+def retry(connection: Connection, items: Sequence[Retry]) -> list[bool]:
+    """Work: queue failed mails anew, as if just made. False where there is no such failed mail."""
+    return [
+        connection.execute(
+            update(mail_queue)
+            .where(mail_queue.c.id == item.id, mail_queue.c.state == FAILED)
+            .values(state=QUEUED, created_at=item.now, available_at=item.now, settled_at=None, attempts=0)
+        ).rowcount
+        == 1
+        for item in items
+    ]
+
+
+def forget_sent(connection: Connection, items: Sequence[float]) -> list[int]:
+    """Work: drop the content of mails sent before a time; the rows stay. How many that concerns."""
+    return [
+        connection.execute(
+            update(mail_queue)
+            .where(mail_queue.c.state == SENT, mail_queue.c.settled_at < before, mail_queue.c.content != b"")
+            .values(content=b"")
+        ).rowcount
+        for before in items
+    ]
+
+
+def next_due(connection: Connection) -> float | None:
+    """Query: the moment from which the next mail may be claimed; None for an empty queue."""
+    query = select(func.min(mail_queue.c.available_at)).where(mail_queue.c.state == QUEUED)
+    due: float | None = connection.execute(query).scalar_one()
+    return due
+
+
+def counts(connection: Connection) -> QueueCounts:
+    """Query: how the queue stands."""
+    query = (
+        select(mail_queue.c.state, mail_queue.c.attempts > 0, func.count())
+        .where(mail_queue.c.state.in_((QUEUED, FAILED)))
+        .group_by(mail_queue.c.state, mail_queue.c.attempts > 0)
+    )
+    found = {(state, bool(tried)): number for state, tried, number in connection.execute(query)}
+    delayed = found.get((QUEUED, True), 0)
+    return QueueCounts(
+        waiting=delayed + found.get((QUEUED, False), 0),
+        delayed=delayed,
+        failed=found.get((FAILED, True), 0) + found.get((FAILED, False), 0),
+    )
+
+
+def failed(connection: Connection, limit: int = 100) -> list[FailedMail]:
+    """Query: the mails given up last."""
+    query = (
+        select(mail_queue)
+        .where(mail_queue.c.state == FAILED)
+        .order_by(mail_queue.c.settled_at.desc(), mail_queue.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        FailedMail(
+            id=row.id,
+            kind=MailKind(row.kind),
+            recipient=row.recipient,
+            account_id=row.account_id,
+            about=row.about,
+            created_at=row.created_at,
+            failed_at=row.settled_at,
+            cause=row.cause,
+        )
+        for row in connection.execute(query)
+    ]
