@@ -127,6 +127,17 @@ optouts = Table(
     Column("ended_at", Double),
 )
 
+# --- processes -----------------------------------------------------------------------------------------------------
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("token", String, primary_key=True),  # what a lease names
+    Column("host", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("alive_until", Double, nullable=False),  # moved on by its heartbeat; a lease is good until then
+)
+
 # --- mail to SMS ---------------------------------------------------------------------------------------------------
 
 mails = Table(
@@ -174,10 +185,11 @@ messages = Table(
     Column("state_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("available_at", Double, nullable=False),
-    Column("lease", String),  # token of the process that holds it
-    Column("lease_until", Double),
+    Column("lease", String),  # the process that holds it
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("public_text", Text, nullable=False, server_default=""),
+    Column("told_at", Double),  # when its sender was told of a failure
     Index(
         "ix_messages_due",
         "priority",
@@ -187,9 +199,15 @@ messages = Table(
     ),
     Index(
         "ix_messages_in_flight",
-        "lease_until",
+        "lease",
         sqlite_where=text("state = 'submitting'"),
         postgresql_where=text("state = 'submitting'"),
+    ),
+    Index(
+        "ix_messages_untold",
+        "state_at",
+        sqlite_where=text("state IN ('failed', 'expired', 'unknown') AND told_at IS NULL"),
+        postgresql_where=text("state IN ('failed', 'expired', 'unknown') AND told_at IS NULL"),
     ),
 )
 
@@ -258,15 +276,24 @@ inbound_parts = Table(
     "inbound_parts",
     metadata,
     Column("provider", String, primary_key=True),
-    Column("from_number", String, primary_key=True),
-    Column("to_number", String, primary_key=True),
-    Column("part_ref", String, primary_key=True),
-    Column("total", Integer, primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("ref", String, nullable=False),
+    Column("ref", String, primary_key=True),
+    Column("from_number", String, nullable=False),
+    Column("to_number", String, nullable=False),
+    Column("part_ref", String, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("text", Text, nullable=False),
     Column("at", Double, nullable=False),
-    Column("received_at", Double, nullable=False, index=True),
+    Column("received_at", Double, nullable=False),
+    Column("inbound_id", String),  # the message that it became part of
+    Index(
+        "ix_inbound_parts_waiting",
+        "from_number",
+        "to_number",
+        "part_ref",
+        sqlite_where=text("inbound_id IS NULL"),
+        postgresql_where=text("inbound_id IS NULL"),
+    ),
 )
 
 thread_refs = Table(

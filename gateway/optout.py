@@ -1,0 +1,59 @@
+"""STOP and START: who does not want SMS from an organisation, whoever sends.
+
+A word counts when it is all that an SMS says, in any of the languages that accounts can have.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gateway.store import optout_sql as sql
+from gateway.store.database import Database
+
+_STOP = """
+    stop stopall stop-all stopp stoppe quit end cancel unsubscribe optout opt-out
+    afmeld afmeldt framelding frameld avmeld avslutt avsluta avregistrera
+    abmelden abbestellen stoppen arret arrêt arrêter stopsms
+    стоп отписка отписаться отмена
+"""
+_START = """
+    start unstop restart subscribe optin opt-in tilmeld starte starten påmeld anmäl anmelden
+    démarrer reprendre старт подписаться
+"""
+_STOP_WORDS = frozenset(_STOP.split()) | {"stop all", "stop sms", "sms stop", "opt out"}
+_START_WORDS = frozenset(_START.split()) | {"opt in"}
+_AROUND = " \t\n\r.,!?:;\"'«»„“”()[]*_-"
+
+
+class Wish(StrEnum):
+    """What an SMS that is one of the words asks for."""
+
+    STOP = "stop"
+    START = "start"
+
+
+def read_wish(text: str) -> Wish | None:
+    """Tell STOP and START from everything else; a sentence that contains the word is no wish."""
+    if len(text) > 60:
+        return None
+    word = " ".join(text.strip(_AROUND).casefold().split())
+    if word in _STOP_WORDS:
+        return Wish.STOP
+    if word in _START_WORDS:
+        return Wish.START
+    return None
+
+
+class OptOuts:
+    """The suppression list, asked before every SMS."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def has(self, org_id: str, phone: str) -> bool:
+        """Whether the phone has said STOP to the organisation and not START since."""
+        return bool(await self.among(org_id, (phone,)))
+
+    async def among(self, org_id: str, phones: tuple[str, ...]) -> frozenset[str]:
+        """Those of the phones that have said STOP."""
+        return await self._database.read(lambda connection: sql.opted_out(connection, org_id, phones))

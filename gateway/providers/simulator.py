@@ -1,0 +1,307 @@
+"""The embedded provider: phones that live in a journal file, receive, answer, and fail on demand.
+
+A number's last six digits choose a failure (`MAGIC`), unless `magic = false`. What phones received survives a restart:
+each line of the journal is one JSON object, written before the submit is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import Outcome
+from gateway.model import (
+    DeliveryReport,
+    InboundPart,
+    InboundSms,
+    JsonDict,
+    OutgoingSms,
+    ReportStatus,
+    SubmitResult,
+    new_id,
+)
+from gateway.providers.base import Capability, EventSink
+
+_E164 = re.compile(r"\+[1-9]\d{4,17}")
+_CURRENCY = "DKK"
+RECENT = 200
+"""Lines that the page shows of each phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Magic:
+    """What happens to an SMS to a number that ends in these digits."""
+
+    meaning: str
+    result: SubmitResult | None = None
+    """What submit answers instead of accepting."""
+    arrives: bool = True
+    """Whether the phone gets the SMS."""
+    reports: tuple[ReportStatus, ...] = (ReportStatus.DELIVERED,)
+    pause: float = 0.0
+    """Seconds before submit answers."""
+    attempts: int | None = None
+    """How many attempts go wrong before all is well; None for every one."""
+    early: bool = False
+    """Whether the reports come before submit answers."""
+    reply: str = ""
+    """What the phone answers at once."""
+
+
+def _says(outcome: Outcome, cause: str, public: str = "", retry_after: float | None = None) -> SubmitResult:
+    return SubmitResult(outcome, cause=cause, public_text=public, retry_after=retry_after)
+
+
+_LOST = _says(Outcome.UNKNOWN, "connection lost after the message was sent")
+MAGIC: Mapping[str, Magic] = {
+    "999901": Magic(
+        "refused: no such subscriber",
+        _says(Outcome.PERMANENT, "absent subscriber", "the number is not in use"),
+        arrives=False,
+    ),
+    "999902": Magic(
+        "refused: blocked",
+        _says(Outcome.PERMANENT, "blocked", "the number does not take SMS from here"),
+        arrives=False,
+    ),
+    "999903": Magic(
+        "throttled twice, then accepted",
+        _says(Outcome.TEMPORARY, "throttled", retry_after=0.2),
+        arrives=False,
+        attempts=2,
+    ),
+    "999904": Magic("always throttled", _says(Outcome.TEMPORARY, "throttled"), arrives=False),
+    "999905": Magic("accepted, then reported undeliverable", arrives=False, reports=(ReportStatus.FAILED,)),
+    "999906": Magic("accepted, delivered, never a report", reports=()),
+    "999907": Magic("arrives, but the answer to submit is lost", _LOST, reports=()),
+    "999908": Magic("does not arrive, and the answer to submit is lost", _LOST, arrives=False, reports=()),
+    "999909": Magic("the delivery report comes twice", reports=(ReportStatus.DELIVERED, ReportStatus.DELIVERED)),
+    "999910": Magic("the delivery report comes before the answer to submit", early=True),
+    "999911": Magic("the answer takes five seconds", pause=5.0),
+    "999912": Magic(
+        "reports out of order: delivered, then failed", reports=(ReportStatus.DELIVERED, ReportStatus.FAILED)
+    ),
+    "999913": Magic("no credit", _says(Outcome.TEMPORARY, "no credit", retry_after=60.0), arrives=False),
+    "999914": Magic("the phone answers STOP", reply="STOP"),
+    "999915": Magic("accepted, then reported expired", arrives=False, reports=(ReportStatus.EXPIRED,)),
+}
+_PLAIN = Magic("accepted and delivered")
+
+
+class SimulatorProvider:
+    """A provider without a network. `options`: `path` of the journal, `magic` (true), `report_delay` (seconds)."""
+
+    capabilities = frozenset(
+        {Capability.PRICE, Capability.BALANCE, Capability.PING, Capability.INBOUND, Capability.CONCATENATES_INBOUND}
+    )
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        unknown = set(options) - {"path", "magic", "report_delay"}
+        if unknown:
+            raise ValueError(f"the simulator has no option {', '.join(sorted(unknown))}: path, magic, report_delay")
+        self.name = name
+        self._magic = bool(options.get("magic", True))
+        self._report_delay = float(options.get("report_delay", 0.05))
+        self.journal = Journal(Path(options.get("path", f"brevdue-{name}.jsonl")))
+        self._sink: EventSink | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listeners: set[asyncio.Queue[JsonDict]] = set()
+
+    async def start(self, sink: EventSink) -> None:
+        """Open the journal; report on messages whose report did not get through before a stop."""
+        self._sink = sink
+        self.journal.open()
+        for entry in self.journal.unreported():
+            if reports := self._magic_of(str(entry["to"])).reports:
+                self._later(self._report(str(entry["id"]), str(entry["to"]), reports))
+
+    async def stop(self) -> None:
+        """Deliver outstanding reports, then close the journal."""
+        for listener in self._listeners:
+            listener.put_nowait({})
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.journal.close()
+
+    async def submit(self, message: OutgoingSms) -> SubmitResult:
+        """Put one SMS on its phone, or fail as its number says."""
+        magic = self._magic_of(message.to_number)
+        if magic.attempts is not None and message.attempts >= magic.attempts:
+            magic = _PLAIN
+        if magic.pause:
+            await asyncio.sleep(magic.pause)
+        if magic.arrives:
+            self._arrive(message)
+        if magic.result is not None:
+            return magic.result
+        ref = f"sim-{message.id}"
+        if magic.early:
+            await self._report(message.id, message.to_number, magic.reports)
+        elif magic.reports:
+            self._later(self._report(message.id, message.to_number, magic.reports, self._report_delay))
+        if magic.reply:
+            self._later(self._answer(message, magic.reply))
+        return SubmitResult(Outcome.ACCEPTED, refs=(ref,))
+
+    def _magic_of(self, phone: str) -> Magic:
+        return MAGIC.get(phone[-6:], _PLAIN) if self._magic else _PLAIN
+
+    def _arrive(self, message: OutgoingSms) -> None:
+        entry = {
+            "id": message.id,
+            "from": message.from_number,
+            "to": message.to_number,
+            "text": message.text.text,
+            "parts": message.text.parts,
+            "encoding": str(message.text.encoding),
+            "at": time.time(),
+        }
+        self.journal.append({"kind": "received", **entry})
+        self._tell({"kind": "received", **entry})
+
+    async def _report(self, message_id: str, phone: str, statuses: Sequence[ReportStatus], delay: float = 0.0) -> None:
+        if delay:
+            await asyncio.sleep(delay)
+        for status in statuses:
+            report = DeliveryReport(self.name, f"sim-{message_id}", status, time.time(), phone, f"simulated: {status}")
+            await self._hand_in([report])
+        self.journal.append({"kind": "reported", "id": message_id})
+
+    async def _answer(self, message: OutgoingSms, text: str) -> None:
+        await asyncio.sleep(self._report_delay)
+        await self.inbound(message.to_number, message.from_number, text)
+
+    async def inbound(
+        self, from_number: str, to_number: str, text: str, *, ref: str = "", part: InboundPart | None = None
+    ) -> str:
+        """Send an SMS from a phone to one of our numbers; its id. Raises `ValueError` for what no phone could send."""
+        for number in (from_number, to_number):
+            if not _E164.fullmatch(number):
+                raise ValueError(f"'{number}' is not a number in international form, such as +4530643064")
+        now = time.time()
+        ref = ref or new_id(now)
+        await self._hand_in([InboundSms(self.name, ref, from_number, to_number, text, now, part)])
+        entry = {"kind": "sent", "id": ref, "from": from_number, "to": to_number, "text": text, "at": now}
+        self.journal.append(entry)
+        self._tell(entry)
+        return ref
+
+    async def _hand_in(self, events: Sequence[InboundSms | DeliveryReport]) -> None:
+        if self._sink is None:
+            raise RuntimeError("the simulator is not started")
+        await self._sink(events)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, entry: JsonDict) -> None:
+        for listener in self._listeners:
+            listener.put_nowait(entry)
+
+    @asynccontextmanager
+    async def live(self) -> AsyncIterator[asyncio.Queue[JsonDict]]:
+        """Listen to what phones receive and send; an empty entry says that the simulator stops."""
+        queue: asyncio.Queue[JsonDict] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    async def ping(self) -> None:
+        """Reachable by nature."""
+
+    async def balance(self) -> tuple[int, str]:
+        """Plenty: minor units and currency."""
+        return 100_000_00, _CURRENCY
+
+
+class Journal:
+    """An append-only file of JSON lines, with the place of every line known by phone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+        self._size = 0
+        self._by_phone: dict[str, array[int]] = defaultdict(lambda: array("Q"))
+        self._all: array[int] = array("Q")
+        self._unreported: set[str] = set()
+
+    def open(self) -> None:
+        """Read what is there; a line cut off by a crash is dropped."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with self._path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    os.ftruncate(self._fd, self._size)
+                    break
+                self._index(json.loads(line), self._size)
+                self._size += len(line)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def append(self, entry: JsonDict) -> None:
+        """Write one line; it is in the kernel's hands when this returns."""
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        os.write(self._fd, line)
+        self._index(entry, self._size)
+        self._size += len(line)
+
+    def _index(self, entry: JsonDict, offset: int) -> None:
+        match entry["kind"]:
+            case "received":
+                self._by_phone[entry["to"]].append(offset)
+                self._all.append(offset)
+                self._unreported.add(entry["id"])
+            case "sent":
+                self._by_phone[entry["from"]].append(offset)
+            case "reported":
+                self._unreported.discard(entry["id"])
+
+    def _read(self, offset: int) -> JsonDict:
+        chunk = b""
+        while b"\n" not in chunk:
+            piece = os.pread(self._fd, 4096, offset + len(chunk))
+            if not piece:
+                break
+            chunk += piece
+        entry: JsonDict = json.loads(chunk.split(b"\n", 1)[0])
+        return entry
+
+    def received(self, phone: str | None = None, limit: int | None = None) -> list[JsonDict]:
+        """What a phone received (or all of them), oldest first; the last `limit` of them."""
+        offsets = self._all if phone is None else self._by_phone.get(phone, array("Q"))
+        entries = (self._read(offset) for offset in (offsets[-limit:] if limit else offsets))
+        return [_without_kind(entry) for entry in entries if entry["kind"] == "received"]
+
+    def conversation(self, phone: str) -> list[JsonDict]:
+        """What a phone received and sent, oldest first, with `kind`."""
+        return [self._read(offset) for offset in self._by_phone.get(phone, array("Q"))[-RECENT:]]
+
+    def phones(self) -> list[str]:
+        """Every phone that received or sent something, the latest first."""
+        return sorted(self._by_phone, key=lambda phone: self._by_phone[phone][-1], reverse=True)
+
+    def unreported(self) -> list[JsonDict]:
+        """Messages whose delivery report was never handed in."""
+        if not self._unreported:
+            return []
+        return [entry for entry in map(self._read, self._all) if entry["id"] in self._unreported]
+
+
+def _without_kind(entry: JsonDict) -> JsonDict:
+    return {name: value for name, value in entry.items() if name != "kind"}

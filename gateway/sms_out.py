@@ -1,0 +1,198 @@
+"""SMS leave here: lease, opt-out, route, provider, settle; and delivery reports come back.
+
+Messages are handed over by `offer` when their mail was just committed, or claimed from the spool when they fall due.
+Each is submitted at most once per attempt, and an attempt is committed before its bytes leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from gateway import maillog
+from gateway.errors import Outcome
+from gateway.maillog import Event
+from gateway.model import Clock, DeliveryReport, MessageState, OutgoingSms, SubmitResult
+from gateway.optout import OptOuts
+from gateway.providers.base import Provider
+from gateway.routes import after_attempt, choose
+from gateway.spool import Settlement, Spool
+from gateway.store.database import Database, StoreUnavailableError
+from gateway.store.report_sql import Received, store_reports
+
+WINDOW = 64
+"""Messages in flight at once, over all providers."""
+BACKLOG = 2000
+"""Messages kept in memory beyond the window; more stay in the spool."""
+POLL_SECONDS = 1.0
+PAUSED_SECONDS = 20.0
+"""How long a message of a paused key rests before it is looked at again."""
+
+KeyPaused = Callable[[str], Awaitable[bool]]
+
+
+class SmsOut:
+    """The dispatcher of one process."""
+
+    name = "sms-out"
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        database: Database,
+        providers: Mapping[str, Provider],
+        optouts: OptOuts,
+        key_paused: KeyPaused,
+        clock: Clock,
+    ) -> None:
+        self._spool = spool
+        self._database = database
+        self._providers = providers
+        self._optouts = optouts
+        self._key_paused = key_paused
+        self._clock = clock
+        self._ready: asyncio.Queue[OutgoingSms] = asyncio.Queue(BACKLOG)
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.failed = asyncio.Event()
+        """Set whenever a message fails: somebody has to be told."""
+
+    async def start(self) -> None:
+        """Begin to send what is due."""
+        self._tasks = [asyncio.create_task(self._work(), name=f"sms-out-{n}") for n in range(WINDOW)]
+        self._tasks.append(asyncio.create_task(self._poll(), name="sms-out-poll"))
+
+    async def stop(self) -> None:
+        """Settle what is in flight; what has not been begun goes back to the spool with the lease."""
+        self._stopping = True
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        *workers, poller = self._tasks
+        poller.cancel()
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def offer(self, messages: Sequence[OutgoingSms]) -> None:
+        """Take messages that are leased to this process; those that find no room wait in the spool."""
+        for message in messages:
+            if self._stopping or self._ready.full():
+                self._give_back(message)
+            else:
+                self._ready.put_nowait(message)
+
+    def _give_back(self, message: OutgoingSms) -> None:
+        task = asyncio.ensure_future(self._spool.delay(message.id, self._clock.now(), ""))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._wake.set()
+
+    def nudge(self) -> None:
+        """Look for due messages now."""
+        self._wake.set()
+
+    async def _poll(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            self._wake.clear()
+            room = self._ready.maxsize // 2 - self._ready.qsize()
+            if room <= 0:
+                continue
+            try:
+                claimed = await self._spool.claim(room)
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, cause=str(error), where="claim")
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            for message in claimed:
+                self._ready.put_nowait(message)
+            if len(claimed) == room:
+                self._wake.set()
+
+    async def _work(self) -> None:
+        while True:
+            message = await self._ready.get()
+            # What has begun is finished even while stopping: cancelled in the middle it would be unknown.
+            sending = asyncio.ensure_future(self._send(message))
+            try:
+                await asyncio.shield(sending)
+            except asyncio.CancelledError:
+                await sending
+                raise
+
+    async def _send(self, message: OutgoingSms) -> None:
+        try:
+            if self._stopping:
+                return
+            provider = choose(message, self._providers)
+            if provider is None:
+                await self._later(message, f"provider {message.provider} is not configured")
+            elif await self._key_paused(message.key_id):
+                await self._later(message, "key paused")
+            elif await self._optouts.has(message.org_id, message.to_number):
+                await self._spool.fail(message.id, "opted out", "the recipient has said STOP")
+                self._note_failure(message, "opted out")
+            elif await self._spool.begin(message):
+                await self._attempt(message, provider)
+        except StoreUnavailableError as error:
+            maillog.warn(Event.FAULT, id=message.id, cause=str(error), where="send")
+            await asyncio.sleep(POLL_SECONDS)
+        except Exception as error:  # one message's fault must not stop the others
+            maillog.fault(Event.FAULT, error, id=message.id)
+
+    async def _later(self, message: OutgoingSms, cause: str) -> None:
+        await self._spool.delay(message.id, self._clock.now() + PAUSED_SECONDS, cause)
+        maillog.note(Event.SMS_DELAYED, id=message.id, cause=cause)
+
+    async def _attempt(self, message: OutgoingSms, provider: Provider) -> None:
+        try:
+            result = await provider.submit(message)
+        except Exception as error:  # an adapter's bug: the bytes may have left
+            maillog.fault(Event.FAULT, error, id=message.id, provider=provider.name)
+            result = SubmitResult(Outcome.UNKNOWN, cause=f"adapter fault: {type(error).__name__}")
+        now = self._clock.now()
+        state, due = after_attempt(message, result, now)
+        await self._settle(Settlement(message, result, state, now, due))
+        self._note_outcome(message, result, state)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Insist: until the outcome is written, nobody else may touch the message, and its lease keeps it so."""
+        while True:
+            try:
+                return await self._spool.settle(settlement)
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, id=settlement.message.id, cause=str(error), where="settle")
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _note_outcome(self, message: OutgoingSms, result: SubmitResult, state: MessageState) -> None:
+        fields = {"id": message.id, "provider": message.provider, "attempt": message.attempts + 1}
+        match state:
+            case MessageState.SUBMITTED:
+                maillog.note(Event.SMS_SUBMITTED, **fields, parts=message.text.parts)
+            case MessageState.QUEUED:
+                maillog.note(Event.SMS_DELAYED, **fields, cause=result.cause)
+            case MessageState.UNKNOWN:
+                maillog.warn(Event.SMS_UNKNOWN, **fields, cause=result.cause)
+            case _:
+                self._note_failure(message, result.cause)
+
+    def _note_failure(self, message: OutgoingSms, cause: str) -> None:
+        maillog.note(Event.SMS_FAILED, id=message.id, provider=message.provider, cause=cause)
+        self.failed.set()
+
+    async def report(self, reports: Sequence[DeliveryReport]) -> None:
+        """Keep delivery reports and move the messages that they are about; returns when durable."""
+        now = self._clock.now()
+        moves = await asyncio.gather(
+            *(self._database.write(store_reports, Received(report, now)) for report in reports)
+        )
+        for report, move in zip(reports, moves, strict=True):
+            if move is None:
+                continue
+            message_id, state = move
+            maillog.note(Event.SMS_REPORT, id=message_id, provider=report.provider, state=state, cause=report.cause)
+            if state is not MessageState.DELIVERED:
+                self.failed.set()

@@ -1,0 +1,154 @@
+"""The durable queue of outgoing SMS: put, lease, begin, settle, delay.
+
+A message is put leased to the process that took it, so the hot path never selects. Before bytes leave for a provider
+the attempt is committed (`begin`); afterwards its outcome is (`settle`). Whatever lies between the two when a process
+dies may have been sent: it becomes *unknown* and is never sent again blindly.
+
+A lease names a process, and is good while that process's heartbeat is. SQL is in `gateway.store.spool_sql`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from dataclasses import dataclass
+
+from gateway.model import Clock, MessageState, OutgoingMail, OutgoingSms, SubmitResult, new_id
+from gateway.store import spool_sql as sql
+from gateway.store.database import Database, StoreUnavailableError, alone
+
+LEASE_SECONDS = 30.0
+HEARTBEAT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class MailRecord:
+    """What is kept of a mail that was taken, for the trace."""
+
+    id: str
+    received_at: float
+    decision: str
+    listener: str
+    peer_ip: str
+    helo: str
+    tls: bool
+    mail_from: str
+    header_from: str
+    message_id: str | None
+    proof: str
+    proof_detail: str
+    size: int
+    reason: str = ""
+    org_id: str | None = None
+    account_id: str | None = None
+    text: str = ""
+    cut: str = ""
+    attachments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """All that one mail leads to, committed together or not at all."""
+
+    mail: MailRecord
+    messages: tuple[OutgoingSms, ...] = ()
+    dedupe: tuple[str, ...] = ()
+    """One key per message: a second message with the same key is not stored."""
+    mails: tuple[OutgoingMail, ...] = ()
+    """Confirmations and reports to send; not sent when every message was a duplicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The outcome of one attempt and where it leaves the message."""
+
+    message: OutgoingSms
+    result: SubmitResult
+    state: MessageState
+    at: float
+    available_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A message whose state was moved by a report."""
+
+    message_id: str
+    state: MessageState
+    cause: str
+
+
+class Spool:
+    """One process's view of the queue. Started before anything that puts, stopped after everything that settles."""
+
+    name = "spool"
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self.lease = new_id(clock.now())
+        self._heart: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Announce this process, take over what dead ones held, keep the heart beating."""
+        await self._beat()
+        await self.recover()
+        self._heart = asyncio.create_task(self._beat_forever(), name="spool-heartbeat")
+
+    async def stop(self) -> None:
+        """Release every lease of this process."""
+        if self._heart is not None:
+            self._heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._heart
+        with contextlib.suppress(StoreUnavailableError):
+            await self._database.write(sql.leave, self.lease)
+
+    async def put(self, acceptance: Acceptance) -> frozenset[str]:
+        """Commit what one mail leads to, messages leased to this process; the ids of the messages that were new."""
+        return await self._database.write(sql.accept, (acceptance, self.lease))
+
+    async def claim(self, limit: int) -> list[OutgoingSms]:
+        """Lease up to `limit` due messages that nobody alive holds."""
+        now = self._clock.now()
+        return await self._database.write(alone(lambda connection: sql.claim(connection, self.lease, now, limit)), None)
+
+    async def begin(self, message: OutgoingSms) -> bool:
+        """Commit that an attempt starts now; False when this process no longer holds the message."""
+        return await self._database.write(sql.begin, sql.Attempt(message, self.lease, self._clock.now()))
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Commit the outcome of an attempt, and reports that came before it."""
+        await self._database.write(sql.settle, settlement)
+
+    async def delay(self, message_id: str, available_at: float, cause: str) -> None:
+        """Give a message back unsent, to be claimed at `available_at`."""
+        await self._database.write(sql.delay, (message_id, available_at, cause))
+
+    async def fail(self, message_id: str, cause: str, public_text: str) -> None:
+        """Give a message up without an attempt."""
+        await self._database.write(sql.fail, (message_id, self._clock.now(), cause, public_text))
+
+    async def recover(self) -> None:
+        """Free what dead processes held: what was in flight becomes unknown, the rest can be claimed."""
+        now = self._clock.now()
+        host = socket.gethostname()
+        await self._database.write(alone(lambda connection: sql.bury(connection, host, now)), None)
+        await self._database.write(alone(lambda connection: sql.recover(connection, now)), None)
+
+    async def waiting(self) -> int:
+        """Messages that are queued."""
+        return await self._database.read(sql.count_waiting)
+
+    async def _beat(self) -> None:
+        row = sql.Process(self.lease, socket.gethostname(), os.getpid(), self._clock.now() + LEASE_SECONDS)
+        await self._database.write(sql.beat, row)
+
+    async def _beat_forever(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            with contextlib.suppress(StoreUnavailableError):
+                await self._beat()
+                await self.recover()
