@@ -54,9 +54,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> GatewaySettings:
     settings, findings = _validate(laid.tables, base)
     if file.mistakes:  # of a file that cannot be read, only what the environment says is known
         findings = [item for item in findings if item[0] in laid.variables]
-    mistakes += [
-        Mistake(_where(found, file, laid.variables), key_name(found), text) for found, text in _sorted(findings, file)
-    ]
+    placed = [(*_where(found, file, laid.variables), key_name(found), text) for found, text in findings]
+    mistakes += [Mistake(where, key, text) for _, where, key, text in sorted(placed, key=lambda item: item[:2])]
     if mistakes or settings is None:
         raise ConfigurationError(mistakes)
     return settings
@@ -139,8 +138,8 @@ def _check_lists(tables: Mapping[str, Any]) -> Iterator[Finding]:
     names = [str(_get(item, "name")) for item in given] if isinstance(given, list | tuple) else []
     if "pool" in tables:
         yield from check_pools(_sound_items(PoolSettings, tables["pool"]), names)
-    elif given and defaults.pool[0].provider not in names:
-        yield ("pool",), f"is missing: a [[pool]] names the numbers that provider '{names[0] if names else ''}' routes"
+    elif providers and len(providers) == len(given) and defaults.pool[0].provider not in names:
+        yield ("pool",), f"is missing: a [[pool]] names the numbers that provider '{names[0]}' routes to us"
 
 
 def _get(item: Any, name: str) -> Any:
@@ -158,22 +157,15 @@ def _sound_items(model: type[ItemT], items: Any) -> dict[int, ItemT]:
     return sound
 
 
-def _where(path: KeyPath, file: _File, variables: Mapping[KeyPath, str]) -> str:
-    """The variable or the line that the nearest known key came from."""
+def _where(path: KeyPath, file: _File, variables: Mapping[KeyPath, str]) -> tuple[int, str]:
+    """The line or the variable that the nearest known key came from; line 0 comes from no file."""
     for length in range(len(path), 0, -1):
         if name := variables.get(path[:length]):
-            return name
+            return 0, name
         if line := file.lines.get(path[:length]):
-            return f"{file.name}:{line}"
-    return file.name
-
-
-def _sorted(findings: list[Finding], file: _File) -> list[Finding]:
-    def place(finding: Finding) -> int:
-        path = finding[0]
-        return next((file.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in file.lines), 0)
-
-    return sorted(findings, key=place)
+            return line, f"{file.name}:{line}"
+    beneath = (name for key, name in variables.items() if key[: len(path)] == path)
+    return 0, next(beneath, file.name)
 
 
 def resolve_paths(settings: GatewaySettings, base: Path) -> GatewaySettings:

@@ -18,7 +18,7 @@ from gateway.numbers import NumberRange
 from gateway.settings import GatewaySettings, PoolSettings, ProviderSettings
 
 Finding: TypeAlias = tuple[KeyPath, str]
-_FORMS = {"range": '"+45609946000000..+45609946999999"', "numbers": 'a list like ["+4530643064"]'}
+_FORMS = {"range": '"+45609946000000..+45609946999999"', "numbers": 'a number like "+4530643064"'}
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 

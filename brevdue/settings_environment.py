@@ -22,6 +22,11 @@ from brevdue.settings_toml import KeyPath
 from gateway.settings import GatewaySettings
 
 PREFIX = "BREVDUE_"
+_TABLES = {
+    "provider": '[{"name": "simulator", "kind": "simulator"}]',
+    "pool": '[{"provider": "simulator", "range": "+45609946000000..+45609946999999"}]',
+}
+"""Examples of tables in lists."""
 
 
 @dataclass
@@ -65,7 +70,7 @@ def _value(path: KeyPath, text: str) -> Any:
         return _json(text, dict, '{"port": 2525}')
     if _is_list(kind):
         if _holds_tables(kind):
-            return _json(text, list, '[{"provider": "simulator", "range": "+45609946000000..+45609946999999"}]')
+            return _json(text, list, _TABLES[str(path[-1])])
         if text.lstrip().startswith("["):
             return _json(text, list, '["one", "two"]')
         return [item.strip() for item in text.split(",") if item.strip()]

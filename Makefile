@@ -1,0 +1,45 @@
+# Everything that is done with this project, each with one word. Needs make and Python 3.11 or later with venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test check bench audit clean
+
+demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
+	$(BIN)/brevdue demo $(ARGS)
+
+test: check  ## the checks and all tests; ARGS="-k spf" for some of them
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+check: $(VENV)/.installed-dev  ## style, types, import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev  ## what can be measured
+	@find bench -name '*.py' | sort | sed 's|^|$(BIN)/python |' | grep . || echo "nothing to measure yet"
+
+audit: $(VENV)/.installed-dev  ## known weaknesses in what we stand on
+	$(BIN)/pip-audit --skip-editable
+
+clean:  ## whatever the words above have made
+	rm -rf $(VENV) build dist demo .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: name another one with PYTHON="; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "this Python has no venv: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@ $(VENV)/.installed

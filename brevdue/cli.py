@@ -1,0 +1,124 @@
+"""The command line: `brevdue serve`, `check`, `demo`, `version`, and the groups that manage what is stored.
+
+Exit status 0 when done, 1 with a sentence on standard error when not, 2 for a command that cannot be understood.
+Modules that take long to import are imported by the commands that need them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from brevdue.console import DEFAULT, CommandError, Options, complain, say
+
+
+def version_text() -> str:
+    """The installed version."""
+    from importlib.metadata import version
+
+    return version("brevdue")
+
+
+app = App(name="brevdue", help="Carries mail to phones and answers back.", version=version_text)
+app.command("brevdue.cli_accounts:org", name="org", help="Organisations: those whose people write.")
+app.command("brevdue.cli_accounts:key", name="key", help="Keys: what accounts hang under.")
+app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one mail address, one phone number.")
+app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
+app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
+
+
+@app.command
+def serve(*, options: Options = DEFAULT) -> None:
+    """Run the gateway until it is told to stop (SIGTERM or Ctrl-C)."""
+    from brevdue.settings import find_file, load
+
+    settings = load(find_file(options.config, os.environ), os.environ)
+    import uvloop
+
+    from brevdue.app import serve as run
+
+    uvloop.run(run(settings))
+
+
+@app.command
+def check(*, options: Options = DEFAULT) -> int:
+    """Read the configuration and explain every mistake in it."""
+    from brevdue.settings import ConfigurationError, find_file, load
+
+    try:
+        load(find_file(options.config, os.environ), os.environ)
+    except ConfigurationError as error:
+        if not options.json:
+            raise
+        say("", [{"where": item.where, "key": item.key, "text": item.text} for item in error.mistakes], options)
+        return 1
+    say("configuration fine", [], options)
+    return 0
+
+
+@app.command
+def demo(*, once: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Show a mail become an SMS, and the answer a mail; then keep serving.
+
+    Parameters
+    ----------
+    once
+        End after the round trip.
+
+    """
+    import uvloop
+
+    from brevdue.demo import demo as run
+
+    uvloop.run(run(once=once))
+
+
+@app.command
+def version(*, options: Options = DEFAULT) -> None:
+    """Print the version."""
+    say(version_text(), {"version": version_text()}, options)
+
+
+def run(arguments: list[str]) -> int:
+    """Do one command and return its exit status. Every failure becomes a sentence."""
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        complain(" ".join(str(error).split()))
+        return 2
+    except BrokenPipeError:  # whoever read us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _failed(error)
+    return status if isinstance(status, int) else 0
+
+
+def _failed(error: Exception) -> int:
+    from brevdue.settings import ConfigurationError
+
+    if isinstance(error, ConfigurationError):
+        for mistake in error.mistakes:
+            print(mistake, file=sys.stderr)  # as compilers do, for editors to follow
+    elif isinstance(error, CommandError):
+        complain(str(error))
+    elif isinstance(error, OSError):
+        complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+    else:
+        complain(f"this should not have happened: {type(error).__name__}: {error}")
+    return 1
+
+
+def main() -> None:
+    """Run the command that the process was started with."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
