@@ -46,8 +46,9 @@ def read_recipient(
 ) -> LocalAddress:
     """Understand one recipient address of ours.
 
-    The value of a number is its local part, unquoted. A `+detail` behind a key or a role is allowed and ignored. `return_path_ok` says whether a return-path token is one
-    that we made; without it every well-formed token passes. Raises Refusal.
+    The value of a number is its local part, unquoted. A `+detail` behind a key or a role is allowed and ignored.
+    `return_path_ok` says whether a return-path token is one that we made; without it every well-formed token passes.
+    Raises Refusal.
     """
     local, domain = _take_apart(address)
     if domain is None:

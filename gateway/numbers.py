@@ -19,7 +19,9 @@ from phonenumbers import PhoneNumberType, ValidationResult
 
 _MAX_TEXT = 64
 """Characters in one written number; longer is not a number and is not looked at."""
-_DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u30fc\ufe58\ufe63\uff0d\u00ad~]")
+_DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u30fc\ufe58\ufe63\uff0d]")
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
 _LABEL = re.compile(r"^[^\W\d_]{1,12}\.?[\s:]*(?=[+(\d])")
 _SHAPE = re.compile(r"[\s(]*(?:\+[\s+(]*)?[\d\s().\-/_]*\d[\s().\-/]*")
 _PLAIN = re.compile(r"\+?[0-9]{1,20}")
@@ -68,7 +70,19 @@ def could_be_number(local: str) -> bool:
     """Tell by the characters alone (digits and separators) whether a local part is meant as a number."""
     if _PLAIN.fullmatch(local):
         return True
-    return len(local) <= _MAX_TEXT and _SHAPE.fullmatch(_clean(local)) is not None
+    return len(local) <= _MAX_TEXT and _SHAPE.fullmatch(plain(local)) is not None
+
+
+def plain(text: str) -> str:
+    """Write a text with ASCII digits and dashes, plain spaces and no invisible marks, for reading numbers in it.
+
+    Contact lists wrap numbers in bidi controls, clients join the groups with no-break spaces.
+    """
+    if text.isascii():
+        return text.strip()
+    visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    digits = _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), visible)
+    return _DASHES.sub("-", digits).strip()
 
 
 def display(e164: str) -> str:
@@ -146,7 +160,7 @@ class NumberRange:
 @lru_cache(maxsize=16384)
 def _read(text: str, region: str) -> tuple[str, str]:
     """(E.164, "") or ("", reason): both are worth remembering."""
-    written = _LABEL.sub("", _clean(text)) if not _PLAIN.fullmatch(text) else text
+    written = _LABEL.sub("", plain(text)) if not _PLAIN.fullmatch(text) else text
     if not any(map(str.isdigit, written)):
         return "", "no digits"
     if len(text) > _MAX_TEXT:
@@ -194,12 +208,3 @@ def _why_not(digits: str, region: str) -> str:
     except phonenumbers.NumberParseException as error:
         return "unknown country code" if error.error_type == error.INVALID_COUNTRY_CODE else "too short or too long"
     return _REASONS.get(phonenumbers.is_possible_number_with_reason(number), "not a number in use")
-
-
-def _clean(text: str) -> str:
-    """ASCII digits and dashes, plain spaces, no invisible marks (contact lists wrap numbers in bidi controls)."""
-    if text.isascii():
-        return text.strip()
-    composed = _DASHES.sub("-", unicodedata.normalize("NFKC", text))
-    visible = [character for character in composed if unicodedata.category(character) != "Cf"]
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in visible).strip()

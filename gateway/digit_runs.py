@@ -1,0 +1,222 @@
+"""Cuts a run of digit groups into phone numbers: "30 64 30 64" is one, "30643064 20643064" are two.
+
+In: digits with spaces, dots, dashes, slashes, brackets and plus signs between them. Out: pieces, each a number or not.
+Only the numbering plans can tell where one number ends, so the cut is the one that leaves the fewest digits over,
+then the one with the fewest foreign numbers without a plus, then the one with the fewest numbers.
+
+Promises: what begins with a plus or 00 is read with that country code or not at all. Where digits are left over and
+there are two best cuts, neither is taken. Work is bounded for a whole subject, however long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+import phonenumbers
+
+from gateway.numbers import NumberError, to_e164
+
+MAX_DIGITS = 19
+"""In one number: 15 of E.164 behind a dialling prefix."""
+_FEWEST_INTERNATIONAL = 7
+"""Digits behind a plus that are taken to be one broken number, rather than its beginning."""
+_MAX_READINGS = 400
+_MAX_GROUPS = 600
+"""For one reader: what a subject of several hundred numbers needs."""
+_GROUP = re.compile(r"(\+[\s(+]{0,4})?([0-9]+)")
+
+_Cost = tuple[int, int, int]
+"""Digits left over, foreign numbers without plus, numbers."""
+
+_NO_WAY: _Cost = (1_000_000, 0, 0)
+"""A country code must not be torn off what follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a run: `number` in E.164, or None and the `reason` why it is none."""
+
+    start: int
+    end: int
+    number: str | None
+    reason: str = ""
+    unclear: bool = False
+    """It holds valid numbers, but in more than one way."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    start: int
+    end: int
+    digits: str
+    leads: bool
+    """Begins with a plus or 00: a number starts here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Groups first..last (last excluded) read as one number, or left over."""
+
+    first: int
+    last: int
+    number: str | None
+
+
+class RunReader:
+    """Reads the runs of one subject in one region, within one budget of work."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._readings = _MAX_READINGS
+        self._groups = _MAX_GROUPS
+        self.exhausted = False
+        """Whether digits were left unread because there were too many of them."""
+
+    def cut(self, run: str) -> list[Piece]:
+        """Cut one run into pieces, in order; every digit lies in one. Nothing, once the budget is exhausted."""
+        matches = list(islice(_GROUP.finditer(run), self._groups + 1))
+        self._groups -= len(matches)
+        if self.exhausted or self._groups < 0:
+            self.exhausted = True
+            return []
+        groups = [_Group(m.start(), m.end(), m[2], bool(m[1]) or m[2].startswith("00")) for m in matches]
+        numbers = self._numbers(groups)
+        spans = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=False)
+        if all(span.number for span in spans):
+            return [Piece(groups[s.first].start, groups[s.last - 1].end, s.number) for s in spans]
+        others = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=True)
+        return list(self._agreed(run, groups, spans, others))
+
+    def _numbers(self, groups: list[_Group]) -> dict[tuple[int, int], str]:
+        """Every stretch of groups that is a valid number."""
+        found = {}
+        for first in range(len(groups)):
+            digits = ""
+            for last in range(first + 1, len(groups) + 1):
+                group = groups[last - 1]
+                digits += group.digits
+                if len(digits) > MAX_DIGITS or (group.leads and last - 1 > first):
+                    break
+                leads = groups[first].leads
+                written = f"+{digits.removeprefix('00')}" if leads else digits
+                number = self._read(written) if _plausible(written, self._region) else None
+                if number:
+                    found[first, last] = number
+        return found
+
+    def _read(self, written: str) -> str | None:
+        if self._readings <= 0:
+            self.exhausted = True
+            return None
+        self._readings -= 1
+        try:
+            return to_e164(written, self._region)
+        except NumberError:
+            return None
+
+    def _cost_of_foreign(self, first: _Group, number: str) -> int:
+        code = phonenumbers.country_code_for_region(self._region)
+        return 0 if first.leads or number.startswith(f"+{code}") else 1
+
+    def _agreed(self, run: str, groups: list[_Group], spans: list[_Span], others: list[_Span]) -> Iterator[Piece]:
+        """Keep the numbers that both cuts know; what lies between is left over, up to the next plus."""
+        certain = {span for span in spans if span.number} & set(others)
+        disputed = {span for span in (*spans, *others) if span.number} - certain
+        starts = {span.first: span for span in certain}
+        position = 0
+        while position < len(groups):
+            span = starts.get(position)
+            if span:
+                yield Piece(groups[span.first].start, groups[span.last - 1].end, span.number)
+                position = span.last
+                continue
+            first = position
+            position += 1
+            while position < len(groups) and position not in starts and not groups[position].leads:
+                position += 1
+            unclear = any(first <= other.first < position for other in disputed)
+            start, end = groups[first].start, groups[position - 1].end
+            reason = "unclear where one number ends" if unclear else self._why_not(run[start:end])
+            yield Piece(start, end, None, reason, unclear)
+
+    def _why_not(self, text: str) -> str:
+        if self._readings > 0:
+            self._readings -= 1
+            try:
+                to_e164(text, self._region)
+            except NumberError as error:
+                return error.reason
+        self.exhausted = True
+        return "not read"
+
+
+def _best_cut(
+    groups: list[_Group],
+    numbers: dict[tuple[int, int], str],
+    foreign: Callable[[_Group, str], int],
+    *,
+    last_of_equals: bool,
+) -> list[_Span]:
+    """The cheapest cut; of equally cheap ones the one that is found first or last."""
+    best: list[tuple[_Cost, _Span | None]] = [((0, 0, 0), None)]
+    for last in range(1, len(groups) + 1):
+        cheapest: tuple[_Cost, _Span] | None = None
+        for span in _spans_ending(groups, numbers, last):
+            left_over, foreigners, count = best[span.first][0]
+            if span.number:
+                cost = (left_over, foreigners + foreign(groups[span.first], span.number), count + 1)
+            else:
+                cost = (left_over + sum(len(g.digits) for g in groups[span.first : last]), foreigners, count)
+            if cheapest is None or cost < cheapest[0] or (last_of_equals and cost == cheapest[0]):
+                cheapest = (cost, span)
+        best.append(cheapest or (_NO_WAY, _Span(last - 1, last, None)))
+    cut = []
+    span_before = best[-1][1]
+    while span_before:
+        cut.append(span_before)
+        span_before = best[span_before.first][1]
+    return cut[::-1]
+
+
+def _spans_ending(groups: list[_Group], numbers: dict[tuple[int, int], str], last: int) -> Iterator[_Span]:
+    """The stretches that may end before group `last`: a number, a stray group, or a broken international number."""
+    digits = 0
+    for first in range(last - 1, -1, -1):
+        group = groups[first]
+        digits += len(group.digits)
+        number = numbers.get((first, last))
+        if number:
+            yield _Span(first, last, number)
+        if group.leads:
+            complete = last == len(groups) or groups[last].leads
+            if complete or digits >= _FEWEST_INTERNATIONAL:
+                yield _Span(first, last, None)
+            return
+        if first == last - 1:
+            yield _Span(first, last, None)
+        if digits > MAX_DIGITS:
+            return
+
+
+@lru_cache(maxsize=512)
+def _lengths(region: str) -> tuple[frozenset[int], str, str]:
+    """Possible lengths of a region's national numbers, its trunk prefix and its country code."""
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    if plan is None or plan.general_desc is None:
+        return frozenset(), "", ""
+    return frozenset(plan.general_desc.possible_length), plan.national_prefix or "", str(plan.country_code)
+
+
+def _plausible(written: str, region: str) -> bool:
+    """Sort out by length alone what cannot be a number, since most stretches of groups cannot."""
+    length = len(written)
+    if written.startswith("+"):
+        return length > _FEWEST_INTERNATIONAL
+    lengths, trunk, code = _lengths(region)
+    if length in lengths or length >= 10 or (written[0] == "0" and length >= 6):
+        return True
+    return any(prefix and written.startswith(prefix) and length - len(prefix) in lengths for prefix in (trunk, code))
