@@ -1,0 +1,215 @@
+"""A tree of MIME parts in, what the person wrote out, with the names of what an SMS cannot carry.
+
+Promises: text parts are read in the order in which the person put them; of alternatives the most faithful one is read;
+encrypted mail is a Refusal, never silence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from gateway import plain_text, signed
+from gateway.charsets import decode
+from gateway.html_text import html_to_text
+from gateway.mime import Part, Reader
+from gateway.quotes import Cut, cut_html, cut_text
+
+_PLAIN_KINDS: Final = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/enriched", "text/richtext"})
+_SMIME_KINDS: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_SILENT_KINDS: Final = frozenset(
+    {
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+        "application/pgp-signature",
+        "application/pgp-keys",
+        "text/x-amp-html",
+        "text/watch-html",
+        "text/rfc822-headers",
+        "text/vnd.google.email-reaction+json",
+    }
+)
+"""Parts that nobody attached by hand; no report names them."""
+_SEALED_KINDS: Final = frozenset({"application/x-microsoft-rpmsg-message", "application/pgp-encrypted"})
+"""Rights-protected mail, and PGP/MIME whose multipart/encrypted some server turned into mixed."""
+Place = Literal["alone", "first", "later", "inside", "beside"]
+"""The only part; before any text was found; after some; inside a page (related); beside what counts (a signature)."""
+_STUB: Final = re.compile(
+    r"\A\W*(?:"
+    r"this (?:e-?mail |mail )?(?:message )?is in (?:html|mime)"
+    r"|(?:this|the following) is an? html"
+    r"|(?:to view|view|please view|please use|if you|your (?:e-?mail|mail) (?:client|program|reader))[^\n]{0,80}html"
+    r"|this (?:e-?mail|message) (?:contains|requires|was sent in)[^\n]{0,80}html"
+    r"|html[- ](?:version|only)"
+    r"|(?:denne|dette|detta) (?:e-?mail|mail|besked|meddelelse|meldingen|meddelande)[^\n]{0,60}html"
+    r"|diese (?:e-?mail|nachricht)[^\n]{0,60}html"
+    r"|ce (?:message|courriel)[^\n]{0,60}html"
+    r"|(?:это|данное) (?:письмо|сообщение)[^\n]{0,60}html)",
+    re.IGNORECASE,
+)
+"""What programs write into text/plain when they only mean HTML."""
+_MARKUP: Final = re.compile(
+    r"(?is)\A\s*(?:<!doctype html|<html\b|<\?xml[^>]*>\s*<(?:!doctype )?html|<(?:div|p|body)\b[^>]*>.*</)"
+)
+_WRAPPED: Final = re.compile(r"(?m)^[^\n>]{55,80}\n(?=[^\s>])")
+_NOT_WORD: Final = re.compile(r"[\W_]+")
+
+
+@dataclass(slots=True)
+class Piece:
+    """One stretch of text as one part holds it."""
+
+    form: Literal["plain", "html"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a person wrote, what was quoted below it, and what else was in the mail."""
+
+    text: str
+    cut: str
+    attachments: tuple[str, ...]
+    parts: tuple[Part, ...]
+    """Every part of the mail, in order."""
+
+
+@dataclass(slots=True)
+class _BodyReader:
+    reader: Reader
+    charset: str
+    attachments: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def pieces(self, part: Part, depth: int = 0, place: Place = "alone") -> list[Piece]:
+        """The text under one part, by the place where the part stands."""
+        self.parts.append(part)
+        if part.kind.startswith("multipart/"):
+            return self._container(part, depth, place)
+        if _is_smime(part):
+            content = signed.signed_content(part.decoded())
+            if content is not None:
+                return self.pieces(self.reader.read(content.replace(b"\r\n", b"\n"), depth + 1), depth + 1, place)
+        if part.kind in _SEALED_KINDS:
+            raise signed.encrypted()
+        if _is_written(part, place):
+            return [self._text(part)]
+        self._attach(part, place)
+        return []
+
+    def _container(self, part: Part, depth: int, place: Place) -> list[Piece]:
+        subtype = part.kind.removeprefix("multipart/")
+        if subtype == "encrypted":
+            raise signed.encrypted()
+        if subtype == "alternative":
+            return self._alternative(part, depth, place)
+        if subtype == "appledouble":
+            self._attach(part.children[-1], place)
+            return []
+        root = _root(part) if subtype == "related" else 0
+        pieces: list[Piece] = []
+        for index, child in enumerate(part.children):
+            if subtype in {"signed", "related", "report"} and index != root:
+                self.pieces(child, depth + 1, "inside" if subtype == "related" else "beside")
+                continue
+            where = "later" if pieces and place in {"alone", "first"} else "first" if place == "alone" else place
+            pieces += _without_repeat(pieces, self.pieces(child, depth + 1, where))
+        return pieces
+
+    def _alternative(self, part: Part, depth: int, place: Place) -> list[Piece]:
+        place = "first" if place == "alone" else place
+        choices = [pieces for child in part.children if (pieces := self.pieces(child, depth + 1, place))]
+        plain = next((pieces for pieces in choices if all(piece.form == "plain" for piece in pieces)), None)
+        rich = next((pieces for pieces in reversed(choices) if any(piece.form == "html" for piece in pieces)), None)
+        if plain is None or rich is None:
+            return rich or plain or []
+        return _better(plain, rich)
+
+    def _text(self, part: Part) -> Piece:
+        data = part.decoded()[: self.reader.limits.max_text]
+        text = decode(data, part.params.get("charset", ""), self.charset)
+        if part.kind == "text/html":
+            return Piece("html", text)
+        if part.kind == "text/enriched":
+            return Piece("plain", plain_text.clean(plain_text.read_enriched(text)))
+        if part.kind == "text/richtext":
+            return Piece("plain", plain_text.clean(plain_text.read_richtext(text)))
+        plain = signed.without_armor(plain_text.read_plain(text, part.params))
+        return Piece("html", text) if _MARKUP.match(plain) else Piece("plain", plain)
+
+    def _attach(self, part: Part, place: Place) -> None:
+        if part.kind in _SILENT_KINDS or (place == "inside" and part.disposition != "attachment"):
+            return
+        self.attachments.append(part.filename or part.kind)
+
+
+def _is_smime(part: Part) -> bool:
+    if part.kind in _SMIME_KINDS:
+        return part.params.get("smime-type", "").lower() != "certs-only"
+    return part.kind == "application/octet-stream" and part.filename.lower() == "smime.p7m"
+
+
+def _is_written(part: Part, place: Place) -> bool:
+    """Whether a text part is the person's words rather than a file (RFC 2183 §2)."""
+    if part.kind != "text/html" and part.kind not in _PLAIN_KINDS:
+        return False
+    if place in {"inside", "beside"}:
+        return False
+    if place == "alone" or not (part.filename or part.disposition == "attachment"):
+        return True
+    return place == "first" and not part.disposition
+
+
+def _root(part: Part) -> int:
+    """Index of a multipart/related's root (RFC 2387 §3.2): `start`, else the first part."""
+    start = part.params.get("start", "").strip("<> ")
+    if start:
+        for index, child in enumerate(part.children):
+            if child.headers.first("content-id").strip("<> ") == start:
+                return index
+    return 0
+
+
+def _words(text: str) -> str:
+    return _NOT_WORD.sub("", text).lower()
+
+
+def _without_repeat(before: list[Piece], found: list[Piece]) -> list[Piece]:
+    """Drop an HTML part that says the same as the plain part in front of it: alternatives sent as multipart/mixed."""
+    if len(before) == len(found) == 1 and before[0].form == "plain" and found[0].form == "html":
+        plain = _words(before[0].text)
+        if plain and plain == _words(html_to_text(found[0].text)):
+            return []
+    return found
+
+
+def _better(plain: list[Piece], rich: list[Piece]) -> list[Piece]:
+    """Choose between alternatives: plain text, unless it is a stub, lost characters, or was wrapped by the client."""
+    text = "\n".join(piece.text for piece in plain)
+    if not text.strip() or _STUB.match(text):
+        return rich
+    lost, wrapped = text.count("??") > 0, _WRAPPED.search(text)
+    if not lost and not wrapped:
+        return plain
+    kept = _cut(plain).kept
+    shown = "\n".join(_cut([piece]).kept for piece in rich)
+    if lost and shown.count("?") < kept.count("?") and not shown.isascii():
+        return rich
+    return rich if wrapped and _words(shown) == _words(kept) and shown.count("\n") < kept.count("\n") else plain
+
+
+def read_body(root: Part, reader: Reader) -> Written:
+    """Read a whole mail. Raises Refusal where it is encrypted or beyond the limits."""
+    body = _BodyReader(reader, root.params.get("charset", ""))
+    pieces = body.pieces(root)
+    cuts = [_cut(pieces)] if len({piece.form for piece in pieces}) < 2 else [_cut([piece]) for piece in pieces]
+    text = "\n".join(kept for cut in cuts if (kept := plain_text.clean(cut.kept)))
+    return Written(text, "\n".join(cut.cut for cut in cuts if cut.cut), tuple(body.attachments), tuple(body.parts))
+
+
+def _cut(pieces: list[Piece]) -> Cut:
+    if not pieces:
+        return Cut("", "")
+    cut = cut_html if pieces[0].form == "html" else cut_text
+    return cut("\n".join(piece.text for piece in pieces if piece.text.strip()))

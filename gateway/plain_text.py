@@ -1,0 +1,93 @@
+"""Decoded text parts in, lines as the person typed them out: format=flowed, text/enriched, characters nobody sees.
+
+Sources: RFC 3676 (flowed, DelSp), RFC 1896 (enriched). Promises: line ends are LF, blanks are U+0020, no control
+character is left, and nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Final
+
+_LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_BLANKS: Final = str.maketrans(dict.fromkeys("\t\u00a0\u2007\u202f", " "))
+_CONTROL: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb]+"
+)
+_BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_JOINER: Final = re.compile("(?<![\u0600-\U0010ffff])[\u200c\u200d]+|[\u200c\u200d]+(?![\u0600-\U0010ffff])")
+_SYMBOLS: Final = str.maketrans(
+    {"\uf04a": ":-)", "\uf04b": ":-|", "\uf04c": ":-(", "\uf0e0": "->", "\uf0df": "<-", "\uf0e8": "=>", "\uf0a7": "-"}
+)
+"""What Outlook's autocorrection leaves of smileys and arrows: Wingdings in the private use area."""
+_QUOTE_MARKS: Final = re.compile(r">+")
+
+
+def clean(text: str) -> str:
+    """Normalise line ends and blanks, remove what is invisible, and strip blank lines at both ends.
+
+    Joiners stay inside emoji and the scripts that need them; direction marks stay where a text runs right to left. The
+    signature delimiter "-- " keeps its blank; other blanks at the end of a line go, since they would cost.
+    """
+    text = _LINE_ENDS.sub("\n", text)
+    if not text.isascii():
+        text = text.translate(_BLANKS).translate(_SYMBOLS)
+        text = _JOINER.sub("", text)
+        if not _RIGHT_TO_LEFT.search(text):
+            text = _BIDI.sub("", text)
+        text = text.replace("\ufffd", "?")
+    text = _CONTROL.sub("", text.replace("\t", " "))
+    return trimmed(text)
+
+
+def trimmed(text: str) -> str:
+    """Remove blanks at line ends (save in "-- ") and empty lines at both ends."""
+    if " \n" in text or text.endswith(" "):
+        text = "\n".join(line if line == "-- " else line.rstrip(" ") for line in text.split("\n"))
+    return text.strip("\n")
+
+
+def read_plain(text: str, params: dict[str, str]) -> str:
+    """Read a text/plain part by its `format` and `delsp` parameters."""
+    if params.get("format", "").lower() == "flowed":
+        text = unflow(_LINE_ENDS.sub("\n", text), delsp=params.get("delsp", "").lower() == "yes")
+    return clean(text)
+
+
+def unflow(text: str, *, delsp: bool) -> str:
+    """Join the paragraphs of a format=flowed text (RFC 3676 §4); quoted lines come back as "> " times their depth."""
+    out: list[str] = []
+    open_depth = -1
+    for line in text.split("\n"):
+        marks = _QUOTE_MARKS.match(line)
+        depth = marks.end() if marks else 0
+        content = line[depth:].removeprefix(" ")
+        signature = content == "-- "
+        flows = content.endswith(" ") and not signature
+        content = content[:-1] if flows and delsp else content
+        if open_depth == depth and not signature:
+            out[-1] += content
+        else:
+            out.append("> " * depth + content if depth else content)
+        open_depth = depth if flows else -1
+    return "\n".join(out)
+
+
+_ENRICHED_PARAM: Final = re.compile(r"<(param)>[^<]*</param>", re.IGNORECASE)
+_ENRICHED_TAG: Final = re.compile(r"</?[A-Za-z0-9-]{1,60}>")
+_NEWLINES: Final = re.compile(r"\n+")
+
+
+def read_enriched(text: str) -> str:
+    """Strip text/enriched to its words: one line end is a blank, n of them are n - 1, "<<" is "<" (RFC 1896)."""
+    text = _NEWLINES.sub(lambda run: "\n" * (len(run[0]) - 1) or " ", text)
+    text = text.replace("<<", "\x01")
+    return _ENRICHED_TAG.sub("", _ENRICHED_PARAM.sub("", text)).replace("\x01", "<")
+
+
+def read_richtext(text: str) -> str:
+    """Strip text/richtext (RFC 1341 §7.1.3): <nl> and <paragraph> break lines, <lt> is "<"."""
+    text = re.sub(r"(?i)<nl>|</?paragraph>", "\n", text.replace("\n", " "))
+    return html.unescape(_ENRICHED_TAG.sub("", re.sub(r"(?i)<lt>", "&lt;", text)))
