@@ -1,0 +1,290 @@
+"""Organisations, API keys and accounts: who may write, from which number, and how that changes (D1, D3-D6, D13, D14).
+
+Look-ups come from `gateway.directory`, in memory, and keys from `gateway.keys`. Every change is one durable
+transaction, after which each process sees the new state at its next `refresh`. An AccountError's text is one sentence
+for a person; a Refusal answers a mail.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal, NoReturn
+
+from gateway import errors
+from gateway.account_errors import (
+    AccountError,
+    AccountExists,
+    BadAddress,
+    BadValue,
+    NoFreeNumber,
+    NotFound,
+    NumberInUse,
+    PausedKey,
+    TooManySecrets,
+    WrongSecretFile,
+)
+from gateway.employee_address import fold_email, valid_address
+from gateway.errors import Refusal
+from gateway.keyring import Keyring
+from gateway.keys import Keys, valid_language
+from gateway.model import (
+    Account,
+    AccountListing,
+    ApiKey,
+    Clock,
+    NumberListing,
+    NumberState,
+    PoolUsage,
+    Proof,
+    new_id,
+)
+from gateway.pool import NumberPool
+from gateway.settings import DialogSettings, PoolSettings
+from gateway.store import account_sql, directory_sql, number_sql
+from gateway.store.account_sql import Obstacle, OpenRequest
+from gateway.store.database import Database
+from gateway.subscription import judge, organisation_of
+
+__all__ = [
+    "AccountError",
+    "AccountExists",
+    "Accounts",
+    "BadAddress",
+    "BadValue",
+    "NoFreeNumber",
+    "NotFound",
+    "NumberInUse",
+    "PausedKey",
+    "TooManySecrets",
+    "WrongSecretFile",
+]
+
+_DAY = 86_400.0
+
+
+class Accounts(Keys):
+    """Everything about accounts. `refresh` first, then decide."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        pools: Sequence[PoolSettings],
+        dialog: DialogSettings,
+        clock: Clock,
+    ) -> None:
+        super().__init__(database, keyring, dialog, clock)
+        self._pool = NumberPool(pools)
+
+    # --- opening and closing -----------------------------------------------------------------------------------
+
+    async def open_account(self, key_id: str, email: str, by: Literal["admin", "mail"] = "admin") -> Account:
+        """Tie an address to a random free number (D1, D4); asked again, give the account that is there.
+
+        Raises BadAddress, NotFound, PausedKey (by mail only, D14), NoFreeNumber.
+        """
+        opened = await self._open(key_id, email, pausable=by == "mail")
+        return opened if isinstance(opened, Account) else _raise(opened)
+
+    async def subscribe(self, key_secret: str, email: str, proof: Proof) -> Account:
+        """Open an account for the proven sender of a mail to subscribe@ (D5), or give the one that is there.
+
+        Raises a Refusal. Who has no account learns nothing about a key that is unknown or paused.
+        """
+        key = await self.find_key(key_secret)
+        if key is None:
+            raise errors.key_missing("subject")
+        known = await self.account_of(key.id, email)
+        if key.paused:
+            raise errors.paused_key() if known else errors.key_missing("subject")
+        if known:
+            return known
+        try:
+            opened = await self._open(key.id, email, pausable=True, proof=proof)
+        except BadAddress as error:
+            raise errors.bad_from_header("not a mail address") from error
+        if isinstance(opened, Account):
+            return opened
+        raise _refusal(opened)
+
+    async def unsubscribe(self, key_secret: str, email: str) -> Account | None:
+        """Close the sender's account under a key (D13), also on a paused key and when an administrator opened it.
+
+        Returns the closed account, or None: no such key or no account under it, which look alike.
+        """
+        key = await self.find_key(key_secret)
+        account = await self.account_of(key.id, email) if key else None
+        return await self.close_account(account) if account else None
+
+    async def close_account(self, account: Account) -> Account:
+        """Drop the number at once (D13); it rests in quarantine before it is drawn again. Closing twice is closing.
+
+        Raises NotFound.
+        """
+        now = self._clock.now()
+        closing = account_sql.CloseRequest(account.id, now, now + self._dialog.quarantine_days * _DAY)
+        return await self._change(account_sql.close_account, closing) or _raise(Obstacle.NO_ACCOUNT)
+
+    async def _open(self, key_id: str, email: str, *, pausable: bool, proof: Proof | None = None) -> Account | Obstacle:
+        address, now = valid_address(email), self._clock.now()
+        request = OpenRequest(
+            account_id=new_id(now),
+            key_id=key_id,
+            email=address,
+            folded=fold_email(address),
+            organisation_domain=organisation_of(address),
+            now=now,
+            pausable=pausable,
+            admit=partial(judge, address, proof) if proof else None,
+            pool=self._pool,
+        )
+        return await self._change(account_sql.open_account, request)
+
+    # --- editing -----------------------------------------------------------------------------------------------
+
+    async def change_account(
+        self,
+        account: Account,
+        *,
+        email: str | None = None,
+        key: ApiKey | None = None,
+        cut_signature: bool | None = None,
+        language: str | None = None,
+    ) -> Account:
+        """Edit an open account in place (D6); None leaves a field as it is. The number stays.
+
+        Raises BadAddress, BadValue, NotFound, AccountExists where the address has an account under that key.
+        """
+        changes: dict[str, object] = {}
+        if email is not None:
+            address = valid_address(email)
+            changes |= {"email": address, "email_folded": fold_email(address), "mailbox_fault": None}
+        if key is not None:
+            if key.org_id != account.org_id:
+                raise BadValue("an account can only move to another key of its own organisation")
+            changes["key_id"] = key.id
+        if cut_signature is not None:
+            changes["cut_signature"] = cut_signature
+        if language is not None:
+            changes["language"] = valid_language(language)
+        if not changes:
+            return account
+        changed = await self._change(account_sql.change_account, account_sql.Edit(account.id, changes))
+        return changed if isinstance(changed, Account) else _raise(changed)
+
+    async def mark_mailbox(self, account_id: str, fault: str | None) -> None:
+        """Note why the mailbox refuses mail for good, or None once it takes mail again."""
+        known = await self.account(account_id)
+        if known is not None and known.mailbox_fault != fault:
+            await self._change(account_sql.mark_mailbox, (account_id, fault, self._clock.now()))
+
+    # --- signing in --------------------------------------------------------------------------------------------
+
+    async def set_password(self, account: Account) -> str:
+        """Make a new password for SMTP AUTH (128 random bits) and return it; it is not kept. Raises NotFound."""
+        letters = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+        digest = self._login_digest(account.id, letters)
+        if not await self._change(account_sql.set_login, (account.id, digest)):
+            _raise(Obstacle.NO_ACCOUNT)
+        return "-".join(letters[i : i + 7] for i in range(0, len(letters), 7))
+
+    async def remove_password(self, account: Account) -> None:
+        """End signing in with the account's password."""
+        await self._change(account_sql.set_login, (account.id, None))
+
+    async def check_login(self, user_email: str, password: str) -> str | None:
+        """The account address that this user name and password prove, or None. Takes as long for an unknown user."""
+        folded = fold_email(user_email)
+        logins = await self._database.read(lambda connection: directory_sql.logins_of(connection, folded))
+        letters = re.sub(r"[\s-]", "", password).lower()
+        proven = None
+        if not logins:
+            self._login_digest("", letters)
+        for account, digest in logins:
+            if hmac.compare_digest(digest, self._login_digest(account.id, letters)):
+                proven = account.email
+        return proven
+
+    def _login_digest(self, account_id: str, letters: str) -> str:
+        return self._keyring.digest(f"{account_id}:{letters}", "login")
+
+    # --- lists -------------------------------------------------------------------------------------------------
+
+    async def account_named(self, text: str) -> Account:
+        """The open account that an administrator means by an id, a number or an address. Raises NotFound, BadValue."""
+        wanted = text.strip()
+        if "@" in wanted:
+            found = await self.accounts_of(wanted)
+            if len(found) > 1:
+                numbers = ", ".join(account.number for account in found)
+                raise BadValue(f"{wanted} has {len(found)} accounts: name one by its number ({numbers})")
+            account = found[0] if found else None
+        else:
+            account = await self.account(wanted.upper()) or await self.account_by_number(_compact(wanted))
+        if account is None:
+            raise NotFound(f"there is no open account '{wanted}'")
+        return account
+
+    async def list_accounts(
+        self,
+        *,
+        org_id: str | None = None,
+        key_id: str | None = None,
+        email: str | None = None,
+        include_closed: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[AccountListing]:
+        """Accounts with their counters (D6), oldest first. `email` finds addresses that contain the text."""
+        wanted = account_sql.Filter(org_id, key_id, email and email.lower(), include_closed, limit, offset)
+        return await self._database.read(lambda connection: account_sql.list_accounts(connection, wanted))
+
+    async def list_numbers(self, state: NumberState | None = None) -> list[NumberListing]:
+        """Numbers in use and in quarantine, ascending."""
+        now = self._clock.now()
+        return await self._database.read(lambda connection: number_sql.list_numbers(connection, state, now))
+
+    async def pool_usage(self) -> list[PoolUsage]:
+        """How full each provider's numbers are."""
+        now = self._clock.now()
+        return await self._database.read(lambda connection: number_sql.pool_usage(connection, self._pool, now))
+
+    async def release_number(self, number: str) -> None:
+        """End a number's quarantine now. Raises NumberInUse, NotFound."""
+        wanted = _compact(number)
+        released = await self._change(number_sql.release_number, wanted)
+        if not released:
+            if await self.account_by_number(wanted):
+                raise NumberInUse(f"{wanted} belongs to an open account: close that first")
+            raise NotFound(f"{wanted} is not in quarantine")
+
+
+_OBSTACLES: dict[Obstacle, AccountError] = {
+    Obstacle.NO_KEY: NotFound("there is no such key"),
+    Obstacle.NO_ACCOUNT: NotFound("there is no such open account"),
+    Obstacle.PAUSED: PausedKey("the key is paused: only an administrator can open accounts on it"),
+    Obstacle.NO_FREE_NUMBER: NoFreeNumber("no free phone number: add a [[pool]], or release numbers from quarantine"),
+    Obstacle.EXISTS: AccountExists("this address has an open account under that key already"),
+}
+
+
+def _raise(obstacle: Obstacle) -> NoReturn:
+    error = _OBSTACLES[obstacle]
+    raise type(error)(*error.args)
+
+
+def _refusal(obstacle: Obstacle) -> Refusal:
+    """What a subscriber is told; whatever concerns the key looks as if there were no key."""
+    if obstacle is Obstacle.NO_FREE_NUMBER:
+        return errors.no_free_number()
+    return errors.subscription_refused() if obstacle is Obstacle.NOT_ADMITTED else errors.key_missing("subject")
+
+
+def _compact(number: str) -> str:
+    digits = re.sub(r"[\s().-]", "", number)
+    return digits if digits.startswith("+") else f"+{digits.removeprefix('00')}"

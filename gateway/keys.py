@@ -1,0 +1,221 @@
+"""Organisations and their API keys: making, pausing, rotating, showing (D3, D14).
+
+A key's secret is 128 random bits, written as 32 hex digits. The database keeps an HMAC of it, to find it, and a sealed
+copy, to show it again and to write it into From; both need the secret file.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import TypeVar
+
+from phonenumbers import SUPPORTED_REGIONS
+
+from gateway.account_errors import BadValue, NotFound, TooManySecrets, WrongSecretFile
+from gateway.alignment import ascii_domain
+from gateway.directory import Directory
+from gateway.keyring import Keyring, KeyringError
+from gateway.model import ApiKey, Clock, KeyKind, KeyListing, Organisation, new_id
+from gateway.settings import DialogSettings
+from gateway.store import key_sql
+from gateway.store.database import Database
+from gateway.store.writer import Item, Result, Work
+
+_DAY = 86_400.0
+_SECRET = re.compile(r"[0-9a-fA-F]{32}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+
+class Keys(Directory):
+    """The directory, and the changes of organisations and keys."""
+
+    def __init__(self, database: Database, keyring: Keyring, dialog: DialogSettings, clock: Clock) -> None:
+        super().__init__(database, keyring, clock)
+        self._dialog = dialog
+
+    async def verify_secret_file(self) -> None:
+        """Check at start that the secret file belongs to the database. Raises WrongSecretFile."""
+        sample = await self._database.read(key_sql.any_secret)
+        try:
+            if sample is not None:
+                self._keyring.open(sample.sealed, sample.key_id)
+        except KeyringError as error:
+            raise WrongSecretFile(
+                "the secret file is not the one that this database was written with: put the right one back"
+            ) from error
+
+    # --- organisations -----------------------------------------------------------------------------------------
+
+    async def create_organisation(
+        self, name: str, region: str | None = None, language: str | None = None
+    ) -> Organisation:
+        """Make an organisation. Raises BadValue, also where the name is taken."""
+        organisation, made = await self._put_organisation(name, region, language)
+        if not made:
+            raise BadValue(f"there is an organisation '{organisation.name}' already")
+        return organisation
+
+    async def ensure_organisation(
+        self, name: str, region: str | None = None, language: str | None = None
+    ) -> Organisation:
+        """The organisation of this name; made where it is new, unchanged where it is not. Raises BadValue."""
+        organisation, _ = await self._put_organisation(name, region, language)
+        return organisation
+
+    async def organisation_named(self, text: str) -> Organisation:
+        """The organisation with this name or id. Raises NotFound."""
+        wanted = text.strip()
+        found = await self._database.read(lambda connection: key_sql.organisation_named(connection, wanted))
+        if found is None:
+            raise NotFound(f"there is no organisation '{wanted}'")
+        return found
+
+    async def list_organisations(self) -> list[Organisation]:
+        """All organisations, by name."""
+        return await self._database.read(key_sql.list_organisations)
+
+    async def _put_organisation(self, name: str, region: str | None, language: str | None) -> tuple[Organisation, bool]:
+        now = self._clock.now()
+        wanted = Organisation(
+            id=new_id(now),
+            name=_valid_name(name),
+            region=valid_region(region or self._dialog.region),
+            language=valid_language(language or self._dialog.language),
+            created_at=now,
+        )
+        organisation = await self._change(key_sql.put_organisation, wanted)
+        return organisation, organisation.id == wanted.id
+
+    # --- keys --------------------------------------------------------------------------------------------------
+
+    async def create_key(
+        self, organisation: Organisation, kind: KeyKind = KeyKind.DIALOG, label: str = ""
+    ) -> tuple[ApiKey, str]:
+        """Make a key; returns it with its secret, 32 lower-case hex digits."""
+        now = self._clock.now()
+        key = ApiKey(id=new_id(now), org_id=organisation.id, kind=kind, label=label.strip(), created_at=now)
+        secret, row = self._new_secret(key.id)
+        await self._change(key_sql.put_key, (key, row))
+        return key, secret
+
+    async def key_named(self, text: str) -> ApiKey:
+        """The key that an administrator means by its secret, its id, or a label that only one key has.
+
+        Raises NotFound, BadValue.
+        """
+        wanted = text.strip()
+        found = await self.find_key(wanted, kind=None) if _SECRET.fullmatch(wanted) else await self.key(wanted.upper())
+        if found is not None:
+            return found
+        labelled = [each.key for each in await self.list_keys() if wanted and each.key.label == wanted]
+        if len(labelled) > 1:
+            raise BadValue(f"{len(labelled)} keys are labelled '{wanted}': name one by its id")
+        if not labelled:
+            raise NotFound("there is no such key: give its 32 characters or its id")
+        return labelled[0]
+
+    async def list_keys(self, org_id: str | None = None) -> list[KeyListing]:
+        """Keys without their secrets, oldest first."""
+        now = self._clock.now()
+        return await self._database.read(lambda connection: key_sql.list_keys(connection, org_id, now))
+
+    async def show_key(self, key: ApiKey) -> list[str]:
+        """The key's live secrets, newest first. Raises WrongSecretFile."""
+        now = self._clock.now()
+        sealed = await self._database.read(lambda connection: key_sql.live_secrets(connection, key.id, now))
+        try:
+            return [self._keyring.open(each.sealed, key.id) for each in sealed]
+        except KeyringError as error:
+            raise WrongSecretFile(str(error)) from error
+
+    async def pause_key(self, key: ApiKey) -> ApiKey:
+        """Let every account under the key rest (D14). Pausing twice keeps the first time. Raises NotFound."""
+        return _found(await self._change(key_sql.pause, (key.id, self._clock.now())))
+
+    async def resume_key(self, key: ApiKey) -> ApiKey:
+        """End the pause. Raises NotFound."""
+        return _found(await self._change(key_sql.pause, (key.id, None)))
+
+    async def set_key_label(self, key: ApiKey, label: str) -> ApiKey:
+        """Give the key another label. Raises NotFound."""
+        return _found(await self._change(key_sql.edit, (key.id, {"label": label.strip()})))
+
+    async def set_key_domains(self, key: ApiKey, domains: Sequence[str]) -> ApiKey:
+        """Fix the mail domains whose senders may subscribe from outside; none: learn from the next one.
+
+        Raises BadValue, NotFound.
+        """
+        names = " ".join(dict.fromkeys(_valid_domain(each) for each in domains))
+        return _found(await self._change(key_sql.edit, (key.id, {"domains": names})))
+
+    async def rotate_key(self, key: ApiKey, retire_after: float = 30.0) -> str:
+        """Give the key a new secret and return it; the old one works for `retire_after` days more.
+
+        Raises TooManySecrets while the last rotation's old secret still works, BadValue, NotFound.
+        """
+        if not 0 <= retire_after < float("inf"):
+            raise BadValue("the days until the old key stops must be 0 or more")
+        secret, row = self._new_secret(key.id)
+        retires_at = row.created_at + retire_after * _DAY
+        live = await self._change(key_sql.rotate, key_sql.Rotation(row, retires_at))
+        if live == 0:
+            raise NotFound("there is no such key")
+        if live > 1:
+            raise TooManySecrets("this key already has two live secrets: retire the older one first")
+        return secret
+
+    async def retire_key_secret(self, key: ApiKey) -> None:
+        """Stop the older of two secrets now. Raises NotFound where there is only one."""
+        if not await self._change(key_sql.retire, key.id):
+            raise NotFound("this key has only one secret: rotate it first")
+
+    def _new_secret(self, key_id: str) -> tuple[str, key_sql.SecretRow]:
+        secret = secrets.token_hex(16)
+        sealed = self._keyring.seal(secret, key_id)
+        return secret, key_sql.SecretRow(key_id, self._keyring.digest(secret), sealed, self._clock.now())
+
+    async def _change(self, work: Work[Item, Result], item: Item) -> Result:
+        """Commit, and ask the database again from then on."""
+        try:
+            return await self._database.write(work, item)
+        finally:
+            self.forget()
+
+
+_Found = TypeVar("_Found")
+
+
+def _found(key: _Found | None) -> _Found:
+    if key is None:
+        raise NotFound("there is no such key")
+    return key
+
+
+def _valid_name(name: str) -> str:
+    text = " ".join(name.split())
+    if not text or len(text) > 200 or not text.isprintable():
+        raise BadValue("an organisation needs a name of 1 to 200 letters")
+    return text
+
+
+def valid_region(region: str) -> str:
+    """An ISO 3166 region that has phone numbers, in capitals. Raises BadValue."""
+    if region.upper() not in SUPPORTED_REGIONS:
+        raise BadValue(f"'{region}' is not a region: write two letters, like DK")
+    return region.upper()
+
+
+def valid_language(language: str) -> str:
+    """An ISO 639 language in small letters. Raises BadValue."""
+    if not _LANGUAGE.fullmatch(language.lower()):
+        raise BadValue(f"'{language}' is not a language: write two letters, like da or en")
+    return language.lower()
+
+
+def _valid_domain(domain: str) -> str:
+    name = ascii_domain(domain.strip().rpartition("@")[2])
+    if name is None:
+        raise BadValue(f"'{domain}' is not a mail domain: write it like example.com")
+    return name
