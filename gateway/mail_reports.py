@@ -1,0 +1,205 @@
+"""Writes RFC 3464 reports: which phones a mail did not reach, and why, for people and for mail programs.
+
+In: the account that wrote, its mail, the phones. Out: a complete multipart/report in bytes, to be sent with a null
+return path (RFC 3464 §2). The part for people is in the account's language.
+
+Promises: no key anywhere, not even where the sender wrote it into a Subject; the original's To is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.mail_frame import FROM_NOBODY, Frame, ascii_line, date, for_people, masked
+from gateway.mail_texts import Texts, texts
+from gateway.mime_write import address_line, ids_line, message, multipart, raw_part, text_line, text_part
+from gateway.model import Account
+from gateway.numbers import display
+
+
+class FailureReason(StrEnum):
+    """Why a phone was not reached, as people are told it."""
+
+    BAD_NUMBER = "bad-number"
+    NOT_IN_USE = "not-in-use"
+    OPTED_OUT = "opted-out"
+    NOT_ALLOWED = "not-allowed"
+    LIMIT = "limit"
+    NO_ROUTE = "no-route"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+    TEXT = "text"
+    PAUSED = "paused"
+    UNKNOWN = "unknown"
+    DELAYED = "delayed"
+
+    @property
+    def status(self) -> str:
+        """The enhanced status code (RFC 3463) that says the same to machines."""
+        return _STATUS[self]
+
+
+_STATUS = {
+    FailureReason.BAD_NUMBER: "5.1.3",
+    FailureReason.NOT_IN_USE: "5.1.1",
+    FailureReason.OPTED_OUT: "5.7.1",
+    FailureReason.NOT_ALLOWED: "5.7.1",
+    FailureReason.LIMIT: "5.7.1",
+    FailureReason.NO_ROUTE: "5.4.4",
+    FailureReason.EXPIRED: "5.4.7",
+    FailureReason.UNREACHABLE: "5.4.1",
+    FailureReason.REJECTED: "5.0.0",
+    FailureReason.TEXT: "5.6.0",
+    FailureReason.PAUSED: "5.2.1",
+    FailureReason.UNKNOWN: "5.4.2",
+    FailureReason.DELAYED: "4.4.7",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecipient:
+    """One phone that was not reached. `phone` in E.164, or as the sender wrote it where it is no number."""
+
+    phone: str
+    reason: FailureReason
+    status_code: str = ""
+    """RFC 3463; "" for the reason's own."""
+    detail: str = ""
+    """The provider's or our words in English, for Diagnostic-Code: public text, never a cause."""
+
+    @property
+    def status(self) -> str:
+        """The enhanced status code."""
+        return self.status_code or self.reason.status
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalMail:
+    """The mail that a report is about. `message_id` None where it had none."""
+
+    message_id: str | None
+    subject: str
+    arrival: float
+    """Seconds since the epoch, UTC."""
+
+
+def failure_report(
+    *,
+    account: Account,
+    domain: str,
+    reporting_mta: str,
+    original: OriginalMail,
+    recipients: Sequence[FailedRecipient],
+    display_name: str,
+    message_id: str,
+    now: float,
+) -> bytes:
+    """Tell the sender which phones were not reached, or not yet, and why (RFC 3464). Send it with a null return path.
+
+    `reporting_mta` is our host name, `domain` the SMS domain in which a phone is an address. Recipients that are all
+    DELAYED make a report of delay; otherwise it is one of failure.
+    """
+    delayed = all(recipient.reason is FailureReason.DELAYED for recipient in recipients)
+    kind = "delayed" if delayed else "failed"
+    report = _Report(account, domain, reporting_mta, original, tuple(recipients), display_name, message_id, now)
+    return report.compose(kind, [])
+
+
+def partial_report(
+    *,
+    account: Account,
+    domain: str,
+    reporting_mta: str,
+    original: OriginalMail,
+    recipients: Sequence[FailedRecipient],
+    reached: Sequence[str],
+    display_name: str,
+    message_id: str,
+    now: float,
+) -> bytes:
+    """Some phones of a list could not be written to while the others (`reached`, E.164) were."""
+    report = _Report(account, domain, reporting_mta, original, tuple(recipients), display_name, message_id, now)
+    return report.compose("partial", reached)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    account: Account
+    domain: str
+    reporting_mta: str
+    original: OriginalMail
+    recipients: tuple[FailedRecipient, ...]
+    display_name: str
+    message_id: str
+    now: float
+
+    def compose(self, kind: str, reached: Sequence[str]) -> bytes:
+        words = texts(self.account.language)
+        frame = Frame(
+            self.display_name,
+            f"postmaster@{self.domain}",
+            self.account.email,
+            self.message_id,
+            self.now,
+            in_reply_to=self.original.message_id,
+            suppress=FROM_NOBODY,
+            submitted="auto-replied",
+        )
+        parts = [
+            text_part(self._for_people(words, kind, reached)),
+            raw_part("message/delivery-status", self._for_machines()),
+            raw_part("text/rfc822-headers", self._original_headers()),
+        ]
+        lines = frame.lines(words.say(f"report.subject_{kind}"))
+        return message(lines, multipart("report", parts, self.message_id, report_type="delivery-status"))
+
+    def _for_people(self, words: Texts, kind: str, reached: Sequence[str]) -> str:
+        blocks = [
+            words.say(f"report.{kind}"),
+            "\n".join(
+                f"  {for_people(display(each.phone))}: {words.say(f'reason.{each.reason}')}" for each in self.recipients
+            ),
+        ]
+        if reached:
+            blocks.append(words.say("report.partial_rest", phones=", ".join(map(display, reached))))
+        if kind != "delayed":
+            blocks.append(words.say("report.again"))
+        if self.original.subject.strip():
+            blocks.append(words.say("report.about", subject=for_people(self.original.subject)))
+        return "\n\n".join(blocks)
+
+    def _for_machines(self) -> list[bytes]:
+        lines = [
+            text_line("Reporting-MTA", f"dns; {self.reporting_mta}"),
+            text_line("Arrival-Date", date(self.original.arrival)),
+        ]
+        for each in self.recipients:
+            permanent = not each.status.startswith("4")
+            reply = f"{550 if permanent else 451} {each.status} {ascii_line(each.detail or str(each.reason))}"
+            lines += [
+                b"\r\n",
+                text_line("Final-Recipient", f"rfc822; {_as_address(each.phone, self.domain)}"),
+                text_line("Action", "failed" if permanent else "delayed"),
+                text_line("Status", each.status),
+                text_line("Diagnostic-Code", f"smtp; {reply}"),
+                text_line("Last-Attempt-Date", date(self.now)),
+            ]
+        return lines
+
+    def _original_headers(self) -> list[bytes]:
+        """What the sender needs to find the mail again; not To, where the key stands."""
+        lines = [
+            address_line("From", "", self.account.email),
+            text_line("Date", date(self.original.arrival)),
+            text_line("Subject", for_people(self.original.subject)),
+        ]
+        return [*lines, ids_line("Message-ID", [self.original.message_id or ""])]
+
+
+def _as_address(phone: str, domain: str) -> str:
+    local = re.sub(r"[^0-9A-Za-z+._-]", "", phone).strip(".")
+    return f"{masked(local).strip('[]')[:60] or 'unknown'}@{domain}"
