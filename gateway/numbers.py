@@ -50,7 +50,7 @@ def to_e164(text: str, region: str) -> str:
 
     Raises NumberError when the text is not exactly one valid number.
     """
-    result, reason = _read(text[: _MAX_TEXT + 1], region)
+    result, reason = _read(text.strip()[: _MAX_TEXT + 1], region)
     if reason:
         raise NumberError(text, reason)
     return result

@@ -81,6 +81,8 @@ _PRICE = re.compile(
     re.IGNORECASE,
 )
 _DISPLAYED = re.compile(r"\+?\s?([0-9]{1,3})\s([0-9]{4,14})(?![0-9])")
+_FEWEST_DIGITS = 4
+"""In the shortest national mobile number of the world."""
 _LEFT_OVER_INTENDED, _FOREIGN_INTENDED = 7, 5
 """Digits from which a left-over group among words was meant as a number: without and with a country code."""
 
@@ -193,6 +195,8 @@ def _read_item(item: str, reader: RunReader, *, among_words: bool) -> tuple[list
     numbers: list[str] = []
     strays: list[tuple[str, Piece]] = []
     for match in _RUN.finditer(item):
+        if among_words and len(match[0]) < _FEWEST_DIGITS:
+            continue
         run = _undressed(item, match) if among_words else match[0]
         for piece in reader.cut(run):
             written = run[piece.start : piece.end]
