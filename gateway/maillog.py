@@ -41,6 +41,7 @@ class Event(StrEnum):
     MAIL_FAILED = "mail-failed"
     MAILBOX_BOUNCED = "mailbox-bounced"
     CERTIFICATE_RELOADED = "certificate-reloaded"
+    CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
     PROVIDER_STATE = "provider-state"
     FAULT = "fault"
 

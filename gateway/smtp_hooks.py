@@ -1,0 +1,132 @@
+"""What the SMTP edge asks of the rest of the gateway, in the form of aiosmtpd's handle_* hooks.
+
+In: what a session has established. Out: replies. Promises: whatever the taker does, the peer gets a reply that hides
+the cause, the log gets the cause, and a message that the taker has begun to commit is committed whether or not the
+client is still there to hear of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from aiosmtpd.smtp import Envelope as LibraryEnvelope
+from aiosmtpd.smtp import Session
+
+from gateway.connection_limits import AttemptLimit, client_key, login_pause
+from gateway.errors import Refusal, internal_fault, too_busy
+from gateway.maillog import Event, fault, note
+from gateway.model import Clock, Envelope, LocalAddress, MailTaker, Peer, Reply, new_id
+
+LOGIN_BURST, LOGIN_FORGET = 10, 30.0
+"""Failed sign-ins from one address before it has to wait, and the seconds after which one is forgotten."""
+
+STRANGER_BURST, STRANGER_FORGET = 100, 3.0
+"""The same for recipients that do not exist: only somebody who guesses keys has that many."""
+
+
+class Transaction(LibraryEnvelope):
+    """A mail transaction as far as it has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipients: list[LocalAddress] = []
+        self.refused = 0
+        """RCPT commands that got no."""
+        self.wire_content = b""
+
+
+class Server(Protocol):
+    """What a hook needs of the session's protocol object."""
+
+    def peer(self) -> Peer:
+        """Describe the client as it stands now."""
+        ...
+
+
+class EdgeHooks:
+    """The hooks of every listener."""
+
+    def __init__(self, taker: MailTaker, clock: Clock) -> None:
+        self._taker = taker
+        self._clock = clock
+        self._logins = AttemptLimit(LOGIN_BURST, LOGIN_FORGET)
+        self._strangers = AttemptLimit(STRANGER_BURST, STRANGER_FORGET)
+        self.commits: set[asyncio.Task[list[Reply]]] = set()
+        """Messages in the taker's hands. A graceful stop waits for them."""
+
+    async def handle_AUTH(
+        self, server: Server, _session: Session, _envelope: LibraryEnvelope, user: str, password: str
+    ) -> str | None:
+        """Check credentials: the account address that they prove, or None. Raises a Refusal during a pause."""
+        peer = server.peer()
+        client = client_key(peer.ip)
+        if self._logins.spent(client, self._clock.now()):
+            raise login_pause()
+        try:
+            login = await self._taker.login(peer, user, password)
+        except Refusal:
+            raise
+        except Exception as error:
+            fault(Event.SESSION_FAULT, error, ip=peer.ip)
+            raise Refusal(454, "4.7.0", "cannot check passwords right now, try again later", cause="fault") from error
+        if login is None:
+            self._logins.failed(client, self._clock.now())
+            note(Event.LOGIN_FAILED, ip=peer.ip, user=user[:64])
+        return login
+
+    async def handle_RCPT(self, server: Server, _session: Session, envelope: Transaction, address: str) -> LocalAddress:
+        """Understand one recipient and add it to the transaction, or raise the Refusal that explains why not."""
+        peer = server.peer()
+        client = client_key(peer.ip)
+        if self._strangers.spent(client, self._clock.now()):
+            raise too_busy("too many unknown recipients")
+        try:
+            local = await self._taker.recipient(peer, envelope.mail_from or "", address, tuple(envelope.recipients))
+        except Refusal as refusal:
+            envelope.refused += 1
+            if refusal.enhanced == "5.1.1":
+                self._strangers.failed(client, self._clock.now())
+            note(Event.RECIPIENT_REFUSED, ip=peer.ip, mail_from=envelope.mail_from, to=address, cause=refusal.cause)
+            raise
+        except Exception as error:
+            fault(Event.SESSION_FAULT, error, ip=peer.ip)
+            raise internal_fault() from error
+        envelope.recipients.append(local)
+        return local
+
+    async def handle_DATA(self, server: Server, _session: Session, envelope: Transaction) -> list[Reply]:
+        """Hand a complete message over: one Reply per recipient, in order. Being cancelled does not cancel it."""
+        now = self._clock.now()
+        mail = Envelope(
+            id=new_id(now),
+            peer=server.peer(),
+            mail_from=envelope.mail_from or "",
+            recipients=tuple(envelope.recipients),
+            content=envelope.wire_content,
+            received_at=now,
+        )
+        task = asyncio.create_task(self._take(mail))
+        self.commits.add(task)
+        task.add_done_callback(self.commits.discard)
+        return await asyncio.shield(task)
+
+    async def _take(self, mail: Envelope) -> list[Reply]:
+        try:
+            replies = await self._taker.mail(mail)
+        except Refusal as refusal:
+            note(Event.MAIL_REFUSED, id=mail.id, ip=mail.peer.ip, cause=refusal.cause)
+            return [Reply(refusal=refusal)] * len(mail.recipients)
+        except Exception as error:
+            fault(Event.SESSION_FAULT, error, id=mail.id, ip=mail.peer.ip)
+            return [Reply(refusal=internal_fault())] * len(mail.recipients)
+        if len(replies) != len(mail.recipients):
+            error = ValueError(f"{len(replies)} replies for {len(mail.recipients)} recipients")
+            fault(Event.SESSION_FAULT, error, id=mail.id, ip=mail.peer.ip)
+            return [Reply(refusal=internal_fault())] * len(mail.recipients)
+        return [reply if reply.refusal or reply.text else Reply(text=f"taken as {mail.id}") for reply in replies]
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer a fault of ours: temporary, and without its text (aiosmtpd's own answer would be 500 with it)."""
+        fault(Event.SESSION_FAULT, error)
+        return internal_fault().smtp_reply

@@ -1,0 +1,146 @@
+"""The SMTP, submission and LMTP edge, as one service.
+
+In: connections. Out: questions to a MailTaker, and its answers as replies. Promises: 250 only after the taker has said
+that a mail is durably committed; a commit that has begun is waited for, by the session and by stop(), never cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import stat
+from functools import partial
+from pathlib import Path
+
+from gateway.connection_limits import ConnectionLimits
+from gateway.lmtp_in import LmtpProtocol
+from gateway.maillog import Event, note, warn
+from gateway.model import Clock, Listener, MailTaker
+from gateway.settings import GatewaySettings
+from gateway.smtp_hooks import EdgeHooks
+from gateway.smtp_protocol import EdgeProtocol
+from gateway.smtp_session import Door, Edge
+from gateway.tls import ServerCertificate, server_certificate
+
+STOP_TIME = 30.0
+"""Seconds that a stop waits for messages under way."""
+
+_BACKLOG = 1024
+_SOCKET_MODE = 0o660
+"""Of the LMTP socket: the mail server in front shares the group."""
+
+
+class MailEdge:
+    """The listeners of `[smtp]`, `[submission]` and `[lmtp]`, each where its port (or socket) is set."""
+
+    name = "smtp"
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        taker: MailTaker,
+        clock: Clock,
+        tls: ServerCertificate | None = None,
+        *,
+        reuse_port: bool = False,
+    ) -> None:
+        """Prepare; nothing listens yet.
+
+        Without `tls` the certificate comes from the settings. `reuse_port` lets several processes share the ports.
+        """
+        self._settings = settings
+        self._reuse_port = reuse_port
+        self._servers: list[asyncio.Server] = []
+        self.ports: dict[str, int] = {}
+        """Bound ports by listener: "smtp", "submission", "submissions", "lmtp"."""
+        self._edge = Edge(
+            settings=settings,
+            hooks=EdgeHooks(taker, clock),
+            certificate=tls or server_certificate(settings),
+            connections=ConnectionLimits(settings.smtp.max_connections, settings.smtp.max_connections_per_client),
+        )
+
+    @property
+    def connections(self) -> int:
+        """Open connections now."""
+        return self._edge.connections.open
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when a port or the socket cannot be had."""
+        smtp, submission, lmtp = self._settings.smtp, self._settings.submission, self._settings.lmtp
+        login = partial(Door, listener=Listener.SUBMISSION, login_required=True)
+        doors = [
+            (Door("smtp", Listener.SMTP), smtp.host, smtp.port),
+            (login("submission"), submission.host, submission.port),
+            (login("submissions", implicit_tls=True), submission.host, submission.tls_port),
+            (Door("lmtp", Listener.LMTP), lmtp.host, lmtp.port),
+        ]
+        try:
+            for door, host, port in doors:
+                if port is not None:
+                    await self._listen(door, host, port)
+            if lmtp.socket is not None:
+                await self._listen_on_socket(Door("lmtp", Listener.LMTP), lmtp.socket)
+        except OSError:
+            self._stop_listening()
+            raise
+        note(Event.STARTED, name=self.name, ports=dict(self.ports))
+
+    async def _listen(self, door: Door, host: str, port: int) -> None:
+        server = await asyncio.get_running_loop().create_server(
+            partial(self._session, door), host or None, port, backlog=_BACKLOG, reuse_port=self._reuse_port or None
+        )
+        self._servers.append(server)
+        self.ports[door.name] = server.sockets[0].getsockname()[1]
+
+    async def _listen_on_socket(self, door: Door, path: Path) -> None:
+        _remove_socket(path)
+        server = await asyncio.get_running_loop().create_unix_server(
+            partial(self._session, door), str(path), backlog=_BACKLOG
+        )
+        self._servers.append(server)
+        _share_with_group(path)
+
+    def _session(self, door: Door) -> EdgeProtocol:
+        protocol = LmtpProtocol if door.listener is Listener.LMTP else EdgeProtocol
+        return protocol(self._edge, door, asyncio.get_running_loop())
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._settings.lmtp.socket is not None:
+            _remove_socket(self._settings.lmtp.socket)
+
+    async def stop(self) -> None:
+        """Stop listening, tell idle clients 421, let messages under way end, and wait for commits: 30 s at most."""
+        self._edge.stopping = True
+        self._stop_listening()
+        for session in list(self._edge.sessions):
+            session.stop()
+        try:
+            async with asyncio.timeout(STOP_TIME):
+                await self._edge.empty.wait()
+                await asyncio.gather(*(asyncio.shield(commit) for commit in self._edge.hooks.commits))
+        except TimeoutError:
+            warn(
+                Event.STOPPED,
+                name=self.name,
+                sessions_cut=len(self._edge.sessions),
+                commits_left=len(self._edge.hooks.commits),
+            )
+            for session in list(self._edge.sessions):
+                session.abort()
+            return
+        note(Event.STOPPED, name=self.name)
+
+
+def _share_with_group(path: Path) -> None:
+    path.chmod(_SOCKET_MODE)
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove a socket that an earlier run left, and nothing else that may have its name."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.stat().st_mode):
+            path.unlink()

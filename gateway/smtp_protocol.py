@@ -1,0 +1,244 @@
+"""The commands of SMTP and of submission, each with its RFC's section.
+
+In: command lines. Out: replies with enhanced codes (RFC 2034, RFC 3463). Anything that is not done is a Refusal.
+"""
+
+from __future__ import annotations
+
+from gateway.errors import Refusal, auth_required, too_big, too_busy
+from gateway.model import Reply
+from gateway.smtp_auth import MAX_RESPONSE, MECHANISMS, credentials
+from gateway.smtp_hooks import EdgeHooks
+from gateway.smtp_session import EdgeSession, LastWord, Phase
+from gateway.smtp_syntax import client_name, forward_path, message_content, reverse_path, syntax_error
+
+_NOT_IMPLEMENTED = frozenset({"EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML", "BDAT", "XCLIENT", "XFORWARD"})
+
+_NOT_MAIL = frozenset({"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE", "PROXY"})
+"""First words of other protocols: whoever says them is not a mail client."""
+
+_MAX_FAILED_LOGINS = 5
+_MAX_IDLE_COMMANDS = 100
+"""Commands beside the recipients' that bring no mail nearer, between two mails."""
+
+
+class EdgeProtocol(EdgeSession):
+    """An SMTP session."""
+
+    event_handler: EdgeHooks
+    none_valid_code = 554
+    """The reply code of DATA after nothing but refused recipients."""
+    _failed_logins = 0
+    _idle_commands = 0
+
+    async def obey(self, line: bytes) -> None:
+        """Do what one command line says."""
+        verb_bytes, _, rest = line.partition(b" ")
+        verb = verb_bytes.upper().decode("ascii", "replace")
+        self._idle_commands += 1
+        if self._idle_commands > _MAX_IDLE_COMMANDS + self._limits.max_recipients:
+            raise LastWord(too_busy("too many commands without a mail"))
+        method = self._smtp_methods.get(verb)
+        if method is None:
+            raise self._unknown(verb)
+        try:
+            await method(rest.strip().decode("utf-8", "surrogateescape"))
+        except (Refusal, LastWord, OSError, EOFError):
+            raise
+        except Exception as error:
+            await self.push(await self.event_handler.handle_exception(error))
+
+    def _unknown(self, verb: str) -> Refusal | LastWord:
+        if verb in _NOT_MAIL:
+            return LastWord(Refusal(554, "5.5.1", "this is a mail server", cause=f"{verb} command"))
+        if verb in _NOT_IMPLEMENTED:
+            return Refusal(502, "5.5.1", f"{verb} is not offered here", cause="not implemented")
+        return Refusal(500, "5.5.2", "command not recognised", cause="unknown command")
+
+    # --- greeting and session --------------------------------------------------------------------------------------
+
+    async def smtp_EHLO(self, arg: str) -> None:
+        """Greet, and offer what there is (RFC 5321 §4.1.1.1)."""
+        name = client_name(arg)
+        self._set_rset_state()
+        self.session.host_name = name
+        self.session.extended_smtp = True
+        lines = [self.hostname, *self._offers()]
+        for line in lines[:-1]:
+            await self.push(f"250-{line}")
+        await self.push(f"250 {lines[-1]}")
+
+    def _offers(self) -> list[str]:
+        offers = ["PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        if self._can_start_tls():
+            offers.append("STARTTLS")
+        if self.door.login_required and self.session.ssl is not None:
+            offers.append(f"AUTH {' '.join(MECHANISMS)}")
+        return [*offers, "HELP"]
+
+    async def smtp_HELO(self, arg: str) -> None:
+        """Greet the old way (RFC 5321 §4.1.1.1)."""
+        name = client_name(arg)
+        self._set_rset_state()
+        self.session.host_name = name
+        await self.push(f"250 {self.hostname}")
+
+    async def smtp_NOOP(self, _arg: str) -> None:
+        """Do nothing (RFC 5321 §4.1.1.9)."""
+        await self.push("250 2.0.0 still here")
+
+    async def smtp_RSET(self, _arg: str) -> None:
+        """Forget the transaction (RFC 5321 §4.1.1.5)."""
+        self._set_rset_state()
+        await self.push("250 2.0.0 forgotten")
+
+    async def smtp_QUIT(self, _arg: str) -> None:
+        """End (RFC 5321 §4.1.1.10)."""
+        await self.push("221 2.0.0 goodbye")
+        self._close()
+
+    async def smtp_HELP(self, _arg: str) -> None:
+        """Name the commands (RFC 5321 §4.1.1.8)."""
+        await self.push("214 2.0.0 " + " ".join(sorted(self._smtp_methods.keys() - _NOT_IMPLEMENTED)))
+
+    async def smtp_VRFY(self, arg: str) -> None:
+        """Tell nobody who exists (RFC 5321 §3.5.3, §7.3)."""
+        if not arg:
+            raise syntax_error("VRFY <address>")
+        await self.push("252 2.5.0 write a mail and see")
+
+    async def smtp_EXPN(self, _arg: str) -> None:
+        """There are no lists to tell of (RFC 5321 §3.5.2)."""
+        raise self._unknown("EXPN")
+
+    # --- TLS and AUTH ----------------------------------------------------------------------------------------------
+
+    def _can_start_tls(self) -> bool:
+        return self.edge.certificate is not None and self.session.ssl is None
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        """Go on under TLS, forgetting everything said before (RFC 3207)."""
+        if arg:
+            raise syntax_error("STARTTLS alone")
+        if self.session.ssl is not None:
+            raise Refusal(503, "5.5.1", "TLS is on already", cause="sequence")
+        if not self._can_start_tls():
+            raise Refusal(454, "4.7.0", "TLS is not available", cause="no certificate")
+        await self.push("220 2.0.0 begin TLS")
+        await self.flush()
+        self._reader.take_all()
+        await self.start_tls()
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        """Sign in (RFC 4954 §4)."""
+        self._check_may_sign_in()
+        mechanism, _, initial = arg.partition(" ")
+        user, password = await credentials(mechanism, initial or None, self._ask)
+        login = await self.event_handler.handle_AUTH(self, self.session, self.envelope, user, password)
+        if login is None:
+            self._failed_logins += 1
+            if self._failed_logins >= _MAX_FAILED_LOGINS:
+                raise LastWord(too_busy("too many failed sign-ins"))
+            raise Refusal(535, "5.7.8", "user name or password is wrong", cause="login failed")
+        self.login = login
+        self.session.authenticated = True
+        await self.push("235 2.7.0 signed in")
+
+    def _check_may_sign_in(self) -> None:
+        if not self.door.login_required:
+            raise Refusal(502, "5.5.1", "AUTH is not offered here: use the submission port", cause="no AUTH here")
+        self._check_greeted()
+        self._check_tls()
+        if self.login is not None or self.envelope.mail_from is not None:
+            raise Refusal(503, "5.5.1", "too late to sign in", cause="sequence")
+
+    async def _ask(self, challenge: str) -> str:
+        await self.push(f"334 {challenge}")
+        line = await self._next_line(MAX_RESPONSE)
+        if line is None:
+            raise EOFError
+        return line.decode("ascii", "replace")
+
+    def _check_greeted(self) -> None:
+        if not self.session.host_name:
+            raise Refusal(503, "5.5.1", "greet first", cause="sequence")
+
+    def _check_tls(self) -> None:
+        if self.door.login_required and self.session.ssl is None:
+            raise Refusal(530, "5.7.0", "begin with STARTTLS", cause="no TLS")
+
+    # --- mail ------------------------------------------------------------------------------------------------------
+
+    async def smtp_MAIL(self, arg: str) -> None:
+        """Begin a transaction (RFC 5321 §4.1.1.2)."""
+        self._check_greeted()
+        self._check_tls()
+        if self.door.login_required and self.login is None:
+            raise auth_required()
+        if self.envelope.mail_from is not None:
+            raise Refusal(503, "5.5.1", "one MAIL at a time", cause="sequence")
+        path = reverse_path(arg, self._limits.max_size)
+        self.envelope.mail_from = path.address
+        self.envelope.mail_options = list(path.options)
+        self.envelope.smtp_utf8 = path.utf8
+        await self.push("250 2.1.0 sender ok")
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        """Add a recipient (RFC 5321 §4.1.1.3)."""
+        envelope = self.envelope
+        if envelope.mail_from is None:
+            raise Refusal(503, "5.5.1", "MAIL comes first", cause="sequence")
+        if len(envelope.recipients) >= self._limits.max_recipients:
+            raise Refusal(452, "4.5.3", "too many recipients: send the rest in another mail", cause="recipient limit")
+        address = forward_path(arg, utf8=envelope.smtp_utf8)
+        if "@" not in address:
+            address = f"{address}@{next(iter(self.edge.settings.mail.domains), self.hostname)}"
+        await self.event_handler.handle_RCPT(self, self.session, envelope, address)
+        envelope.rcpt_tos.append(address)
+        await self.push("250 2.1.5 recipient ok")
+
+    async def smtp_DATA(self, arg: str) -> None:
+        """Take the message (RFC 5321 §4.1.1.4)."""
+        try:
+            self._check_ready_for_data(arg)
+        except Refusal as refusal:
+            if self._reader.waiting:  # it did not wait for our answer: its message would be read as commands
+                raise LastWord(refusal) from None
+            raise
+        await self.push("354 go ahead, end with CRLF.CRLF")
+        await self.flush()
+        self._enter(Phase.MESSAGE)
+        wire = await self._reader.message(self._limits.max_size)
+        self._enter(Phase.SERVER)
+        envelope = self.envelope
+        if wire is None:
+            replies = [Reply(refusal=too_big(self._limits.max_size))] * len(envelope.recipients)
+        else:
+            envelope.wire_content = message_content(wire)
+            replies = await self.event_handler.handle_DATA(self, self.session, envelope)
+        self._set_post_data_state()
+        self._idle_commands = 0
+        for reply in self.data_replies(replies):
+            await self.push(reply.refusal.smtp_reply if reply.refusal else f"250 2.0.0 {_one_line(reply.text)}")
+
+    def _check_ready_for_data(self, arg: str) -> None:
+        if arg:
+            raise syntax_error("DATA alone")
+        if not self.envelope.recipients:
+            if self.envelope.refused and self.none_valid_code == 554:
+                raise Refusal(554, "5.5.1", "no valid recipients", cause="no valid recipients")
+            raise Refusal(503, "5.5.1", "RCPT comes first", cause="sequence")
+
+    def data_replies(self, replies: list[Reply]) -> list[Reply]:
+        """Choose the one reply that SMTP has for all recipients.
+
+        Yes if anything was taken: the taker has promised to tell the sender of what was not. Otherwise the first
+        refusal; a temporary one goes first, since the client may not drop what another try could deliver.
+        """
+        taken = [reply for reply in replies if reply.refusal is None]
+        temporary = [reply for reply in replies if reply.refusal is not None and reply.refusal.code < 500]
+        return (taken or temporary or replies)[:1]
+
+
+def _one_line(text: str) -> str:
+    return text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")[:500]

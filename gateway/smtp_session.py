@@ -1,0 +1,476 @@
+"""The life of one SMTP or LMTP connection, without its commands: admission, PROXY header, TLS, greeting, timers, end.
+
+A subclass of aiosmtpd's protocol that keeps its state, its STARTTLS switch and its way of finding commands, and
+replaces what SECURITY asks for more of: reading, the command loop, time limits and the end. Promises: every session
+ends (a silent one, a slow one, a long one), a session that is told to end is told why, and a reply is written as soon
+as nothing more of the client's is waiting to be obeyed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import sslproto
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from ipaddress import ip_address
+
+from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
+from aiosmtpd.smtp import SMTP
+
+from gateway.connection_limits import ConnectionLimits, client_key, plain_ip
+from gateway.errors import Refusal, internal_fault, shutting_down, too_busy
+from gateway.maillog import Event, fault, note
+from gateway.model import Listener, Peer
+from gateway.settings import GatewaySettings
+from gateway.smtp_hooks import EdgeHooks, Transaction
+from gateway.smtp_wire import SmtpReader
+from gateway.tls import ServerCertificate
+
+MAX_LINE = 2048
+"""Bytes of a command line: RFC 5321 §4.5.3.1.4 promises 512, extensions add 600."""
+
+MAX_ERRORS = 20
+"""Lines that are no commands, or make no sense, before a session ends."""
+
+MAX_REPLIES_HELD = 4096
+"""Bytes of replies that may wait while a pipelining client's commands are obeyed."""
+
+DATA_GRACE = 30.0
+"""Seconds of DATA before the minimum rate is asked for."""
+
+HANDSHAKE_TIME = 30.0
+"""Seconds for a TLS handshake, and for a PROXY header."""
+
+LINGER = 1.0
+"""Seconds in which a client that is still talking can read why it was cut off."""
+
+_CLOSING_TIME = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One listener: its name, what kind of peer it describes, and what it asks of clients."""
+
+    name: str
+    listener: Listener
+    implicit_tls: bool = False
+    login_required: bool = False
+
+
+@dataclass(slots=True)
+class Edge:
+    """What all sessions share."""
+
+    settings: GatewaySettings
+    hooks: EdgeHooks
+    certificate: ServerCertificate | None
+    connections: ConnectionLimits
+    sessions: set[EdgeSession] = field(default_factory=set)
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while there are no sessions."""
+    stopping: bool = False
+    refusals_unlogged: int = 0
+    refusal_logged_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.empty.set()
+
+    def enter(self, session: EdgeSession) -> None:
+        """A session begins."""
+        self.sessions.add(session)
+        self.empty.clear()
+
+    def leave(self, session: EdgeSession) -> None:
+        """A session is over."""
+        self.sessions.discard(session)
+        if not self.sessions:
+            self.empty.set()
+
+    def note_turned_away(self, ip: str, refusal: Refusal, now: float) -> None:
+        """Log a refused connection, at most one line a second: a flood must not become a flood of lines."""
+        if now - self.refusal_logged_at < 1.0:
+            self.refusals_unlogged += 1
+            return
+        note(Event.CONNECTION_REFUSED, ip=ip, cause=refusal.cause, unlogged_before=self.refusals_unlogged)
+        self.refusal_logged_at, self.refusals_unlogged = now, 0
+
+
+class Phase(Enum):
+    """Who has to do something next: that is whose time is measured."""
+
+    CLIENT = auto()
+    """The client: a command, or reading our replies."""
+    MESSAGE = auto()
+    """The client: a message after 354."""
+    SERVER = auto()
+    """We do."""
+
+
+class LastWord(Exception):
+    """A refusal after which the connection ends."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+class TlsLayer(sslproto.SSLProtocol):
+    """The TLS of one connection, with a read buffer of a size that ten thousand connections can have."""
+
+    max_size = 32 * 1024
+
+    @property
+    def application_side(self) -> asyncio.Transport:
+        """The transport that the session talks to from now on."""
+        return self._app_transport
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the handshake that were read before the layer stood."""
+        while data:
+            room = self.get_buffer(len(data))
+            taken = min(len(room), len(data))
+            room[:taken] = data[:taken]
+            self.buffer_updated(taken)
+            data = data[taken:]
+
+
+class EdgeSession(SMTP):
+    """A connection."""
+
+    envelope: Transaction
+    transport: asyncio.Transport | None
+
+    def __init__(self, edge: Edge, door: Door, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            edge.hooks,
+            data_size_limit=edge.settings.smtp.max_size,
+            enable_SMTPUTF8=True,
+            hostname=edge.settings.mail.hostname,
+            loop=loop,
+        )
+        reader = SmtpReader(loop)
+        asyncio.StreamReaderProtocol.__init__(self, reader, client_connected_cb=self._connected, loop=loop)
+        self.edge = edge
+        self.door = door
+        self.login: str | None = None
+        self._reader: SmtpReader = reader
+        self._limits = edge.settings.smtp
+        self._replies = bytearray()
+        self._ip, self._port = "", 0
+        self._behind_proxy = False
+        self._admitted = False
+        self._client: str | None = None
+        self._phase = Phase.SERVER
+        self._phase_began = 0.0
+        self._phase_received = 0
+        self._ends_at = 0.0
+        self._ended = False
+        self._abort_handle: asyncio.TimerHandle | None = None
+        self._errors = 0
+
+    # --- what the library calls ------------------------------------------------------------------------------------
+
+    def _connected(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def _create_envelope(self) -> Transaction:
+        return Transaction()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit a new connection or turn it away; also called when the TLS layer stands."""
+        if self._original_transport is not None:
+            super().connection_made(transport)
+            return
+        self._ip, self._port = _address_of(transport.get_extra_info("peername"))
+        self._behind_proxy = self._comes_by_proxy()
+        self._ends_at = self.loop.time() + self._limits.session_timeout
+        try:
+            self._admit()
+        except Refusal as refusal:
+            self._turn_away(transport, refusal)
+            return
+        self.edge.enter(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Forget the session. A message that is being committed goes on without it."""
+        self.edge.leave(self)
+        if self._abort_handle is not None:
+            self._abort_handle.cancel()
+        if self._admitted:
+            self._admitted = False
+            self.edge.connections.leave(self._client)
+        if self._handler_coroutine is not None and self._reader is not None:
+            super().connection_lost(error)
+
+    def eof_received(self) -> bool:
+        """Let what the client sent before it stopped sending be obeyed, and answered where it still reads."""
+        if self._ended or self._tls_protocol is not None:
+            return False
+        self._reader.feed_eof()
+        return True
+
+    def _reset_timeout(self, _duration: float | None = None) -> None:
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_at(self._next_look(), self._timeout_cb)
+
+    async def push(self, status: str | bytes) -> None:
+        """Put one reply line in the queue."""
+        self._replies += (status.encode() if isinstance(status, str) else status) + b"\r\n"
+
+    async def _handle_client(self) -> None:
+        try:
+            await self._open()
+            await self._converse()
+            self._close()
+        except LastWord as word:
+            self.end(word.refusal)
+        except (OSError, EOFError):  # the peer went away, or its TLS failed
+            self._close()
+        except Exception as error:
+            fault(Event.SESSION_FAULT, error, ip=self._ip)
+            self.end(internal_fault())
+
+    # --- beginning -------------------------------------------------------------------------------------------------
+
+    def _comes_by_proxy(self) -> bool:
+        """Whether a load balancer connects: then its header is wanted. LMTP is the last step and has none before it."""
+        if self.door.listener is Listener.LMTP:
+            return False
+        return any(ip_address(self._ip) in network for network in self._limits.proxy_networks)
+
+    def _admit(self) -> None:
+        if self.edge.stopping:
+            raise shutting_down()
+        self.edge.connections.enter()
+        self._admitted = True
+        if not self._behind_proxy:
+            self._count_client()
+
+    def _count_client(self) -> None:
+        if self._is_local_socket():
+            return
+        client = client_key(self._ip)
+        self.edge.connections.enter_as(client)
+        self._client = client
+
+    def _is_local_socket(self) -> bool:
+        return self._port == 0
+
+    def _turn_away(self, transport: asyncio.BaseTransport, refusal: Refusal) -> None:
+        self.edge.note_turned_away(self._ip, refusal, self.loop.time())
+        self._ended = True
+        if isinstance(transport, asyncio.Transport) and not self.door.implicit_tls:
+            transport.write(refusal.smtp_reply.encode() + b"\r\n")
+        transport.close()
+
+    async def _open(self) -> None:
+        if self._behind_proxy:
+            await self._read_proxy_header()
+        if self.door.implicit_tls:
+            await self.start_tls(early=self._reader.take_all())
+        for _ in range(2):  # one turn of the loop to read what came with the connection
+            await asyncio.sleep(0)
+        if self._reader.waiting:
+            raise LastWord(Refusal(554, "5.5.1", "you spoke before the greeting", cause="early talk"))
+        protocol = "LMTP" if self.door.listener is Listener.LMTP else "ESMTP"
+        await self.push(f"220 {self.hostname} {protocol} ready")
+
+    async def _read_proxy_header(self) -> None:
+        """Learn the real client from the load balancer (PROXY protocol, versions 1 and 2)."""
+        try:
+            self._enter(Phase.CLIENT)
+            async with asyncio.timeout(HANDSHAKE_TIME):
+                header = await get_proxy(self._reader)
+        except TimeoutError:
+            raise LastWord(too_busy("no PROXY header")) from None
+        if not header.valid or header.protocol == PROTO.DGRAM:
+            raise LastWord(Refusal(554, "5.5.1", "a PROXY header is needed here", cause="bad PROXY header"))
+        if header.family in {AF.INET, AF.INET6} and (header.version == 1 or header.command == 1):
+            self._ip, self._port = plain_ip(str(header.src_addr)), header.src_port or 1
+        try:
+            self._count_client()
+        except Refusal as refusal:
+            self.edge.note_turned_away(self._ip, refusal, self.loop.time())
+            raise LastWord(refusal) from None
+
+    async def start_tls(self, early: bytes = b"") -> None:
+        """Put TLS under the session and wait for the handshake; `early` is what of it has been read already.
+
+        What was read in plain before belongs to nobody (RFC 3207 §5): the library drops it when the layer stands.
+        """
+        plain, certificate = self.transport, self.edge.certificate
+        if plain is None or certificate is None:
+            raise EOFError
+        waiter: asyncio.Future[None] = self.loop.create_future()
+        layer = TlsLayer(
+            self.loop,
+            self,
+            certificate.context(),
+            waiter,
+            server_side=True,
+            ssl_handshake_timeout=HANDSHAKE_TIME,
+            ssl_shutdown_timeout=_CLOSING_TIME,
+        )
+        self._original_transport, self._tls_protocol = plain, layer
+        self.transport = layer.application_side
+        plain.set_protocol(layer)
+        layer.connection_made(plain)
+        layer.feed(early)
+        self._enter(Phase.CLIENT)
+        try:
+            await waiter
+        finally:
+            if self.session.ssl is None:  # the layer tells us of a lost connection only once it stands
+                plain.abort()
+                self.connection_lost(None)
+        if self.session.ssl is None:
+            raise EOFError
+
+    # --- the conversation ------------------------------------------------------------------------------------------
+
+    async def _converse(self) -> None:
+        while True:
+            if self.edge.stopping:
+                raise LastWord(shutting_down())
+            if self.loop.time() > self._ends_at:
+                raise LastWord(too_busy("this session took too long"))
+            try:
+                line = await self._next_line()
+                if line is None:
+                    return
+                await self.obey(line)
+            except Refusal as refusal:
+                await self._refuse(refusal)
+            if self._ended:
+                return
+
+    async def obey(self, line: bytes) -> None:
+        """Do what one command line says."""
+        raise NotImplementedError
+
+    async def _next_line(self, limit: int = MAX_LINE) -> bytes | None:
+        if self._replies and (len(self._replies) > MAX_REPLIES_HELD or not self._reader.has_line()):
+            await self.flush()
+        self._enter(Phase.CLIENT)
+        line = await self._reader.command_line(limit)
+        self._enter(Phase.SERVER)
+        return line
+
+    async def flush(self) -> None:
+        """Write the replies that wait; returns when the client keeps up with reading them."""
+        self._enter(Phase.CLIENT)
+        self._writer.write(bytes(self._replies))
+        self._replies.clear()
+        await self._writer.drain()
+        self._enter(Phase.SERVER)
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        if refusal.code == 421:
+            raise LastWord(refusal)
+        await self.push(refusal.smtp_reply)
+        if refusal.code in {500, 501, 502, 504, 553, 555}:
+            self._errors += 1
+            if self._errors >= MAX_ERRORS:
+                raise LastWord(too_busy("too many errors"))
+
+    def peer(self) -> Peer:
+        """Describe the client as it stands now."""
+        return Peer(
+            ip=self._ip,
+            port=self._port,
+            helo=self.session.host_name or "",
+            listener=self.door.listener,
+            tls=self.session.ssl is not None,
+            login=self.login,
+        )
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._phase_began = self.loop.time()
+        self._phase_received = self._reader.received
+
+    def _next_look(self) -> float:
+        now = self.loop.time()
+        if self._phase is Phase.SERVER:
+            return now + min(1.0, self._limits.command_timeout)
+        if self._phase is Phase.MESSAGE:
+            return min(
+                self._ends_at, max(now + 1.0, self._phase_began + DATA_GRACE), now + self._limits.command_timeout
+            )
+        return min(self._ends_at, self._phase_began + self._limits.command_timeout)
+
+    def _timeout_cb(self) -> None:
+        """End the session if its time is up, and look again later if not. Our own time is not the client's fault."""
+        if self._ended:
+            return
+        refusal = self._overdue(self.loop.time())
+        if refusal is None:
+            when = max(self._next_look(), self.loop.time() + 0.01)
+            self._timeout_handle = self.loop.call_at(when, self._timeout_cb)
+            return
+        self.end(refusal)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+
+    def _overdue(self, now: float) -> Refusal | None:
+        if self._phase is Phase.SERVER:
+            return None
+        if now >= self._ends_at:
+            return too_busy("this session took too long")
+        if self._phase is Phase.CLIENT:
+            silent = now - self._phase_began >= self._limits.command_timeout
+            return Refusal(421, "4.4.2", "you were silent for too long", cause="silent") if silent else None
+        took = now - self._phase_began
+        came = self._reader.received - self._phase_received
+        if took >= DATA_GRACE and came < took * self._limits.min_data_rate:
+            return Refusal(421, "4.4.2", "your mail comes too slowly", cause="slow data")
+        return None
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End now if the client has nothing under way; else after the reply to what it has."""
+        if self._phase is Phase.CLIENT and not self._ended:
+            self.end(shutting_down())
+            if self._handler_coroutine is not None:
+                self._handler_coroutine.cancel()
+
+    def end(self, refusal: Refusal) -> None:
+        """Say why, and close."""
+        self._replies += refusal.smtp_reply.encode() + b"\r\n"
+        self._close()
+
+    def _close(self) -> None:
+        """Write what is left and close, letting a client that is still talking read it first.
+
+        Closing a socket with unread input resets it, and the reset can overtake the reply.
+        """
+        transport = self.transport
+        if transport is None or self._ended:
+            return
+        self._ended = True
+        talking = bool(self._reader.take_all()) or self._phase is Phase.MESSAGE
+        self._reader.deaf = True
+        if self._replies:
+            transport.write(bytes(self._replies))
+        if talking and self._tls_protocol is None and transport.can_write_eof():
+            transport.write_eof()
+            self._abort_handle = self.loop.call_later(LINGER, transport.abort)
+        else:
+            transport.close()
+            self._abort_handle = self.loop.call_later(_CLOSING_TIME, transport.abort)
+
+    def abort(self) -> None:
+        """Close without a word: the time to stop is over."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _address_of(peername: object) -> tuple[str, int]:
+    """Give a socket's address and port; a client on a Unix socket is this machine, port 0."""
+    if isinstance(peername, tuple) and len(peername) >= 2:
+        return plain_ip(str(peername[0])), int(peername[1])
+    return "127.0.0.1", 0
