@@ -83,6 +83,7 @@ class PublicKey:
 def read_signature(source: tuple[bytes, bytes], now: float, *, arc: bool = False) -> Signature:
     """Read one signature field and hold it against every rule that needs no key. Raises BadSignatureError."""
     tags = read_tags(source[1])
+    _check_times(tags, now)
     try:
         names = [b"i", b"a", b"b", b"bh", b"d", b"h", b"s"] if arc else [b"v", b"a", b"b", b"bh", b"d", b"h", b"s"]
         dkim.validate_signature_fields(tags, names, arc)
@@ -91,7 +92,6 @@ def read_signature(source: tuple[bytes, bytes], now: float, *, arc: bool = False
         raise BadSignatureError("the signature is malformed") from fault
     if b"l" in tags:
         raise BadSignatureError("the signature covers only a part of the body (l=)")
-    _check_times(tags, now)
     signed = tuple(name.lower() for name in re.split(rb"\s*:\s*", tags[b"h"]))
     if len(signed) > _MOST_SIGNED_NAMES or b"from" not in signed:
         raise BadSignatureError("the signature does not cover the From header")

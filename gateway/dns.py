@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -223,18 +224,19 @@ def _name_servers(servers: Sequence[str]) -> list[str | dns.nameserver.Nameserve
     return [dns.nameserver.Do53Nameserver(*name_server_address(server)) for server in servers]
 
 
+_SERVER = re.compile(r"\[(?P<six>[^][]+)\](?P<end6>:\d{1,5})?|(?P<host>[^][:]+)(?P<end>:\d{1,5})?|(?P<bare>[^][]+)")
+
+
 def name_server_address(server: str) -> tuple[str, int]:
     """Read "192.0.2.53", "192.0.2.53:5353", "2001:db8::53" or "[2001:db8::53]:5353"; ValueError for anything else."""
-    host, port = server, "53"
-    if server.startswith("["):
-        host, _, rest = server[1:].partition("]")
-        port = rest.removeprefix(":") if rest else "53"
-    elif server.count(":") == 1:
-        host, _, port = server.partition(":")
+    found = _SERVER.fullmatch(server)
+    host = (found["six"] or found["host"] or found["bare"]) if found else ""
+    end = (found["end6"] or found["end"]) if found else None
+    port = int((end or ":53")[1:])
     try:
         address = str(ipaddress.ip_address(host))
     except ValueError:
         raise ValueError(f"[dns] servers: {server!r} is not an IP address, with or without :port") from None
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if not 0 < port < 65536:
         raise ValueError(f"[dns] servers: {server!r} has no valid port")
-    return address, int(port)
+    return address, port
