@@ -368,8 +368,10 @@ class SubmitResult:
     """The provider's ids, one per part where it gives one per part."""
     cause: str = ""
     """For the log and the trace: the provider's code and words."""
+    reason: str = ""
+    """For the sender: a word of `gateway.mail_reports.FailureReason`; "" where nothing is known."""
     public_text: str = ""
-    """For the sender, in English, without provider internals."""
+    """For the sender's Diagnostic-Code: English, without provider internals."""
     retry_after: float | None = None
     """Seconds the provider asked to wait."""
 

@@ -133,7 +133,7 @@ class SmsOut:
             elif await self._key_paused(message.key_id):
                 await self._later(message, "key paused")
             elif await self._optouts.has(message.org_id, message.to_number):
-                await self._spool.fail(message.id, "opted out", "the recipient has said STOP")
+                await self._spool.fail(message.id, "opted-out")
                 self._note_failure(message, "opted out")
             elif await self._spool.begin(message):
                 await self._attempt(message, provider)

@@ -15,7 +15,18 @@ import os
 import socket
 from dataclasses import dataclass
 
-from gateway.model import Clock, MessageState, OutgoingMail, OutgoingSms, SubmitResult, new_id
+from gateway.model import (
+    Account,
+    Clock,
+    Envelope,
+    MessageState,
+    OutgoingMail,
+    OutgoingSms,
+    ParsedMail,
+    Proof,
+    SubmitResult,
+    new_id,
+)
 from gateway.store import spool_sql as sql
 from gateway.store.database import Database, StoreUnavailableError, alone
 
@@ -43,9 +54,33 @@ class MailRecord:
     reason: str = ""
     org_id: str | None = None
     account_id: str | None = None
+    subject: str = ""
     text: str = ""
     cut: str = ""
     attachments: str = ""
+
+
+def mail_record(
+    envelope: Envelope, mail: ParsedMail, proof: Proof, decision: str, account: Account | None
+) -> MailRecord:
+    """What is kept of a mail beside what it led to."""
+    return MailRecord(
+        id=envelope.id,
+        received_at=envelope.received_at,
+        decision=decision,
+        listener=envelope.peer.listener,
+        peer_ip=envelope.peer.ip,
+        helo=envelope.peer.helo,
+        tls=envelope.peer.tls,
+        mail_from=envelope.mail_from,
+        header_from=mail.from_address,
+        message_id=mail.message_id,
+        proof=proof.method,
+        proof_detail=proof.detail,
+        size=len(envelope.content),
+        org_id=account.org_id if account else None,
+        account_id=account.id if account else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +162,9 @@ class Spool:
         """Give a message back unsent, to be claimed at `available_at`."""
         await self._database.write(sql.delay, (message_id, available_at, cause))
 
-    async def fail(self, message_id: str, cause: str, public_text: str) -> None:
-        """Give a message up without an attempt."""
-        await self._database.write(sql.fail, (message_id, self._clock.now(), cause, public_text))
+    async def fail(self, message_id: str, reason: str) -> None:
+        """Give a message up without an attempt; `reason` is a word of FailureReason."""
+        await self._database.write(sql.fail, (message_id, self._clock.now(), reason))
 
     async def recover(self) -> None:
         """Free what dead processes held: what was in flight becomes unknown, the rest can be claimed."""

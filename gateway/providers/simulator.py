@@ -58,20 +58,20 @@ class Magic:
     """What the phone answers at once."""
 
 
-def _says(outcome: Outcome, cause: str, public: str = "", retry_after: float | None = None) -> SubmitResult:
-    return SubmitResult(outcome, cause=cause, public_text=public, retry_after=retry_after)
+def _says(outcome: Outcome, cause: str, reason: str = "", retry_after: float | None = None) -> SubmitResult:
+    return SubmitResult(outcome, cause=cause, reason=reason, public_text=cause, retry_after=retry_after)
 
 
 _LOST = _says(Outcome.UNKNOWN, "connection lost after the message was sent")
 MAGIC: Mapping[str, Magic] = {
     "999901": Magic(
         "refused: no such subscriber",
-        _says(Outcome.PERMANENT, "absent subscriber", "the number is not in use"),
+        _says(Outcome.PERMANENT, "absent subscriber", "not-in-use"),
         arrives=False,
     ),
     "999902": Magic(
         "refused: blocked",
-        _says(Outcome.PERMANENT, "blocked", "the number does not take SMS from here"),
+        _says(Outcome.PERMANENT, "blocked", "rejected"),
         arrives=False,
     ),
     "999903": Magic(

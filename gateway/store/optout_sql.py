@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.dialect import insert
 from gateway.store.schema import optouts
 
 
@@ -22,10 +22,9 @@ def opted_out(connection: Connection, org_id: str, phones: Sequence[str]) -> fro
 
 def opt_out(connection: Connection, org_id: str, phone: str, word: str, now: float) -> None:
     """Put a phone on the list; the first STOP's time stays while it lasts."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     fresh = {"since": now, "word": word, "ended_at": None}
     connection.execute(
-        make(optouts)
+        insert(connection, optouts)
         .values(org_id=org_id, phone=phone, **fresh)
         .on_conflict_do_update(index_elements=["org_id", "phone"], set_=fresh, where=optouts.c.ended_at.is_not(None))
     )

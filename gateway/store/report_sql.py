@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.model import DeliveryReport, MessageState, ReportStatus
+from gateway.store.dialect import insert
 from gateway.store.schema import messages, provider_refs, reports
 
 _STATE = {
@@ -36,9 +36,8 @@ def store_reports(connection: Connection, items: Sequence[Received]) -> list[tup
 
 def _store(connection: Connection, item: Received) -> tuple[str, MessageState] | None:
     report = item.report
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     fresh = connection.execute(
-        make(reports)
+        insert(connection, reports)
         .values(
             provider=report.provider,
             ref=report.ref,

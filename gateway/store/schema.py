@@ -159,6 +159,7 @@ mails = Table(
     Column("proof", String, nullable=False),
     Column("proof_detail", Text, nullable=False, server_default=""),
     Column("size", Integer, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     Column("cut", Text, nullable=False, server_default=""),
     Column("attachments", Text, nullable=False, server_default=""),
@@ -188,6 +189,7 @@ messages = Table(
     Column("lease", String),  # the process that holds it
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("reason", String, nullable=False, server_default=""),  # a word of FailureReason, for the sender
     Column("public_text", Text, nullable=False, server_default=""),
     Column("told_at", Double),  # when its sender was told of a failure
     Index(

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, case, delete, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.errors import Outcome
 from gateway.model import Encoding, MessageState, OutgoingSms, Priority, SmsText
-from gateway.store import mail_queue_sql, report_sql
-from gateway.store.schema import accounts, attempts, mails, messages, processes, provider_refs, thread_refs
+from gateway.store import mail_queue_sql, report_sql, thread_sql
+from gateway.store.dialect import insert
+from gateway.store.schema import accounts, attempts, mails, messages, processes, provider_refs
 
 if TYPE_CHECKING:
     from gateway.spool import Acceptance, Settlement
@@ -40,11 +40,6 @@ class Process:
     alive_until: float
 
 
-def insert(connection: Connection, table: Any) -> Any:
-    """Make the dialect's INSERT, the one that knows ON CONFLICT."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
 # --- taking a mail -------------------------------------------------------------------------------------------------
 
 
@@ -57,7 +52,7 @@ def accept(connection: Connection, items: Sequence[tuple[Acceptance, str]]) -> l
         connection.execute(mails.insert(), [asdict(acceptance.mail) for acceptance in taken])
         outgoing = [mail for acceptance in taken for mail in acceptance.mails]
         if outgoing:
-            mail_queue_sql.insert_mails(connection, outgoing)
+            mail_queue_sql.insert(connection, outgoing)
     _remember(connection, [acceptance for acceptance in taken if acceptance.messages], new)
     return [frozenset(message.id for message in acceptance.messages) & new for acceptance, _ in items]
 
@@ -125,13 +120,7 @@ def _remember(connection: Connection, taken: Sequence[Acceptance], new: set[str]
             .values(sent_count=accounts.c.sent_count + bindparam("more"), active_at=bindparam("at")),
             [{"account": account, "more": more, "at": at} for account, (more, at) in sorted(sent.items())],
         )
-    remember_references(connection, references)
-
-
-def remember_references(connection: Connection, references: Sequence[dict[str, Any]]) -> None:
-    """Store rows of `thread_refs`; known ones stay."""
-    if references:
-        connection.execute(insert(connection, thread_refs).on_conflict_do_nothing(), list(references))
+    thread_sql.remember(connection, references)
 
 
 # --- sending -------------------------------------------------------------------------------------------------------
@@ -229,6 +218,7 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
             available_at=bindparam("due"),
             lease=None,
             cause=bindparam("why"),
+            reason=bindparam("reason"),
             public_text=bindparam("public"),
         ),
         [
@@ -238,6 +228,7 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
                 "moment": item.at,
                 "due": item.available_at,
                 "why": "" if item.result.outcome is Outcome.ACCEPTED else item.result.cause,
+                "reason": item.result.reason,
                 "public": item.result.public_text,
             }
             for item in items
@@ -274,7 +265,7 @@ def delay(connection: Connection, items: Sequence[tuple[str, float, str]]) -> li
     return [None] * len(items)
 
 
-def fail(connection: Connection, items: Sequence[tuple[str, float, str, str]]) -> list[None]:
+def fail(connection: Connection, items: Sequence[tuple[str, float, str]]) -> list[None]:
     """Give queued messages up."""
     connection.execute(
         update(messages)
@@ -284,9 +275,9 @@ def fail(connection: Connection, items: Sequence[tuple[str, float, str, str]]) -
             state_at=bindparam("moment"),
             lease=None,
             cause=bindparam("why"),
-            public_text=bindparam("public"),
+            reason=bindparam("why"),
         ),
-        [{"message": message, "moment": at, "why": why, "public": public} for message, at, why, public in items],
+        [{"message": message, "moment": at, "why": why} for message, at, why in items],
     )
     return [None] * len(items)
 

@@ -1,0 +1,109 @@
+"""One dialog mail, read: whom it goes to and what it says (D8-D10, D12). Pure.
+
+In: a parsed mail, the account's region and habits. Out: its targets in the order of the mail, and the text with its
+parts; or the Refusal that explains why nothing can go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gateway import errors
+from gateway.address import read_recipient
+from gateway.errors import Refusal
+from gateway.model import Account, AddressKind, LocalAddress, ParsedMail, SmsText
+from gateway.numbers import NumberError, from_local_part
+from gateway.quotes import split_signature
+from gateway.sms_text import describe_forced, prepare
+from gateway.subject import read_subject
+
+
+class Problem(StrEnum):
+    """Why no SMS goes to a target."""
+
+    BAD_NUMBER = "bad-number"
+    OPTED_OUT = "opted-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One recipient as a person named it: with a phone (E.164), or with the problem that keeps it from being one."""
+
+    written: str
+    phone: str | None = None
+    problem: Problem | None = None
+    address: LocalAddress | None = None
+    """The number address that named it; None where the subject or a reference did."""
+
+
+def our_addresses(
+    envelope: Sequence[LocalAddress], headers: Sequence[str], domains: Collection[str]
+) -> tuple[LocalAddress, ...]:
+    """Every address of ours that a mail names, in the envelope or in To and Cc.
+
+    A mail server may deliver the key address and the number address in two transactions; the header is the same in
+    both, so both read the same recipients and the second finds its message already there.
+    """
+    named = {(address.kind, address.value): address for address in envelope}
+    for header in headers:
+        try:
+            address = read_recipient(header, domains)
+        except Refusal:
+            continue  # somebody else's address, or one that its own RCPT was refused for
+        named.setdefault((address.kind, address.value), address)
+    return tuple(named.values())
+
+
+def targets_of(mail: ParsedMail, addresses: Sequence[LocalAddress], region: str, tag: str) -> tuple[Target, ...]:
+    """Read the targets from the Subject and from the number addresses; what the person sees comes first."""
+    subject = read_subject(mail.subject, region, tag)
+    seen = [subject.answer] if subject.answer else []
+    targets = [Target(phone, phone) for phone in dict.fromkeys((*seen, *subject.numbers))]
+    targets += [Target(error.text, problem=Problem.BAD_NUMBER) for error in subject.rejected]
+    targets += [_addressed(address, region) for address in addresses if address.kind is AddressKind.NUMBER]
+    return tuple(targets)
+
+
+def _addressed(address: LocalAddress, region: str) -> Target:
+    try:
+        return Target(address.value, from_local_part(address.value, region), address=address)
+    except NumberError:
+        return Target(address.value, problem=Problem.BAD_NUMBER, address=address)
+
+
+def without_opted_out(targets: Sequence[Target], opted_out: Collection[str]) -> tuple[Target, ...]:
+    """Mark the targets whose phones have said STOP."""
+    return tuple(
+        replace(target, problem=Problem.OPTED_OUT) if target.phone in opted_out else target for target in targets
+    )
+
+
+def phones_of(targets: Sequence[Target]) -> tuple[str, ...]:
+    """The phones that an SMS goes to, in order, none twice."""
+    return tuple(dict.fromkeys(target.phone for target in targets if target.phone and not target.problem))
+
+
+def refusal_of(target: Target) -> Refusal:
+    """What a client is told about a target with a problem."""
+    return errors.opted_out(1) if target.problem is Problem.OPTED_OUT else errors.bad_number(target.written)
+
+
+def text_of(mail: ParsedMail, account: Account, *, max_parts: int, smart: bool) -> SmsText:
+    """The text as it will leave; refused when empty or longer than `max_parts` SMS parts."""
+    own = split_signature(mail.text)[0] if account.cut_signature else mail.text
+    own = own.strip("\n ")
+    if not own:
+        raise errors.empty_text()
+    text = prepare(own, smart=smart)
+    if text.parts > max_parts:
+        raise errors.too_many_parts(text.parts, max_parts, describe_forced(text))
+    return text
+
+
+def dedupe_key(account_id: str, mail: ParsedMail, phone: str) -> str:
+    """What makes a second copy of a mail the same SMS: the account, the mail's identity, the phone."""
+    identity = f"{account_id}\0{mail.message_id or mail.content_hash}\0{phone}"
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,188 @@
+"""A mail to phones becomes messages: who wrote it, under which account, to whom, what; then one durable commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gateway import errors, maillog
+from gateway.accounts import Accounts
+from gateway.dialog import (
+    Target,
+    dedupe_key,
+    our_addresses,
+    phones_of,
+    refusal_of,
+    targets_of,
+    text_of,
+    without_opted_out,
+)
+from gateway.letters import Letters
+from gateway.maillog import Event
+from gateway.model import (
+    Account,
+    AddressKind,
+    ApiKey,
+    Envelope,
+    Listener,
+    LocalAddress,
+    OutgoingMail,
+    OutgoingSms,
+    ParsedMail,
+    Proof,
+    Reply,
+    SmsText,
+)
+from gateway.optout import OptOuts
+from gateway.settings import GatewaySettings
+from gateway.spool import Acceptance, MailRecord, Spool, mail_record
+from gateway.threads import Threads
+
+
+class DialogIn:
+    """Takes mail to key and number addresses."""
+
+    def __init__(
+        self,
+        *,
+        settings: GatewaySettings,
+        accounts: Accounts,
+        spool: Spool,
+        optouts: OptOuts,
+        threads: Threads,
+        letters: Letters,
+        offer: Callable[[Sequence[OutgoingSms]], None],
+    ) -> None:
+        self._domains = settings.mail.domains
+        self._dialog = settings.dialog
+        self._accounts = accounts
+        self._spool = spool
+        self._optouts = optouts
+        self._threads = threads
+        self._letters = letters
+        self._offer = offer
+
+    async def take(self, envelope: Envelope, mail: ParsedMail, proof: Proof) -> dict[LocalAddress, Reply]:
+        """Store one SMS per phone and answer every recipient; raises the Refusal where nothing can go at all."""
+        addresses = our_addresses(envelope.recipients, mail.recipients, self._domains)
+        account = await self._account(mail.from_address, addresses)
+        targets = await self._targets(mail, addresses, account)
+        text = text_of(mail, account, max_parts=self._dialog.max_parts, smart=self._dialog.smart)
+        phones = phones_of(targets)
+        if not phones:
+            raise refusal_of(targets[0])
+        messages = _messages(envelope, account, phones, text)
+        refused = _refused_one_by_one(envelope, targets)
+        new = await self._spool.put(
+            Acceptance(
+                mail=_sms_record(envelope, mail, proof, account),
+                messages=messages,
+                dedupe=tuple(dedupe_key(account.id, mail, phone) for phone in phones),
+                mails=self._report(envelope, mail, account, targets, refused),
+            )
+        )
+        self._offer([message for message in messages if message.id in new])
+        _note(envelope, proof, account, new, text)
+        done = Reply(f"taken as {envelope.id}" if new else "already taken before, nothing is sent again")
+        return {address: refused.get(address, done) for address in envelope.recipients}
+
+    async def _account(self, sender: str, addresses: Sequence[LocalAddress]) -> Account:
+        """The sender's account: under the key that the mail names, or the only one where it names none."""
+        named: dict[str, ApiKey] = {}
+        for address in addresses:
+            key = await self._accounts.find_key(address.value) if address.kind is AddressKind.KEY else None
+            if key is not None:
+                named[key.id] = key
+        owned = await self._accounts.accounts_of(sender)
+        fitting = [account for account in owned if not named or account.key_id in named]
+        if not fitting:
+            raise errors.no_account()
+        if len(fitting) > 1:
+            raise errors.ambiguous_key()
+        key = await self._accounts.key(fitting[0].key_id)
+        if key is None or key.paused:
+            raise errors.paused_key()
+        return fitting[0]
+
+    async def _targets(
+        self, mail: ParsedMail, addresses: Sequence[LocalAddress], account: Account
+    ) -> tuple[Target, ...]:
+        """Whom the mail is for: what the person sees wins; a hidden reference counts where that names nobody."""
+        targets = targets_of(mail, addresses, account.region, self._dialog.tag)
+        if not targets:
+            phone = await self._threads.phone_of(account.id, (*mail.in_reply_to, *reversed(mail.references)))
+            if phone is None:
+                raise errors.no_phone_number()
+            targets = (Target(phone, phone),)
+        phones = phones_of(targets)
+        if len(phones) > self._dialog.max_recipients:
+            raise errors.too_many_recipients(self._dialog.max_recipients)
+        return without_opted_out(targets, await self._optouts.among(account.org_id, phones))
+
+    def _report(
+        self,
+        envelope: Envelope,
+        mail: ParsedMail,
+        account: Account,
+        targets: Sequence[Target],
+        refused: dict[LocalAddress, Reply],
+    ) -> tuple[OutgoingMail, ...]:
+        """One mail that names the targets who get nothing, unless their own replies have said it."""
+        bad = [target for target in targets if target.problem and target.address not in refused]
+        if not bad:
+            return ()
+        return (self._letters.partial_report(envelope, mail, account, bad, phones_of(targets)),)
+
+
+def _refused_one_by_one(envelope: Envelope, targets: Sequence[Target]) -> dict[LocalAddress, Reply]:
+    """LMTP answers each recipient (RFC 2033 §4.2): a number address without an SMS is refused there."""
+    if envelope.peer.listener is not Listener.LMTP:
+        return {}
+    return {
+        target.address: Reply(refusal=refusal_of(target))
+        for target in targets
+        if target.problem and target.address in envelope.recipients
+    }
+
+
+def _messages(envelope: Envelope, account: Account, phones: Sequence[str], text: SmsText) -> tuple[OutgoingSms, ...]:
+    return tuple(
+        OutgoingSms(
+            id=f"{envelope.id}.{number}",
+            org_id=account.org_id,
+            account_id=account.id,
+            key_id=account.key_id,
+            from_number=account.number,
+            to_number=phone,
+            text=text,
+            provider=account.provider,
+            created_at=envelope.received_at,
+        )
+        for number, phone in enumerate(phones, 1)
+    )
+
+
+def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Account) -> MailRecord:
+    """The same with what was sent, what was cut, and what could not be carried."""
+    return replace(
+        mail_record(envelope, mail, proof, "sms", account),
+        subject=mail.subject,
+        text=mail.text,
+        cut=mail.cut,
+        attachments=", ".join(mail.attachments),
+    )
+
+
+def _note(envelope: Envelope, proof: Proof, account: Account, new: frozenset[str], text: SmsText) -> None:
+    if not new:
+        maillog.note(Event.MAIL_DUPLICATE, id=envelope.id, account=account.id)
+        return
+    maillog.note(
+        Event.MAIL_ACCEPTED,
+        id=envelope.id,
+        account=account.id,
+        proof=proof.method,
+        phones=len(new),
+        parts=text.parts,
+        encoding=text.encoding,
+    )

@@ -1,0 +1,66 @@
+"""Accounts opened and closed by mail: subscribe@ (D5) and unsubscribe@ (D13)."""
+
+from __future__ import annotations
+
+import re
+
+from gateway import errors, maillog
+from gateway.accounts import Accounts
+from gateway.letters import Letters
+from gateway.maillog import Event
+from gateway.model import Account, Envelope, LocalAddress, OutgoingMail, ParsedMail, Proof, Reply
+from gateway.spool import Acceptance, Spool, mail_record
+
+_KEY = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
+
+
+class Enrolment:
+    """Takes mail to subscribe@ and unsubscribe@ from proven senders."""
+
+    def __init__(self, *, accounts: Accounts, spool: Spool, letters: Letters) -> None:
+        self._accounts = accounts
+        self._spool = spool
+        self._letters = letters
+
+    async def subscribe(self, envelope: Envelope, mail: ParsedMail, proof: Proof) -> dict[LocalAddress, Reply]:
+        """Open the sender's account and queue the welcome; asked again, the same number is told again."""
+        key = _first_key(mail.subject, mail.text)
+        if key is None:
+            raise errors.key_missing("subject")
+        account = await self._accounts.subscribe(key, mail.from_address, proof)
+        maillog.note(Event.ACCOUNT_OPENED, id=envelope.id, account=account.id, proof=proof.method)
+        welcome = await self._letters.welcome(account, mail.message_id)
+        return await self._answer(envelope, mail, proof, account, "subscribe", welcome)
+
+    async def unsubscribe(self, envelope: Envelope, mail: ParsedMail, proof: Proof) -> dict[LocalAddress, Reply]:
+        """Close the sender's account under the key that stands anywhere in the mail, and confirm."""
+        key = _first_key(mail.subject, mail.text, mail.cut)
+        if key is None:
+            raise errors.key_missing("mail")
+        account = await self._accounts.unsubscribe(key, mail.from_address)
+        if account is None:
+            raise errors.no_account()
+        maillog.note(Event.ACCOUNT_CLOSED, id=envelope.id, account=account.id, proof=proof.method)
+        closed = self._letters.closed(account, mail.message_id)
+        return await self._answer(envelope, mail, proof, account, "unsubscribe", closed)
+
+    async def _answer(
+        self,
+        envelope: Envelope,
+        mail: ParsedMail,
+        proof: Proof,
+        account: Account,
+        decision: str,
+        letter: OutgoingMail,
+    ) -> dict[LocalAddress, Reply]:
+        record = mail_record(envelope, mail, proof, decision, account)
+        await self._spool.put(Acceptance(record, mails=(letter,)))
+        return dict.fromkeys(envelope.recipients, Reply(f"taken as {envelope.id}"))
+
+
+def _first_key(*texts: str) -> str | None:
+    """The first thing that looks like a key; a person may write it with words around."""
+    for text in texts:
+        if found := _KEY.search(text):
+            return found.group().lower()
+    return None

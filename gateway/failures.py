@@ -1,0 +1,104 @@
+"""Tells senders which of their SMS did not arrive: one RFC 3464 report per mail, in the account's language."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from itertools import groupby
+
+from gateway import maillog
+from gateway.accounts import Accounts
+from gateway.letters import Letters
+from gateway.mail_reports import FailedRecipient, FailureReason, OriginalMail
+from gateway.maillog import Event
+from gateway.model import Clock, MessageState
+from gateway.store import failure_sql as sql
+from gateway.store.database import Database, StoreUnavailableError
+
+GATHER_SECONDS = 1.0
+"""How long a failure waits for others of the same mail, so that one report names them all."""
+UNKNOWN_SECONDS = 900.0
+"""How long an unknown outcome waits for a delivery report before its sender is told that nobody knows."""
+SWEEP_SECONDS = 5.0
+BATCH = 200
+
+_BY_STATE = {
+    MessageState.EXPIRED: FailureReason.EXPIRED,
+    MessageState.UNKNOWN: FailureReason.UNKNOWN,
+    MessageState.FAILED: FailureReason.UNREACHABLE,
+}
+
+
+class Failures:
+    """Looks for failures that nobody was told of."""
+
+    name = "failures"
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        accounts: Accounts,
+        letters: Letters,
+        clock: Clock,
+        failed: asyncio.Event,
+        mail_queued: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._letters = letters
+        self._clock = clock
+        self._failed = failed
+        self._mail_queued = mail_queued
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._watch(), name="failures")
+
+    async def stop(self) -> None:
+        """End; what nobody was told of waits in the database."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._failed.wait(), SWEEP_SECONDS)
+                self._failed.clear()
+                await asyncio.sleep(GATHER_SECONDS)
+            try:
+                await self.sweep()
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, where="failures", cause=str(error))
+                await asyncio.sleep(SWEEP_SECONDS)
+            except Exception as error:  # one bad row must not silence all reports
+                maillog.fault(Event.FAULT, error, where="failures")
+                await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Report every failure that is due, mail by mail."""
+        now = self._clock.now()
+        due = await self._database.read(
+            lambda connection: sql.untold(connection, now - GATHER_SECONDS / 2, now - UNKNOWN_SECONDS, BATCH)
+        )
+        for _, group in groupby(due, key=lambda failure: failure.mail_id):
+            await self._tell(list(group), now)
+
+    async def _tell(self, failures: list[sql.Failure], now: float) -> None:
+        first = failures[0]
+        account = await self._accounts.account(first.account_id)
+        if account is None:
+            return
+        original = OriginalMail(first.original_id, first.subject, first.arrived_at)
+        report = self._letters.failure_report(account, original, [_recipient(failure) for failure in failures])
+        told = sql.Told(tuple(failure.message_id for failure in failures), report, now)
+        if await self._database.write(sql.tell, told):
+            self._mail_queued()
+
+
+def _recipient(failure: sql.Failure) -> FailedRecipient:
+    reason = FailureReason(failure.reason) if failure.reason in set(FailureReason) else None
+    return FailedRecipient(failure.phone, reason or _BY_STATE[MessageState(failure.state)], detail=failure.public_text)

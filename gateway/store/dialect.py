@@ -1,0 +1,14 @@
+"""What SQLite and PostgreSQL spell alike but SQLAlchemy keeps apart."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert(connection: Connection, table: Table) -> sqlite.Insert:
+    """Make the dialect's INSERT, the one that knows ON CONFLICT."""
+    if connection.dialect.name == "postgresql":
+        # The two classes share no base, but every method that is used here.
+        return postgresql.insert(table)  # type: ignore[return-value]
+    return sqlite.insert(table)

@@ -1,0 +1,92 @@
+"""SQL of failures that their senders have not been told of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select, update
+
+from gateway.model import OutgoingMail
+from gateway.store import mail_queue_sql
+from gateway.store.schema import mails, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One message that did not reach its phone, and the mail that it came from."""
+
+    message_id: str
+    mail_id: str
+    account_id: str
+    phone: str
+    state: str
+    reason: str
+    public_text: str
+    original_id: str | None
+    subject: str
+    arrived_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A report about messages."""
+
+    message_ids: tuple[str, ...]
+    report: OutgoingMail
+    at: float
+
+
+def untold(connection: Connection, failed_before: float, unknown_before: float, limit: int) -> list[Failure]:
+    """Failures older than the given moments, the mails of which are stored, with their mails."""
+    due = or_(
+        and_(messages.c.state.in_(["failed", "expired"]), messages.c.state_at <= failed_before),
+        and_(messages.c.state == "unknown", messages.c.state_at <= unknown_before),
+    )
+    rows = connection.execute(
+        select(messages, mails.c.message_id.label("original_id"), mails.c.subject, mails.c.received_at)
+        .join(mails, mails.c.id == messages.c.mail_id)
+        .where(messages.c.told_at.is_(None), due)
+        .order_by(messages.c.mail_id, messages.c.id)
+        .limit(limit)
+    )
+    return [_failure(row) for row in rows]
+
+
+def _failure(row: Row[Any]) -> Failure:
+    return Failure(
+        message_id=row.id,
+        mail_id=row.mail_id,
+        account_id=row.account_id,
+        phone=row.to_number,
+        state=row.state,
+        reason=row.reason,
+        public_text=row.public_text,
+        original_id=row.original_id,
+        subject=row.subject,
+        arrived_at=row.received_at,
+    )
+
+
+def tell(connection: Connection, items: Sequence[Told]) -> list[bool]:
+    """Queue reports and note that they were made; False where another process made one."""
+    return [_tell(connection, item) for item in items]
+
+
+def _tell(connection: Connection, item: Told) -> bool:
+    changed = connection.execute(
+        update(messages)
+        .where(messages.c.id.in_(item.message_ids), messages.c.told_at.is_(None))
+        .values(told_at=item.at)
+    ).rowcount
+    if changed != len(item.message_ids):
+        # Somebody told a part of them meanwhile; what is left is told in the next round.
+        connection.execute(
+            update(messages)
+            .where(messages.c.id.in_(item.message_ids), messages.c.told_at == item.at)
+            .values(told_at=None)
+        )
+        return False
+    mail_queue_sql.insert(connection, [item.report], about=item.message_ids[0])
+    return True

@@ -1,0 +1,264 @@
+"""SQL of incoming SMS: each kept once, with the mail that it becomes in the same transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+
+from gateway.model import InboundPart, InboundSms, OutgoingMail
+from gateway.store import mail_queue_sql, optout_sql, thread_sql
+from gateway.store.dialect import insert
+from gateway.store.schema import accounts, api_keys, inbound, inbound_parts
+
+
+class InboundState(StrEnum):
+    """Where an incoming SMS stands."""
+
+    MAILED = "mailed"
+    HELD = "held"
+    """For a paused key: mailed when the pause ends."""
+    UNROUTED = "unrouted"
+    """For a number that no open account has: kept for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """A STOP (`word` is what was written) or a START (`word` is None)."""
+
+    org_id: str
+    phone: str
+    word: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One incoming SMS with all that it leads to."""
+
+    id: str
+    sms: InboundSms
+    received_at: float
+    state: InboundState
+    org_id: str | None = None
+    account_id: str | None = None
+    mail: OutgoingMail | None = None
+    references: tuple[tuple[str, str], ...] = ()
+    """Message-IDs of the conversation and the phone that they belong to."""
+    wished: Wished | None = None
+    part_refs: tuple[str, ...] = ()
+    """The provider's ids of the parts that it was put together from."""
+    incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A held SMS as it was stored."""
+
+    id: str
+    sms: InboundSms
+    account_id: str
+    incomplete: bool
+
+
+def arrive(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
+    """Store SMS with what they lead to; False for one that was stored before."""
+    return [_arrive(connection, item) for item in items]
+
+
+def _arrive(connection: Connection, item: Arrival) -> bool:
+    sms = item.sms
+    fresh = connection.execute(
+        insert(connection, inbound)
+        .values(
+            id=item.id,
+            provider=sms.provider,
+            ref=sms.ref,
+            from_number=sms.from_number,
+            to_number=sms.to_number,
+            text=sms.text,
+            at=sms.at,
+            received_at=item.received_at,
+            state=item.state,
+            incomplete=item.incomplete,
+            org_id=item.org_id,
+            account_id=item.account_id,
+            mail_id=item.mail.id if item.mail else None,
+        )
+        .on_conflict_do_nothing()
+        .returning(inbound.c.id)
+    ).scalar_one_or_none()
+    if item.part_refs:
+        connection.execute(
+            update(inbound_parts)
+            .where(inbound_parts.c.provider == sms.provider, inbound_parts.c.ref.in_(item.part_refs))
+            .values(inbound_id=item.id)
+        )
+    if fresh is None:
+        return False
+    _follow(connection, item)
+    return True
+
+
+def _follow(connection: Connection, item: Arrival) -> None:
+    """Queue the mail, remember the conversation, obey STOP and START, count."""
+    if item.wished is not None:
+        _wish(connection, item.wished, item.received_at)
+    if item.mail is not None:
+        mail_queue_sql.insert(connection, [item.mail], about=item.id)
+    if item.account_id is None:
+        return
+    thread_sql.remember(
+        connection,
+        [
+            {"account_id": item.account_id, "message_id": message_id, "phone": phone, "at": item.received_at}
+            for message_id, phone in item.references
+        ],
+    )
+    if item.state is InboundState.MAILED:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.id == item.account_id)
+            .values(received_count=accounts.c.received_count + 1, active_at=item.received_at)
+        )
+
+
+def _wish(connection: Connection, wished: Wished, now: float) -> None:
+    if wished.word is None:
+        optout_sql.opt_in(connection, wished.org_id, wished.phone, now)
+    else:
+        optout_sql.opt_out(connection, wished.org_id, wished.phone, wished.word, now)
+
+
+def last_organisation(connection: Connection, number: str) -> str | None:
+    """The organisation whose account had a number last."""
+    return connection.execute(
+        select(accounts.c.org_id).where(accounts.c.number == number).order_by(accounts.c.opened_at.desc()).limit(1)
+    ).scalar_one_or_none()
+
+
+# --- held ----------------------------------------------------------------------------------------------------------
+
+
+def releasable(connection: Connection, limit: int) -> list[Waiting]:
+    """Held SMS whose pause is over, or whose account is closed, the oldest first."""
+    rows = connection.execute(
+        select(inbound)
+        .join(accounts, accounts.c.id == inbound.c.account_id)
+        .join(api_keys, api_keys.c.id == accounts.c.key_id)
+        .where(
+            inbound.c.state == InboundState.HELD,
+            or_(api_keys.c.paused_at.is_(None), accounts.c.closed_at.is_not(None)),
+        )
+        .order_by(inbound.c.received_at)
+        .limit(limit)
+    )
+    return [Waiting(row.id, _sms(row), row.account_id, row.incomplete) for row in rows]
+
+
+def _sms(row: Row[Any]) -> InboundSms:
+    return InboundSms(row.provider, row.ref, row.from_number, row.to_number, row.text, row.at)
+
+
+def release(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
+    """Let held SMS go on as their new state says; False where another process did."""
+    return [_release(connection, item) for item in items]
+
+
+def _release(connection: Connection, item: Arrival) -> bool:
+    changed = connection.execute(
+        update(inbound)
+        .where(inbound.c.id == item.id, inbound.c.state == InboundState.HELD)
+        .values(state=item.state, mail_id=item.mail.id if item.mail else None)
+    ).rowcount
+    if changed:
+        _follow(connection, item)
+    return changed == 1
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def keep_part(connection: Connection, items: Sequence[tuple[InboundSms, float]]) -> list[None]:
+    """Store parts of long SMS; a part that is known already stays as it is."""
+    for sms, received_at in items:
+        if sms.part is None:
+            continue
+        connection.execute(
+            insert(connection, inbound_parts)
+            .values(
+                provider=sms.provider,
+                ref=sms.ref,
+                from_number=sms.from_number,
+                to_number=sms.to_number,
+                part_ref=sms.part.ref,
+                total=sms.part.total,
+                number=sms.part.number,
+                text=sms.text,
+                at=sms.at,
+                received_at=received_at,
+            )
+            .on_conflict_do_nothing()
+        )
+    return [None] * len(items)
+
+
+def waiting_parts(connection: Connection, sms: InboundSms) -> list[InboundSms]:
+    """The stored parts that may belong together with this one."""
+    if sms.part is None:
+        return []
+    rows = connection.execute(
+        select(inbound_parts)
+        .where(
+            inbound_parts.c.inbound_id.is_(None),
+            inbound_parts.c.provider == sms.provider,
+            inbound_parts.c.from_number == sms.from_number,
+            inbound_parts.c.to_number == sms.to_number,
+            inbound_parts.c.part_ref == sms.part.ref,
+            inbound_parts.c.total == sms.part.total,
+        )
+        .order_by(inbound_parts.c.received_at, inbound_parts.c.number)
+    )
+    return [_part(row) for row in rows]
+
+
+def _part(row: Row[Any]) -> InboundSms:
+    part = InboundPart(row.part_ref, row.total, row.number)
+    return InboundSms(row.provider, row.ref, row.from_number, row.to_number, row.text, row.at, part)
+
+
+def overdue_parts(connection: Connection, before: float) -> list[list[InboundSms]]:
+    """Groups of parts to settle: complete ones that a crash left behind, and those whose last part is too long ago."""
+    group = (
+        inbound_parts.c.provider,
+        inbound_parts.c.from_number,
+        inbound_parts.c.to_number,
+        inbound_parts.c.part_ref,
+        inbound_parts.c.total,
+    )
+    due = (
+        select(*group)
+        .where(inbound_parts.c.inbound_id.is_(None))
+        .group_by(*group)
+        .having(
+            or_(
+                func.max(inbound_parts.c.received_at) < before,
+                func.count(inbound_parts.c.number.distinct()) >= inbound_parts.c.total,
+            )
+        )
+        .limit(100)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(inbound_parts)
+        .join(due, and_(*(due.c[column.name] == column for column in group)))
+        .where(inbound_parts.c.inbound_id.is_(None))
+        .order_by(inbound_parts.c.received_at, inbound_parts.c.number)
+    )
+    groups: defaultdict[tuple[Any, ...], list[InboundSms]] = defaultdict(list)
+    for row in rows:
+        groups[row.provider, row.from_number, row.to_number, row.part_ref, row.total].append(_part(row))
+    return list(groups.values())

@@ -1,0 +1,42 @@
+"""SQL of conversations: which Message-ID belongs to which account and phone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from gateway.store.dialect import insert
+from gateway.store.schema import thread_refs
+
+
+def latest(connection: Connection, account_id: str, phone: str, limit: int) -> list[str]:
+    """The last Message-IDs of a conversation, oldest first."""
+    rows = connection.execute(
+        select(thread_refs.c.message_id)
+        .where(thread_refs.c.account_id == account_id, thread_refs.c.phone == phone)
+        .order_by(thread_refs.c.at.desc())
+        .limit(limit)
+    )
+    return list(reversed(list(rows.scalars())))
+
+
+def phones(connection: Connection, account_id: str, message_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The phones that each Message-ID belongs to, within an account."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    rows = connection.execute(
+        select(thread_refs.c.message_id, thread_refs.c.phone).where(
+            thread_refs.c.account_id == account_id, thread_refs.c.message_id.in_(message_ids)
+        )
+    )
+    for row in rows:
+        found[row.message_id].append(row.phone)
+    return found
+
+
+def remember(connection: Connection, references: Sequence[dict[str, Any]]) -> None:
+    """Store rows of `thread_refs`; known ones stay."""
+    if references:
+        connection.execute(insert(connection, thread_refs).on_conflict_do_nothing(), list(references))
