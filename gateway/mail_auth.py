@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gateway.alignment import Alignment, AlignmentModes, alignment, alignment_modes, ascii_domain
 from gateway.arc_check import ArcChain, check_chain, read_chain, vouched
@@ -30,6 +31,8 @@ from gateway.dkim_check import (
     check_fields,
     read_key,
     read_signature,
+    read_tags,
+    signature_domain,
 )
 from gateway.dns import NoAnswerError, NoSuchRecordError, Resolver
 from gateway.errors import sender_check_unavailable, unproven_sender
@@ -56,13 +59,14 @@ class _Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
-    """One mail under examination."""
+    """One mail under examination, its header read."""
 
-    envelope: Envelope
     from_domain: str
     header: Header
     bodies: BodyHashes = field(repr=False)
     now: float
+    misdirected: str | None
+    """Why the signed To and Cc would not show that the mail was meant for these recipients."""
 
 
 _Keys = dict[str, tuple[bytes, ...] | None]
@@ -112,9 +116,7 @@ class MailAuth:
         findings: list[_Finding] = []
         mail: _Mail | None = None
         try:
-            header = read_header(envelope.content)
-            bodies = BodyHashes(envelope.content, header.body_start)
-            mail = _Mail(envelope, from_domain, header, bodies, self._clock.now())
+            mail = await asyncio.to_thread(_open_mail, envelope, from_domain, self._domains, self._clock.now())
             findings.append(await self._by_dkim(mail))
         except AmbiguousHeaderError as fault:
             findings.append(_Finding(reason=f"DKIM: {fault}"))
@@ -131,7 +133,7 @@ class MailAuth:
     # --- DKIM ------------------------------------------------------------------------------------------------------
 
     async def _by_dkim(self, mail: _Mail) -> _Finding:
-        candidates, reasons = self._dkim_candidates(mail)
+        candidates, reasons = await asyncio.to_thread(_candidates, mail)
         keys = await self._fetch_keys(candidates)
         async with self._checks:
             outcomes = await asyncio.to_thread(_judge, candidates, mail, keys)
@@ -149,40 +151,6 @@ class MailAuth:
             reasons.append(f"{mail.from_domain} asks for signatures of exactly its own domain")
         reason = " and ".join(list(dict.fromkeys(reasons))[:2]) or f"no signature of {mail.from_domain}"
         return _Finding(reason=f"DKIM: {reason}", unsure=unsure)
-
-    def _dkim_candidates(self, mail: _Mail) -> tuple[list[Signature], list[str]]:
-        """Choose the signatures that may prove the sender; reasons against the aligned ones that may not."""
-        candidates: list[Signature] = []
-        reasons: list[str] = []
-        for source in mail.header.fields:
-            if source[0].lower() != b"dkim-signature" or len(candidates) >= _MOST_SIGNATURES:
-                continue
-            try:
-                signature = read_signature(source, mail.now)
-            except BadSignatureError as fault:
-                reasons.append(str(fault))
-                continue
-            if alignment(mail.from_domain, signature.domain) is Alignment.NONE:
-                continue
-            objection = self._replayable(mail, signature)
-            if objection:
-                reasons.append(objection)
-            else:
-                candidates.append(signature)
-        return candidates, reasons
-
-    def _replayable(self, mail: _Mail, signature: Signature) -> str | None:
-        """Say why somebody else could send this signed mail again to another effect, or None."""
-        opened = left_open(mail.header, signature.signed)
-        if opened:
-            return opened
-        named = mailboxes(mail.header)
-        if not any(ascii_domain(address.rpartition("@")[2]) in self._domains for address in named):
-            return "the signed To and Cc headers name no address of this server"
-        asked = {plain_address(to.address) for to in mail.envelope.recipients if to.kind in _CHOOSES_PHONES}
-        if not asked <= named:
-            return "the signed To and Cc headers do not name every recipient (Bcc is not enough)"
-        return None
 
     async def _fetch_keys(self, signatures: Iterable[Signature]) -> _Keys:
         names = list(dict.fromkeys(signature.key_name for signature in signatures))
@@ -230,10 +198,10 @@ class MailAuth:
 
     async def _by_arc(self, mail: _Mail) -> _Finding:
         try:
-            chain = read_chain(mail.header, self._sealers, mail.now)
+            chain = await asyncio.to_thread(read_chain, mail.header, self._sealers, mail.now)
             if chain is None:
                 return _Finding()
-            objection = self._replayable(mail, chain.message)
+            objection = _replayable(mail, chain.message)
             if objection:
                 return _Finding(reason=f"ARC: {objection}")
             keys = await self._fetch_keys(chain.signatures)
@@ -257,6 +225,58 @@ class MailAuth:
 
 
 # --- in a thread ---------------------------------------------------------------------------------------------------
+
+
+def _open_mail(envelope: Envelope, from_domain: str, ours: Collection[str], now: float) -> _Mail:
+    """Read a mail's header. Raises AmbiguousHeaderError."""
+    header = read_header(envelope.content)
+    bodies = BodyHashes(envelope.content, header.body_start)
+    return _Mail(from_domain, header, bodies, now, _misdirected(envelope, mailboxes(header), ours))
+
+
+def _misdirected(envelope: Envelope, named: Collection[str], ours: Collection[str]) -> str | None:
+    if not any(ascii_domain(address.rpartition("@")[2]) in ours for address in named):
+        return "the signed To and Cc headers name no address of this server"
+    asked = {plain_address(to.address) for to in envelope.recipients if to.kind in _CHOOSES_PHONES}
+    if not asked <= set(named):
+        return "the signed To and Cc headers do not name every recipient (Bcc is not enough)"
+    return None
+
+
+def _replayable(mail: _Mail, signature: Signature) -> str | None:
+    """Say why somebody else could send this signed mail again to another effect, or None."""
+    return left_open(mail.header, signature.signed) or mail.misdirected
+
+
+def _candidates(mail: _Mail) -> tuple[list[Signature], list[str]]:
+    """Choose the signatures that may prove the sender, and say why others of the same organisation may not."""
+    candidates: list[Signature] = []
+    reasons: list[str] = []
+    sources = (source for source in mail.header.fields if _speaks_for(source, mail.from_domain))
+    for source in islice(sources, _MOST_SIGNATURES):
+        try:
+            candidates.append(_candidate(source, mail))
+        except BadSignatureError as fault:
+            reasons.append(str(fault))
+    return candidates, reasons
+
+
+def _speaks_for(source: tuple[bytes, bytes], from_domain: str) -> bool:
+    if source[0].lower() != b"dkim-signature":
+        return False
+    try:
+        domain = signature_domain(read_tags(source[1]).get(b"d", b""))
+    except BadSignatureError:
+        return False
+    return alignment(from_domain, domain) is not Alignment.NONE
+
+
+def _candidate(source: tuple[bytes, bytes], mail: _Mail) -> Signature:
+    signature = read_signature(source, mail.now)
+    objection = _replayable(mail, signature)
+    if objection:
+        raise BadSignatureError(objection)
+    return signature
 
 
 def _judge(candidates: Sequence[Signature], mail: _Mail, keys: _Keys) -> list[str]:

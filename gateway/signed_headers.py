@@ -48,14 +48,15 @@ def read_header(content: bytes) -> Header:
     block = content[: end + 2]
     if _AMBIGUOUS.search(block):
         raise AmbiguousHeaderError("there are control characters in the header")
+    texts = re.split(rb"\r\n(?![ \t])", block[:-2])
+    if len(texts) > MOST_FIELDS:
+        raise AmbiguousHeaderError("there are too many header fields")
     fields: list[tuple[bytes, bytes]] = []
-    for text in re.split(rb"\r\n(?![ \t])", block[:-2]):
+    for text in texts:
         field = _FIELD.fullmatch(text)
         if field is None:
             raise AmbiguousHeaderError("a header line has no field name")
         fields.append((field[1], field[2] + b"\r\n"))
-    if len(fields) > MOST_FIELDS:
-        raise AmbiguousHeaderError("there are too many header fields")
     return Header(tuple(fields), end + 4)
 
 
