@@ -1,0 +1,368 @@
+"""Turns an HTML mail into the lines that a person saw on the screen.
+
+In: an HTML body, already decoded. Out: plain text, or lines with the zone that each stands in, for whoever looks for
+quoted history. Promise: line breaks where a mail client showed them, nothing that it hid, linear time on any input.
+
+Choices: a paragraph with margins is set off by one blank line, one without (Word's MsoNormal, style sheets that say
+so) is not; a table row is a line; a link keeps its text, and its target in parentheses where the text does not name it
+(a phone cannot click on a word); pictures vanish, except the emoji that some clients send as pictures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from gateway.html_fence import fence_html
+
+Attributes = Mapping[str, str | None]
+
+
+class Zone(IntEnum):
+    """Whose words an element holds; an inner element can only raise what its parents say."""
+
+    OWN = 0
+    INDENTED = 1
+    """A plain blockquote: quoted only if something else says so."""
+    SHELL = 2
+    """A client's frame round a quote and its attribution."""
+    HEADER = 3
+    """A ruled box that holds the header lines above a quote, if it holds header lines."""
+    QUOTED = 4
+    """Certainly quoted; what follows the element may be the person's again."""
+    AFTER = 5
+    """A mark: the rest is history if the person wrote anything above it."""
+    HISTORY = 6
+    """From here to the end nothing is the person's."""
+
+
+ZoneOf = Callable[[str, Attributes], Zone]
+"""Tells from an element's name and attributes which zone it opens."""
+
+Line = tuple[str, Zone]
+
+_HIDDEN_TAGS_TEXT: Final[str] = (
+    "head style script title template object svg math select textarea audio video canvas map noframes datalist"
+)
+_HIDDEN_TAGS: Final[frozenset[str]] = frozenset(_HIDDEN_TAGS_TEXT.split())
+_BLOCKS_TEXT: Final[str] = (
+    "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hr html li main menu nav ol p pre section summary table "
+    "tbody tfoot thead tr ul caption legend"
+)
+_BLOCKS: Final[frozenset[str]] = frozenset(_BLOCKS_TEXT.split())
+_SPACED_TEXT: Final[str] = "p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote figure"
+_SPACED: Final[frozenset[str]] = frozenset(_SPACED_TEXT.split())
+_WORD_PARAGRAPHS: Final[frozenset[str]] = frozenset({"MsoNormal", "MsoPlainText", "MsoNoSpacing", "MsoListParagraph"})
+_HIDING: Final[re.Pattern[str]] = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:;|!|$)|"
+    r"max-height\s*:\s*0(?:px)?\s*(?:;|!|$)|opacity\s*:\s*0\s*(?:;|!|$)",
+    re.IGNORECASE,
+)
+_SPACES: Final[re.Pattern[str]] = re.compile(r"[ \t\r\n\f]+")
+_INVISIBLE: Final[re.Pattern[str]] = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\ufeff]")
+_JOINERS: Final[re.Pattern[str]] = re.compile(r"(?<![^\x00-\xff\s])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xff\s])")
+_DIRECTION: Final[re.Pattern[str]] = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT: Final[re.Pattern[str]] = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_BULLETS: Final[frozenset[str]] = frozenset({"·", "•", "o", "§", "Ø", "ü", "v", "q", "", "-", "–", "*"})
+
+
+def html_to_text(html: str) -> str:
+    """Return what the HTML showed as plain text, lines separated by line feeds."""
+    return "\n".join(text for text, _ in html_lines(html)).strip("\n")
+
+
+def html_lines(html: str, zone_of: ZoneOf | None = None) -> list[Line]:
+    """Return the shown lines in order, each with its zone. Marks (AFTER, HISTORY) are empty lines of their own."""
+    fenced, styles = fence_html(html)
+    root = LexborHTMLParser(fenced).body
+    if root is None:
+        return []
+    writer = _Writer(_tight_selectors(styles), zone_of or (lambda _tag, _attributes: Zone.OWN))
+    writer.walk(root)
+    return [(tidy_characters(text), zone) for text, zone in writer.lines]
+
+
+def tidy_characters(text: str) -> str:
+    """Turn no-break spaces into spaces and drop soft hyphens, zero-width and stray direction marks."""
+    text = _INVISIBLE.sub("", text.replace("\xa0", " ").replace("\u202f", " "))
+    if "\u200c" in text or "\u200d" in text:
+        text = _JOINERS.sub("", text)
+    if _DIRECTION.search(text) and not _RIGHT_TO_LEFT.search(text):
+        text = _DIRECTION.sub("", text)
+    stripped = text.rstrip()
+    return "-- " if stripped == "--" and text != stripped else stripped
+
+
+def _is_tight(style: str) -> bool | None:
+    """Read a declaration: True for no vertical margin, False for some, None where it does not say."""
+    said: dict[str, bool] = {}
+    for declaration in style.lower().split(";"):
+        name, _, value = declaration.partition(":")
+        name, sizes = name.strip(), value.replace("!important", "").split()
+        if not sizes or not name.startswith("margin"):
+            continue
+        if name == "margin":
+            said["top"], said["bottom"] = (
+                _is_nothing(sizes[0]),
+                _is_nothing(sizes[min(2, len(sizes) - 1) if len(sizes) > 2 else 0]),
+            )
+        elif name in {"margin-top", "margin-bottom"}:
+            said[name[7:]] = _is_nothing(sizes[0])
+    return all(said.values()) if said else None
+
+
+def _is_nothing(size: str) -> bool:
+    number = re.match(r"-?\d*\.?\d*", size)
+    return number is not None and number.group() not in {"", ".", "-"} and abs(float(number.group() or 0)) < 0.01
+
+
+def _tight_selectors(styles: list[str]) -> frozenset[str]:
+    """Collect the selectors ("p", "p.msonormal", ".x") that the style sheets give no vertical margins."""
+    tight: set[str] = set()
+    for rule in "".join(styles).replace("<!--", "").split("}")[:2000]:
+        selectors, _, body = rule.rpartition("{")
+        verdict = _is_tight(body) if "margin" in body or "MARGIN" in body else None
+        if verdict is not None:
+            names = {name.strip().lower() for name in selectors.rpartition("*/")[2].split(",")[:50]}
+            tight = tight | names if verdict else tight - names
+    return frozenset(tight)
+
+
+class _Writer:
+    """Walks the tree once, without recursion, and writes lines."""
+
+    def __init__(self, tight: frozenset[str], zone_of: ZoneOf) -> None:
+        self.lines: list[Line] = []
+        self._tight = tight
+        self._zone_of = zone_of
+        self._zone = Zone.OWN
+        self._buffer: list[str] = []
+        self._gap = False
+        """A margin stands before the next line."""
+        self._preformatted = 0
+        self._counters: list[int | None] = []
+
+    def walk(self, root: LexborNode) -> None:
+        stack: list[tuple[LexborNode | None, Callable[[], None] | None]] = [(root.child, None)]
+        while stack:
+            node, leave = stack.pop()
+            if node is None:
+                if leave is not None:
+                    leave()
+                continue
+            stack.append((node.next, leave))
+            tag = node.tag or ""
+            if tag == "-text":
+                self._text(node.text_content or "")
+            elif not tag.startswith(("-", "!")):
+                inner = self._enter(tag, node)
+                if inner is not None:
+                    child = node.child
+                    if child is None:
+                        inner()
+                    else:
+                        stack.append((child, inner))
+        self._break()
+
+    # --- text ---
+
+    def _text(self, text: str) -> None:
+        if self._preformatted or "\u2028" in text:
+            parts = text.replace("\r\n", "\n").replace("\u2028", "\n").split("\n")
+            for part in parts[:-1]:
+                self._buffer.append(part)
+                self._newline()
+            text = parts[-1]
+            if self._preformatted:
+                self._buffer.append(text)
+                return
+        text = _SPACES.sub(" ", text)
+        if text[:1] == " " and (not self._buffer or self._buffer[-1][-1:] == " "):
+            text = text[1:]
+        if text:
+            self._buffer.append(text)
+
+    def _newline(self) -> None:
+        """End the line, even an empty one."""
+        text = "".join(self._buffer)
+        self._buffer.clear()
+        if self._gap and self.lines and text.strip() and self.lines[-1][0].strip():
+            self.lines.append(("", self._zone))
+        self._gap = self._gap and not text.strip() and not self.lines
+        self.lines.append((text, self._zone))
+
+    def _break(self) -> None:
+        """End the line if anything stands on it."""
+        if any(piece.strip(" \t\n") for piece in self._buffer):
+            self._newline()
+        else:
+            self._buffer.clear()
+
+    # --- elements ---
+
+    def _enter(self, tag: str, node: LexborNode) -> Callable[[], None] | None:
+        """Begin an element; return what ends it, or None to pass over it."""
+        if tag == "br":
+            self._newline()
+            return None
+        attributes: Attributes = node.attributes
+        if tag in _HIDDEN_TAGS or _is_hidden(tag, attributes):
+            return None
+        zone = self._zone_of(tag, attributes)
+        if zone in {Zone.AFTER, Zone.HISTORY}:
+            self._break()
+            self.lines.append(("", zone))
+        if tag == "img":
+            self._buffer.append(_emoji_of(attributes))
+            return None
+        before = self._zone
+        if zone > before and zone < Zone.AFTER:
+            self._break()
+            self._zone = zone
+        if tag in _BLOCKS:
+            return self._enter_block(tag, attributes, before)
+        return self._enter_inline(tag, attributes, before)
+
+    def _leave_zone(self, before: Zone) -> None:
+        if self._zone is not before:
+            self._break()
+            self._zone = before
+
+    def _enter_block(self, tag: str, attributes: Attributes, before: Zone) -> Callable[[], None]:
+        self._break()
+        spaced = self._is_spaced(tag, attributes)
+        self._gap = self._gap or spaced
+        preformatted = tag == "pre" or "white-space:pre" in (attributes.get("style") or "").replace(" ", "").lower()
+        self._preformatted += preformatted
+        listed = tag in {"ul", "ol", "menu", "dir"}
+        if listed:
+            start = attributes.get("start") or "1"
+            self._counters.append(
+                int(start)
+                if tag == "ol" and start.isascii() and start.isdigit() and len(start) < 6
+                else 1
+                if tag == "ol"
+                else None
+            )
+        elif tag == "li":
+            self._buffer.append(self._bullet())
+
+        def leave() -> None:
+            self._break()
+            self._gap = self._gap or spaced
+            self._preformatted -= preformatted
+            if listed:
+                self._counters.pop()
+            self._leave_zone(before)
+
+        return leave
+
+    def _bullet(self) -> str:
+        if not self._counters or (number := self._counters[-1]) is None:
+            return "- "
+        self._counters[-1] = number + 1
+        return f"{number}. "
+
+    def _enter_inline(self, tag: str, attributes: Attributes, before: Zone) -> Callable[[], None]:
+        if tag in {"td", "th"}:
+            if self._buffer and self._buffer[-1][-1:] != " ":
+                self._buffer.append(" ")
+            return lambda: self._leave_zone(before)
+        if tag == "a" and attributes.get("href"):
+            return self._enter_link(attributes.get("href") or "", before)
+        if "mso-list" in (attributes.get("style") or "").lower() and tag == "span":
+            return self._enter_word_bullet(before)
+        return lambda: self._leave_zone(before)
+
+    def _enter_link(self, href: str, before: Zone) -> Callable[[], None]:
+        start, lines = len(self._buffer), len(self.lines)
+
+        def leave() -> None:
+            if len(self.lines) == lines:
+                shown = tidy_characters("".join(self._buffer[start:])).strip()
+                if target := _target_to_show(shown, href):
+                    self._buffer.append(f" ({target})")
+            self._leave_zone(before)
+
+        return leave
+
+    def _enter_word_bullet(self, before: Zone) -> Callable[[], None]:
+        start = len(self._buffer)
+
+        def leave() -> None:
+            mark = "".join(self._buffer[start:]).replace("\xa0", " ").strip()
+            del self._buffer[start:]
+            if mark:
+                self._buffer.append("- " if mark in _BULLETS else f"{mark} ")
+            self._leave_zone(before)
+
+        return leave
+
+    def _is_spaced(self, tag: str, attributes: Attributes) -> bool:
+        if tag not in _SPACED or (tag in {"ul", "ol"} and self._counters):
+            return False
+        tight = _is_tight(attributes.get("style") or "")
+        if tight is not None:
+            return not tight
+        classes = (attributes.get("class") or "").split()
+        if any(name.startswith(tuple(_WORD_PARAGRAPHS)) for name in classes):
+            return False
+        names = {tag, *(f".{name.lower()}" for name in classes), *(f"{tag}.{name.lower()}" for name in classes)}
+        return not (names & self._tight)
+
+
+def _is_hidden(tag: str, attributes: Attributes) -> bool:
+    if not attributes or tag == "body":
+        return False
+    style = attributes.get("style")
+    return "hidden" in attributes or (style is not None and _HIDING.search(style[:2000]) is not None)
+
+
+def _emoji_of(attributes: Attributes) -> str:
+    """Return the emoji that an image stands for (Gmail, Outlook), or nothing."""
+    text = (attributes.get("data-emoji") or attributes.get("alt") or "").strip()
+    plain = any(character.isalnum() and ord(character) < 0x2000 for character in text)
+    return text if 0 < len(text) <= 12 and not plain and not text.isascii() else ""
+
+
+def _target_to_show(shown: str, href: str) -> str:
+    """Return the link's target where the shown text does not already say it."""
+    target = _unwrapped(_SPACES.sub("", href))
+    parts = _split(target)
+    if parts is None or parts[0] not in {"http", "https"} or not shown:
+        return ""
+    text = shown.casefold().rstrip("/.…")
+    bare = target.casefold().partition("://")[2].rstrip("/")
+    host = parts[1].removeprefix("www.")
+    if (
+        text.startswith(("http://", "https://", "www."))
+        or text in {host, bare, bare.removeprefix("www.")}
+        or "@" in text
+    ):
+        return ""
+    return target
+
+
+def _split(url: str) -> tuple[str, str] | None:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme.lower(), (parts.hostname or "")
+    except ValueError:
+        return None
+
+
+def _unwrapped(url: str) -> str:
+    """Take off the wrapper that a mail scanner put round a link (Outlook Safe Links and kin)."""
+    if "safelinks.protection.outlook.com" not in url and "google.com/url?" not in url:
+        return url
+    try:
+        wanted = parse_qs(urlsplit(url).query, max_num_fields=20)
+    except ValueError:
+        return url
+    return next((wanted[name][0] for name in ("url", "q") if name in wanted), url)

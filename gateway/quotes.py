@@ -1,0 +1,358 @@
+"""Cuts quoted history out of a mail, in every client's and language's habit.
+
+In: a body, decoded and un-flowed, as text or HTML. Out: what the person wrote, and what was taken away. Promise: text
+with nothing quoted comes back as it was, save blank lines at its ends; cutting twice cuts no more; linear time.
+
+What is history: a quote's attribution, header block or separator and, where no quoted lines follow it, everything
+below; where quoted lines (">", a client's blockquote) follow, only these, so that answers between or below them stay.
+A forwarded mail is history too. The footer that a phone adds ("Sent from my iPhone") goes where it stands directly
+above history or ends the mail. Where a passage is taken out, one blank line remains if there was any.
+Lines that begin with ">" without anything to introduce them are quotes where they stand apart as blocks; a single
+one inside a text is the person's own arrow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.html_text import Line, Zone, html_lines
+from gateway.quote_footers import is_device_footer
+from gateway.quote_lines import (
+    Sureness,
+    attribution,
+    find_attribution,
+    find_header_block,
+    header_kind,
+    is_rule,
+    is_separator,
+    looks_labelled,
+    plain,
+)
+from gateway.quote_zones import zone_of
+
+_MAX_ROUNDS: Final[int] = 25
+"""What a cut uncovers is looked at again; a person's mail needs one more round."""
+_HEAD: Final[int] = 8_000
+_TAIL: Final[int] = 4_000
+"""Lines that are read from the beginning and from the end; what lies between is taken for history."""
+_MAX_SEARCHES: Final[int] = 400
+"""Places in one mail where an attribution is looked for."""
+_MARKED: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-z]{0,3}>(?:[\s>\w\"'“„«<(\[*+#&@$€£|.,:;!?-]|$)")
+_NO_QUOTE: Final[re.Pattern[str]] = re.compile(r">(?:[:;=]['-]?[()DPO/\\|]|[._][<>]|[=-])|>{1,3}\s*$")
+_MARKS: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-z]{0,3}>[> ]{0,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A body in two: lines end with a line feed, and neither text begins or ends with a blank line."""
+
+    kept: str
+    """What the person wrote, blank lines inside it as they were."""
+    cut: str
+    """What was taken away, in order."""
+
+
+def cut_text(text: str) -> Cut:
+    """Cut a text/plain body (line ends are line feeds, format=flowed is undone)."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return _cut([(line, Zone.OWN) for line in lines])
+
+
+def cut_html(html: str) -> Cut:
+    """Cut an HTML body by what its client marks as quoted, and then by the rules for text."""
+    return _cut(html_lines(html, zone_of))
+
+
+def split_signature(text: str) -> tuple[str, str]:
+    """Split at the last line "-- " that is not quoted (RFC 3676 §4.3): the text above, and the signature with it.
+
+    A bare "--" counts too, since mail servers strip the space.
+    """
+    lines = text.split("\n")
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index] in {"-- ", "--"}:
+            return "\n".join(_trimmed(lines[:index])), "\n".join(_trimmed(lines[index:]))
+    return text, ""
+
+
+def _cut(lines: list[Line]) -> Cut:
+    places = [*range(min(len(lines), _HEAD)), *range(max(_HEAD, len(lines) - _TAIL), len(lines))]
+    kept = [lines[place] for place in places]
+    away = [(_HEAD, "\n".join([text for text, _ in lines[_HEAD:-_TAIL]]))] if len(lines) > len(places) else []
+    for _ in range(_MAX_ROUNDS):
+        history = _Search(kept).run()
+        if not any(history):
+            break
+        away += [(places[index], kept[index][0]) for index in range(len(kept)) if history[index]]
+        kept, places = _without(kept, history, places)
+    away.sort(key=lambda item: item[0])
+    return Cut("\n".join(_trimmed([text for text, _ in kept])), "\n".join(_trimmed([text for _, text in away])))
+
+
+def _trimmed(lines: Sequence[str]) -> Sequence[str]:
+    start, end = 0, len(lines)
+    while start < end and not lines[start].strip():
+        start += 1
+    while end > start and not lines[end - 1].strip():
+        end -= 1
+    return lines[start:end]
+
+
+def _without(lines: list[Line], history: list[bool], places: list[int]) -> tuple[list[Line], list[int]]:
+    """Take the history out; where it leaves a hole among blank lines, one blank line stays."""
+    kept: list[Line] = []
+    kept_places: list[int] = []
+    hole = blank = False
+    for line, gone, place in zip(lines, history, places, strict=True):
+        if gone:
+            hole = True
+            while kept and not kept[-1][0].strip():
+                kept.pop()
+                kept_places.pop()
+                blank = True
+            continue
+        if hole and not line[0].strip():
+            blank = True
+            continue
+        if hole and blank and kept:
+            kept.append(("", Zone.OWN))
+            kept_places.append(place)
+        hole = blank = False
+        kept.append((line[0], Zone.OWN if line[1] in {Zone.SHELL, Zone.AFTER, Zone.HEADER} else line[1]))
+        kept_places.append(place)
+    return kept, kept_places
+
+
+@dataclass(slots=True)
+class _Search:
+    """One pass over the lines of a body: which of them are history."""
+
+    lines: list[Line]
+    gone: list[bool] = field(init=False)
+    plain: list[str] = field(init=False)
+    """Lines without quote marks and emphasis, as they are compared."""
+    marked: list[bool] = field(init=False)
+    """Lines that would be quoted if something introduced them."""
+    searches: int = 0
+
+    def run(self) -> list[bool]:
+        self.gone = [False] * len(self.lines)
+        self.marked = [zone is Zone.INDENTED or _is_marked(text) for text, zone in self.lines]
+        self.plain = [plain(_MARKS.sub("", text) if _is_marked(text) else text) for text, _ in self.lines]
+        self._take_zones()
+        self._take_announced()
+        self._take_unannounced()
+        self._take_footers()
+        return self.gone
+
+    def _take(self, start: int, end: int) -> None:
+        self.gone[start:end] = [True] * (end - start)
+
+    def _next(self, index: int) -> int | None:
+        """Return the next line that is not blank, from `index` on."""
+        while index < len(self.lines):
+            if self.plain[index] or self.marked[index] or self.gone[index]:
+                return index
+            index += 1
+        return None
+
+    # --- what HTML says ---
+
+    def _take_zones(self) -> None:
+        written = False
+        for index, (text, zone) in enumerate(self.lines):
+            if zone is Zone.HISTORY or (zone is Zone.AFTER and written):
+                self._take(index, len(self.lines))
+                return
+            self.gone[index] = zone is Zone.QUOTED
+            written = written or (zone <= Zone.INDENTED and bool(text.strip()))
+        self._take_runs(Zone.SHELL)
+        self._take_runs(Zone.HEADER)
+
+    def _take_runs(self, zone: Zone) -> None:
+        """Settle the lines of one zone that stand together."""
+        index = 0
+        while index < len(self.lines):
+            start = index
+            while index < len(self.lines) and self.lines[index][1] is zone:
+                index += 1
+            if index > start:
+                self._settle(zone, start, index)
+            index += 1
+
+    def _settle(self, zone: Zone, start: int, end: int) -> None:
+        if zone is Zone.HEADER:
+            if looks_labelled(self.plain[start:end]):
+                self._take(start, len(self.lines))
+        elif not (start and self._quoted_before(start)):
+            self._take(start, end)
+
+    def _quoted_before(self, index: int) -> bool:
+        """Whether the frame that line `index` stands in has shown its quote already."""
+        while index > 0 and not self.lines[index - 1][0].strip() and self.lines[index - 1][1] is not Zone.QUOTED:
+            index -= 1
+        return index > 0 and self.lines[index - 1][1] is Zone.QUOTED
+
+    # --- what stands above a quote ---
+
+    def _take_announced(self) -> None:
+        index = floor = 0
+        introduced = len(self.lines)
+        while index < len(self.lines):
+            span = None if self.gone[index] else self._announcement(index, floor)
+            if span is None:
+                index += 1
+                continue
+            start, end = span
+            start = self._with_rules_above(start, floor)
+            below = self._next(end)
+            if below is None or not (self.marked[below] or self.gone[below]):
+                self._take(start, len(self.lines))
+                break
+            self._take(start, end)
+            introduced = min(introduced, end)
+            index = floor = end
+        for marked in range(introduced, len(self.lines)):
+            self.gone[marked] = self.gone[marked] or self.marked[marked]
+
+    def _announcement(self, index: int, floor: int) -> tuple[int, int] | None:
+        """Return the span of lines that announces a quote and is first known at line `index`."""
+        text = self.plain[index]
+        raw = self.lines[index][0].strip()
+        if not text or (self.marked[index] and not raw.startswith(">>>")):
+            return None
+        if is_separator(raw if raw.startswith((">>>", "-", "_", "=", "*")) else text):
+            return index, self._after_headers(index + 1)
+        if header_kind(text) is not None:
+            announced = self._rule_above(index)
+            end = find_header_block(self.plain, index, announced=announced)
+            if end is not None:
+                return index, end
+        if text.endswith((":", ">")):
+            return self._attribution(index, floor)
+        return None
+
+    def _after_headers(self, index: int) -> int:
+        """Step over the header lines, or the attribution, that a separator announces."""
+        start = self._next(index)
+        if start is None or self.marked[start]:
+            return index
+        if header_kind(self.plain[start]) is not None:
+            return find_header_block(self.plain, start, announced=True) or index
+        return start + 1 if attribution(self.plain[start]) else index
+
+    def _attribution(self, index: int, floor: int) -> tuple[int, int] | None:
+        if self.searches >= _MAX_SEARCHES:
+            return None
+        self.searches += 1
+        start, sureness = find_attribution(self.plain, index, floor)
+        if sureness is Sureness.NONE:
+            return None
+        below = self._next(index + 1)
+        if sureness is Sureness.WEAK and not (
+            below is not None and below - index <= 3 and (self.marked[below] or self.gone[below])
+        ):
+            return None
+        return start, index + 1
+
+    def _rule_above(self, index: int) -> bool:
+        while index > 0 and not self.plain[index - 1] and not is_rule(self.lines[index - 1][0]):
+            index -= 1
+        return index > 0 and is_rule(self.lines[index - 1][0])
+
+    def _with_rules_above(self, start: int, floor: int) -> int:
+        """Take along the drawn line above, and header lines between them (Yandex)."""
+        top = start
+        while top > floor and header_kind(self.plain[top - 1]) in {"to", "subject", "cc"}:
+            top -= 1
+        above = top
+        while above > floor and not self.lines[above - 1][0].strip():
+            above -= 1
+        if above > floor and is_rule(self.lines[above - 1][0]):
+            return above - 1
+        return start
+
+    # --- quotes that nothing announces ---
+
+    def _take_unannounced(self) -> None:
+        blocks = self._marked_blocks()
+        if not blocks or (any(self.lines[start][1] is Zone.INDENTED for start, _ in blocks[:1]) and len(blocks) == 1):
+            return
+        first, last = self._edges()
+        if self._are_quotes(blocks, first, last):
+            for start, end in blocks:
+                self._take(start, end)
+
+    def _marked_blocks(self) -> list[tuple[int, int]]:
+        blocks: list[tuple[int, int]] = []
+        for index, marked in enumerate(self.marked):
+            if not marked or self.gone[index] or self.lines[index][1] is Zone.INDENTED:
+                continue
+            if blocks and blocks[-1][1] == index:
+                blocks[-1] = (blocks[-1][0], index + 1)
+            else:
+                blocks.append((index, index + 1))
+        return blocks
+
+    def _edges(self) -> tuple[int, int]:
+        shown = [index for index, (text, _) in enumerate(self.lines) if text.strip() and not self.gone[index]]
+        return shown[0], shown[-1]
+
+    def _are_quotes(self, blocks: list[tuple[int, int]], first: int, last: int) -> bool:
+        """Judge all marked lines of a mail together: quotes, or a person's arrows."""
+        if any(_is_nested(self.lines[start][0]) for start, _ in blocks):
+            return True
+        if blocks[0] == (first, last + 1):
+            return last > first
+        if blocks[0][0] == first and (len(blocks) > 1 or blocks[0][1] - first > 1):
+            return True
+        apart = [block for block in blocks if self._stands_apart(block)]
+        if any(start == first or end == last + 1 or end - start > 1 for start, end in apart):
+            return True
+        start, end = blocks[-1]
+        return end == last + 1 and end - start > 1 and not self.plain[start - 1].endswith(":")
+
+    def _stands_apart(self, block: tuple[int, int]) -> bool:
+        start, end = block
+        above = start == 0 or self.gone[start - 1] or not self.lines[start - 1][0].strip()
+        below = end == len(self.lines) or self.gone[end] or not self.lines[end][0].strip()
+        return above and below
+
+    # --- what a phone adds ---
+
+    def _take_footers(self) -> None:
+        history_below = True
+        for index in range(len(self.lines) - 1, -1, -1):
+            if self.gone[index]:
+                history_below = True
+            elif history_below and self.lines[index][0].strip():
+                history_below = self._take_footer(index)
+
+    def _take_footer(self, end: int) -> bool:
+        """Take the footer whose last line is `end`, with a signature mark right above it; tell if there was one."""
+        joined = ""
+        for start in range(end, max(-1, end - 3), -1):
+            if not self.plain[start] or self.gone[start]:
+                break
+            joined = f"{self.plain[start]} {joined}"
+            if is_device_footer(joined):
+                marked = start > 0 and self.lines[start - 1][0].rstrip() == "--"
+                self._take(start - marked, end + 1)
+                return True
+        return False
+
+
+def _is_marked(text: str) -> bool:
+    return (
+        ">" in text[:6] and _MARKED.match(text) is not None and _NO_QUOTE.match(text) is None
+    ) or text.strip() == ">"
+
+
+def _is_nested(text: str) -> bool:
+    return re.match(r"\s?>\s?>\s?\S", text) is not None
+
+
+__all__ = ["Cut", "cut_html", "cut_text", "split_signature"]
