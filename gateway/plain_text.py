@@ -26,7 +26,7 @@ _QUOTE_MARKS: Final = re.compile(r">+")
 
 
 def clean(text: str) -> str:
-    """Normalise line ends and blanks, remove what is invisible, and strip blank lines at both ends.
+    """Normalise line ends and blanks, remove what is invisible, and strip what is blank at both ends.
 
     Joiners stay inside emoji and the scripts that need them; direction marks stay where a text runs right to left. The
     signature delimiter "-- " keeps its blank; other blanks at the end of a line go, since they would cost.
@@ -43,10 +43,10 @@ def clean(text: str) -> str:
 
 
 def trimmed(text: str) -> str:
-    """Remove blanks at line ends (save in "-- ") and empty lines at both ends."""
+    """Remove blanks at line ends (save in "-- ") and everything blank at both ends."""
     if " \n" in text or text.endswith(" "):
         text = "\n".join(line if line == "-- " else line.rstrip(" ") for line in text.split("\n"))
-    return text.strip("\n")
+    return text.strip("\n ")
 
 
 def read_plain(text: str, params: dict[str, str]) -> str:
@@ -58,7 +58,7 @@ def read_plain(text: str, params: dict[str, str]) -> str:
 
 def unflow(text: str, *, delsp: bool) -> str:
     """Join the paragraphs of a format=flowed text (RFC 3676 §4); quoted lines come back as "> " times their depth."""
-    out: list[str] = []
+    paragraphs: list[list[str]] = []
     open_depth = -1
     for line in text.split("\n"):
         marks = _QUOTE_MARKS.match(line)
@@ -68,11 +68,11 @@ def unflow(text: str, *, delsp: bool) -> str:
         flows = content.endswith(" ") and not signature
         content = content[:-1] if flows and delsp else content
         if open_depth == depth and not signature:
-            out[-1] += content
+            paragraphs[-1].append(content)
         else:
-            out.append("> " * depth + content if depth else content)
+            paragraphs.append(["> " * depth + content])
         open_depth = depth if flows else -1
-    return "\n".join(out)
+    return "\n".join(["".join(pieces) for pieces in paragraphs])
 
 
 _ENRICHED_PARAM: Final = re.compile(r"<(param)>[^<]*</param>", re.IGNORECASE)
