@@ -17,9 +17,9 @@ from gateway.lmtp_in import LmtpProtocol
 from gateway.maillog import Event, note, warn
 from gateway.model import Clock, Listener, MailTaker
 from gateway.settings import GatewaySettings
+from gateway.smtp_doors import Door, Edge
 from gateway.smtp_hooks import EdgeHooks
 from gateway.smtp_protocol import EdgeProtocol
-from gateway.smtp_session import Door, Edge
 from gateway.tls import ServerCertificate, server_certificate
 
 STOP_TIME = 30.0

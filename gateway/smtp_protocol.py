@@ -8,9 +8,11 @@ from __future__ import annotations
 from gateway.errors import Refusal, auth_required, too_big, too_busy
 from gateway.model import Reply
 from gateway.smtp_auth import MAX_RESPONSE, MECHANISMS, credentials
+from gateway.smtp_doors import LastWord
 from gateway.smtp_hooks import EdgeHooks
-from gateway.smtp_session import EdgeSession, LastWord, Phase
+from gateway.smtp_session import EdgeSession
 from gateway.smtp_syntax import client_name, forward_path, message_content, reverse_path, syntax_error
+from gateway.smtp_timer import Phase
 
 _NOT_IMPLEMENTED = frozenset({"EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML", "BDAT", "XCLIENT", "XFORWARD"})
 
@@ -207,9 +209,9 @@ class EdgeProtocol(EdgeSession):
             raise
         await self.push("354 go ahead, end with CRLF.CRLF")
         await self.flush()
-        self._enter(Phase.MESSAGE)
+        self._timer.enter(Phase.MESSAGE)
         wire = await self._reader.message(self._limits.max_size)
-        self._enter(Phase.SERVER)
+        self._timer.enter(Phase.SERVER)
         envelope = self.envelope
         if wire is None:
             replies = [Reply(refusal=too_big(self._limits.max_size))] * len(envelope.recipients)

@@ -9,22 +9,20 @@ as nothing more of the client's is waiting to be obeyed.
 from __future__ import annotations
 
 import asyncio
-from asyncio import sslproto
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from ipaddress import ip_address
 
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
 from aiosmtpd.smtp import SMTP
 
-from gateway.connection_limits import ConnectionLimits, client_key, plain_ip
+from gateway.connection_limits import client_key, plain_ip
 from gateway.errors import Refusal, internal_fault, shutting_down, too_busy
-from gateway.maillog import Event, fault, note
+from gateway.maillog import Event, fault
 from gateway.model import Listener, Peer
-from gateway.settings import GatewaySettings
-from gateway.smtp_hooks import EdgeHooks, Transaction
+from gateway.smtp_doors import Door, Edge, LastWord
+from gateway.smtp_hooks import Transaction
+from gateway.smtp_timer import Phase, SessionTimer, session_too_long
 from gateway.smtp_wire import SmtpReader
-from gateway.tls import ServerCertificate
+from gateway.tls import TlsLayer
 
 MAX_LINE = 2048
 """Bytes of a command line: RFC 5321 §4.5.3.1.4 promises 512, extensions add 600."""
@@ -35,9 +33,6 @@ MAX_ERRORS = 20
 MAX_REPLIES_HELD = 4096
 """Bytes of replies that may wait while a pipelining client's commands are obeyed."""
 
-DATA_GRACE = 30.0
-"""Seconds of DATA before the minimum rate is asked for."""
-
 HANDSHAKE_TIME = 30.0
 """Seconds for a TLS handshake, and for a PROXY header."""
 
@@ -45,93 +40,6 @@ LINGER = 1.0
 """Seconds in which a client that is still talking can read why it was cut off."""
 
 _CLOSING_TIME = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One listener: its name, what kind of peer it describes, and what it asks of clients."""
-
-    name: str
-    listener: Listener
-    implicit_tls: bool = False
-    login_required: bool = False
-
-
-@dataclass(slots=True)
-class Edge:
-    """What all sessions share."""
-
-    settings: GatewaySettings
-    hooks: EdgeHooks
-    certificate: ServerCertificate | None
-    connections: ConnectionLimits
-    sessions: set[EdgeSession] = field(default_factory=set)
-    empty: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while there are no sessions."""
-    stopping: bool = False
-    refusals_unlogged: int = 0
-    refusal_logged_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.empty.set()
-
-    def enter(self, session: EdgeSession) -> None:
-        """A session begins."""
-        self.sessions.add(session)
-        self.empty.clear()
-
-    def leave(self, session: EdgeSession) -> None:
-        """A session is over."""
-        self.sessions.discard(session)
-        if not self.sessions:
-            self.empty.set()
-
-    def note_turned_away(self, ip: str, refusal: Refusal, now: float) -> None:
-        """Log a refused connection, at most one line a second: a flood must not become a flood of lines."""
-        if now - self.refusal_logged_at < 1.0:
-            self.refusals_unlogged += 1
-            return
-        note(Event.CONNECTION_REFUSED, ip=ip, cause=refusal.cause, unlogged_before=self.refusals_unlogged)
-        self.refusal_logged_at, self.refusals_unlogged = now, 0
-
-
-class Phase(Enum):
-    """Who has to do something next: that is whose time is measured."""
-
-    CLIENT = auto()
-    """The client: a command, or reading our replies."""
-    MESSAGE = auto()
-    """The client: a message after 354."""
-    SERVER = auto()
-    """We do."""
-
-
-class LastWord(Exception):
-    """A refusal after which the connection ends."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
-
-
-class TlsLayer(sslproto.SSLProtocol):
-    """The TLS of one connection, with a read buffer of a size that ten thousand connections can have."""
-
-    max_size = 32 * 1024
-
-    @property
-    def application_side(self) -> asyncio.Transport:
-        """The transport that the session talks to from now on."""
-        return self._app_transport
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes of the handshake that were read before the layer stood."""
-        while data:
-            room = self.get_buffer(len(data))
-            taken = min(len(room), len(data))
-            room[:taken] = data[:taken]
-            self.buffer_updated(taken)
-            data = data[taken:]
 
 
 class EdgeSession(SMTP):
@@ -160,10 +68,7 @@ class EdgeSession(SMTP):
         self._behind_proxy = False
         self._admitted = False
         self._client: str | None = None
-        self._phase = Phase.SERVER
-        self._phase_began = 0.0
-        self._phase_received = 0
-        self._ends_at = 0.0
+        self._timer = SessionTimer(loop, self._limits, reader, self._overdue)
         self._ended = False
         self._abort_handle: asyncio.TimerHandle | None = None
         self._errors = 0
@@ -183,7 +88,6 @@ class EdgeSession(SMTP):
             return
         self._ip, self._port = _address_of(transport.get_extra_info("peername"))
         self._behind_proxy = self._comes_by_proxy()
-        self._ends_at = self.loop.time() + self._limits.session_timeout
         try:
             self._admit()
         except Refusal as refusal:
@@ -194,6 +98,7 @@ class EdgeSession(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the session. A message that is being committed goes on without it."""
+        self._timer.cancel()
         self.edge.leave(self)
         if self._abort_handle is not None:
             self._abort_handle.cancel()
@@ -211,8 +116,8 @@ class EdgeSession(SMTP):
         return True
 
     def _reset_timeout(self, _duration: float | None = None) -> None:
-        if self._timeout_handle is None:
-            self._timeout_handle = self.loop.call_at(self._next_look(), self._timeout_cb)
+        """Leave the library's timer unset: SessionTimer has its place."""
+        self._timeout_handle = self._timer.handle
 
     async def push(self, status: str | bytes) -> None:
         """Put one reply line in the queue."""
@@ -279,7 +184,7 @@ class EdgeSession(SMTP):
     async def _read_proxy_header(self) -> None:
         """Learn the real client from the load balancer (PROXY protocol, versions 1 and 2)."""
         try:
-            self._enter(Phase.CLIENT)
+            self._timer.enter(Phase.CLIENT)
             async with asyncio.timeout(HANDSHAKE_TIME):
                 header = await get_proxy(self._reader)
         except TimeoutError:
@@ -317,7 +222,7 @@ class EdgeSession(SMTP):
         plain.set_protocol(layer)
         layer.connection_made(plain)
         layer.feed(early)
-        self._enter(Phase.CLIENT)
+        self._timer.enter(Phase.CLIENT)
         try:
             await waiter
         finally:
@@ -333,8 +238,8 @@ class EdgeSession(SMTP):
         while True:
             if self.edge.stopping:
                 raise LastWord(shutting_down())
-            if self.loop.time() > self._ends_at:
-                raise LastWord(too_busy("this session took too long"))
+            if self._timer.session_over:
+                raise LastWord(session_too_long())
             try:
                 line = await self._next_line()
                 if line is None:
@@ -352,18 +257,18 @@ class EdgeSession(SMTP):
     async def _next_line(self, limit: int = MAX_LINE) -> bytes | None:
         if self._replies and (len(self._replies) > MAX_REPLIES_HELD or not self._reader.has_line()):
             await self.flush()
-        self._enter(Phase.CLIENT)
+        self._timer.enter(Phase.CLIENT)
         line = await self._reader.command_line(limit)
-        self._enter(Phase.SERVER)
+        self._timer.enter(Phase.SERVER)
         return line
 
     async def flush(self) -> None:
         """Write the replies that wait; returns when the client keeps up with reading them."""
-        self._enter(Phase.CLIENT)
+        self._timer.enter(Phase.CLIENT)
         self._writer.write(bytes(self._replies))
         self._replies.clear()
         await self._writer.drain()
-        self._enter(Phase.SERVER)
+        self._timer.enter(Phase.SERVER)
 
     async def _refuse(self, refusal: Refusal) -> None:
         if refusal.code == 421:
@@ -385,58 +290,21 @@ class EdgeSession(SMTP):
             login=self.login,
         )
 
-    # --- time ------------------------------------------------------------------------------------------------------
-
-    def _enter(self, phase: Phase) -> None:
-        self._phase = phase
-        self._phase_began = self.loop.time()
-        self._phase_received = self._reader.received
-
-    def _next_look(self) -> float:
-        now = self.loop.time()
-        if self._phase is Phase.SERVER:
-            return now + min(1.0, self._limits.command_timeout)
-        if self._phase is Phase.MESSAGE:
-            return min(
-                self._ends_at, max(now + 1.0, self._phase_began + DATA_GRACE), now + self._limits.command_timeout
-            )
-        return min(self._ends_at, self._phase_began + self._limits.command_timeout)
-
-    def _timeout_cb(self) -> None:
-        """End the session if its time is up, and look again later if not. Our own time is not the client's fault."""
-        if self._ended:
-            return
-        refusal = self._overdue(self.loop.time())
-        if refusal is None:
-            when = max(self._next_look(), self.loop.time() + 0.01)
-            self._timeout_handle = self.loop.call_at(when, self._timeout_cb)
-            return
-        self.end(refusal)
-        if self._handler_coroutine is not None:
-            self._handler_coroutine.cancel()
-
-    def _overdue(self, now: float) -> Refusal | None:
-        if self._phase is Phase.SERVER:
-            return None
-        if now >= self._ends_at:
-            return too_busy("this session took too long")
-        if self._phase is Phase.CLIENT:
-            silent = now - self._phase_began >= self._limits.command_timeout
-            return Refusal(421, "4.4.2", "you were silent for too long", cause="silent") if silent else None
-        took = now - self._phase_began
-        came = self._reader.received - self._phase_received
-        if took >= DATA_GRACE and came < took * self._limits.min_data_rate:
-            return Refusal(421, "4.4.2", "your mail comes too slowly", cause="slow data")
-        return None
-
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """End now if the client has nothing under way; else after the reply to what it has."""
-        if self._phase is Phase.CLIENT and not self._ended:
-            self.end(shutting_down())
-            if self._handler_coroutine is not None:
-                self._handler_coroutine.cancel()
+        if self._timer.phase is Phase.CLIENT and not self._ended:
+            self._end_now(shutting_down())
+
+    def _overdue(self, refusal: Refusal) -> None:
+        if not self._ended:
+            self._end_now(refusal)
+
+    def _end_now(self, refusal: Refusal) -> None:
+        self.end(refusal)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
 
     def end(self, refusal: Refusal) -> None:
         """Say why, and close."""
@@ -452,7 +320,7 @@ class EdgeSession(SMTP):
         if transport is None or self._ended:
             return
         self._ended = True
-        talking = bool(self._reader.take_all()) or self._phase is Phase.MESSAGE
+        talking = bool(self._reader.take_all()) or self._timer.phase is Phase.MESSAGE
         self._reader.deaf = True
         if self._replies:
             transport.write(bytes(self._replies))

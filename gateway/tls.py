@@ -11,6 +11,7 @@ import ipaddress
 import os
 import ssl
 import time
+from asyncio import Transport, sslproto
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,6 +73,26 @@ class ServerCertificate:
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         context.load_cert_chain(self._certificate, self._key)
         return context
+
+
+class TlsLayer(sslproto.SSLProtocol):
+    """The TLS of one connection, with a read buffer of a size that ten thousand connections can have."""
+
+    max_size = 32 * 1024
+
+    @property
+    def application_side(self) -> Transport:
+        """The transport that the session talks to from now on."""
+        return self._app_transport
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the handshake that were read before the layer stood."""
+        while data:
+            room = self.get_buffer(len(data))
+            taken = min(len(room), len(data))
+            room[:taken] = data[:taken]
+            self.buffer_updated(taken)
+            data = data[taken:]
 
 
 def server_certificate(settings: GatewaySettings) -> ServerCertificate | None:

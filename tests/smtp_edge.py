@@ -143,14 +143,17 @@ class Wire:
     async def reply(self) -> str:
         """The next reply, lines joined by a newline; "" when the server has closed."""
         lines: list[str] = []
-        while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode()
-            if not line:
-                return "\n".join(lines)
-            assert line.endswith("\r\n"), f"reply line without CRLF: {line!r}"
-            lines.append(line[:-2])
+        while line := await self.line():
+            lines.append(line)
             if line[3:4] != "-":
-                return "\n".join(lines)
+                break
+        return "\n".join(lines)
+
+    async def line(self) -> str:
+        """The next line of a reply; "" when the server has closed."""
+        line = (await asyncio.wait_for(self.reader.readline(), 10)).decode()
+        assert not line or line.endswith("\r\n"), f"reply line without CRLF: {line!r}"
+        return line[:-2]
 
     async def ask(self, command: bytes | str) -> str:
         self.send(command if isinstance(command, bytes) else command + "\r\n")

@@ -1,0 +1,74 @@
+"""What SMTP sessions have in common: the door they came in by, and what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.connection_limits import ConnectionLimits
+from gateway.errors import Refusal
+from gateway.maillog import Event, note
+from gateway.model import Listener
+from gateway.settings import GatewaySettings
+from gateway.smtp_hooks import EdgeHooks
+from gateway.tls import ServerCertificate
+
+if TYPE_CHECKING:
+    from gateway.smtp_session import EdgeSession
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One listener: its name, what kind of peer it describes, and what it asks of clients."""
+
+    name: str
+    listener: Listener
+    implicit_tls: bool = False
+    login_required: bool = False
+
+
+@dataclass(slots=True)
+class Edge:
+    """What all sessions share."""
+
+    settings: GatewaySettings
+    hooks: EdgeHooks
+    certificate: ServerCertificate | None
+    connections: ConnectionLimits
+    sessions: set[EdgeSession] = field(default_factory=set)
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while there are no sessions."""
+    stopping: bool = False
+    refusals_unlogged: int = 0
+    refusal_logged_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.empty.set()
+
+    def enter(self, session: EdgeSession) -> None:
+        """A session begins."""
+        self.sessions.add(session)
+        self.empty.clear()
+
+    def leave(self, session: EdgeSession) -> None:
+        """A session is over."""
+        self.sessions.discard(session)
+        if not self.sessions:
+            self.empty.set()
+
+    def note_turned_away(self, ip: str, refusal: Refusal, now: float) -> None:
+        """Log a refused connection, at most one line a second: a flood must not become a flood of lines."""
+        if now - self.refusal_logged_at < 1.0:
+            self.refusals_unlogged += 1
+            return
+        note(Event.CONNECTION_REFUSED, ip=ip, cause=refusal.cause, unlogged_before=self.refusals_unlogged)
+        self.refusal_logged_at, self.refusals_unlogged = now, 0
+
+
+class LastWord(Exception):
+    """A refusal after which the connection ends."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
