@@ -53,7 +53,9 @@ def postgres_server(programs: Path, *settings: str) -> Iterator[PostgresServer]:
     try:
         if os.geteuid() == 0:
             shutil.chown(directory, "postgres", "postgres")
-        _run_as_owner(programs / "initdb", "-D", directory / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        _run_as_owner(
+            programs / "initdb", "-D", directory / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"
+        )
         server = _start(programs, directory, settings)
         try:
             _wait_until_ready(server[0], programs, directory, server[1])

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
 
 from gateway.store.writer import Item, Result, Work
 
@@ -46,11 +47,35 @@ def alone(query: Callable[[Connection], T]) -> Work[None, T]:
     return work
 
 
+_AWAY = ("08", "53", "57", "58", "25006", "28", "3D", "XX")
+"""PostgreSQL's SQLSTATE classes of connections, resources, operators, the system, log-in and corruption; read-only."""
+_CONFLICT = {"40001", "40P01"}
+_SQLITE_ERROR = 1
+"""SQLite's result code for a statement that is wrong (https://sqlite.org/rescode.html); all others are conditions."""
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Tell a database that is away, full or read-only from a mistake in a statement."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    state = _sqlstate(error)
+    if state is not None:
+        return state.startswith(_AWAY)
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}
-    return isinstance(error, OSError) and not isinstance(error, SQLAlchemyError)
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        mistake = code is not None and code & 0xFF == _SQLITE_ERROR
+        return isinstance(error, OperationalError | InterfaceError) and not mistake
+    return isinstance(error, OSError | SQLAlchemyTimeoutError)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether PostgreSQL gave up a transaction for another's sake: nothing happened, the same again may work."""
+    return _sqlstate(error) in _CONFLICT
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    return state if isinstance(state, str) else None
 
 
 async def open_database(url: str) -> Database:

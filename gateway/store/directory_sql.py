@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.model import Account, ApiKey, KeyKind, Organisation
+from gateway.store.dialect import insert
 from gateway.store.schema import accounts, api_keys, key_secrets, organisations, revisions
 
 _REVISION = text("SELECT value FROM revisions WHERE name = 'directory'")
@@ -29,11 +29,8 @@ def revision(connection: Connection) -> int:
 
 def begin_change(connection: Connection) -> None:
     """Tell every process of a change; first statement of it, because its row lock makes changes wait in line."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = make(revisions).values(name="directory", value=1)
-    connection.execute(
-        row.on_conflict_do_update(index_elements=["name"], set_={"value": revisions.c.value + 1}),
-    )
+    row = insert(connection, revisions).values(name="directory", value=1)
+    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"value": revisions.c.value + 1}))
 
 
 def organisation(connection: Connection, org_id: str) -> Organisation | None:

@@ -10,4 +10,3 @@ from gateway.store.schema import metadata
 def migrate(connection: Connection) -> None:
     """Apply every migration that the database has not seen."""
     metadata.create_all(connection)
-    connection.commit()

@@ -10,12 +10,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from gateway.store.database import StoreUnavailableError, is_unavailable
+from gateway.store.database import StoreUnavailableError, is_conflict, is_unavailable
 from gateway.store.migrate import migrate
 from gateway.store.writer import MAX_GROUP, Item, Job, Result, Work, in_order_of_work, run_group
 
 T = TypeVar("T")
 WRITERS = 2
+_TRIES = 5
+"""Tries of a group that PostgreSQL gives up to end a deadlock with another writer."""
 _MIGRATION_LOCK = 0x62726576
 
 
@@ -49,6 +51,8 @@ class PostgresDatabase:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query on a connection of the pool."""
+        if self._closed:
+            raise StoreUnavailableError("the database is closed")
         try:
             async with self._engine.connect() as connection:
                 return await connection.run_sync(query)
@@ -93,12 +97,15 @@ class PostgresDatabase:
             job = self._queue.get_nowait()
         return jobs, True
 
-    async def _commit(self, jobs: Sequence[Job]) -> None:
+    async def _commit(self, jobs: Sequence[Job], again: int = _TRIES) -> None:
         ordered = in_order_of_work(jobs)
         try:
             async with self._engine.begin() as connection:
                 await connection.run_sync(run_group, ordered)
         except Exception as error:
+            if is_conflict(error) and again:
+                await self._commit(ordered, again - 1)
+                return
             if len(ordered) == 1 or is_unavailable(error):
                 for job in ordered:
                     job.error = _translated(error)

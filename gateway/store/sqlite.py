@@ -34,6 +34,7 @@ class SqliteDatabase:
     """See `gateway.store.database.Database`."""
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+        path.touch(mode=0o600)
         self._loop = loop
         self._pen = _Pen(path.with_name(path.name + ".pen"))
         self._writer_engine = _engine(path, readers=1)
@@ -47,21 +48,23 @@ class SqliteDatabase:
     async def open(cls, url: str) -> SqliteDatabase:
         """Open or make the file named by `sqlite:///PATH`."""
         path = Path(make_url(url).database or "brevdue.db")
-        database = cls(path, asyncio.get_running_loop())
         try:
-            await asyncio.to_thread(database._prepare)
+            database = cls(path, asyncio.get_running_loop())
+        except OSError as error:
+            raise StoreUnavailableError(f"cannot open {path}: {error.strerror}") from error
+        try:
+            await asyncio.to_thread(database._in_transaction, migrate)
         except Exception as error:
-            database._readers.shutdown(wait=False)
-            raise StoreUnavailableError(f"cannot open {path}: {error}") from error
+            await asyncio.to_thread(database._let_go)
+            known = isinstance(error, StoreUnavailableError)
+            raise StoreUnavailableError(str(error) if known else f"cannot open {path}: {error}") from error
         database._thread.start()
         return database
 
-    def _prepare(self) -> None:
-        with self._pen.held(), self._writer_engine.connect() as connection:
-            migrate(connection)
-
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query in a reader thread."""
+        if self._closed:
+            raise StoreUnavailableError("the database is closed")
         return await self._loop.run_in_executor(self._readers, self._read, query)
 
     def _read(self, query: Callable[[Connection], T]) -> T:
@@ -86,7 +89,10 @@ class SqliteDatabase:
         self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
-        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._let_go)
+
+    def _let_go(self) -> None:
+        self._readers.shutdown()
         with self._pen.held():
             self._reader_engine.dispose()
             self._writer_engine.dispose()
