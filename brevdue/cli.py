@@ -23,8 +23,8 @@ def version_text() -> str:
 
 
 app = App(name="brevdue", help="Carries mail to phones and answers back.", version=version_text)
-app.command("brevdue.cli_accounts:org", name="org", help="Organisations: those whose people write.")
-app.command("brevdue.cli_accounts:key", name="key", help="Keys: what accounts hang under.")
+app.command("brevdue.cli_keys:org", name="org", help="Organisations: those whose people write.")
+app.command("brevdue.cli_keys:key", name="key", help="Keys: what accounts hang under.")
 app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one mail address, one phone number.")
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
@@ -60,15 +60,8 @@ def check(*, options: Options = DEFAULT) -> int:
 
 
 @app.command
-def demo(*, once: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Show a mail become an SMS, and the answer a mail; then keep serving.
-
-    Parameters
-    ----------
-    once
-        End after the round trip.
-
-    """
+def demo(*, once: Annotated[bool, Parameter(negative=(), help="End after the round trip.")] = False) -> None:
+    """Show a mail become an SMS, and the answer a mail; then keep serving."""
     import uvloop
 
     from brevdue.demo import demo as run
@@ -88,7 +81,7 @@ def run(arguments: list[str]) -> int:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        complain(" ".join(str(error).split()))
+        complain(str(error))
         return 2
     except BrokenPipeError:  # whoever read us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,7 @@
 """What commands say to people and to scripts: tables, JSON, single values; and the errors that end them.
 
-On a terminal a table is drawn; in a pipe it is plain columns that are never cut. Control characters in a cell (an SMS
-may hold anything) are shown as marks, so that no text can steer the terminal.
+On a terminal a table is drawn; in a pipe it is plain columns that are never cut, with "-" for nothing. Control
+characters in a cell (an SMS may hold anything) are shown as marks, so that no text can steer the terminal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DEFAULT = Options()
 
 def complain(sentence: str) -> None:
     """Say on standard error why the command failed."""
-    print(f"brevdue: {sentence}", file=sys.stderr)
+    print(f"brevdue: {' '.join(sentence.split())}", file=sys.stderr)
 
 
 def say(text: str, data: Any, options: Options) -> None:
@@ -57,10 +57,20 @@ def show(rows: Sequence[Row], options: Options, *, empty: str) -> None:
     elif sys.stdout.isatty():
         _draw(rows)
     else:
-        cells = [list(rows[0]), *([cell(value) for value in row.values()] for row in rows)]
+        cells = [list(rows[0]), *([cell(value) or "-" for value in row.values()] for row in rows)]
         widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
         for line in cells:
             say("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip(), None, options)
+
+
+def facts(values: Row, options: Options) -> None:
+    """Print one thing with all that is known of it: a name and a value per line, or a JSON object."""
+    if options.json:
+        say("", dict(values), options)
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        say(f"{name.ljust(width)}  {cell(value) or '-'}", None, options)
 
 
 def _draw(rows: Sequence[Row]) -> None:

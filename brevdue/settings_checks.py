@@ -1,20 +1,23 @@
 """What the settings must be to each other and to this machine, once each is well-formed by itself.
 
-In: settings with resolved paths. Out: (path, sentence) pairs, one for each mistake. Files are looked at, nothing is
-opened and nothing is contacted.
+In: settings with resolved paths. Out: (path, sentence) pairs, one for each mistake. Files are looked at; nothing is
+written and nothing is contacted.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
 from brevdue.settings_toml import KeyPath
 from gateway.numbers import NumberRange
+from gateway.providers.base import ProviderFactory
 from gateway.settings import GatewaySettings, PoolSettings, ProviderSettings
 
 Finding: TypeAlias = tuple[KeyPath, str]
@@ -32,16 +35,29 @@ def check_tables(settings: GatewaySettings) -> Iterator[Finding]:
 
 
 def check_providers(providers: Mapping[int, ProviderSettings]) -> Iterator[Finding]:
-    """Check that names differ and kinds exist; `providers` by their place in the file."""
-    kinds = sorted(entry_points(group="brevdue.providers").names)
+    """Check that names differ, kinds exist and adapters like their options; `providers` by their place in the file."""
+    kinds = {entry.name: entry for entry in entry_points(group="brevdue.providers")}
     seen: set[str] = set()
     for index, provider in providers.items():
         if provider.name in seen:
             yield ("provider", index, "name"), f"must differ from the other providers, not '{provider.name}' again"
         seen.add(provider.name)
-        if provider.kind not in kinds:
-            hint = _did_you_mean(provider.kind, kinds) or f" (there is {', '.join(kinds) or 'none'})"
+        if entry := kinds.get(provider.kind):
+            yield from _options(index, provider, entry)
+        else:
+            hint = _did_you_mean(provider.kind, list(kinds)) or f" (there is {', '.join(sorted(kinds)) or 'none'})"
             yield ("provider", index, "kind"), f"must be an installed kind, not '{provider.kind}'{hint}"
+
+
+def _options(index: int, provider: ProviderSettings, entry: EntryPoint) -> Iterator[Finding]:
+    """Make the adapter, which connects to nothing before it is started, and pass on its objections."""
+    try:
+        make: ProviderFactory = entry.load()
+        make(provider.name, provider.options)
+    except ValueError as error:
+        yield ("provider", index), f"{error}"
+    except Exception as error:  # an adapter is somebody else's code: its fault is a mistake like any other
+        yield ("provider", index, "kind"), f"cannot be used: {type(error).__name__}: {error}"
 
 
 def check_pools(pools: Mapping[int, PoolSettings], providers: Iterable[str]) -> Iterator[Finding]:
@@ -93,10 +109,23 @@ def _tls(settings: GatewaySettings) -> Iterator[Finding]:
             yield ("tls", other), f"needs its {name}: set tls.{name} too"
     for name, file in (("certificate", tls.certificate), ("key", tls.key)):
         yield from _existing(("tls", name), file)
-    if tls.certificate is None and tls.key is None:
-        for name in ("port", "tls_port"):
-            if getattr(settings.submission, name) is not None:
-                yield ("submission", name), "needs tls.certificate and tls.key: nobody signs in without encryption"
+    if tls.certificate and tls.key and tls.certificate.is_file() and tls.key.is_file():
+        yield from _pair(tls.certificate, tls.key)
+
+
+def _pair(certificate: Path, key: Path) -> Iterator[Finding]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: "")  # else it would ask on the terminal
+    except OSError as error:  # ssl.SSLError is one too
+        if isinstance(error, PermissionError):
+            unreadable = next((file for file in (certificate, key) if not os.access(file, os.R_OK)), key)
+            yield ("tls", "key" if unreadable == key else "certificate"), f"must be readable, and '{unreadable}' is not"
+        else:
+            yield (
+                ("tls", "certificate"),
+                "must be a PEM certificate chain that belongs to tls.key, without a passphrase",
+            )
 
 
 def _existing(path: KeyPath, file: Path | None) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import trustme
 from pydantic import BaseModel
 
 from brevdue.settings import ConfigurationError, find_file, load, resolve_paths
@@ -88,12 +89,12 @@ def test_what_the_shipped_file_comments_out_is_well_formed(tmp_path):
 
 
 def test_relative_paths_are_seen_from_the_file(write, tmp_path):
-    for name in ("cert.pem", "cert.key", "rsa.pem"):
-        (tmp_path / name).write_text("")
+    trustme.CA().issue_cert("a.example").private_key_and_cert_chain_pem.write_to_path(tmp_path / "cert.pem")
+    (tmp_path / "rsa.pem").write_text("")
     path = write(
         """
         store = { url = "sqlite:///data.db", secret_file = "s" }
-        tls = { certificate = "cert.pem", key = "cert.key" }
+        tls = { certificate = "cert.pem", key = "cert.pem" }
         lmtp.socket = "lmtp"
         mail_out.relay = "maildir:out"
         mail_out.dkim = { domain = "sms.example.com", rsa_key = "rsa.pem" }
@@ -106,7 +107,7 @@ def test_relative_paths_are_seen_from_the_file(write, tmp_path):
     settings = load(path, {})
     assert settings.store.url == f"sqlite:///{tmp_path}/data.db"
     assert settings.store.secret_file == tmp_path / "s"
-    assert (settings.tls.certificate, settings.tls.key) == (tmp_path / "cert.pem", tmp_path / "cert.key")
+    assert (settings.tls.certificate, settings.tls.key) == (tmp_path / "cert.pem", tmp_path / "cert.pem")
     assert settings.lmtp.socket == tmp_path / "lmtp"
     assert settings.mail_out.relay == f"maildir:{tmp_path}/out"
     assert settings.mail_out.dkim.rsa_key == tmp_path / "rsa.pem"
@@ -298,12 +299,15 @@ ONE_MISTAKE = [
     ('tls.certificate = "/dev/null/c"', "brevdue.toml:1: tls.certificate: needs its key: set tls.key too"),
     ('[tls]\nkey = "k"', "brevdue.toml:2: tls.key: needs its certificate: set tls.certificate too"),
     ('tls.key = "k"\ntls.certificate = "c"', "tls.key: must be an existing file, and"),
-    ("submission.port = 587", "submission.port: needs tls.certificate and tls.key"),
     ('mail_out.dkim.domain = "a.example"', "mail_out.dkim.domain: needs rsa_key, ed25519_key or both"),
     ('[mail_out.dkim]\nrsa_key = "nope"', "brevdue.toml:2: mail_out.dkim.rsa_key: must be an existing file"),
     ("provider = []", "provider: must hold at least one [[provider]]"),
     ('[provider]\nname = "a"', "brevdue.toml:1: provider: must be written as [[provider]] tables"),
     ('[[provider]]\nname = "a b"\nkind = "simulator"', "provider[1].name: must be letters, digits"),
+    (
+        '[[provider]]\nname = "simulator"\nkind = "simulator"\ncolour = 1',
+        "brevdue.toml:1: provider[1]: the simulator has no option colour",
+    ),
     ('[[provider]]\nkind = "simulator"', "brevdue.toml:1: provider[1].name: is missing: must be a text in quotes"),
     (
         '[[provider]]\nname = "simulator"\nkind = "simulater"',
@@ -415,6 +419,18 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_directory_is_not_a_file(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         load(tmp_path, {})
+
+
+def test_a_certificate_must_fit_its_key(mistakes, tmp_path):
+    authority = trustme.CA()
+    one, other = authority.issue_cert("a.example"), authority.issue_cert("b.example")
+    one.cert_chain_pems[0].write_to_path(tmp_path / "c.pem")
+    other.private_key_pem.write_to_path(tmp_path / "k.pem")
+    assert mistakes('tls = { certificate = "c.pem", key = "k.pem" }') == [
+        "brevdue.toml:1: tls.certificate: must be a PEM certificate chain that belongs to tls.key, without a passphrase"
+    ]
+    one.private_key_pem.write_to_path(tmp_path / "k.pem")
+    assert load(tmp_path / "brevdue.toml", {}).tls.key == tmp_path / "k.pem"
 
 
 # --- lines ---------------------------------------------------------------------------------------------------------

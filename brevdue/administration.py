@@ -1,0 +1,50 @@
+"""The store, opened for one command: organisations, keys, accounts and messages, while a server runs or not.
+
+In: the options of the command. Out: a desk with everything that administers the store. What cannot be done there
+leaves as a `CommandError` with the store's own sentence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from brevdue.console import CommandError, Options
+from brevdue.settings import find_file, load
+from gateway.account_errors import AccountError
+from gateway.accounts import Accounts
+from gateway.keyring import Keyring, KeyringError
+from gateway.model import SystemClock
+from gateway.settings import GatewaySettings
+from gateway.store.database import Database, StoreUnavailableError, open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command works with."""
+
+    settings: GatewaySettings
+    database: Database
+    accounts: Accounts
+
+
+@asynccontextmanager
+async def desk(options: Options) -> AsyncIterator[Desk]:
+    """Open the store that the configuration names; close it when the command is done."""
+    settings = load(find_file(options.config, os.environ), os.environ)
+    try:
+        keyring = Keyring.load(settings.store.secret_file)
+        database = await open_database(settings.store.url)
+        try:
+            accounts = Accounts(database, keyring, settings.pool, settings.dialog, SystemClock())
+            await accounts.verify_secret_file()
+            yield Desk(settings, database, accounts)
+        finally:
+            await database.close()
+    except (AccountError, KeyringError) as error:
+        raise CommandError(str(error)) from error
+    except StoreUnavailableError as error:
+        first_line = str(error).partition("\n")[0]
+        raise CommandError(f"the database cannot be used: {first_line}") from error

@@ -1,0 +1,240 @@
+"""`brevdue account` and `brevdue number`: who has which phone number, and how many are left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from cyclopts import App, Parameter
+
+from brevdue.console import DEFAULT, CommandError, Options, facts, moment, say, show
+
+if TYPE_CHECKING:
+    from gateway.model import Account, AccountListing
+
+KeyName: TypeAlias = Annotated[str, Parameter(help="The key's 32 digits, its id, or its label.")]
+AccountName: TypeAlias = Annotated[str, Parameter(help="Its mail address, its phone number, or its id.")]
+Language: TypeAlias = Annotated[str | None, Parameter(help="Of mails about it: da, no, sv, en, de, fr or ru.")]
+CutSignature: TypeAlias = Annotated[bool | None, Parameter(help='Leave out of the SMS what follows "-- " in a mail.')]
+
+account = App(name="account", help="Accounts: one mail address, one phone number.")
+number = App(name="number", help="The pool of phone numbers.")
+
+
+# --- accounts ------------------------------------------------------------------------------------------------------
+
+
+@account.command(name="open")
+async def open_account(
+    key: KeyName, email: Annotated[str, Parameter(help="Who writes and is answered.")], /, *, options: Options = DEFAULT
+) -> None:
+    """Open an account and print its phone number; asked again, print the number that it has."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        found = await at.accounts.key_named(key)
+        opened = await at.accounts.open_account(found.id, email)
+    say(opened.number, _account_row(opened), options)
+
+
+@account.command(name="close")
+async def close_account(account: AccountName, /, *, options: Options = DEFAULT) -> None:
+    """Close an account: its number is dropped at once, and rests before anybody draws it again."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        closed = await at.accounts.close_account(await at.accounts.account_named(account))
+    say(f"closed {closed.email}, {closed.number}", _account_row(closed), options)
+
+
+@account.command(name="list")
+async def list_accounts(
+    *,
+    org: Annotated[str | None, Parameter(help="Only this organisation's: name or id.")] = None,
+    key: Annotated[str | None, Parameter(help="Only those under this key.")] = None,
+    email: Annotated[str | None, Parameter(help="Only addresses that contain this.")] = None,
+    closed: Annotated[bool, Parameter(negative=(), help="The closed ones too.")] = False,
+    options: Options = DEFAULT,
+) -> None:
+    """List accounts with what they have sent and received."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(org) if org else None
+        under = await at.accounts.key_named(key) if key else None
+        found = await at.accounts.list_accounts(
+            org_id=owner.id if owner else None,
+            key_id=under.id if under else None,
+            email=email,
+            include_closed=closed,
+        )
+    rows = [_listing_row(each) for each in found]
+    if not closed and not options.json:
+        rows = [{name: value for name, value in row.items() if name != "closed"} for row in rows]
+    show(rows, options, empty="there is no such account")
+
+
+@account.command(name="show")
+async def show_account(account: AccountName, /, *, options: Options = DEFAULT) -> None:
+    """Show one account."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        found = await at.accounts.account_named(account)
+        listings = await at.accounts.list_accounts(key_id=found.key_id, include_closed=True)
+        listing = next(each for each in listings if each.account.id == found.id)
+    facts(
+        {
+            **_listing_row(listing),
+            "provider": found.provider,
+            "language": found.language,
+            "region": found.region,
+            "cut_signature": found.cut_signature,
+            "password": listing.has_password,
+            "id": found.id,
+        },
+        options,
+    )
+
+
+@account.command
+async def move(
+    account: AccountName,
+    /,
+    *,
+    email: Annotated[str | None, Parameter(help="The new mail address.")] = None,
+    key: Annotated[str | None, Parameter(help="The new key.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """Give an account another mail address, another key of its organisation, or both; the number stays."""
+    from brevdue.administration import desk
+
+    if email is None and key is None:
+        raise CommandError("say where to: --email, --key or both")
+    async with desk(options) as at:
+        found = await at.accounts.account_named(account)
+        under = await at.accounts.key_named(key) if key else None
+        moved = await at.accounts.change_account(found, email=email, key=under)
+    say(f"{moved.email} has {moved.number}", _account_row(moved), options)
+
+
+@account.command(name="set")
+async def set_account(
+    account: AccountName,
+    /,
+    *,
+    language: Language = None,
+    cut_signature: CutSignature = None,
+    options: Options = DEFAULT,
+) -> None:
+    """Change how an account works."""
+    from brevdue.administration import desk
+
+    if language is None and cut_signature is None:
+        raise CommandError("say what to change: --language, --cut-signature or --no-cut-signature")
+    async with desk(options) as at:
+        found = await at.accounts.account_named(account)
+        changed = await at.accounts.change_account(found, language=language, cut_signature=cut_signature)
+    say("changed", _account_row(changed), options)
+
+
+@account.command
+async def password(
+    account: AccountName,
+    /,
+    *,
+    remove: Annotated[bool, Parameter(negative=(), help="End signing in instead.")] = False,
+    options: Options = DEFAULT,
+) -> None:
+    """Make a password for signing in to submission and print it; it cannot be shown again."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        found = await at.accounts.account_named(account)
+        if remove:
+            await at.accounts.remove_password(found)
+            made = None
+        else:
+            made = await at.accounts.set_password(found)
+    say(made or "removed", {"email": found.email, "password": made}, options)
+
+
+def _account_row(found: Account) -> dict[str, Any]:
+    return {
+        "email": found.email,
+        "number": found.number,
+        "since": moment(found.opened_at),
+        "closed": moment(found.closed_at),
+        "id": found.id,
+    }
+
+
+def _listing_row(listing: AccountListing) -> dict[str, Any]:
+    found = listing.account
+    return {
+        "email": found.email,
+        "number": found.number,
+        "organisation": listing.organisation,
+        "key": listing.key_label or found.key_id,
+        "since": moment(found.opened_at),
+        "out": listing.sent,
+        "in": listing.received,
+        "active": moment(listing.active_at),
+        "closed": moment(found.closed_at),
+        "fault": found.mailbox_fault,
+    }
+
+
+# --- numbers -------------------------------------------------------------------------------------------------------
+
+
+@number.command(name="list")
+async def list_numbers(*, options: Options = DEFAULT) -> None:
+    """List the numbers that are in use or in quarantine."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        found = await at.accounts.list_numbers()
+    rows = [
+        {
+            "number": each.number,
+            "provider": each.provider,
+            "state": str(each.state),
+            "email": each.email,
+            "since": moment(each.taken_at),
+            "free_after": moment(each.free_after),
+        }
+        for each in found
+    ]
+    show(rows, options, empty="every number of the pool is free")
+
+
+@number.command
+async def free(*, options: Options = DEFAULT) -> None:
+    """Show how many numbers of each provider are left."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        found = await at.accounts.pool_usage()
+    rows = [
+        {
+            "provider": each.provider,
+            "numbers": each.size,
+            "in_use": each.in_use,
+            "quarantined": each.quarantined,
+            "free": each.free,
+        }
+        for each in found
+    ]
+    show(rows, options, empty="there is no [[pool]]")
+
+
+@number.command
+async def release(
+    number: Annotated[str, Parameter(help="With its country code.")], /, *, options: Options = DEFAULT
+) -> None:
+    """End a number's quarantine now."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        await at.accounts.release_number(number)
+    say("released", {"number": number}, options)
