@@ -28,6 +28,7 @@ _MAX_READINGS = 400
 _MAX_GROUPS = 600
 """For one reader: what a subject of several hundred numbers needs."""
 _GROUP = re.compile(r"(\+[\s(+]{0,4})?([0-9]+)")
+_DIALLED = re.compile(r"00(?:[1-9][0-9]*)?")
 
 _Cost = tuple[int, int, int]
 """Digits left over, foreign numbers without plus, numbers."""
@@ -54,7 +55,9 @@ class _Group:
     end: int
     digits: str
     leads: bool
-    """Begins with a plus or 00: a number starts here."""
+    """Begins with a plus: a number starts here."""
+    dials: bool
+    """Begins with a plus or 00 and a country code: if a number starts here, it is an international one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,15 @@ class RunReader:
         if self.exhausted or self._groups < 0:
             self.exhausted = True
             return []
-        groups = [_Group(m.start(), m.end(), m[2], bool(m[1]) or m[2].startswith("00")) for m in matches]
-        numbers = self._numbers(groups)
+        groups = [_Group(m.start(), m.end(), m[2], bool(m[1]), bool(m[1] or _DIALLED.fullmatch(m[2]))) for m in matches]
+        numbers = self._numbers(run, groups)
         spans = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=False)
         if all(span.number for span in spans):
             return [Piece(groups[s.first].start, groups[s.last - 1].end, s.number) for s in spans]
         others = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=True)
         return list(self._agreed(run, groups, spans, others))
 
-    def _numbers(self, groups: list[_Group]) -> dict[tuple[int, int], str]:
+    def _numbers(self, run: str, groups: list[_Group]) -> dict[tuple[int, int], str]:
         """Every stretch of groups that is a valid number."""
         found = {}
         for first in range(len(groups)):
@@ -101,9 +104,10 @@ class RunReader:
                 digits += group.digits
                 if len(digits) > MAX_DIGITS or (group.leads and last - 1 > first):
                     break
-                leads = groups[first].leads
-                written = f"+{digits.removeprefix('00')}" if leads else digits
-                number = self._read(written) if _plausible(written, self._region) else None
+                written = f"+{digits.removeprefix('00')}" if groups[first].dials else digits
+                if not _plausible(written, self._region):
+                    continue
+                number = self._read(run[groups[first].start : group.end] if "(0)" in run else written)
                 if number:
                     found[first, last] = number
         return found
@@ -120,7 +124,7 @@ class RunReader:
 
     def _cost_of_foreign(self, first: _Group, number: str) -> int:
         code = phonenumbers.country_code_for_region(self._region)
-        return 0 if first.leads or number.startswith(f"+{code}") else 1
+        return 0 if first.dials or number.startswith(f"+{code}") else 1
 
     def _agreed(self, run: str, groups: list[_Group], spans: list[_Span], others: list[_Span]) -> Iterator[Piece]:
         """Keep the numbers that both cuts know; what lies between is left over, up to the next plus."""
@@ -191,14 +195,13 @@ def _spans_ending(groups: list[_Group], numbers: dict[tuple[int, int], str], las
         number = numbers.get((first, last))
         if number:
             yield _Span(first, last, number)
-        if group.leads:
+        if group.dials:
             complete = last == len(groups) or groups[last].leads
             if complete or digits >= _FEWEST_INTERNATIONAL:
                 yield _Span(first, last, None)
-            return
-        if first == last - 1:
+        elif first == last - 1:
             yield _Span(first, last, None)
-        if digits > MAX_DIGITS:
+        if group.leads or digits > MAX_DIGITS:
             return
 
 

@@ -22,7 +22,13 @@ _MAX_TEXT = 64
 _DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u30fc\ufe58\ufe63\uff0d]")
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
-_LABEL = re.compile(r"^[^\W\d_]{1,12}\.?[\s:]*(?=[+(\d])")
+_LABEL = re.compile(
+    r"(?:t|m|nr|no|tlf|tlfnr|tel|telefon|telefonnr|telephone|phone|mob|mobil|mobile|mobilnr|mobiltlf|cell|handy|gsm|sms|"
+    r"smsto|тел|телефон|моб)[\s.:]{0,4}(?=[+(\d])",
+    re.IGNORECASE,
+)
+_PUNCTUATION = " \t'\"<>,;:."
+"""Stands around a number that was copied from a list, a spreadsheet or an address."""
 _SHAPE = re.compile(r"[\s(]*(?:\+[\s+(]*)?[\d\s().\-/_]*\d[\s().\-/]*")
 _PLAIN = re.compile(r"\+?[0-9]{1,20}")
 _BRACKETED_TRUNK = re.compile(r"\(\s*0\s*\)")
@@ -160,7 +166,7 @@ class NumberRange:
 @lru_cache(maxsize=16384)
 def _read(text: str, region: str) -> tuple[str, str]:
     """(E.164, "") or ("", reason): both are worth remembering."""
-    written = _LABEL.sub("", plain(text)) if not _PLAIN.fullmatch(text) else text
+    written = _LABEL.sub("", plain(text).strip(_PUNCTUATION), count=1) if not _PLAIN.fullmatch(text) else text
     if not any(map(str.isdigit, written)):
         return "", "no digits"
     if len(text) > _MAX_TEXT:

@@ -46,6 +46,8 @@ _TO_SEPTETS = {ord(character): chr(code) for code, character in enumerate(_BASIC
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_CHARACTERS)}]*")
 _ONLY_GSM7 = re.compile(f"[{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]*")
 _NOT_GSM7 = re.compile(f"[^{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]")
+_UNSPEAKABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""Control characters that no phone shows and that some providers stumble over."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _TYPOGRAPHY = str.maketrans(
@@ -82,12 +84,13 @@ def measure(text: str) -> SmsText:
 
 
 def prepare(text: str, *, smart: bool) -> SmsText:
-    """Measure a text for sending; `smart` writes typographic characters in GSM-7 where that makes fewer parts.
+    """Measure a text for sending, without control characters other than tabs and line ends.
 
-    Replaced are quotes, dashes, bullets, spaces, invisible marks and compatibility forms (ligatures, full-width
+    `smart` writes typographic characters in GSM-7 where that makes fewer parts.
+    Replaced are then quotes, dashes, bullets, spaces, invisible marks and compatibility forms (ligatures, full-width
     letters), and only when every other character is in GSM-7 as well and the text then needs fewer parts.
     """
-    written = measure(text)
+    written = measure(_UNSPEAKABLE.sub("", text))
     if not smart or written.encoding is Encoding.GSM7 or written.parts == 1:
         return written
     replacements: dict[int, str] = {}

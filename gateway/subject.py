@@ -41,7 +41,7 @@ _RUN = re.compile(r"(?<![+(])[+(]*[0-9](?:[0-9\s()./+-]*[0-9])?")
 _HARD_SEPARATOR = re.compile(r"[,;|<>&\n\u3001\u060c\u061b]|(?<=\d)\s{1,3}\+\s{1,3}(?=\d)")
 _WORD = re.compile(r"[^\W\d_]+")
 _REPLY_PREFIX = re.compile(
-    r"\s*(?:[^\W\d_]{1,10}\s*(?:\[\d{1,3}\]|\(\d{1,3}\)|\^\d{1,3})?\s*:(?!\d|//)|\[[^\]\d]{0,40}\]|\*{2,}[^*\d]{0,40}\*{2,})"
+    r"\s*(?:([^\W\d_]{1,10})\s*(?:\[\d{1,3}\]|\(\d{1,3}\)|\^\d{1,3})?\s*:(?!\d|//)|\[[^\]\d]{0,40}\]|\*{2,}[^*\d]{0,40}\*{2,})"
 )
 _NEUTRAL = re.compile(
     r"and|og|und|et|y|e|i|и|till?|to|an|à|a|au|på|für|for|kopi|cc|re|sv|aw|vs|fwd?|gsm|sms|смс|nr|no|num|nummer|number|"
@@ -50,9 +50,6 @@ _NEUTRAL = re.compile(
     re.IGNORECASE,
 )
 """Words that join or label numbers and say nothing else."""
-_LABEL = re.compile(
-    r"t|m|tlf|tlfnr|tel|telefon|phone|mob|mobil|mobile|mobilnr|nr|no|sms|gsm|cell|handy|тел|моб", re.IGNORECASE
-)
 _NOT_A_PHONE = re.compile(
     r"(?:ordre|order|bestill?ing|bestellung|auftrag|faktura|invoice|rechnung|facture|ticket|projekt|project|tilbud|"
     r"angebot|booking|reserv|commande|dossier|medlem|member|serie|serial|заказ|договор|квитанц)\w*|"
@@ -73,7 +70,9 @@ _DATE_OR_TIME = re.compile(
     rf"|{_YEAR}[-./](?:{_MONTH}[-./]{_DAY})"
     rf"|{_CLOCK}\s?-\s?{_CLOCK}|(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)(?!\d)"
 )
-_DATE_AMONG_WORDS = re.compile(rf"(?<![\d+])(?:{_DAY} {_MONTH} {_YEAR}|(?:19[5-9]|20[0-4])\d-\d{{3,5}})(?![\d-])")
+_DATE_AMONG_WORDS = re.compile(
+    rf"(?<![\d+])(?<![\d)][\s./-])(?:{_DAY} {_MONTH} {_YEAR}|(?:19[5-9]|20[0-4])\d-\d{{3,5}})(?![\d-])"
+)
 _ADDRESS_OR_LINK = re.compile(r"(?<![^\s,;<>])(?:[^\s,;<>]*@[^\s,;<>]+|https?://[^\s,;<>]+|www\.[^\s,;<>]+)")
 _PRICE = re.compile(
     r"(?:[€$£]|\b(?:kr|dkk|sek|nok|eur|usd|gbp|rub)\b\.?)\s?[0-9][0-9.]*(?:,[0-9]{1,2}\b)?"
@@ -178,14 +177,14 @@ def _read_list(text: str, reader: RunReader, *, answered: bool) -> tuple[list[st
 
 
 def _has_words(text: str) -> bool:
-    """Whether anything is said beside numbers: words of their own, or the sign of a case number."""
-    return "#" in text or any(not _NEUTRAL.fullmatch(word) for word in _WORD.findall(text))
+    """Whether anything is said beside numbers: words of their own, or the signs of a case number or a price."""
+    return any(sign in text for sign in "#€$£%") or any(not _NEUTRAL.fullmatch(word) for word in _WORD.findall(text))
 
 
 def _without_prefixes(text: str) -> str:
     """The subject behind `SV:`, `Re[2]:`, `[EXTERN]`, `***SPAM***` and their like."""
     position = 0
-    while prefix := _REPLY_PREFIX.match(text, position):
+    while (prefix := _REPLY_PREFIX.match(text, position)) and not _NOT_A_PHONE.fullmatch(prefix[1] or ""):
         position = prefix.end()
     return text[position:]
 
@@ -197,7 +196,7 @@ def _read_item(item: str, reader: RunReader, *, among_words: bool) -> tuple[list
     for match in _RUN.finditer(item):
         if among_words and len(match[0]) < _FEWEST_DIGITS:
             continue
-        run = _undressed(item, match) if among_words else match[0]
+        run = _undressed(item, match)
         for piece in reader.cut(run):
             written = run[piece.start : piece.end]
             if piece.number:
@@ -213,8 +212,8 @@ def _read_item(item: str, reader: RunReader, *, among_words: bool) -> tuple[list
 def _undressed(item: str, match: re.Match[str]) -> str:
     """A run without the first or last token that words or letters around it make something else."""
     run = match[0]
-    follower = item[match.end() : match.end() + 1]
-    if follower.isalpha() or follower == "_":
+    follower = _WORD.match(item, match.end())
+    if (follower and not _labels(follower[0])) or item.startswith("_", match.end()):
         run = run[: len(run) - len(run.split()[-1])]
     if not run.startswith("+") and _announces_something_else(item[max(0, match.start() - 40) : match.start()]):
         run = " ".join(run.split()[1:])
@@ -232,7 +231,12 @@ def _announces_something_else(before: str) -> bool:
     if _NOT_A_PHONE.fullmatch(word) or _NOT_A_PHONE.fullmatch(word + number_word):
         return True
     glued = before[-1].isalpha() or (before[-1] == "-" and before[-2:-1].isalpha())
-    return glued and not _LABEL.fullmatch(number_word or word) and not gap.strip("-")
+    return glued and not _labels(number_word or word) and not gap.strip("-")
+
+
+def _labels(word: str) -> bool:
+    """Whether a word glued to digits leaves them a number, as "tlf30643064" does and "X30643064" does not."""
+    return _NEUTRAL.fullmatch(word) is not None and (len(word) > 1 or word.lower() in "tm")
 
 
 def _is_ordinal(written: str, behind: str) -> bool:

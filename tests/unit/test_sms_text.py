@@ -149,6 +149,12 @@ def test_a_longer_writing_that_saves_nothing_is_not_taken():
     assert prepare("…" * 134, smart=True).text == "…" * 134
 
 
+@pytest.mark.parametrize("smart", [True, False])
+def test_control_characters_do_not_leave(smart):
+    prepared = prepare("\x00Hej\x07 \x1b[1mPeter\x7f\x9f\r\nx\x0cy", smart=smart)
+    assert (prepared.text, prepared.encoding) == ("Hej [1mPeter\nx\x0cy", Encoding.GSM7)
+
+
 @given(MIXED, st.booleans())
 def test_preparing_never_costs_more_and_happens_once(text, smart):
     prepared = prepare(text, smart=smart)
