@@ -1,7 +1,7 @@
 """QR codes that open an SMS to a number, and the package of them that designers and printers ask for (D7).
 
 In: a number in E.164 and names. Out: image files, a vCard, a ZIP, all as bytes. Raster images by qrcode and Pillow,
-vector files by segno; the code itself (content, version, error correction, quiet zone) is the same in all.
+vector files by segno; content, error correction and quiet zone are the same in all.
 
 The content is an RFC 5724 URI, "sms:+4560…", which the camera apps of Android and iOS and the older scanner apps read;
 "SMSTO:" is a habit of one scanner library without a standard, and its upper case is lost on intent filters that

@@ -108,6 +108,8 @@ class MailOutSettings(Section):
     tls: Literal["none", "opportunistic", "required", "implicit"] = "opportunistic"
     user: str | None = None
     password: str | None = None
+    ca_file: Path | None = None
+    """Certificates, PEM, that a smarthost's is checked against; None means the system's."""
     concurrency: int = Field(20, ge=1)
     timeout: float = Field(60, gt=0, description="seconds per SMTP command")
     give_up_after: float = Field(5 * 86400, gt=0, description="seconds")

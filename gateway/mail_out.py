@@ -1,0 +1,282 @@
+"""Sends what waits in the mail queue: claim, sign, hand on, settle.
+
+In: rows of the queue, a relay. Out: rows that are sent, wait for another attempt, or have failed for good; accounts
+whose mailbox is marked as refusing mail, or no longer; one mail to the operator for an answer that nobody will read.
+
+Promises: nothing is lost, for a row leaves the queue only after its settlement is durable. One process at a time holds
+a mail; a mail whose fate is unknown is sent again under the same Message-ID, which mailboxes show once. A relay or DNS
+that is away costs one attempt per mail and growing pause, never a busy loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+from gateway import maillog
+from gateway.dkim_sign import Signer, load_signer
+from gateway.dns import Resolver
+from gateway.errors import Outcome
+from gateway.mail_compose import Fact, OperatorCase, operator_mail
+from gateway.mail_relays import RELAY_AWAY, Relay, open_relay
+from gateway.maillog import Event
+from gateway.model import Clock, MailKind, OutgoingMail, new_id
+from gateway.settings import GatewaySettings
+from gateway.smtp_client import Delivery
+from gateway.store.database import Database, StoreUnavailableError
+from gateway.store.mail_queue_sql import (
+    FAILED,
+    QUEUED,
+    SENT,
+    Claim,
+    ClaimedMail,
+    Hurry,
+    NewMails,
+    Release,
+    Settlement,
+    claim,
+    forget_sent,
+    hurry,
+    next_due,
+    release,
+    settle,
+)
+
+LEASE = 120.0
+"""Seconds that a claimed mail is ours."""
+_ATTEMPT = 100.0
+"""Seconds that one attempt may take in all; the rest of the lease is for settling."""
+_POLL = 1.0
+"""Seconds between looks at the queue for what other processes put there and for what has become due."""
+_STOP_GRACE = 20.0
+"""Seconds that attempts under way may take when the service stops."""
+_FIRST_DELAY, _LONGEST_DELAY, _LONGEST_DELAY_AWAY = 30.0, 4 * 3600.0, 900.0
+"""Seconds to the next attempt: doubled each time. Asking whether a relay is back is cheap, hence its own limit."""
+_KEEP_CONTENT = 14 * 86_400.0
+"""Seconds that a sent mail's content is kept: bounces come within days, and somebody may want to send it again."""
+_TIDY_EVERY = 3600.0
+
+MarkMailbox = Callable[[str, str | None], Awaitable[None]]
+"""`mark_mailbox(account_id, fault)`: why the account's mailbox refuses mail; None once it takes mail."""
+
+
+def retry_delay(attempts: int, *, away: bool, chance: float) -> float:
+    """Seconds to wait after so many attempts in vain: 30 s, doubled up to 4 h, or to 15 min for a relay that is away.
+
+    `chance` in [0, 1) spreads mails that failed together over a quarter more.
+    """
+    delay = _FIRST_DELAY * 2.0 ** min(max(attempts - 1, 0), 20) * (1 + chance / 4)
+    return min(delay, _LONGEST_DELAY_AWAY if away else _LONGEST_DELAY)
+
+
+class MailOut:
+    """The service. `mx_port` differs from 25 in tests only."""
+
+    name = "mail-out"
+
+    def __init__(
+        self,
+        *,
+        settings: GatewaySettings,
+        database: Database,
+        mark_mailbox: MarkMailbox,
+        clock: Clock,
+        resolver: Resolver,
+        mx_port: int = 25,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._mark_mailbox = mark_mailbox
+        self._clock = clock
+        self._resolver = resolver
+        self._mx_port = mx_port
+        self._concurrency = settings.mail_out.concurrency
+        self._slots = asyncio.Semaphore(self._concurrency)
+        self._lease = new_id(clock.now())
+        self._wake = asyncio.Event()
+        self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+        self._relay_was_away = True
+        self._tidied_at = 0.0
+
+    async def start(self) -> None:
+        """Load the signing keys (raises DkimKeyError) and begin."""
+        self._signer: Signer = load_signer(self._settings.mail_out.dkim, self._settings.mail.domains[0])
+        self._relay: Relay = open_relay(self._settings, self._resolver, mx_port=self._mx_port)
+        self._runner = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        """Let attempts under way end, give the rest of the mails back."""
+        self._stopping = True
+        self._wake.set()
+        await self._runner
+        if self._in_hand:
+            _, late = await asyncio.wait(self._in_hand.values(), timeout=_STOP_GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(StoreUnavailableError):
+            await self._database.write(release, Release(self._lease, self._clock.now()))
+        await self._relay.close()
+
+    def nudge(self) -> None:
+        """New mail was queued: look at once."""
+        self._wake.set()
+
+    # --- taking --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            room = 3 * self._concurrency - len(self._in_hand)
+            if room < self._concurrency:
+                await self._wake.wait()
+                continue
+            try:
+                taken = await self._claim(room)
+            except StoreUnavailableError as error:
+                maillog.fault(Event.FAULT, error, id=self.name)
+                taken = 0
+            if taken < room:
+                await self._rest()
+
+    async def _claim(self, limit: int) -> int:
+        now = self._clock.now()
+        claimed = await self._database.write(claim, Claim(now, self._lease, now + LEASE, limit))
+        for each in claimed:
+            # A clock that jumps ends leases early: what is still in hand must not leave twice.
+            if each.mail.id not in self._in_hand:
+                task = asyncio.create_task(self._handle(each), name=f"mail {each.mail.id}")
+                self._in_hand[each.mail.id] = task
+                task.add_done_callback(partial(self._done, each.mail.id))
+        return len(claimed)
+
+    def _done(self, mail_id: str, task: asyncio.Task[None]) -> None:
+        del self._in_hand[mail_id]
+        if len(self._in_hand) == 2 * self._concurrency:
+            self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            maillog.fault(Event.FAULT, error, id=mail_id)
+
+    async def _rest(self) -> None:
+        """Wait for a nudge, or until something is due."""
+        while not self._stopping:
+            try:
+                async with asyncio.timeout(_POLL):
+                    await self._wake.wait()
+                    return
+            except TimeoutError:
+                if await self._anything_due():
+                    return
+
+    async def _anything_due(self) -> bool:
+        now = self._clock.now()
+        try:
+            await self._relay.tidy()
+            if now - self._tidied_at >= _TIDY_EVERY:
+                self._tidied_at = now
+                await self._database.write(forget_sent, now - _KEEP_CONTENT)
+            due = await self._database.read(next_due)
+        except StoreUnavailableError as error:
+            maillog.fault(Event.FAULT, error, id=self.name)
+            return False
+        return due is not None and due <= now
+
+    # --- one mail --------------------------------------------------------------------------------------------------
+
+    async def _handle(self, claimed: ClaimedMail) -> None:
+        async with self._slots:
+            now = self._clock.now()
+            if self._stopping or claimed.until - now < _ATTEMPT:
+                await self._database.write(release, Release(self._lease, now, (claimed.mail.id,)))
+                return
+            delivery = await self._attempt(claimed.mail)
+        settlement = self._decide(claimed, delivery)
+        await self._settle(settlement)
+        await self._note(claimed.mail, delivery, settlement)
+
+    async def _attempt(self, mail: OutgoingMail) -> Delivery:
+        try:
+            async with asyncio.timeout(_ATTEMPT):
+                return await self._relay.deliver(mail, self._signer.sign(mail.content, self._clock.now()))
+        except TimeoutError:
+            return Delivery(Outcome.UNKNOWN, f"not done within {_ATTEMPT:.0f} s")
+        except Exception as error:
+            maillog.fault(Event.FAULT, error, id=mail.id)
+            return Delivery(Outcome.TEMPORARY, f"internal fault: {type(error).__name__}")
+
+    def _decide(self, claimed: ClaimedMail, delivery: Delivery) -> Settlement:
+        mail, now = claimed.mail, self._clock.now()
+        cause = delivery.cause.replace(mail.return_path, "return path") if mail.return_path else delivery.cause
+        if delivery.outcome is Outcome.ACCEPTED:
+            return Settlement(mail.id, claimed.lease, SENT, now, cause)
+        if delivery.outcome is not Outcome.PERMANENT:
+            if now - mail.created_at < self._settings.mail_out.give_up_after:
+                chance = random.random()  # noqa: S311 - spreads load, keeps no secret
+                delay = retry_delay(mail.attempts + 1, away=delivery.unreachable, chance=chance)
+                return Settlement(mail.id, claimed.lease, QUEUED, now, cause, retry_at=now + delay)
+            cause = f"given up: {cause}"
+        tell = self._tell_operator(claimed, cause, now)
+        return Settlement(mail.id, claimed.lease, FAILED, now, cause, tell=tell)
+
+    def _tell_operator(self, claimed: ClaimedMail, cause: str, now: float) -> NewMails | None:
+        """One mail for an answer that did not arrive; none while the account is known to be marked for that."""
+        mail = claimed.mail
+        if mail.kind is not MailKind.DIALOG or claimed.mailbox_marked:
+            return None
+        own_id, domain = new_id(now), self._settings.mail.domains[0]
+        content = operator_mail(
+            case=OperatorCase.UNDELIVERABLE,
+            operator=self._settings.mail.operator,
+            domain=domain,
+            language=self._settings.dialog.language,
+            display_name=self._settings.dialog.tag,
+            facts=[(Fact.TO, mail.recipient), (Fact.ID, mail.id), (Fact.CAUSE, cause)],
+            message_id=f"{own_id}@{domain}",
+            now=now,
+        )
+        told = OutgoingMail(own_id, MailKind.OPERATOR, "", self._settings.mail.operator, content, created_at=now)
+        return NewMails((told,), about=mail.id)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Make the outcome durable. While the database is away the mail stays in hand: it must not leave again."""
+        while True:
+            try:
+                await self._database.write(settle, settlement)
+            except StoreUnavailableError as error:
+                maillog.fault(Event.FAULT, error, id=settlement.id)
+                if self._stopping:
+                    return
+                await asyncio.sleep(_POLL)
+                continue
+            if settlement.tell is not None:
+                self.nudge()
+            return
+
+    async def _note(self, mail: OutgoingMail, delivery: Delivery, settlement: Settlement) -> None:
+        """Log the outcome, mark or clear the mailbox, and hurry the others when the relay is back."""
+        facts = {"id": mail.id, "kind": str(mail.kind), "to": mail.recipient, "attempt": mail.attempts + 1}
+        if settlement.state == SENT:
+            maillog.note(Event.MAIL_SENT, **facts, cause=settlement.cause)
+            await self._relay_is_back()
+            await self._mark(mail, None)
+        elif settlement.state == FAILED:
+            maillog.warn(Event.MAIL_FAILED, **facts, cause=settlement.cause)
+            if delivery.about_mailbox:
+                await self._mark(mail, settlement.cause)
+        else:
+            self._relay_was_away |= delivery.unreachable
+            maillog.note(Event.MAIL_DELAYED, **facts, cause=settlement.cause)
+
+    async def _mark(self, mail: OutgoingMail, fault: str | None) -> None:
+        if mail.account_id is not None:
+            await self._mark_mailbox(mail.account_id, fault)
+
+    async def _relay_is_back(self) -> None:
+        if self._relay_was_away:
+            self._relay_was_away = False
+            if await self._database.write(hurry, Hurry(RELAY_AWAY, self._clock.now())):
+                self.nudge()
