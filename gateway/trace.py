@@ -5,7 +5,7 @@ For people who look after the gateway; the same steps serve the command line and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gateway.model import JsonDict
@@ -33,22 +33,15 @@ class Story:
 
 
 async def trace(database: Database, wanted: str) -> Story | None:
-    """Tell the story of a mail, a message, an incoming SMS or one of our mails, by its id; None for no such id."""
-    return await database.read(_teller(wanted.strip()))
-
-
-def _teller(wanted: str) -> Callable[[sql.Connection], Story | None]:
-    def tell(connection: sql.Connection) -> Story | None:
-        mail = sql.find_mail(connection, wanted)
-        if mail is not None:
-            steps = [*_mail_steps(mail), *_outgoing_steps(connection, mail["id"], wanted)]
-            return Story(wanted, "out", _in_order(steps))
-        incoming = sql.find_inbound(connection, wanted)
-        if incoming is not None:
-            return Story(incoming["id"], "in", _in_order([*_incoming_steps(connection, incoming)]))
-        return None
-
-    return tell
+    """Tell the story of a mail, a message, an incoming SMS or the mail that it became, by its id; None for no such."""
+    wanted = wanted.strip()
+    mail = await database.read(lambda connection: sql.about_mail(connection, wanted))
+    if mail is not None:
+        return Story(wanted, "out", _in_order([*_mail_steps(mail), *_outgoing_steps(mail, wanted)]))
+    incoming = await database.read(lambda connection: sql.about_inbound(connection, wanted))
+    if incoming is not None:
+        return Story(incoming["id"], "in", _in_order([*_incoming_steps(incoming)]))
+    return None
 
 
 def _in_order(steps: list[Step]) -> tuple[Step, ...]:
@@ -75,38 +68,37 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
     yield Step(mail["received_at"], "mail read", facts)
 
 
-def _outgoing_steps(connection: sql.Connection, mail_id: str, wanted: str) -> Iterator[Step]:
-    told = [mail_id]
-    for message in sql.messages_of(connection, mail_id):
-        if wanted not in {mail_id, message["id"]}:
-            continue
-        told.append(message["id"])
-        yield from _message_steps(connection, message)
-    yield from _letter_steps(connection, told)
+def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
+    shown = [message for message in mail["messages"] if wanted in {mail["id"], message["id"]}]
+    for message in shown:
+        yield from _message_steps(message)
+    about = {mail["id"], *(message["id"] for message in shown)}
+    yield from _letter_steps([letter for letter in mail["letters"] if letter["about"] in about])
 
 
-def _message_steps(connection: sql.Connection, message: JsonDict) -> Iterator[Step]:
+def _message_steps(message: JsonDict) -> Iterator[Step]:
+    identity = {"id": message["id"]}
     facts = {name: message[f"{name}_number"] for name in ("from", "to")}
     facts |= {name: message[name] for name in ("provider", "encoding", "parts", "text")}
-    yield Step(message["created_at"], "SMS stored", {"id": message["id"], **facts})
-    for attempt in sql.attempts_of(connection, message["id"]):
-        facts = {"id": message["id"], "attempt": attempt["n"], "provider": attempt["provider"]}
+    yield Step(message["created_at"], "SMS stored", identity | facts)
+    for attempt in message["history"]:
+        facts = identity | {"attempt": attempt["n"], "provider": attempt["provider"]}
         yield Step(attempt["started_at"], "attempt begun", facts)
         if attempt["finished_at"] is not None:
-            facts = facts | {"outcome": attempt["outcome"], "cause": attempt["cause"]}
+            facts |= {"outcome": attempt["outcome"], "cause": attempt["cause"]}
             yield Step(attempt["finished_at"], "attempt ended", facts)
-    refs = ", ".join(ref["ref"] for ref in sql.refs_of(connection, message["id"]))
-    for report in sql.reports_of(connection, message["id"]):
-        facts = {"id": message["id"], "status": report["status"], "ref": report["ref"], "cause": report["cause"]}
-        yield Step(report["received_at"], "delivery report", facts)
-    facts = {"id": message["id"], "state": message["state"], "provider ids": refs, "cause": message["cause"]}
-    yield Step(message["state_at"], "state", facts)
+    for report in message["reports"]:
+        facts = {"status": report["status"], "ref": report["ref"], "cause": report["cause"]}
+        yield Step(report["received_at"], "delivery report", identity | facts)
+    refs = ", ".join(ref["ref"] for ref in message["refs"])
+    facts = {"state": message["state"], "provider ids": refs, "cause": message["cause"]}
+    yield Step(message["state_at"], "state", identity | facts)
     if message["told_at"] is not None:
-        yield Step(message["told_at"], "sender told", {"id": message["id"]})
+        yield Step(message["told_at"], "sender told", identity)
 
 
-def _letter_steps(connection: sql.Connection, ids: list[str]) -> Iterator[Step]:
-    for letter in sql.letters_about(connection, ids):
+def _letter_steps(letters: Sequence[JsonDict]) -> Iterator[Step]:
+    for letter in letters:
         facts = {"id": letter["id"], "kind": letter["kind"], "to": letter["recipient"], "about": letter["about"]}
         yield Step(letter["created_at"], "mail queued", facts)
         if letter["settled_at"] is not None:
@@ -114,13 +106,13 @@ def _letter_steps(connection: sql.Connection, ids: list[str]) -> Iterator[Step]:
             yield Step(letter["settled_at"], f"mail {letter['state']}", facts)
 
 
-def _incoming_steps(connection: sql.Connection, incoming: JsonDict) -> Iterator[Step]:
+def _incoming_steps(incoming: JsonDict) -> Iterator[Step]:
     facts = {"id": incoming["id"], "provider": incoming["provider"], "ref": incoming["ref"]}
     facts |= {"from": incoming["from_number"], "to": incoming["to_number"], "text": incoming["text"]}
     yield Step(incoming["received_at"], "SMS received", facts)
-    for part in sql.parts_of(connection, incoming["id"]):
-        facts = {"part": f"{part['number']} of {part['total']}", "ref": part["ref"]}
-        yield Step(part["received_at"], "part received", facts)
+    for piece in incoming["pieces"]:
+        facts = {"part": f"{piece['number']} of {piece['total']}", "ref": piece["ref"]}
+        yield Step(piece["received_at"], "part received", facts)
     facts = {"state": incoming["state"], "account": incoming["account_id"], "incomplete": incoming["incomplete"]}
     yield Step(incoming["received_at"], "SMS routed", facts)
-    yield from _letter_steps(connection, [incoming["id"]])
+    yield from _letter_steps(incoming["letters"])

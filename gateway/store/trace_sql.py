@@ -29,56 +29,69 @@ def list_messages(
     return _rows(connection, query)
 
 
-def list_inbound(connection: Connection, *, states: Sequence[str], limit: int) -> list[JsonDict]:
+def list_inbound(
+    connection: Connection,
+    *,
+    states: Sequence[str],
+    limit: int,
+    phone: str | None = None,
+    account_id: str | None = None,
+) -> list[JsonDict]:
     """Incoming messages, the newest first."""
     query = select(inbound).order_by(inbound.c.received_at.desc()).limit(limit)
     if states:
         query = query.where(inbound.c.state.in_(states))
+    if phone:
+        query = query.where(or_(inbound.c.to_number == phone, inbound.c.from_number == phone))
+    if account_id:
+        query = query.where(inbound.c.account_id == account_id)
     return _rows(connection, query)
 
 
-def find_mail(connection: Connection, wanted: str) -> JsonDict | None:
-    """The mail with this id, or that a message with this id came from."""
-    rows = _rows(connection, select(mails).where(mails.c.id.in_([wanted, wanted.partition(".")[0]])))
+def find_message(connection: Connection, wanted: str) -> JsonDict | None:
+    """The outgoing SMS with this id."""
+    rows = _rows(connection, select(messages).where(messages.c.id == wanted))
     return rows[0] if rows else None
 
 
-def messages_of(connection: Connection, mail_id: str) -> list[JsonDict]:
-    """The SMS that a mail became."""
-    return _rows(connection, select(messages).where(messages.c.mail_id == mail_id).order_by(messages.c.created_at))
+def about_mail(connection: Connection, wanted: str) -> JsonDict | None:
+    """A mail by its id or by that of a message that it became: its row, with `messages` and `letters`."""
+    mail = _first(connection, select(mails).where(mails.c.id.in_([wanted, wanted.partition(".")[0]])))
+    if mail is None:
+        return None
+    became = _rows(connection, select(messages).where(messages.c.mail_id == mail["id"]).order_by(messages.c.id))
+    for message in became:
+        _add_history(connection, message)
+    ids = [mail["id"], *(message["id"] for message in became)]
+    return {**mail, "messages": became, "letters": _letters_about(connection, ids)}
 
 
-def attempts_of(connection: Connection, message_id: str) -> list[JsonDict]:
-    """Every attempt to hand a message over, in order."""
-    return _rows(connection, select(attempts).where(attempts.c.message_id == message_id).order_by(attempts.c.n))
+def about_inbound(connection: Connection, wanted: str) -> JsonDict | None:
+    """An incoming SMS by its id, the provider's, or that of the mail that it became, with `pieces` and `letters`."""
+    named = or_(inbound.c.id == wanted, inbound.c.ref == wanted, inbound.c.mail_id == wanted)
+    found = _first(connection, select(inbound).where(named))
+    if found is None:
+        return None
+    pieces = select(inbound_parts).where(inbound_parts.c.inbound_id == found["id"]).order_by(inbound_parts.c.number)
+    return {**found, "pieces": _rows(connection, pieces), "letters": _letters_about(connection, [found["id"]])}
 
 
-def refs_of(connection: Connection, message_id: str) -> list[JsonDict]:
-    """The provider's ids of a message, one per part where it gives one per part."""
-    query = select(provider_refs).where(provider_refs.c.message_id == message_id).order_by(provider_refs.c.part)
-    return _rows(connection, query)
+def _first(connection: Connection, query: Select[Any]) -> JsonDict | None:
+    return next(iter(_rows(connection, query.limit(1))), None)
 
 
-def reports_of(connection: Connection, message_id: str) -> list[JsonDict]:
-    """Every delivery report on a message, as received."""
-    return _rows(connection, select(reports).where(reports.c.message_id == message_id).order_by(reports.c.id))
+def _add_history(connection: Connection, message: JsonDict) -> None:
+    """Add a message's attempts, provider ids (one per part where it gives one per part) and reports, in order."""
+    for name, table, order in (
+        ("history", attempts, attempts.c.n),
+        ("refs", provider_refs, provider_refs.c.part),
+        ("reports", reports, reports.c.id),
+    ):
+        query = select(table).where(table.c.message_id == message["id"]).order_by(order)
+        message[name] = _rows(connection, query)
 
 
-def find_inbound(connection: Connection, wanted: str) -> JsonDict | None:
-    """The incoming SMS with this id (ours or the provider's), or that a mail of ours with this id brought."""
-    query = select(inbound).where(or_(inbound.c.id == wanted, inbound.c.ref == wanted, inbound.c.mail_id == wanted))
-    rows = _rows(connection, query)
-    return rows[0] if rows else None
-
-
-def parts_of(connection: Connection, inbound_id: str) -> list[JsonDict]:
-    """The parts that an incoming SMS was put together from."""
-    query = select(inbound_parts).where(inbound_parts.c.inbound_id == inbound_id).order_by(inbound_parts.c.number)
-    return _rows(connection, query)
-
-
-def letters_about(connection: Connection, ids: Sequence[str]) -> list[JsonDict]:
-    """The mails that were queued about messages, without their content."""
+def _letters_about(connection: Connection, ids: Sequence[str]) -> list[JsonDict]:
     columns = [column for column in mail_queue.c if column.name != "content"]
-    query = select(*columns).where(or_(mail_queue.c.about.in_(ids), mail_queue.c.id.in_(ids)))
-    return _rows(connection, query.order_by(mail_queue.c.created_at))
+    query = select(*columns).where(mail_queue.c.about.in_(ids)).order_by(mail_queue.c.created_at)
+    return _rows(connection, query)
