@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import App, Parameter
@@ -12,10 +13,12 @@ from brevdue.console import DEFAULT, CommandError, Options, cell, facts, moment,
 
 if TYPE_CHECKING:
     from brevdue.administration import Desk
-    from gateway.store.trace_sql import Filter, MessageListing, Moment
+    from gateway.model import JsonDict
+    from gateway.trace import Step
 
 Limit: TypeAlias = Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))]
-MessageName: TypeAlias = Annotated[str, Parameter(help="Id of a mail or an SMS, a Message-ID, or a provider's id.")]
+MessageName: TypeAlias = Annotated[str, Parameter(help="Id of a mail or an SMS.")]
+Way: TypeAlias = Literal["in", "out"]
 
 message = App(name="message", help="Messages: what came, what left, and why not.")
 
@@ -23,50 +26,42 @@ message = App(name="message", help="Messages: what came, what left, and why not.
 @message.command(name="list")
 async def list_messages(
     *,
-    org: Annotated[str | None, Parameter(help="Only this organisation's: name or id.")] = None,
     account: Annotated[str | None, Parameter(help="Only this account's: address, number or id.")] = None,
-    phone: Annotated[str | None, Parameter(help="Only to and from this phone, with its country code.")] = None,
-    state: Annotated[str | None, Parameter(help="Only those that stand here: queued, failed, held …")] = None,
-    direction: Annotated[Literal["in", "out"] | None, Parameter(help="Only one way.")] = None,
+    phone: Annotated[str | None, Parameter(help="Only to and from this number, with its country code.")] = None,
+    state: Annotated[list[str] | None, Parameter(help="Only those that stand so: queued, failed, held …")] = None,
+    way: Annotated[Way | None, Parameter(help="Only what came in, or what goes out.")] = None,
     limit: Limit = 50,
     options: Options = DEFAULT,
 ) -> None:
     """List SMS, newest first."""
     from brevdue.administration import desk
-    from gateway.store.trace_sql import Filter
 
+    ways: tuple[Way, ...] = (way,) if way else ("out", "in")
     async with desk(options) as at:
-        owner = await at.accounts.organisation_named(org) if org else None
-        found = await at.accounts.account_named(account) if account else None
-        wanted = Filter(
-            org_id=owner.id if owner else None,
-            account_id=found.id if found else None,
-            phone=phone,
-            state=state,
-            direction=direction,
-            limit=limit,
-        )
-        await _show(at, wanted, options, empty="there is no such message")
+        owner = await at.accounts.account_named(account) if account else None
+        account_id = owner.id if owner else None
+        rows = await _listed(at, ways, limit, states=state or (), phone=phone, account_id=account_id)
+    _show(rows, options, empty="there is no such message")
 
 
 @message.command
 async def held(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
     """List incoming SMS that wait for the end of a pause."""
     from brevdue.administration import desk
-    from gateway.store.trace_sql import Filter
 
     async with desk(options) as at:
-        await _show(at, Filter(state="held", direction="in", limit=limit), options, empty="nothing is held")
+        rows = await _listed(at, ["in"], limit, states=["held"])
+    _show(rows, options, empty="nothing is held")
 
 
 @message.command
 async def unrouted(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
     """List incoming SMS to numbers that nobody has."""
     from brevdue.administration import desk
-    from gateway.store.trace_sql import Filter
 
     async with desk(options) as at:
-        await _show(at, Filter(state="unrouted", direction="in", limit=limit), options, empty="nothing is unrouted")
+        rows = await _listed(at, ["in"], limit, states=["unrouted"])
+    _show(rows, options, empty="nothing is unrouted")
 
 
 @message.command(name="show")
@@ -76,63 +71,93 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
     from gateway.store import trace_sql
 
     async with desk(options) as at:
-        found = await at.database.read(lambda connection: trace_sql.message(connection, name))
-    if found is None:
+        outgoing = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
+        incoming = await at.database.read(lambda connection: trace_sql.find_inbound(connection, name))
+    if outgoing:
+        facts(_outgoing_row(outgoing), options)
+    elif incoming:
+        facts(_incoming_row(incoming), options)
+    else:
         raise CommandError(f"there is no SMS '{cell(name)}'")
-    facts(_row(found), options)
 
 
 @message.command
 async def trace(name: MessageName, /, *, options: Options = DEFAULT) -> None:
     """Tell one message's whole story: SMTP, who proved it, what was cut, route, attempts, reports."""
     from brevdue.administration import desk
-    from gateway.store import trace_sql
+    from gateway.trace import trace as tell
 
     async with desk(options) as at:
-        moments = await at.database.read(lambda connection: trace_sql.story(connection, name))
-    if not moments:
+        story = await tell(at.database, name)
+    if story is None:
         raise CommandError(f"there is no message '{cell(name)}'")
     if options.json:
-        say("", [{"at": _precise(each.at), "what": each.what, **each.facts} for each in moments], options)
+        steps = [{"at": _precise(step.at), "event": step.event, "facts": step.facts} for step in story.steps]
+        say("", {"id": story.id, "direction": story.direction, "steps": steps}, options)
         return
-    for each in moments:
-        _tell(each, options)
+    for step in story.steps:
+        _tell(step, options)
 
 
-def _tell(told: Moment, options: Options) -> None:
-    """One moment: when and what, then what is known, with the lines of a text under each other."""
-    say(f"{_precise(told.at)}  {cell(told.what)}", None, options)
-    known = {name: value for name, value in told.facts.items() if value not in {None, ""}}
+def _tell(step: Step, options: Options) -> None:
+    """One step: when and what, then what is known, with the lines of a text under each other."""
+    say(f"{_precise(step.at)}  {cell(step.event)}", None, options)
+    known = {name: cell(value) if not isinstance(value, str) else value for name, value in step.facts.items()}
     width = max(map(len, known), default=0)
     for name, value in known.items():
-        first, *more = str(value).split("\n") if isinstance(value, str) else [value]
-        say(f"    {name.ljust(width)}  {cell(first)}", None, options)
-        for line in more:
-            say(f"    {' ' * width}  {cell(line)}", None, options)
+        label = name
+        for line in value.split("\n") if value else ():
+            say(f"    {label.ljust(width)}  {cell(line)}".rstrip(), None, options)
+            label = ""
 
 
-async def _show(at: Desk, wanted: Filter, options: Options, *, empty: str) -> None:
+async def _listed(at: Desk, ways: Iterable[Way], limit: int, **wanted: Any) -> list[dict[str, Any]]:
+    """What `wanted` describes, both ways in one list, newest first."""
     from gateway.store import trace_sql
 
-    found = await at.database.read(lambda connection: trace_sql.list_messages(connection, wanted))
-    rows = [_row(each) for each in found]
-    if not options.json:
-        rows = [{**row, "text": _short(row["text"])} for row in rows]
-    show(rows, options, empty=empty)
+    filters = {"phone": None, "account_id": None, **wanted}
+    rows: list[tuple[float, dict[str, Any]]] = []
+    if "out" in ways:
+        found = await at.database.read(lambda c: trace_sql.list_messages(c, limit=limit, **filters))
+        rows += [(each["created_at"], _outgoing_row(each)) for each in found]
+    if "in" in ways:
+        found = await at.database.read(lambda c: trace_sql.list_inbound(c, limit=limit, **filters))
+        rows += [(each["received_at"], _incoming_row(each)) for each in found]
+    rows.sort(key=lambda row: row[0], reverse=True)
+    return [row for _, row in rows[:limit]]
 
 
-def _row(found: MessageListing) -> dict[str, Any]:
+def _outgoing_row(row: JsonDict) -> dict[str, Any]:
     return {
-        "id": found.id,
-        "at": moment(found.at),
-        "way": found.direction,
-        "number": found.number,
-        "phone": found.phone,
-        "state": found.state,
-        "parts": found.parts,
-        "text": found.text,
-        "cause": found.cause,
+        "id": row["id"],
+        "at": moment(row["created_at"]),
+        "way": "out",
+        "number": row["from_number"],
+        "phone": row["to_number"],
+        "state": row["state"],
+        "parts": row["parts"],
+        "text": row["text"],
+        "cause": row["cause"],
     }
+
+
+def _incoming_row(row: JsonDict) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "at": moment(row["received_at"]),
+        "way": "in",
+        "number": row["to_number"],
+        "phone": row["from_number"],
+        "state": row["state"],
+        "parts": None,
+        "text": row["text"],
+        "cause": "parts are missing" if row["incomplete"] else "",
+    }
+
+
+def _show(rows: list[dict[str, Any]], options: Options, *, empty: str) -> None:
+    """Lists for people hold the beginning of a text, JSON all of it."""
+    show(rows if options.json else [row | {"text": _short(row["text"])} for row in rows], options, empty=empty)
 
 
 def _short(text: str) -> str:
