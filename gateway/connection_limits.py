@@ -66,6 +66,34 @@ class ConnectionLimits:
                 del self._by_client[client]
 
 
+class MessageMemory:
+    """What one message may still take of the memory that all messages on their way in share."""
+
+    def __init__(self, shared: MemoryPool) -> None:
+        self._shared = shared
+        self._held = 0
+
+    def take(self, size: int) -> bool:
+        """Take `size` bytes, if there are."""
+        if size > self._shared.free:
+            return False
+        self._shared.free -= size
+        self._held += size
+        return True
+
+    def give_back(self) -> None:
+        """The message is gone."""
+        self._shared.free += self._held
+        self._held = 0
+
+
+class MemoryPool:
+    """Bytes left for messages on their way in. Small messages, which fit a connection's buffer, are not counted."""
+
+    def __init__(self, size: int) -> None:
+        self.free = size
+
+
 class AttemptLimit:
     """A leaky bucket per client: `burst` failures at once, one forgotten every `forget_every` seconds."""
 

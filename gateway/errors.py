@@ -221,6 +221,11 @@ def no_free_number() -> Refusal:
 # --- ourselves -----------------------------------------------------------------------------------------------------
 
 
+def too_much_at_once() -> Refusal:
+    """The memory for messages on their way in is used up for the moment (RFC 3463: mail system full)."""
+    return Refusal(452, "4.3.1", "too much mail at once, try again later", cause="message memory used up")
+
+
 def internal_fault() -> Refusal:
     """An unknown fault is temporary, and its text stays in the log."""
     return Refusal(451, "4.3.0", "something went wrong here, try again later", cause="internal fault")

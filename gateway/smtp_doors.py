@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.connection_limits import ConnectionLimits
+from gateway.connection_limits import ConnectionLimits, MemoryPool
 from gateway.errors import Refusal
 from gateway.maillog import Event, note
 from gateway.model import Listener
@@ -36,6 +36,7 @@ class Edge:
     hooks: EdgeHooks
     certificate: ServerCertificate | None
     connections: ConnectionLimits
+    memory: MemoryPool
     sessions: set[EdgeSession] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there are no sessions."""

@@ -8,6 +8,7 @@ client is still there to hear of it.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Protocol
 
 from aiosmtpd.smtp import Envelope as LibraryEnvelope
@@ -15,7 +16,7 @@ from aiosmtpd.smtp import Session
 
 from gateway.connection_limits import AttemptLimit, client_key, login_pause
 from gateway.errors import Refusal, internal_fault, too_busy
-from gateway.maillog import Event, fault, note
+from gateway.maillog import Event, fault, note, redact
 from gateway.model import Clock, Envelope, LocalAddress, MailTaker, Peer, Reply, new_id
 
 LOGIN_BURST, LOGIN_FORGET = 10, 30.0
@@ -23,6 +24,9 @@ LOGIN_BURST, LOGIN_FORGET = 10, 30.0
 
 STRANGER_BURST, STRANGER_FORGET = 100, 3.0
 """The same for recipients that do not exist: only somebody who guesses keys has that many."""
+
+
+_DIGITS = re.compile(r"\d[\d ./()-]{2,}(?=\d\d)")
 
 
 class Transaction(LibraryEnvelope):
@@ -33,7 +37,7 @@ class Transaction(LibraryEnvelope):
         self.recipients: list[LocalAddress] = []
         self.refused = 0
         """RCPT commands that got no."""
-        self.wire_content = b""
+        self.message = b""
 
 
 class Server(Protocol):
@@ -87,7 +91,7 @@ class EdgeHooks:
             envelope.refused += 1
             if refusal.enhanced == "5.1.1":
                 self._strangers.failed(client, self._clock.now())
-            note(Event.RECIPIENT_REFUSED, ip=peer.ip, mail_from=envelope.mail_from, to=address, cause=refusal.cause)
+            note(Event.RECIPIENT_REFUSED, ip=peer.ip, to=_without_number(address), cause=refusal.cause)
             raise
         except Exception as error:
             fault(Event.SESSION_FAULT, error, ip=peer.ip)
@@ -103,7 +107,7 @@ class EdgeHooks:
             peer=server.peer(),
             mail_from=envelope.mail_from or "",
             recipients=tuple(envelope.recipients),
-            content=envelope.wire_content,
+            content=envelope.message,
             received_at=now,
         )
         task = asyncio.create_task(self._take(mail))
@@ -130,3 +134,8 @@ class EdgeHooks:
         """Answer a fault of ours: temporary, and without its text (aiosmtpd's own answer would be 500 with it)."""
         fault(Event.SESSION_FAULT, error)
         return internal_fault().smtp_reply
+
+
+def _without_number(address: str) -> str:
+    """Write a refused recipient for the log: national numbers too without all but their last two digits."""
+    return _DIGITS.sub("…", redact(address))

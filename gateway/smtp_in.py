@@ -12,7 +12,7 @@ import stat
 from functools import partial
 from pathlib import Path
 
-from gateway.connection_limits import ConnectionLimits
+from gateway.connection_limits import ConnectionLimits, MemoryPool
 from gateway.lmtp_in import LmtpProtocol
 from gateway.maillog import Event, note, warn
 from gateway.model import Clock, Listener, MailTaker
@@ -24,6 +24,9 @@ from gateway.tls import ServerCertificate, server_certificate
 
 STOP_TIME = 30.0
 """Seconds that a stop waits for messages under way."""
+
+MESSAGE_MEMORY = 512 * 1024 * 1024
+"""Bytes that all messages on their way in may take together."""
 
 _BACKLOG = 1024
 _SOCKET_MODE = 0o660
@@ -58,6 +61,7 @@ class MailEdge:
             hooks=EdgeHooks(taker, clock),
             certificate=tls or server_certificate(settings),
             connections=ConnectionLimits(settings.smtp.max_connections, settings.smtp.max_connections_per_client),
+            memory=MemoryPool(max(MESSAGE_MEMORY, 2 * settings.smtp.max_size)),
         )
 
     @property

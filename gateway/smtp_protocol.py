@@ -5,7 +5,9 @@ In: command lines. Out: replies with enhanced codes (RFC 2034, RFC 3463). Anythi
 
 from __future__ import annotations
 
-from gateway.errors import Refusal, auth_required, too_big, too_busy
+from gateway.connection_limits import MessageMemory
+from gateway.errors import Refusal, auth_required, too_busy
+from gateway.maillog import Event, note
 from gateway.model import Reply
 from gateway.smtp_auth import MAX_RESPONSE, MECHANISMS, credentials
 from gateway.smtp_doors import LastWord
@@ -209,19 +211,27 @@ class EdgeProtocol(EdgeSession):
             raise
         await self.push("354 go ahead, end with CRLF.CRLF")
         await self.flush()
-        self._timer.enter(Phase.MESSAGE)
-        wire = await self._reader.message(self._limits.max_size)
-        self._timer.enter(Phase.SERVER)
-        envelope = self.envelope
-        if wire is None:
-            replies = [Reply(refusal=too_big(self._limits.max_size))] * len(envelope.recipients)
-        else:
-            envelope.wire_content = message_content(wire)
-            replies = await self.event_handler.handle_DATA(self, self.session, envelope)
+        memory = MessageMemory(self.edge.memory)
+        try:
+            replies = await self._take_message(memory)
+        finally:
+            memory.give_back()
         self._set_post_data_state()
         self._idle_commands = 0
         for reply in self.data_replies(replies):
             await self.push(reply.refusal.smtp_reply if reply.refusal else f"250 2.0.0 {_one_line(reply.text)}")
+
+    async def _take_message(self, memory: MessageMemory) -> list[Reply]:
+        self._timer.enter(Phase.MESSAGE)
+        try:
+            wire = await self._reader.message(self._limits.max_size, memory)
+        except Refusal as refusal:
+            note(Event.MAIL_REFUSED, ip=self.peer().ip, cause=refusal.cause)
+            return [Reply(refusal=refusal)] * len(self.envelope.recipients)
+        finally:
+            self._timer.enter(Phase.SERVER)
+        self.envelope.message = message_content(wire)
+        return await self.event_handler.handle_DATA(self, self.session, self.envelope)
 
     def _check_ready_for_data(self, arg: str) -> None:
         if arg:

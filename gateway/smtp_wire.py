@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.errors import Refusal
+from gateway.connection_limits import MessageMemory
+from gateway.errors import Refusal, too_big, too_much_at_once
 
 _END = b"\r\n.\r\n"
 _READ_AHEAD = 64 * 1024
@@ -80,27 +81,25 @@ class SmtpReader(asyncio.StreamReader):
             raise Refusal(500, "5.5.2", "every line must end in CR LF and hold no other CR, LF or NUL", cause="bare LF")
         return line[:-2]
 
-    async def message(self, limit: int) -> bytes | None:
-        """Read a message to its CRLF.CRLF and return it, dots still doubled; None when it is over `limit` bytes.
+    async def message(self, limit: int, memory: MessageMemory) -> bytes:
+        """Read a message to its CRLF.CRLF and return it, dots still doubled.
 
-        One that is too big is read to its end all the same and thrown away as it comes (RFC 5321 §4.5.3.1.10 wants
-        the reply after the final dot). Raises EOFError when the stream ends before the message.
+        Raises the Refusal of one that is over `limit` bytes, or for which there is no memory, after reading it to its
+        end and throwing it away as it comes: the reply follows the final dot. Raises EOFError when the stream ends
+        before the message does.
         """
+        if await self._is_empty_message():
+            return b""
         kept: list[bytes] = []
         size = 0
         searched = 0
-        while not (first := self._buffer[:3]).startswith(b".\r\n"):
-            if not b".\r\n".startswith(first):
-                break
-            await self._more_of_message()
-        else:
-            del self._buffer[:3]
-            return b""
+        refusal: Refusal | None = None
         while (end := self._buffer.find(_END, searched)) < 0:
-            searched = max(0, len(self._buffer) - 4)
+            searched = max(0, len(self._buffer) - len(_END) + 1)
             if searched >= _READ_AHEAD:
                 size += searched
-                if size <= limit:
+                refusal = refusal or self._no_room(size, limit, searched, memory)
+                if refusal is None:
                     kept.append(bytes(self._buffer[:searched]))
                 else:
                     kept.clear()
@@ -110,7 +109,26 @@ class SmtpReader(asyncio.StreamReader):
         kept.append(bytes(self._buffer[: end + 2]))
         del self._buffer[: end + 5]
         self._maybe_resume_transport()
-        return b"".join(kept) if size + end + 2 <= limit else None
+        if refusal is None and size + end + 2 > limit:
+            refusal = too_big(limit)
+        if refusal is not None:
+            raise refusal
+        return b"".join(kept)
+
+    async def _is_empty_message(self) -> bool:
+        """Whether the final dot comes at once: the CRLF before it is then that of the DATA command."""
+        while b".\r\n".startswith(first := bytes(self._buffer[:3])):
+            if len(first) == 3:
+                del self._buffer[:3]
+                return True
+            await self._more_of_message()
+        return False
+
+    @staticmethod
+    def _no_room(size: int, limit: int, more: int, memory: MessageMemory) -> Refusal | None:
+        if size > limit:
+            return too_big(limit)
+        return None if memory.take(more) else too_much_at_once()
 
     async def _more_of_message(self) -> None:
         if not await self._more():

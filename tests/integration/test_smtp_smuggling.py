@@ -1,0 +1,157 @@
+"""Every odd way to end a message, whole and cut at every byte: one message, or a refusal, and never two."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.connection_limits import MemoryPool, MessageMemory
+from gateway.smtp_syntax import message_content
+from gateway.smtp_wire import SmtpReader
+from tests.smtp_edge import LOOPS, ScriptedTaker, Wire, client, run, smtp_edge
+
+ENDS = ["\r\n", "\n", "\r", "\r\r\n", "\n\r", "\0\r\n", "\r\n\0", "\v\r\n", "\x1a"]
+ODD_ENDS = [
+    f"{before}{dot}{after}"
+    for before, dot, after in itertools.product(ENDS, [".", "..", ". ", " .", ".\0"], ENDS)
+    if (before, dot, after) != ("\r\n", ".", "\r\n")
+]
+SECOND = "MAIL FROM:<boss@good.example>\r\nRCPT TO:<30643064@sms.example.com>\r\nDATA\r\nSubject: two\r\n\r\nTwo"
+
+
+@pytest.fixture
+def taker() -> ScriptedTaker:
+    return ScriptedTaker()
+
+
+def _really_ends(odd: str) -> bool:
+    """Whether the odd end holds CRLF.CRLF once the text around it is there."""
+    return "\r\n.\r\n" in odd
+
+
+@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_odd_end_of_data_ends_nothing(taker: ScriptedTaker, loop: str) -> None:
+    odd_ends = [odd for odd in ODD_ENDS if not _really_ends(odd)]
+    assert len(odd_ends) > 350
+
+    async def scenario() -> None:
+        async with smtp_edge(taker) as edge:
+            for odd in odd_ends:
+                async with client(edge) as wire:
+                    await wire.begin()
+                    wire.send(f"Subject: one\r\n\r\nOne{odd}{SECOND}\r\n.\r\nQUIT\r\n")
+                    assert (await wire.reply()).startswith("250 2.0.0 taken as"), repr(odd)
+                    assert (await wire.reply()).startswith("221 "), repr(odd)
+
+    run(scenario(), loop)
+    assert len(taker.mails) == len(odd_ends)
+    for mail in taker.mails:
+        assert b"MAIL FROM:<boss@good.example>" in mail.content
+        assert mail.mail_from == "anna@example.org"
+
+
+async def _in_two_packets(wire: Wire, data: bytes, cut: int) -> None:
+    wire.send(data[:cut])
+    for _ in range(3):  # both ends live on this loop: let them turn, so that the packets arrive one by one
+        await asyncio.sleep(0)
+    wire.send(data[cut:])
+
+
+@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.parametrize(
+    "odd", ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n.\r", "\r\n.\0\r\n", "\n\r\n.\n\r\n", "\r\n..\r\n"]
+)
+async def test_an_odd_end_cut_at_every_byte_ends_nothing(taker: ScriptedTaker, odd: str) -> None:
+    data = f"Subject: one\r\n\r\nOne{odd}MAIL FROM:<boss@good.example>\r\n.\r\n".encode()
+    start = data.index(b"One")
+    async with smtp_edge(taker, smtp={"max_connections_per_client": 1000}) as edge:
+        for cut in range(start, len(data)):
+            async with client(edge) as wire:
+                await wire.begin()
+                await _in_two_packets(wire, data, cut)
+                assert (await wire.reply()).startswith("250 2.0.0 taken as"), cut
+                assert (await wire.ask("QUIT")).startswith("221 ")
+    assert len({mail.content for mail in taker.mails}) == 1
+    assert len(taker.mails) == len(data) - start
+
+
+@pytest.mark.proves("SMTP smuggling")
+async def test_the_end_is_found_however_the_message_is_cut() -> None:
+    """Every cut into three pieces, without a socket between: the reader sees exactly these packets."""
+    body = b"x\r\n..\r\n\r.\r\n\n.\r\n.a\r\n"
+    data = body + b".\r\nNOOP\r\n"
+    for first, second in itertools.combinations(range(1, len(data)), 2):
+        reader = SmtpReader(asyncio.get_running_loop())
+        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0))))
+        for piece in (data[:first], data[first:second], data[second:]):
+            await asyncio.sleep(0)
+            reader.feed_data(piece)
+        assert await task == body
+        assert reader.take_all() == b"NOOP\r\n"
+
+
+@pytest.mark.proves("SMTP smuggling")
+@given(
+    lines=st.lists(st.text(alphabet="ab.\r\n\0 ", max_size=12), max_size=8),
+    cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_is_read_is_what_stood_before_the_first_crlf_dot_crlf(lines: list[str], cuts: list[int]) -> None:
+    data = "\r\n".join(lines).encode() + b"\r\n.\r\nRSET\r\n"
+    whole = b"\r\n" + data
+    end = whole.index(b"\r\n.\r\n")
+    expected, behind = whole[2 : end + 2], whole[end + 5 :]
+
+    async def read() -> tuple[bytes, bytes]:
+        reader = SmtpReader(asyncio.get_running_loop())
+        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0))))
+        rest, sizes = data, itertools.cycle(cuts)
+        while rest:
+            size = next(sizes)
+            reader.feed_data(rest[:size])
+            rest = rest[size:]
+            await asyncio.sleep(0)
+        return await task, reader.take_all()
+
+    assert asyncio.run(read()) == (expected, behind)
+
+
+@pytest.mark.proves("SMTP smuggling")
+@given(st.binary(max_size=60) | st.text(alphabet="ab.\r\n", max_size=40).map(str.encode))
+def test_content_has_only_crlf_line_ends(wire: bytes) -> None:
+    content = message_content(wire)
+    assert content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
+
+
+@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.parametrize(
+    ("wire", "content"),
+    [
+        (b"a\nb\r\n", b"a\r\nb\r\n"),
+        (b"a\r\r\nb\r\n", b"a\r\nb\r\n"),
+        (b"Subject: a\rFrom: boss@good.example\r\n", b"Subject: a From: boss@good.example\r\n"),
+        (b"..a\r\n...\r\n", b".a\r\n..\r\n"),
+        (b"a\n..b\r\n", b"a\r\n..b\r\n"),
+        (b"a\r", b"a "),
+    ],
+)
+def test_line_ends_are_made_one_kind(wire: bytes, content: bytes) -> None:
+    assert message_content(wire) == content
+
+
+@pytest.mark.proves("pre-greeting talk and bare-LF commands")
+async def test_bare_line_feeds_never_make_a_mail(taker: ScriptedTaker) -> None:
+    talk = (
+        "EHLO x.example\nMAIL FROM:<a@b.example>\nRCPT TO:<30643064@sms.example.com>\nDATA\nSubject: x\n\nHi\n.\nQUIT\n"
+    )
+    async with smtp_edge(taker) as edge, client(edge) as wire:
+        await wire.reply()
+        wire.send(talk)
+        for _ in talk.strip().split("\n"):
+            assert (await wire.reply()).startswith("500 5.5.2 ")
+    assert taker.mails == []
