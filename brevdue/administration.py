@@ -7,8 +7,8 @@ leaves as a `CommandError` with the store's own sentence.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from brevdue.console import CommandError, Options
@@ -30,11 +30,23 @@ class Desk:
     accounts: Accounts
 
 
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Turn what an operator can put right into a `CommandError`."""
+    try:
+        yield
+    except (AccountError, KeyringError) as error:
+        raise CommandError(str(error)) from error
+    except StoreUnavailableError as error:
+        first_line = str(error).partition("\n")[0]
+        raise CommandError(f"the database cannot be used: {first_line}") from error
+
+
 @asynccontextmanager
 async def desk(options: Options) -> AsyncIterator[Desk]:
     """Open the store that the configuration names; close it when the command is done."""
     settings = load(find_file(options.config, os.environ), os.environ)
-    try:
+    with in_a_sentence():
         keyring = Keyring.load(settings.store.secret_file)
         database = await open_database(settings.store.url)
         try:
@@ -43,8 +55,3 @@ async def desk(options: Options) -> AsyncIterator[Desk]:
             yield Desk(settings, database, accounts)
         finally:
             await database.close()
-    except (AccountError, KeyringError) as error:
-        raise CommandError(str(error)) from error
-    except StoreUnavailableError as error:
-        first_line = str(error).partition("\n")[0]
-        raise CommandError(f"the database cannot be used: {first_line}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -38,9 +39,11 @@ def serve(*, options: Options = DEFAULT) -> None:
     settings = load(find_file(options.config, os.environ), os.environ)
     import uvloop
 
+    from brevdue.administration import in_a_sentence
     from brevdue.app import serve as run
 
-    uvloop.run(run(settings))
+    with in_a_sentence():
+        uvloop.run(run(settings))
 
 
 @app.command
@@ -104,7 +107,11 @@ def _failed(error: Exception) -> int:
     elif isinstance(error, OSError):
         complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     else:
-        complain(f"this should not have happened: {type(error).__name__}: {error}")
+        import traceback
+
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{Path(place.filename).name}:{place.lineno}"
+        complain(f"this should not have happened ({at}): {type(error).__name__}: {error}")
     return 1
 
 
