@@ -309,9 +309,7 @@ class _Offer:
         if error.code in {503, 530, 534, 535, 538}:
             # The server wants something of us that the mail cannot help: an administrator can (RFC 4954 §6).
             return Delivery(Outcome.TEMPORARY, text)
-        return Delivery(
-            Outcome.PERMANENT, text, about_mailbox=isinstance(error, SMTPRecipientRefused) or step == "DATA"
-        )
+        return Delivery(Outcome.PERMANENT, text, about_mailbox=step != "MAIL")
 
 
 async def _ehlo(client: aiosmtplib.SMTP) -> None:
