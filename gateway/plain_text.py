@@ -32,14 +32,13 @@ def clean(text: str) -> str:
     signature delimiter "-- " keeps its blank; other blanks at the end of a line go, since they would cost.
     """
     text = _LINE_ENDS.sub("\n", text)
-    if not text.isascii():
-        text = text.translate(_BLANKS).translate(_SYMBOLS)
-        text = _JOINER.sub("", text)
-        if not _RIGHT_TO_LEFT.search(text):
-            text = _BIDI.sub("", text)
-        text = text.replace("\ufffd", "?")
-    text = _CONTROL.sub("", text.replace("\t", " "))
-    return trimmed(text)
+    if text.isascii():
+        return trimmed(_CONTROL.sub("", text.replace("\t", " ")))
+    text = _CONTROL.sub("", text.translate(_BLANKS).translate(_SYMBOLS))
+    text = _JOINER.sub("", text)
+    if not _RIGHT_TO_LEFT.search(text):
+        text = _BIDI.sub("", text)
+    return trimmed(text.replace("\ufffd", "?"))
 
 
 def trimmed(text: str) -> str:
