@@ -216,7 +216,10 @@ class Accounts(Keys):
     # --- lists -------------------------------------------------------------------------------------------------
 
     async def account_named(self, text: str) -> Account:
-        """The open account that an administrator means by an id, a number or an address. Raises NotFound, BadValue."""
+        """The account that an administrator means: by its id, or an open one by number or address.
+
+        Raises NotFound, BadValue.
+        """
         wanted = text.strip()
         if "@" in wanted:
             found = await self.accounts_of(wanted)

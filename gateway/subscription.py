@@ -43,5 +43,5 @@ def judge(email: str, proof: Proof, key_domains: Sequence[str], neighbours: Sequ
 def organisation_of(address: str) -> str:
     """The registered domain of a mail address or domain in A-labels; the domain itself where nothing is registered."""
     written = address.rpartition("@")[2]
-    domain = ascii_domain(written) or written.lower()
-    return organisational_domain(domain) or domain
+    domain = ascii_domain(written)
+    return written.lower() if domain is None else organisational_domain(domain) or domain
