@@ -91,7 +91,9 @@ class RunReader:
         spans = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=False)
         if all(span.number for span in spans):
             return [Piece(groups[s.first].start, groups[s.last - 1].end, s.number) for s in spans]
-        others = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=True)
+        others = spans
+        if len(numbers) > 1:
+            others = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=True)
         return list(self._agreed(run, groups, spans, others))
 
     def _numbers(self, run: str, groups: list[_Group]) -> dict[tuple[int, int], str]:

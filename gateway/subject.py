@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from types import MappingProxyType
 
 from gateway.digit_runs import MAX_DIGITS, Piece, RunReader
@@ -37,6 +38,9 @@ MESSAGE_FROM: Mapping[str, str] = MappingProxyType(
 
 _MAX_SUBJECT = 8000
 """Characters that are read: some 300 numbers with names. What lies behind is rejected as one."""
+_MAX_TAGS = 20
+"""Tagged sentences that are looked at: a subject that was answered back and forth holds a few."""
+
 _RUN = re.compile(r"(?<![+(])[+(]*[0-9](?:[0-9\s()./+-]*[0-9])?")
 _HARD_SEPARATOR = re.compile(r"[,;|<>&\n\u3001\u060c\u061b]|(?<=\d)\s{1,3}\+\s{1,3}(?=\d)")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -131,7 +135,7 @@ def _take_answer(text: str, tag: str, reader: RunReader) -> tuple[str | None, st
     """
     if not tag:
         return None, text
-    for sentence in _tagged(tag).finditer(text):
+    for sentence in islice(_tagged(tag).finditer(text), _MAX_TAGS):
         run = _RUN.match(text, sentence.end())
         if run is None:
             continue

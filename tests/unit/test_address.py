@@ -149,6 +149,14 @@ def test_a_bad_number_is_quoted_to_the_sender():
     assert caught.value.public_text.startswith("'+45123' cannot be a mobile number")
 
 
+@pytest.mark.proves("X1")
+def test_a_domain_that_is_no_name_matches_itself_only():
+    with pytest.raises(Refusal, match="relay denied"):
+        read_recipient(f"{KEY}@blåbær.dk", ("-ø-.dk",))
+    with pytest.raises(Refusal, match="relay denied"):
+        read_recipient("postmaster@[127.0.0.1]", ())
+
+
 @pytest.mark.proves("keys look alike")
 def test_a_refusal_never_repeats_the_address():
     for address in (f"{KEY}0@sms.example.com", f"{KEY}@example.com", f"<{KEY}@sms.example.com"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import phonenumbers
@@ -415,6 +416,7 @@ def test_further_recipients_beside_an_answer(subject, numbers, rejected):
         "SV: [SMS] Besked fra 1919",
         "SV: [SMS] Møde kl. 12:30",
         "SV: SMS Besked fra Telmore",
+        "SV: [SMS] Besked fra (ukendt)",
         "[SMS",
         "[SMS]",
         "SMS]",
@@ -475,8 +477,18 @@ HOSTILE = {
 }
 
 
+@pytest.fixture
+def untraced():
+    """Time is that of the program, not of the coverage measurement around it."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
 @pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.usefixtures("untraced")
 def test_a_huge_subject_costs_little_and_is_not_silently_cut(name):
     best = 1.0
     for _ in range(5):
