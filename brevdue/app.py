@@ -80,7 +80,13 @@ class App:
         self.providers = make_providers(settings.provider)
         self.accounts = Accounts(database, keyring, settings.pool, settings.dialog, clock)
         letters = Letters(settings=settings, accounts=self.accounts, keyring=keyring, clock=clock)
-        mail_out = MailOut(settings, database, self.accounts.mark_mailbox, clock, resolver)
+        mail_out = MailOut(
+            settings=settings,
+            database=database,
+            mark_mailbox=self.accounts.mark_mailbox,
+            clock=clock,
+            resolver=resolver,
+        )
         sms_out = SmsOut(
             spool=spool,
             database=database,

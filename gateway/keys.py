@@ -78,11 +78,12 @@ class Keys(Directory):
 
     async def _put_organisation(self, name: str, region: str | None, language: str | None) -> tuple[Organisation, bool]:
         now = self._clock.now()
+        country = valid_region(region or self._dialog.region)
         wanted = Organisation(
             id=new_id(now),
             name=_valid_name(name),
-            region=valid_region(region or self._dialog.region),
-            language=valid_language(language or self._dialog.language),
+            region=country,
+            language=valid_language(language or self._dialog.language_for(country)),
             created_at=now,
         )
         organisation = await self._change(key_sql.put_organisation, wanted)

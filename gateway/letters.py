@@ -142,7 +142,7 @@ class Letters:
             case=case,
             operator=self._mail.operator,
             domain=self._domain,
-            language=self._dialog.language,
+            language=self._dialog.language_for(self._dialog.region),
             display_name=self._domain,
             facts=facts,
             message_id=self.message_id(mail_id),

@@ -232,7 +232,7 @@ class MailOut:
             case=OperatorCase.UNDELIVERABLE,
             operator=self._settings.mail.operator,
             domain=domain,
-            language=self._settings.dialog.language,
+            language=self._settings.dialog.language_for(self._settings.dialog.region),
             display_name=self._settings.dialog.tag,
             facts=[(Fact.TO, mail.recipient), (Fact.ID, mail.id), (Fact.CAUSE, cause)],
             message_id=f"{own_id}@{domain}",

@@ -131,17 +131,27 @@ class DnsSettings(Section):
     timeout: float = Field(5, gt=0, description="seconds")
 
 
+_SPOKEN = {
+    "DK": "da", "GL": "da", "FO": "da", "NO": "no", "SE": "sv", "DE": "de", "AT": "de", "CH": "de", "LI": "de",
+    "FR": "fr", "BE": "fr", "LU": "fr", "MC": "fr", "RU": "ru", "BY": "ru",
+}  # fmt: skip
+
+
 class DialogSettings(Section):
     """`[dialog]`: how mail and SMS become each other."""
 
     region: Annotated[str, AfterValidator(forms.region)] = "DK"
-    language: Literal["da", "no", "sv", "en", "de", "fr", "ru"] = "en"
+    language: Literal["", "da", "no", "sv", "en", "de", "fr", "ru"] = ""
     tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)
     smart: bool = True
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
     quarantine_days: float = Field(90, ge=0)
+
+    def language_for(self, region: str) -> str:
+        """The language of mails to people in a region (ISO 3166), where no other was chosen for them."""
+        return self.language or _SPOKEN.get(region, "en")
 
 
 class ProviderSettings(BaseModel):
