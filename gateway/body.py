@@ -53,6 +53,9 @@ _MARKUP: Final = re.compile(
     r"(?is)\A\s*(?:<!doctype html|<html\b|<\?xml[^>]*>\s*<(?:!doctype )?html|<(?:div|p|body)\b[^>]*>.*</)"
 )
 _WRAPPED: Final = re.compile(r"(?m)^[^\n>]{55,80}\n(?=[^\s>])")
+_TOUCHING: Final = re.compile(r"\S[ \t]*\n[ \t]*\S")
+_APART: Final = re.compile(r"\S[ \t]*\n[ \t]*\n")
+"""Outlook writes a blank line after every line of the plain alternative: lines stand apart, none touch."""
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 
 
@@ -190,13 +193,18 @@ def _better(plain: list[Piece], rich: list[Piece]) -> list[Piece]:
     if not text.strip() or _STUB.match(text):
         return rich
     lost, wrapped = text.count("??") > 0, _WRAPPED.search(text)
-    if not lost and not wrapped:
-        return plain
     kept = _cut(plain).kept
+    spread = _APART.search(kept) and not _TOUCHING.search(kept)
+    if not lost and not wrapped and not spread:
+        return plain
     shown = "\n".join(_cut([piece]).kept for piece in rich)
     if lost and shown.count("?") < kept.count("?") and not shown.isascii():
         return rich
-    return rich if wrapped and _words(shown) == _words(kept) and shown.count("\n") < kept.count("\n") else plain
+    return (
+        rich
+        if (wrapped or spread) and _words(shown) == _words(kept) and shown.count("\n") < kept.count("\n")
+        else plain
+    )
 
 
 def read_body(root: Part, reader: Reader) -> Written:

@@ -74,6 +74,9 @@ _GET: Final[tuple[str, ...]] = (
     rf"(?:hanki|lataa) (?:{_APP}) (?:{_PLATFORM})(?:lle|ille|:lle)?",
 )
 _FIXED: Final[tuple[str, ...]] = (
+    r"[^<>(]{2,30}outlook[^<>(]{1,14}(?:ios|android)[^<>(]{0,24}\s?[<(]https://aka\.ms/\w{1,20}[>)]",
+    r"outlook für (?:ios|android) (?:herunterladen|beziehen)",
+    r"(?:skaff deg|загрузить) outlook (?:for|для) (?:ios|android)",
     r"sent from my android (?:device|phone) with k-9 mail\. please excuse my brevity",
     (
         r"sendt fra min android[- ]?(?:enhed|enhet|telefon)? med k-9 mail\. (?:beklager min korthed|undskyld "

@@ -58,12 +58,20 @@ class Cut:
 def cut_text(text: str) -> Cut:
     """Cut a text/plain body (line ends are line feeds, format=flowed is undone)."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return _cut([(line, Zone.OWN) for line in lines])
+    middle = lines[_HEAD:-_TAIL] if len(lines) > _HEAD + _TAIL else []
+    if middle:
+        lines[_HEAD:-_TAIL] = []
+    own = Zone.OWN
+    return _cut([(line, own) for line in lines], middle)
 
 
 def cut_html(html: str) -> Cut:
     """Cut an HTML body by what its client marks as quoted, and then by the rules for text."""
-    return _cut(html_lines(html, zone_of))
+    lines = html_lines(html, zone_of)
+    middle = [text for text, _ in lines[_HEAD:-_TAIL]] if len(lines) > _HEAD + _TAIL else []
+    if middle:
+        lines[_HEAD:-_TAIL] = []
+    return _cut(lines, middle)
 
 
 def split_signature(text: str) -> tuple[str, str]:
@@ -78,10 +86,11 @@ def split_signature(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _cut(lines: list[Line]) -> Cut:
-    places = [*range(min(len(lines), _HEAD)), *range(max(_HEAD, len(lines) - _TAIL), len(lines))]
-    kept = [lines[place] for place in places]
-    away = [(_HEAD, "\n".join([text for text, _ in lines[_HEAD:-_TAIL]]))] if len(lines) > len(places) else []
+def _cut(lines: list[Line], middle: Sequence[str]) -> Cut:
+    """Cut until nothing more is found; `middle` is what was left out of an endless body after line _HEAD."""
+    kept = lines
+    away = [(_HEAD, "\n".join(middle))] if middle else []
+    places = [index + (index >= _HEAD) for index in range(len(lines))]
     for _ in range(_MAX_ROUNDS):
         history = _Search(kept).run()
         if not any(history):
