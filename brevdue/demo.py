@@ -1,0 +1,213 @@
+"""The demonstration: a real mail becomes an SMS on a phone, and the phone's answer a mail in an inbox.
+
+Runs the whole program with its embedded defaults in one folder. With `once` it ends after the round trip; without, it
+goes on serving, and says where a mail client and a browser find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mailbox
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import make_msgid
+from pathlib import Path
+from typing import TypeVar
+
+import aiosmtplib
+
+from brevdue.app import App
+from brevdue.console import CommandError
+from brevdue.settings import load
+from gateway import maillog
+from gateway.model import Account
+from gateway.numbers import display
+from gateway.providers.simulator import SimulatorProvider
+from gateway.store.database import open_database
+
+T = TypeVar("T")
+EMPLOYEE = "anna@firm.example"
+PHONE = "+4530643064"
+FOLDER = Path("demo")
+PATIENCE = 10.0
+"""Seconds for each half of the round trip."""
+
+_CONFIGURATION = """\
+# Made by `brevdue demo`: everything on this machine, nothing leaves it.
+[mail]
+domains = ["sms.example.com"]
+hostname = "sms.example.com"
+operator = "operator@firm.example"
+[smtp]
+port = {smtp}
+[http]
+port = {http}
+public_url = "http://127.0.0.1:{http}"
+[mail_out]
+relay = "maildir:inbox"
+[trust]
+networks = ["127.0.0.0/8"]
+[log]
+level = "warning"
+"""
+
+
+class DemoError(CommandError):
+    """The round trip did not come to its end; the text says where it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Who takes part in the demonstration."""
+
+    key: str
+    account: Account
+
+
+async def demo(*, once: bool) -> None:
+    """Run the round trip, then end or keep serving. Raises DemoError."""
+    maillog.configure(as_json=False, level="warning")
+    if once:
+        with tempfile.TemporaryDirectory(prefix="brevdue-demo-") as folder:
+            await _run(Path(folder), serve_on=False)
+    else:
+        await _run(_made(FOLDER), serve_on=True)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+async def _run(folder: Path, *, serve_on: bool) -> None:
+    configuration = folder / "brevdue.toml"
+    configuration.write_text(_CONFIGURATION.format(smtp=_free_port(2525), http=_free_port(8025)))
+    settings = load(configuration, {})
+    app = App(settings, await open_database(settings.store.url))
+    await app.start()
+    try:
+        taken = await _round_trip(app, folder / "inbox")
+        if serve_on:
+            _invite(app, configuration, taken)
+            await _told_to_stop()
+    finally:
+        await app.stop()
+
+
+async def _round_trip(app: App, inbox: Path) -> Round:
+    key, account = await _employee(app)
+    address = f"{key}@{app.settings.mail.domains[0]}"
+    began = time.monotonic()
+
+    mail = _mail(address, display(PHONE), "Hej Anders!\n\nJeg har modtaget dokumenterne.\n\nMed venlig hilsen\nAnna")
+    _show("1  A mail leaves a mail client", _envelope(mail), str(mail.get_content()))
+    await aiosmtplib.send(mail, hostname=app.settings.smtp.host, port=app.edge.ports["smtp"])
+
+    phones = _simulator(app)
+    sms = await _wait(lambda: next(iter(phones.journal.received(PHONE)[-1:]), None), "the SMS did not reach the phone")
+    took = time.monotonic() - began
+    _show(f"2  The SMS on the phone, {took * 1000:.0f} ms later", f"From {sms['from']} to {sms['to']}", sms["text"])
+
+    before = _inbox_size(inbox)
+    await phones.inbound(PHONE, account.number, "Super! Hvad tid er mødet onsdag?")
+    answer = await _wait(lambda: _newest(inbox, before), "the answer did not reach the inbox")
+    _show("3  The phone's answer in the inbox", _envelope(answer), str(answer.get_content()))
+    return Round(key, account)
+
+
+async def _employee(app: App) -> tuple[str, Account]:
+    """The key and account of an earlier demonstration in this folder, or new ones."""
+    for account in await app.accounts.accounts_of(EMPLOYEE):
+        if (secret := await app.accounts.secret_of(account.key_id)) is not None:
+            return secret, account
+    organisation = await app.accounts.ensure_organisation("Firma A/S")
+    key, secret = await app.accounts.create_key(organisation)
+    return secret, await app.accounts.open_account(key.id, EMPLOYEE)
+
+
+def _mail(to: str, subject: str, text: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = f"Anna Hansen <{EMPLOYEE}>", to, subject
+    mail["Message-ID"] = make_msgid(domain="firm.example")
+    mail.set_content(text)
+    return mail
+
+
+def _simulator(app: App) -> SimulatorProvider:
+    return next(provider for provider in app.providers.values() if isinstance(provider, SimulatorProvider))
+
+
+async def _wait(look: Callable[[], T | None], otherwise: str) -> T:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if (found := look()) is not None:
+            return found
+        await asyncio.sleep(0.02)
+    raise DemoError(f"{otherwise} within {PATIENCE:.0f} seconds")
+
+
+def _inbox_size(inbox: Path) -> int:
+    return len(mailbox.Maildir(inbox)) if inbox.exists() else 0
+
+
+def _newest(inbox: Path, before: int) -> EmailMessage | None:
+    if _inbox_size(inbox) <= before:
+        return None
+    newest = max((inbox / "new").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    return message_from_bytes(newest.read_bytes(), policy=policy.default)
+
+
+def _envelope(mail: EmailMessage) -> str:
+    return "\n".join(f"{name}: {mail[name]}" for name in ("From", "To", "Subject"))
+
+
+def _show(title: str, head: str, body: str) -> None:
+    lines = [title, "", *head.splitlines(), "", *body.strip().splitlines()]
+    print("\n".join([lines[0], *(f"   │ {line}".rstrip() for line in lines[1:])]) + "\n")
+
+
+def _invite(app: App, configuration: Path, taken: Round) -> None:
+    host, port = app.settings.smtp.host, app.edge.ports["smtp"]
+    domain = app.settings.mail.domains[0]
+    print(
+        f"""\
+Now you. The gateway is running until you press Ctrl-C.
+
+   Phones      {app.settings.http.public_url}/sim
+   Mail server {host}:{port}, no password, no encryption: add it as outgoing server to your mail client, or
+
+               swaks --server {host}:{port} --from {EMPLOYEE} \\
+                     --to {taken.key}@{domain} --header 'Subject: 30643064' --body 'Hello'
+
+   From        {EMPLOYEE}, whose number is {display(taken.account.number)}
+   Inbox       {configuration.parent / "inbox"} (a maildir: mutt -f {configuration.parent / "inbox"})
+   Your own    brevdue account open {taken.key} YOU@YOUR.DOMAIN -c {configuration}
+""",
+        flush=True,
+    )
+
+
+async def _told_to_stop() -> None:
+    stopping = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
+    await stopping.wait()
+
+
+def _free_port(wish: int) -> int:
+    """The wished port, or any other when it is taken."""
+    for port in (wish, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoError("no free port on this machine")
