@@ -72,7 +72,7 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
 
     async with desk(options) as at:
         outgoing = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
-        incoming = await at.database.read(lambda connection: trace_sql.find_inbound(connection, name))
+        incoming = await at.database.read(lambda connection: trace_sql.about_inbound(connection, name))
     if outgoing:
         facts(_outgoing_row(outgoing), options)
     elif incoming:

@@ -1,0 +1,186 @@
+"""`brevdue message`: lists, one message, and its whole story, over what a gateway has stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+import pytest
+from sqlalchemy import insert
+
+from brevdue import cli
+from gateway.store import schema
+from gateway.store.database import alone, open_database
+
+pytestmark = pytest.mark.proves("a message's whole story is told")
+
+MAIL = {
+    "id": "01MAIL",
+    "received_at": 1_800_000_000.0,
+    "decision": "accepted",
+    "org_id": "01ORG",
+    "account_id": "01ACCOUNT",
+    "listener": "smtp",
+    "peer_ip": "192.0.2.1",
+    "helo": "mx.acme.example",
+    "tls": True,
+    "mail_from": "anna@acme.example",
+    "header_from": "anna@acme.example",
+    "message_id": "1@acme.example",
+    "proof": "dkim",
+    "proof_detail": "d=acme.example",
+    "size": 1234,
+    "text": "Hello\nthere \x1b[2J",
+    "cut": "> earlier",
+}
+MESSAGE = {
+    "id": "01MAIL.1",
+    "mail_id": "01MAIL",
+    "org_id": "01ORG",
+    "account_id": "01ACCOUNT",
+    "key_id": "01KEY",
+    "provider": "simulator",
+    "from_number": "+45609946000001",
+    "to_number": "+4530643064",
+    "text": "Hello\nthere, this is a text that is longer than a list",
+    "encoding": "gsm7",
+    "parts": 1,
+    "units": 11,
+    "priority": 0,
+    "dedupe": "x",
+    "state": "delivered",
+    "state_at": 1_800_000_003.5,
+    "created_at": 1_800_000_000.25,
+    "available_at": 1_800_000_000.25,
+    "attempts": 1,
+}
+INBOUND = {
+    "provider": "simulator",
+    "from_number": "+4530643064",
+    "to_number": "+45609946000001",
+    "at": 1_800_000_010.0,
+    "received_at": 1_800_000_010.0,
+}
+
+
+@pytest.fixture
+def brevdue(tmp_path, capsys):
+    """A command over a database that holds one mail with its SMS and three incoming SMS."""
+    config = tmp_path / "brevdue.toml"
+    config.write_text("")
+
+    def fill(connection):
+        report = {"provider": "simulator", "ref": "ref-1", "at": 1_800_000_003.0}
+        connection.execute(insert(schema.mails), [MAIL])
+        connection.execute(insert(schema.messages), [MESSAGE])
+        attempt = {"message_id": "01MAIL.1", "n": 1, "provider": "simulator", "started_at": 1_800_000_000.5}
+        connection.execute(
+            insert(schema.attempts), [attempt | {"finished_at": 1_800_000_000.75, "outcome": "accepted"}]
+        )
+        connection.execute(
+            insert(schema.provider_refs), [report | {"to_number": "", "message_id": "01MAIL.1", "part": 1}]
+        )
+        connection.execute(
+            insert(schema.reports),
+            [report | {"status": "delivered", "received_at": 1_800_000_003.5, "message_id": "01MAIL.1"}],
+        )
+        for number, state in enumerate(("mailed", "held", "unrouted")):
+            row = {"id": f"01IN{number}", "ref": f"in-{number}", "text": f"answer {number}", "state": state}
+            connection.execute(insert(schema.inbound), [INBOUND | row | {"received_at": 1_800_000_010.0 + number}])
+
+    async def prepare():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(fill), None)
+        await database.close()
+
+    asyncio.run(prepare())
+
+    def run(*arguments, status=0):
+        capsys.readouterr()
+        assert cli.run([*arguments, "-c", str(config)]) == status
+        captured = capsys.readouterr()
+        return captured.err if status else captured.out
+
+    return run
+
+
+def test_lists_hold_both_ways_newest_first(brevdue):
+    rows = json.loads(brevdue("message", "list", "--json"))
+    assert [row["id"] for row in rows] == ["01IN2", "01IN1", "01IN0", "01MAIL.1"]
+    assert rows[-1] == {
+        "id": "01MAIL.1",
+        "at": "2027-01-15T08:00:00Z",
+        "way": "out",
+        "number": "+45609946000001",
+        "phone": "+4530643064",
+        "state": "delivered",
+        "parts": 1,
+        "text": MESSAGE["text"],
+        "cause": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        (["--way", "out"], ["01MAIL.1"]),
+        (["--limit", "2"], ["01IN2", "01IN1"]),
+        (["--state", "held", "--state", "delivered"], ["01IN1", "01MAIL.1"]),
+        (["--phone", "+4530643064"], ["01IN2", "01IN1", "01IN0", "01MAIL.1"]),
+        (["--phone", "+4500000000"], []),
+    ],
+)
+def test_lists_are_narrowed(brevdue, arguments, ids):
+    assert [row["id"] for row in json.loads(brevdue("message", "list", "--json", *arguments))] == ids
+
+
+def test_a_list_for_people_is_one_line_each(brevdue):
+    lines = brevdue("message", "list").splitlines()
+    assert len(lines) == 5
+    assert "Hello⏎there, this is a text that is lon…" in lines[-1]
+
+
+@pytest.mark.proves("D14")
+def test_what_waits_and_what_nobody_has(brevdue):
+    assert [row["id"] for row in json.loads(brevdue("message", "held", "--json"))] == ["01IN1"]
+    assert [row["id"] for row in json.loads(brevdue("message", "unrouted", "--json"))] == ["01IN2"]
+
+
+def test_one_message(brevdue):
+    assert json.loads(brevdue("message", "show", "01MAIL.1", "--json"))["state"] == "delivered"
+    assert json.loads(brevdue("message", "show", "01IN0", "--json"))["text"] == "answer 0"
+    assert brevdue("message", "show", "nothing", status=1) == "brevdue: there is no SMS 'nothing'\n"
+
+
+def test_the_story_of_a_mail(brevdue):
+    told = brevdue("message", "trace", "01MAIL.1")
+    moments = [line for line in told.splitlines() if line.startswith("2027-")]
+    assert [line[:24] for line in moments] == sorted(line[:24] for line in moments)
+    assert re.match(r"2027-01-15T08:00:00\.000Z  ", moments[0])
+    assert "\x1b" not in told, "no text steers the terminal"
+    for known in (
+        "mx.acme.example",
+        "192.0.2.1",
+        "dkim",
+        "d=acme.example",
+        "> earlier",
+        "+4530643064",
+        "simulator",
+        "accepted",
+        "delivered",
+    ):
+        assert known in told, known
+    story = json.loads(brevdue("message", "trace", "01MAIL", "--json"))
+    assert story["direction"] == "out"
+    assert [step["at"] for step in story["steps"]] == sorted(step["at"] for step in story["steps"])
+
+
+def test_the_story_of_an_answer(brevdue):
+    story = json.loads(brevdue("message", "trace", "01IN1", "--json"))
+    assert story["direction"] == "in"
+    assert "held" in json.dumps(story["steps"])
+
+
+def test_no_such_story(brevdue):
+    assert brevdue("message", "trace", "nothing\x1b", status=1) == "brevdue: there is no message 'nothing\ufffd'\n"
