@@ -22,6 +22,7 @@ from gateway.errors import Refusal, bad_number, no_such_recipient, not_our_domai
 from gateway.model import AddressKind, Envelope, LocalAddress, Peer, Reply, SystemClock
 from gateway.settings import GatewaySettings
 from gateway.smtp_in import MailEdge
+from gateway.tls import ServerCertificate
 
 KEY = "0123456789abcdef0123456789abcdef"
 TO_KEY = f"{KEY}@sms.example.com"
@@ -106,9 +107,11 @@ def settings_for(*listeners: str, smtp: dict[str, Any] | None = None, **sections
 
 
 @contextlib.asynccontextmanager
-async def started(taker: ScriptedTaker, settings: GatewaySettings) -> AsyncIterator[MailEdge]:
+async def started(
+    taker: ScriptedTaker, settings: GatewaySettings, certificate: ServerCertificate | None = None
+) -> AsyncIterator[MailEdge]:
     """A running edge, stopped at the end."""
-    edge = MailEdge(settings, taker, SystemClock())
+    edge = MailEdge(settings, taker, SystemClock(), certificate)
     await edge.start()
     try:
         yield edge
