@@ -44,6 +44,7 @@ _MAX_TAGS = 20
 _RUN = re.compile(r"(?<![+(])[+(]*[0-9](?:[0-9\s()./+-]*[0-9])?")
 _HARD_SEPARATOR = re.compile(r"[,;|<>&\n\u3001\u060c\u061b]|(?<=\d)\s{1,3}\+\s{1,3}(?=\d)")
 _WORD = re.compile(r"[^\W\d_]+")
+_UNDERSCORE = re.compile(r"_(?![0-9])")
 _REPLY_PREFIX = re.compile(
     r"\s*(?:([^\W\d_]{1,10})\s*(?:\[\d{1,3}\]|\(\d{1,3}\)|\^\d{1,3})?\s*:(?!\d|//)|\[[^\]\d]{0,40}\]|\*{2,}[^*\d]{0,40}\*{2,})"
 )
@@ -64,7 +65,7 @@ _NOT_A_PHONE = re.compile(
     re.IGNORECASE,
 )
 _WORD_BEFORE = re.compile(
-    r"([^\W\d_]+)[\s.]{0,3}(?:\b(nr|no|num|number|nummer|id)\b)?([\s.:=()'\"-]{0,4})$", re.IGNORECASE
+    r"([^\W\d_]+)[\s.]{0,3}(?:\b(nr|no|num|number|nummer|id)\b)?([\s.:=()'\"_-]{0,4})$", re.IGNORECASE
 )
 
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
@@ -77,7 +78,10 @@ _DATE_OR_TIME = re.compile(
 _DATE_AMONG_WORDS = re.compile(
     rf"(?<![\d+])(?<![\d)][\s./-])(?:{_DAY} {_MONTH} {_YEAR}|(?:19[5-9]|20[0-4])\d-\d{{3,5}})(?![\d-])"
 )
-_ADDRESS_OR_LINK = re.compile(r"(?<![^\s,;<>])(?:[^\s,;<>]*@[^\s,;<>]+|https?://[^\s,;<>]+|www\.[^\s,;<>]+)")
+_ADDRESS_OR_LINK = re.compile(
+    r"(?<![^\s,;<>])(?:(\+?[0-9][0-9.-]*)@[^\s,;<>]+|[^\s,;<>]*@[^\s,;<>]+|https?://[^\s,;<>]+|www\.[^\s,;<>]+)"
+)
+"""Group 1 is the number of a `<number>@` address, which means the phone here as well."""
 _PRICE = re.compile(
     r"(?:[€$£]|\b(?:kr|dkk|sek|nok|eur|usd|gbp|rub)\b\.?)\s?[0-9][0-9.]*(?:,[0-9]{1,2}\b)?"
     r"|(?<![\d.+])[0-9][0-9.]*(?:,[0-9]{1,2})?\s?(?:(?:kr|dkk|sek|nok|eur|euro|usd|gbp|rub|руб|kg|km|stk|pct|uhr)\b|[%€$£]|,-)",
@@ -160,7 +164,7 @@ def _first_number(run: str, reader: RunReader) -> tuple[str | None, int]:
 def _read_list(text: str, reader: RunReader, *, answered: bool) -> tuple[list[str], list[NumberError]]:
     text = _without_prefixes(text)
     among_words = answered or _has_words(text)
-    text = _ADDRESS_OR_LINK.sub(" x ", text)
+    text = _ADDRESS_OR_LINK.sub(lambda found: f" {found[1] or 'x'} ", text)
     rejected: list[NumberError] = []
     for disguise in (_DATE_OR_TIME, _PRICE, _DATE_AMONG_WORDS)[: 3 if among_words else 1]:
         if not among_words:
@@ -217,7 +221,7 @@ def _undressed(item: str, match: re.Match[str]) -> str:
     """A run without the first or last token that words or letters around it make something else."""
     run = match[0]
     follower = _WORD.match(item, match.end())
-    if (follower and not _labels(follower[0])) or item.startswith("_", match.end()):
+    if (follower and not _labels(follower[0])) or _UNDERSCORE.match(item, match.end()):
         run = run[: len(run) - len(run.split()[-1])]
     if not run.startswith("+") and _announces_something_else(item[max(0, match.start() - 40) : match.start()]):
         run = " ".join(run.split()[1:])
@@ -226,7 +230,7 @@ def _undressed(item: str, match: re.Match[str]) -> str:
 
 def _announces_something_else(before: str) -> bool:
     """Whether the words before a run say that it is no phone, or letters are glued to it ("INV-30643064")."""
-    if before.endswith(("#", "_")):
+    if before.endswith("#"):
         return True
     announced = _WORD_BEFORE.search(before)
     if announced is None:
@@ -234,8 +238,8 @@ def _announces_something_else(before: str) -> bool:
     word, number_word, gap = announced[1].lower(), (announced[2] or "").lower(), announced[3]
     if _NOT_A_PHONE.fullmatch(word) or _NOT_A_PHONE.fullmatch(word + number_word):
         return True
-    glued = before[-1].isalpha() or (before[-1] == "-" and before[-2:-1].isalpha())
-    return glued and not _labels(number_word or word) and not gap.strip("-")
+    glued = before[-1].isalpha() or (before[-1] in "-_" and before[-2:-1].isalpha())
+    return glued and not _labels(number_word or word) and not gap.strip("-_")
 
 
 def _labels(word: str) -> bool:
