@@ -20,7 +20,7 @@ check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev  ## what can be measured
-	@find bench -name '*.py' | sort | sed 's|^|$(BIN)/python |' | grep . || echo "nothing to measure yet"
+	@find bench -name '*.py' 2>/dev/null | sort | sed 's|^|$(BIN)/python |' | grep . || echo "nothing to measure yet"
 
 audit: $(VENV)/.installed-dev  ## known weaknesses in what we stand on
 	$(BIN)/pip-audit --skip-editable

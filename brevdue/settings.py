@@ -203,7 +203,8 @@ def _relay(relay: str, base: Path) -> str:
 
 
 def _provider(provider: ProviderSettings, base: Path) -> ProviderSettings:
-    path = provider.options.get("path")
+    """Resolve an adapter's `path`; the simulator's journal has one even where it is not named."""
+    path = provider.options.get("path", f"brevdue-{provider.name}.jsonl" if provider.kind == "simulator" else None)
     if not isinstance(path, str):
         return provider
     return ProviderSettings.model_validate(provider.model_dump() | {"path": str(base / path)})

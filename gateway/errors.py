@@ -95,7 +95,8 @@ def unproven_sender(detail: str) -> Refusal:
     return Refusal(
         550,
         "5.7.26",
-        f"cannot tell that this mail really comes from its From address ({detail}): send through your own mail server with SPF or DKIM, or sign in",
+        f"cannot tell that this mail really comes from its From address ({detail}): "
+        "send through your own mail server with SPF or DKIM, or sign in",
         cause=f"unproven sender: {detail}",
     )
 

@@ -114,6 +114,10 @@ def test_relative_paths_are_seen_from_the_file(write, tmp_path):
     assert settings.provider[0].options == {"path": f"{tmp_path}/phones"}
 
 
+def test_the_simulators_journal_lies_beside_the_configuration(write, tmp_path):
+    assert load(write(""), {}).provider[0].options == {"path": f"{tmp_path}/brevdue-simulator.jsonl"}
+
+
 def test_absolute_paths_stay(write, tmp_path):
     text = f'store.url = "sqlite:///{tmp_path}/x.db"\nmail_out.relay = "maildir:/var/mail/x"'
     settings = load(write(text), {})
