@@ -31,8 +31,8 @@ _APP: Final[str] = (
     r"samsung(?: mobile| email| mail)?|copilot)"
 )
 _PLATFORM: Final[str] = r"(?:ios|android|iphone|ipad|mac(?: ?os)?|windows(?: ?1[01]| phone)?|desktop|web)"
-_URL: Final[str] = r"(?:\s*[<(\[]?(?:https?://|www\.)[^\s<>()\[\]]{1,300}[>)\]]?)?"
-_TAIL: Final[str] = _URL + r"[.!]?"
+_TARGET: Final[re.Pattern[str]] = re.compile(r"\s?[<(\[]?(?:https?://|www\.)[^\s<>()\[\]]{1,400}[>)\]]?")
+"""A link's target, wherever the text version of a footer puts it."""
 
 _SENT: Final[tuple[str, ...]] = (
     # Danish, Norwegian, Swedish
@@ -74,7 +74,6 @@ _GET: Final[tuple[str, ...]] = (
     rf"(?:hanki|lataa) (?:{_APP}) (?:{_PLATFORM})(?:lle|ille|:lle)?",
 )
 _FIXED: Final[tuple[str, ...]] = (
-    r"[^<>(]{2,30}outlook[^<>(]{1,14}(?:ios|android)[^<>(]{0,24}\s?[<(]https://aka\.ms/\w{1,20}[>)]",
     r"outlook für (?:ios|android) (?:herunterladen|beziehen)",
     r"(?:skaff deg|загрузить) outlook (?:for|для) (?:ios|android)",
     r"sent from my android (?:device|phone) with k-9 mail\. please excuse my brevity",
@@ -137,15 +136,22 @@ _FIXED: Final[tuple[str, ...]] = (
 
 def _compile() -> re.Pattern[str]:
     sent = [pattern.replace("{thing}", f"(?:{_THING})") for pattern in _SENT]
-    return re.compile(rf"(?:{'|'.join((*_FIXED, *_GET, *sent))}){_TAIL}", re.IGNORECASE)
+    return re.compile(rf"(?:{'|'.join((*_FIXED, *_GET, *sent))})[.!]?", re.IGNORECASE)
 
 
 _FOOTER: Final[re.Pattern[str]] = _compile()
 _FOOTER_MAX: Final[int] = 160
 
 
+_AKA: Final[re.Pattern[str]] = re.compile(
+    r"[^<>(]{0,30}outlook[^<>(]{1,14}(?:ios|android)[^<>(]{0,24}[<(]https://aka\.ms/\w{1,20}[>)]", re.IGNORECASE
+)
+"""Outlook's own short link says enough, in any language."""
+
+
 def is_device_footer(line: str) -> bool:
     """Whether `line` is, as a whole, a default footer of a device or a mail app."""
-    text = " ".join(line.split()).strip("*_ ")
-    bare = text.partition("http")[0] if "http" in text else text
-    return 8 <= len(bare) <= _FOOTER_MAX and len(text) <= 500 and _FOOTER.fullmatch(text) is not None
+    text = " ".join(_TARGET.sub("", line[:600]).split()).strip("*_ ")
+    return 8 <= len(text) <= _FOOTER_MAX and (
+        _FOOTER.fullmatch(text) is not None or _AKA.fullmatch(line.strip()[:300]) is not None
+    )

@@ -109,9 +109,8 @@ def attribution(text: str) -> Sureness:
         return Sureness.STRONG if dated or (timed and angled) else Sureness.WEAK
     if angled is not None and _is_name(text[: angled.start()]) and (verb or (dated and timed)):
         return Sureness.STRONG
-    if verb is not None:
-        return _name_first(text, verb, dated=dated and timed)
-    return Sureness.WEAK if angled is not None or (dated and timed) else Sureness.NONE
+    sureness = _name_first(text, verb, dated=dated and timed) if verb is not None else Sureness.NONE
+    return max(sureness, Sureness.WEAK if angled is not None or (dated and timed) else Sureness.NONE)
 
 
 def _after_date(text: str) -> str | None:

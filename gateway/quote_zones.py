@@ -12,7 +12,7 @@ from typing import Final
 from gateway.html_text import Attributes, Zone
 
 _CLASSES: Final[dict[str, Zone]] = {
-    "gmail_attr": Zone.QUOTED,
+    "gmail_attr": Zone.SHELL,
     "moz-cite-prefix": Zone.QUOTED,
     "moz-forward-container": Zone.QUOTED,
     "moz-email-headers-table": Zone.QUOTED,

@@ -40,9 +40,11 @@ _TAIL: Final[int] = 4_000
 """Lines that are read from the beginning and from the end; what lies between is taken for history."""
 _MAX_SEARCHES: Final[int] = 400
 """Places in one mail where an attribution is looked for."""
-_MARKED: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-z]{0,3}>(?:[\s>\w\"'“„«<(\[*+#&@$€£|.,:;!?-]|$)")
+_MARKED: Final[re.Pattern[str]] = re.compile(
+    r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>(?:[\s>\w\"'“„«<(\[*+#&@$€£|.,:;!?-]|$)"
+)
 _NO_QUOTE: Final[re.Pattern[str]] = re.compile(r">(?:[:;=]['-]?[()DPO/\\|]|[._][<>]|[=-])|>{1,3}\s*$")
-_MARKS: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-z]{0,3}>[> ]{0,40}")
+_MARKS: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>[> ]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class _Search:
         """Return the span of lines that announces a quote and is first known at line `index`."""
         text = self.plain[index]
         raw = self.lines[index][0].strip()
-        if not text or (self.marked[index] and not raw.startswith(">>>")):
+        if not text or (_is_marked(raw) and not raw.startswith(">>>")):
             return None
         if is_separator(raw if raw.startswith((">>>", "-", "_", "=", "*")) else text):
             return index, self._after_headers(index + 1)
