@@ -38,7 +38,7 @@ _PREFIXES: Final = (
 _PREFIX_END: Final = r"(?=\s*(?:[:：.,!(\[–—-]|\Z)|\s+(?:from|fra|från|von|de|от|to|til|till|re|sv|aw)\b)"
 
 _ABSENCES: Final = (
-    r"(?:jeg er |jag är )?(?:ikke til stede|ikke på kontoret|ude af kontoret|fraværende|fravær|frånvaro|frånvarande)",
+    r"(?:jeg er |jag är )?(?:ikke til ?stede|ikke på kontoret|ude af kontoret|fraværende|fravær|frånvaro|frånvarande)",
     r"(?:jag är )?(?:ej på plats|inte på kontoret|inte på plats)",
     r"(?:jeg er )?(?:utenfor kontoret|borte fra kontoret|ute av kontoret)",
     r"abwesend|abwesenheit|nicht im (?:b[üu]ro|haus)",

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.absence import reason_in_words
-from gateway.mail_headers import Headers
+from gateway.mail_headers import Headers, for_people, repaired
 from gateway.mime import Part
 
 _HEADERS: Final = {
@@ -62,12 +62,10 @@ _HABITS: Final = {
 """Fields that some values make automatic, in lower case."""
 _ROBOTS: Final = re.compile(
     r"(?:mailer-?daemon|mail-?daemon|post-?master|no[-_.]?reply|do[-_.]?not[-_.]?reply|bounces?"
-    r"|auto-?(?:reply|responder)|listserv|majordomo)(?:[-+=].*)?",
+    r"|auto-?(?:reply|responder)|listserv|majordomo|microsoftexchange[0-9a-f]{32})(?:[-+=].*)?",
     re.IGNORECASE,
 )
-_ROBOT_NAMES: Final = re.compile(
-    r"(?i)mail delivery (?:sub)?system|mail administrator|mailer[- ]daemon|microsoft outlook\Z"
-)
+_ROBOT_NAMES: Final = re.compile(r"(?i)mail delivery (?:sub)?system|mail administrator|mailer[- ]daemon")
 _REPORT_KINDS: Final = {
     "message/delivery-status": "delivery report",
     "message/global-delivery-status": "delivery report",
@@ -91,14 +89,20 @@ def _by_headers(headers: Headers) -> str | None:
     for value in headers.all("auto-submitted"):
         word = re.split(r"[\s;(]", value.strip(), maxsplit=1)[0].lower()
         if word and word != "no":
-            return f"Auto-Submitted: {word[:40]}"
+            return _shown("Auto-Submitted", word)
     for name in headers:
         reason = _HEADERS.get(name)
         if reason and headers.first(name).strip().lower() not in _NO:
             return f"{reason} ({name})"
-    if any(value.strip().lower() in _PRECEDENCE for value in headers.all("precedence")):
-        return f"Precedence: {headers.first('precedence')[:40]}"
+    for value in headers.all("precedence"):
+        if _PRECEDENCE.intersection(re.split(r"[\s,;]+", value.lower())):
+            return _shown("Precedence", value)
     return _by_habits(headers)
+
+
+def _shown(name: str, value: str) -> str:
+    """A field for the log: short, and without what a terminal or a JSON reader could trip over."""
+    return f"{name}: {for_people(repaired(value))[:60]}"
 
 
 def _by_habits(headers: Headers) -> str | None:
@@ -106,7 +110,7 @@ def _by_habits(headers: Headers) -> str | None:
     lower = {name: headers.first(name).strip().lower() for name in _HABITS if name in headers}
     for name, value in lower.items():
         if _HABITS[name].search(value):
-            return f"{name}: {value[:60]}"
+            return _shown(name, value)
     delivered = [value.strip().lower() for value in headers.all("delivered-to")]
     return "mail loop (Delivered-To)" if len(delivered) != len(set(delivered)) else None
 
@@ -114,7 +118,7 @@ def _by_habits(headers: Headers) -> str | None:
 def _by_parts(parts: Iterable[Part]) -> str | None:
     for part in parts:
         if part.kind == "multipart/report":
-            return f"report ({part.params.get('report-type', 'unknown')[:40]})"
+            return f"report ({for_people(part.params.get('report-type', 'unknown'))[:40]})"
         if part.kind in _REPORT_KINDS:
             return _REPORT_KINDS[part.kind]
         if part.kind == "text/calendar" and part.disposition != "attachment":

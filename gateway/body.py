@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway import plain_text, signed
-from gateway.charsets import decode
+from gateway.charsets import codec_for, decode
 from gateway.html_text import html_to_text
+from gateway.mail_headers import for_people
 from gateway.mime import Part, Reader
 from gateway.quotes import Cut, cut_html, cut_text
 
@@ -52,6 +53,7 @@ _STUB: Final = re.compile(
 _MARKUP: Final = re.compile(
     r"(?is)\A\s*(?:<!doctype html|<html\b|<\?xml[^>]*>\s*<(?:!doctype )?html|<(?:div|p|body)\b[^>]*>.*</)"
 )
+_META: Final = re.compile(rb"<meta\b[^>]{0,200}?charset=[\"'\s]{0,3}([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _WRAPPED: Final = re.compile(r"(?m)^[^\n>]{55,80}\n(?=[^\s>])")
 _TOUCHING: Final = re.compile(r"\S[ \t]*\n[ \t]*\S")
 _APART: Final = re.compile(r"\S[ \t]*\n[ \t]*\n")
@@ -90,7 +92,7 @@ class _BodyReader:
         self.parts.append(part)
         if part.kind.startswith("multipart/"):
             return self._container(part, depth, place)
-        if _is_smime(part):
+        if place in {"alone", "first"} and _is_smime(part):
             content = signed.signed_content(part.decoded())
             if content is not None:
                 return self.pieces(self.reader.read(content.replace(b"\r\n", b"\n"), depth + 1), depth + 1, place)
@@ -131,20 +133,27 @@ class _BodyReader:
 
     def _text(self, part: Part) -> Piece:
         data = part.decoded()[: self.reader.limits.max_text]
-        text = decode(data, part.params.get("charset", ""), self.charset)
+        label = part.params.get("charset", "")
         if part.kind == "text/html":
-            return Piece("html", text)
+            return Piece("html", decode(data, label if codec_for(label) else _meta_charset(data), self.charset))
+        text = decode(data, label, self.charset)
         if part.kind == "text/enriched":
             return Piece("plain", plain_text.clean(plain_text.read_enriched(text)))
         if part.kind == "text/richtext":
             return Piece("plain", plain_text.clean(plain_text.read_richtext(text)))
-        plain = signed.without_armor(plain_text.read_plain(text, part.params))
+        plain = plain_text.without_marks(signed.without_armor(plain_text.read_plain(text, part.params)))
         return Piece("html", text) if _MARKUP.match(plain) else Piece("plain", plain)
 
     def _attach(self, part: Part, place: Place) -> None:
         if part.kind in _SILENT_KINDS or (place == "inside" and part.disposition != "attachment"):
             return
-        self.attachments.append(part.filename or part.kind)
+        self.attachments.append(part.filename or for_people(part.kind))
+
+
+def _meta_charset(data: bytes) -> str:
+    """The charset that an HTML page names itself, where the mail does not (HTML §4.2.5.4)."""
+    match = _META.search(data[:4096])
+    return match[1].decode("ascii") if match else ""
 
 
 def _is_smime(part: Part) -> bool:

@@ -138,17 +138,25 @@ def decode(data: bytes, label: str = "", hint: str = "") -> str:
     if codec not in _SEVEN_BIT and data.isascii() and b"\x1b" not in data and b"\x00" not in data:
         return data.decode("ascii")
     codec = next((named for bom, named in _BOMS if data.startswith(bom)), codec)
-    if codec is None or (codec in _ONE_BYTE_LATIN and not data.isascii() and _is_utf8(data)):
+    if codec is None or _is_mislabelled(data, codec):
         return _decode_unlabelled(data)
     if codec == "utf-8":
         return _decode_utf8(data)
     return data.decode(_byte_order(data, codec) if codec in {"utf-16", "utf-32"} else codec, "replace")
 
 
-_SEVEN_BIT: Final = frozenset({"utf-7", "hz", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"})
+_WIDE: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"})
+_SEVEN_BIT: Final = _WIDE | {"utf-7", "hz"}
 """Codecs in which ASCII bytes need not mean ASCII, ISO 2022 (always with an escape) aside."""
 _ONE_BYTE_LATIN: Final = frozenset({"cp1252", "iso8859-15", "iso8859-2", "cp1250", "cp1254", "cp850", "mac-roman"})
 """Codecs in which a run of UTF-8 would read as nonsense such as "Ã¦"."""
+
+
+def _is_mislabelled(data: bytes, codec: str) -> bool:
+    """UTF-8 under a one-byte label, or plain ASCII under a label of two-byte units."""
+    if data.isascii():
+        return codec in _WIDE and b"\x00" not in data
+    return codec in _ONE_BYTE_LATIN and _is_utf8(data)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -181,7 +189,7 @@ def _decode_unlabelled(data: bytes) -> str:
 
 def _byte_order(data: bytes, codec: str) -> str:
     """UTF-16 and UTF-32 without a BOM: big-endian (RFC 2781 §4.3) unless the zero bytes say otherwise."""
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or data[:4] == b"\x00\x00\xfe\xff":
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
         return codec
     sample = data[:_SAMPLE]
     return codec + ("-le" if sample[1::2].count(0) > sample[0::2].count(0) else "-be")

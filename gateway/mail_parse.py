@@ -20,7 +20,7 @@ from gateway.model import ParsedMail
 
 __all__ = ["ParseLimits", "parse"]
 
-_MESSAGE_ID: Final = re.compile(r"<([^<>\s\x00-\x1f\x7f]{1,998})>")
+_MESSAGE_ID: Final = re.compile(r"<([^<>\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,998})>")
 _MAX_REFERENCES: Final = 100
 """Message-IDs of one field that are kept: the newest, which stand last."""
 _MAX_SUBJECT: Final = 4000

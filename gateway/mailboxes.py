@@ -26,7 +26,7 @@ _TOKEN: Final = re.compile(
     | (?P<quoted>"(?:[^"\\]|\\.)*")
     | (?P<comment>\((?:[^()\\@<>"]|\\[^@<>])*\))
     | (?P<angle><[^<>"\s]*>)
-    | (?P<text>[^\s"()<>\[\]:;,\\]+)""",
+    | (?P<text>[^\s"()<>:;,\\]+)""",
     re.VERBOSE,
 )
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
@@ -133,10 +133,12 @@ def _domain(domain: str) -> str:
 # --- To and Cc -----------------------------------------------------------------------------------------------------
 
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)')
-_QUOTED_LOCAL: Final = re.compile(r'(?:^|[\s,;<:])("(?:[^"\\]|\\.){1,100}+"@[^\s,;<>()"]{1,253})')
+_QUOTED_LOCAL: Final = re.compile(
+    r'(?:^|[\s,;<:])("(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[ -~]){1,100}+"@[^\s,;<>()"\x00-\x1f\x7f-\x9f]{1,253})'
+)
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _SPACED_NUMBER: Final = re.compile(r"\s*[+\d][\d\s().-]{0,60}@[^\s@]+\s*")
-_ADDRESS: Final = re.compile(r"[^\s@<>()\"]{1,254}@[^\s@<>()\"\[\]]{1,253}")
+_ADDRESS: Final = re.compile(r"[^\s@<>()\"\x00-\x1f\x7f-\x9f]{1,254}@[^\s@<>()\"\[\]\x00-\x1f\x7f-\x9f]{1,253}")
 
 
 def addresses(values: Iterable[str]) -> tuple[str, ...]:

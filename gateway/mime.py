@@ -67,7 +67,7 @@ class Reader:
             raise errors.unreadable_mail("nested too deeply")
         headers, body = self._split_head(content)
         part = _describe(headers, body, default)
-        if part.kind.startswith("multipart/"):
+        if part.kind.startswith("multipart/") or _lost_its_head(part):
             self._read_children(part, depth)
         return part
 
@@ -92,6 +92,8 @@ class Reader:
         if not sections:
             part.kind = "text/plain"
             return
+        if not part.kind.startswith("multipart/"):
+            part.kind = "multipart/alternative" if _HTML_PART.search(part.body) else "multipart/mixed"
         default = "message/rfc822" if part.kind == "multipart/digest" else "text/plain"
         part.children = [self.read(section, depth + 1, default) for section in sections]
 
@@ -144,6 +146,17 @@ def _guess_boundary(body: bytes) -> bytes:
     return match[1].rstrip() if match else b""
 
 
+_HTML_PART: Final = re.compile(rb"\nContent-Type:[ \t]*text/html", re.IGNORECASE)
+
+
+def _lost_its_head(part: Part) -> bool:
+    """A body that is plainly a multipart although no Content-Type says so: some relay dropped the MIME fields."""
+    if "content-type" in part.headers or not part.body.lstrip(b"\n").startswith(b"--"):
+        return False
+    boundary = _guess_boundary(part.body)
+    return bool(boundary) and b"\n--" + boundary + b"--" in part.body
+
+
 _SOFT_BREAK: Final = re.compile(rb"=[ \t]+(?=\n)")
 
 
@@ -152,11 +165,20 @@ def transfer_decode(body: bytes, encoding: str) -> bytes:
     name = encoding.partition(";")[0].partition("(")[0].strip(" \t\"'").lower()
     if name == "quoted-printable":
         return binascii.a2b_qp(_SOFT_BREAK.sub(b"=", body) if b"= " in body or b"=\t" in body else body)
-    if name == "base64":
+    if name == "base64" and not _reads_as_words(body):
         return decode_base64(body)
     if name in {"x-uuencode", "uuencode", "x-uue", "uue"}:
         return _uudecode(body)
     return body
+
+
+def _reads_as_words(body: bytes) -> bool:
+    """Whether a body that claims to be base64 is in clear: base64 has no blanks between words and little else."""
+    line = body[:1000].strip().partition(b"\n")[0].strip()
+    return len(line.translate(None, _ALPHABET)) * 10 > len(line)
+
+
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
 
 def _uudecode(body: bytes) -> bytes:

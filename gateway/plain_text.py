@@ -13,7 +13,7 @@ from typing import Final
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = str.maketrans(dict.fromkeys("\t\u00a0\u2007\u202f", " "))
 _CONTROL: Final = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb]+"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffc\ud800-\udfff]+"
 )
 _BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -72,6 +72,24 @@ def unflow(text: str, *, delsp: bool) -> str:
             paragraphs.append(["> " * depth + content])
         open_depth = depth if flows else -1
     return "\n".join(["".join(pieces) for pieces in paragraphs])
+
+
+_PICTURE: Final = re.compile(r"\[(?:cid:[^\]\s]{1,200}|image: ?[^\]\n]{0,200}|Inline image \d{1,3})\]", re.IGNORECASE)
+_LINK: Final = re.compile(r"(\S{1,300}?) ?<((?:mailto|tel|https?):[^<>\s]{1,300})>")
+_SCHEME: Final = re.compile(r"^(?:mailto:|tel:|https?://)(?:www\.)?|\?.*$|/$|[\s()-]", re.IGNORECASE)
+
+
+def without_marks(text: str) -> str:
+    """Remove what clients put into plain text for pictures, and link targets that only repeat the words before them."""
+    if "[" in text:
+        text = _PICTURE.sub("", text)
+    if "<" in text:
+        text = _LINK.sub(lambda link: link[1] if _bare(link[1]) == _bare(link[2]) else link[0], text)
+    return trimmed(text)
+
+
+def _bare(link: str) -> str:
+    return _SCHEME.sub("", _SCHEME.sub("", link).lower()).removeprefix("www.")
 
 
 _ENRICHED_PARAM: Final = re.compile(r"<(param)>[^<]*</param>", re.IGNORECASE)
