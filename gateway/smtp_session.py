@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
+from typing import cast
 
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
 from aiosmtpd.smtp import SMTP
@@ -91,7 +92,7 @@ class EdgeSession(SMTP):
         try:
             self._admit()
         except Refusal as refusal:
-            self._turn_away(transport, refusal)
+            self._turn_away(cast("asyncio.Transport", transport), refusal)
             return
         self.edge.enter(self)
         super().connection_made(transport)
@@ -162,10 +163,10 @@ class EdgeSession(SMTP):
     def _is_local_socket(self) -> bool:
         return self._port == 0
 
-    def _turn_away(self, transport: asyncio.BaseTransport, refusal: Refusal) -> None:
+    def _turn_away(self, transport: asyncio.Transport, refusal: Refusal) -> None:
         self.edge.note_turned_away(self._ip, refusal, self.loop.time())
         self._ended = True
-        if isinstance(transport, asyncio.Transport) and not self.door.implicit_tls:
+        if not self.door.implicit_tls:
             transport.write(refusal.smtp_reply.encode() + b"\r\n")
         transport.close()
 

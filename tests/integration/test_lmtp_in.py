@@ -6,6 +6,7 @@ import asyncio
 import smtplib
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,9 +114,9 @@ async def test_a_start_that_fails_leaves_no_port_open(taker: ScriptedTaker) -> N
 
 
 @pytest.mark.proves("X1")
-async def test_swaks_delivers_by_lmtp(taker: ScriptedTaker) -> None:
+async def test_swaks_delivers_by_lmtp(taker: ScriptedTaker, require: Callable[[str], str]) -> None:
     def swaks(port: int) -> str:
-        command = ["swaks", "--protocol", "LMTP", "--server", "127.0.0.1", "--port", str(port)]
+        command = [require("swaks"), "--protocol", "LMTP", "--server", "127.0.0.1", "--port", str(port)]
         command += ["--from", "anna@example.org", "--to", f"{TO_KEY},refused@sms.example.com", "--body", "Hej"]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -224,14 +225,14 @@ async def test_smtplib_sends_to_it(taker: ScriptedTaker) -> None:
 
 
 @pytest.mark.proves("X1")
-async def test_swaks_and_s_nail_send_to_it(taker: ScriptedTaker) -> None:
+async def test_swaks_and_s_nail_send_to_it(taker: ScriptedTaker, require: Callable[[str], str]) -> None:
     def swaks(port: int) -> str:
-        command = ["swaks", "--server", f"127.0.0.1:{port}", "--from", "anna@example.org", "--to", TO_KEY]
+        command = [require("swaks"), "--server", f"127.0.0.1:{port}", "--from", "anna@example.org", "--to", TO_KEY]
         command += ["--pipeline", "--body", "Hej fra swaks", "--h-Subject", "30643064"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
 
     def s_nail(port: int) -> None:
-        command = ["s-nail", "-n", "-Sv15-compat", f"-Smta=smtp://127.0.0.1:{port}", "-Ssmtp-config=-all,ehlo"]
+        command = [require("s-nail"), "-n", "-Sv15-compat", f"-Smta=smtp://127.0.0.1:{port}", "-Ssmtp-config=-all,ehlo"]
         command += [
             "-Ssmtp-auth=none",
             "-Shostname=client.example.org",

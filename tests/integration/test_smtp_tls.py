@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,12 +75,23 @@ async def test_smtplib_signs_in_and_sends(
 @pytest.mark.parametrize(("listener", "scheme"), [("submission", "smtp"), ("submissions", "smtps")])
 @pytest.mark.parametrize("mechanism", ["plain", "login"])
 async def test_s_nail_signs_in_and_sends(
-    taker: ScriptedTaker, authority: trustme.CA, tmp_path: Path, listener: str, scheme: str, mechanism: str
+    taker: ScriptedTaker,
+    authority: trustme.CA,
+    tmp_path: Path,
+    require: Callable[[str], str],
+    listener: str,
+    scheme: str,
+    mechanism: str,
 ) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
 
     def s_nail(port: int) -> None:
-        command = ["s-nail", "-n", "-Sv15-compat", f"-Smta={scheme}://anna%40example.org:s3cret@localhost:{port}"]
+        command = [
+            require("s-nail"),
+            "-n",
+            "-Sv15-compat",
+            f"-Smta={scheme}://anna%40example.org:s3cret@localhost:{port}",
+        ]
         command += ["-Ssmtp-use-starttls"] if scheme == "smtp" else []
         command += [f"-Ssmtp-auth={mechanism}", f"-Stls-ca-file={tmp_path / 'ca.pem'}", "-Stls-verify=strict"]
         command += ["-Shostname=client.example.org", "-r", "anna@example.org", "-s", "30643064", TO_KEY]
