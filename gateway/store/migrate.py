@@ -1,12 +1,59 @@
-"""Brings a database to the schema of this version, forwards only, inside the caller's transaction."""
+"""Brings a database to the schema of this version, forwards only, inside the caller's transaction.
+
+The steps are in `gateway/store/migrations/versions`, frozen; `HEAD` names the last. A database that is there already
+costs one SELECT.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateway.store.schema import metadata
+from sqlalchemy import Connection, inspect, text
+
+from gateway.store.database import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""The revision that `gateway.store.schema` describes."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(connection: Connection) -> None:
-    """Apply every migration that the database has not seen."""
-    metadata.create_all(connection)
+    """Apply every step that the database has not seen; the caller commits.
+
+    Raises StoreUnavailableError for a database that a newer version has written.
+    """
+    revision = _revision(connection)
+    if revision == HEAD:
+        return
+    # Only a database that is behind pays for loading Alembic.
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = alembic_config(connection)
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreUnavailableError(
+            f"the database was made by a newer version (its schema is {revision}, this version knows {HEAD}): "
+            "install that version again, or restore a backup from before"
+        )
+    command.upgrade(config, HEAD)
+
+
+def alembic_config(connection: Connection) -> Config:
+    """What Alembic needs to run our steps on a connection; no file of its own."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,1 @@
+"""How each older schema becomes the next: run by `gateway.store.migrate` through Alembic."""
