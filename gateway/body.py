@@ -37,19 +37,10 @@ _SEALED_KINDS: Final = frozenset({"application/x-microsoft-rpmsg-message", "appl
 Place = Literal["alone", "first", "later", "inside", "beside"]
 """The only part; before any text was found; after some; inside a page (related); beside what counts (a signature)."""
 _STUB: Final = re.compile(
-    r"\A\W*(?:"
-    r"this (?:e-?mail |mail )?(?:message )?is in (?:html|mime)"
-    r"|(?:this|the following) is an? html"
-    r"|(?:to view|view|please view|please use|if you|your (?:e-?mail|mail) (?:client|program|reader))[^\n]{0,80}html"
-    r"|this (?:e-?mail|message) (?:contains|requires|was sent in)[^\n]{0,80}html"
-    r"|html[- ](?:version|only)"
-    r"|(?:denne|dette|detta) (?:e-?mail|mail|besked|meddelelse|meldingen|meddelande)[^\n]{0,60}html"
-    r"|diese (?:e-?mail|nachricht)[^\n]{0,60}html"
-    r"|ce (?:message|courriel)[^\n]{0,60}html"
-    r"|(?:это|данное) (?:письмо|сообщение)[^\n]{0,60}html)",
-    re.IGNORECASE,
+    r"html|mime|browser|client|klient|programm?\b|viewer|webversion|navigateur|logiciel|клиент|браузер", re.IGNORECASE
 )
-"""What programs write into text/plain when they only mean HTML."""
+"""Words of what programs write into text/plain when they only mean HTML; people use them too, but then in both."""
+_MAX_STUB: Final = 500
 _MARKUP: Final = re.compile(
     r"(?is)\A\s*(?:<!doctype html|<html\b|<\?xml[^>]*>\s*<(?:!doctype )?html|<(?:div|p|body)\b[^>]*>.*</)"
 )
@@ -58,6 +49,9 @@ _WRAPPED: Final = re.compile(r"(?m)^[^\n>]{55,80}\n(?=[^\s>])")
 _TOUCHING: Final = re.compile(r"\S[ \t]*\n[ \t]*\S")
 _APART: Final = re.compile(r"\S[ \t]*\n[ \t]*\n")
 """Outlook writes a blank line after every line of the plain alternative: lines stand apart, none touch."""
+"""A line that a client broke where it was full (Gmail, Notes, Roundcube)."""
+_SINGLE_BREAK: Final = re.compile(r"[^\n]\n[^\n]")
+"""Where this is missing, Outlook may have written an empty line after every paragraph."""
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 
 
@@ -86,6 +80,8 @@ class _BodyReader:
     charset: str
     attachments: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    spare: list[Piece] = field(default_factory=list)
+    """HTML that was passed over for plain text."""
 
     def pieces(self, part: Part, depth: int = 0, place: Place = "alone") -> list[Piece]:
         """The text under one part, by the place where the part stands."""
@@ -129,7 +125,9 @@ class _BodyReader:
         rich = next((pieces for pieces in reversed(choices) if any(piece.form == "html" for piece in pieces)), None)
         if plain is None or rich is None:
             return rich or plain or []
-        return _better(plain, rich)
+        chosen = _better(plain, rich)
+        self.spare += rich if chosen is plain else []
+        return chosen
 
     def _text(self, part: Part) -> Piece:
         data = part.decoded()[: self.reader.limits.max_text]
@@ -197,32 +195,48 @@ def _without_repeat(before: list[Piece], found: list[Piece]) -> list[Piece]:
 
 
 def _better(plain: list[Piece], rich: list[Piece]) -> list[Piece]:
-    """Choose between alternatives: plain text, unless it is a stub, lost characters, or was wrapped by the client."""
+    """Choose between alternatives: plain text, unless the client made it worse than what the person saw.
+
+    Worse is a stub, text that lost its letters, and lines that were wrapped or set apart while the words are the same.
+    """
     text = "\n".join(piece.text for piece in plain)
-    if not text.strip() or _STUB.match(text):
+    if not text.strip() or _is_stub(text, rich):
         return rich
-    lost, wrapped = text.count("??") > 0, _WRAPPED.search(text)
+    lost, relined = "??" in text, _WRAPPED.search(text) or "\n\n" in text
+    if not lost and not relined:
+        return plain
     kept = _cut(plain).kept
-    spread = _APART.search(kept) and not _TOUCHING.search(kept)
-    if not lost and not wrapped and not spread:
+    relined = relined and (_WRAPPED.search(kept) or ("\n\n" in kept and not _SINGLE_BREAK.search(kept)))
+    if not lost and not relined:
         return plain
     shown = "\n".join(_cut([piece]).kept for piece in rich)
     if lost and shown.count("?") < kept.count("?") and not shown.isascii():
         return rich
-    return (
-        rich
-        if (wrapped or spread) and _words(shown) == _words(kept) and shown.count("\n") < kept.count("\n")
-        else plain
-    )
+    return rich if relined and _words(shown) == _words(kept) and shown.count("\n") < kept.count("\n") else plain
+
+
+def _is_stub(text: str, rich: list[Piece]) -> bool:
+    """Whether a short text speaks of mail programs and says nothing that the HTML beside it says."""
+    if len(text) > _MAX_STUB or not _STUB.search(text):
+        return False
+    return _words(text) not in _words(" ".join(html_to_text(piece.text) for piece in rich if piece.form == "html"))
 
 
 def read_body(root: Part, reader: Reader) -> Written:
     """Read a whole mail. Raises Refusal where it is encrypted or beyond the limits."""
     body = _BodyReader(reader, root.params.get("charset", ""))
     pieces = body.pieces(root)
+    text, cut = _read(pieces)
+    if not text and body.spare:
+        text, cut = _read(body.spare)
+    return Written(text, cut, tuple(body.attachments), tuple(body.parts))
+
+
+def _read(pieces: list[Piece]) -> tuple[str, str]:
+    """What was written and what was quoted, over all pieces; pieces of one form are read as one text."""
     cuts = [_cut(pieces)] if len({piece.form for piece in pieces}) < 2 else [_cut([piece]) for piece in pieces]
     text = "\n".join(kept for cut in cuts if (kept := plain_text.clean(cut.kept)))
-    return Written(text, "\n".join(cut.cut for cut in cuts if cut.cut), tuple(body.attachments), tuple(body.parts))
+    return text, "\n".join(cut for cut in (plain_text.clean(cut.cut) for cut in cuts) if cut)
 
 
 def _cut(pieces: list[Piece]) -> Cut:

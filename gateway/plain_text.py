@@ -74,16 +74,18 @@ def unflow(text: str, *, delsp: bool) -> str:
     return "\n".join(["".join(pieces) for pieces in paragraphs])
 
 
-_PICTURE: Final = re.compile(r"\[(?:cid:[^\]\s]{1,200}|image: ?[^\]\n]{0,200}|Inline image \d{1,3})\]", re.IGNORECASE)
-_LINK: Final = re.compile(r"(\S{1,300}?) ?<((?:mailto|tel|https?):[^<>\s]{1,300})>")
-_SCHEME: Final = re.compile(r"^(?:mailto:|tel:|https?://)(?:www\.)?|\?.*$|/$|[\s()-]", re.IGNORECASE)
+_PICTURE: Final = re.compile(
+    r"\[(?:cid:[^\]\s]{1,200}|image: ?[^\]\n]{0,200}|Inline image \d{1,3})\]|<tel:[^<>\s]{1,40}>", re.IGNORECASE
+)
+_PICTURE_LINE: Final = re.compile(rf"(?im)^(?:{_PICTURE.pattern})[ ]*\n")
+_LINK: Final = re.compile(r"(\S{1,300}?) ?<((?:mailto|https?):[^<>\s]{1,300})>")
+_SCHEME: Final = re.compile(r"^(?:mailto:|https?://)(?:www\.)?|\?.*$|/$|[\s()-]", re.IGNORECASE)
 
 
 def without_marks(text: str) -> str:
     """Remove what clients put into plain text for pictures, and link targets that only repeat the words before them."""
-    if "[" in text:
-        text = _PICTURE.sub("", text)
-    if "<" in text:
+    if "[" in text or "<" in text:
+        text = _PICTURE.sub("", _PICTURE_LINE.sub("", text))
         text = _LINK.sub(lambda link: link[1] if _bare(link[1]) == _bare(link[2]) else link[0], text)
     return trimmed(text)
 

@@ -196,6 +196,82 @@ def test_the_part_a_person_wrote(kind: str, children: list[str], text: str) -> N
     assert multipart(kind, *children, preamble="This is a multi-part message in MIME format.\n").text == text
 
 
+LONG = "En linje som klienten selv ombryder, fordi den er længere end halvfjerds tegn i alt"
+
+
+@pytest.mark.proves("D8", "X1")
+@pytest.mark.parametrize(
+    ("plain", "html", "text"),
+    [
+        # wrapped by the client, not by the person
+        (LONG.replace(" i alt", "\ni alt"), f"<div>{LONG}</div>", LONG),
+        (LONG.replace(" i alt", "\ni alt"), f"<div>{LONG} og mere</div>", LONG.replace(" i alt", "\ni alt")),
+        # an empty line after every paragraph, as Outlook's own text writer does
+        ("en\n\nto\n\n\n\ntre", "<div>en</div><div>to</div><div><br></div><div>tre</div>", "en\nto\n\ntre"),
+        ("en\n\nto", "<div>en</div><div><br></div><div>to</div>", "en\n\nto"),
+        # stubs, in any language
+        ("Ihr E-Mail-Programm zeigt kein HTML an", "<p>Hallo</p>", "Hallo"),
+        ("Votre logiciel ne lit pas ce message", "<p>Bonjour</p>", "Bonjour"),
+        ("Ваш почтовый клиент не показывает письмо", "<p>Привет</p>", "Привет"),
+        ("Min browser er gået ned", "<p>Min <b>browser</b> er gået ned</p>", "Min browser er gået ned"),
+        # letters lost on the way to a small charset
+        ("Zażółć g??l? ja??", "<p>Zażółć gęślą jaźń</p>", "Zażółć gęślą jaźń"),
+        # everything of the plain text is history, but the page has words of its own
+        (
+            "Den 1. aug. 2026 kl. 10.00 skrev Bo <bo@else.example>:\n> citat",
+            "<p>svar</p><blockquote type=cite>citat</blockquote>",
+            "svar",
+        ),
+    ],
+)
+def test_of_two_alternatives_the_more_faithful_is_read(plain: str, html: str, text: str) -> None:
+    utf8 = "Content-Type: text/{}; charset=utf-8\n\n{}"
+    assert multipart("alternative", utf8.format("plain", plain), utf8.format("html", html)).text == text
+
+
+@pytest.mark.proves("D8", "X1")
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("anna@firm.example<mailto:anna@firm.example>", "anna@firm.example"),
+        ("www.firm.example<http://www.firm.example/>", "www.firm.example"),
+        ("https://firm.example/a <https://firm.example/a>", "https://firm.example/a"),
+        ("Tlf +45 70 10 20 30<tel:+4570102030>", "Tlf +45 70 10 20 30"),
+        ("her<https://firm.example/a>", "her<https://firm.example/a>"),
+        ("Anna\n[cid:image001.png@01DC]\nFirm", "Anna\nFirm"),
+        ("Anna [image: logo.png]", "Anna"),
+        ("a [b] c <d> e", "a [b] c <d> e"),
+    ],
+)
+def test_marks_of_pictures_and_repeated_links_cost_nothing(raw: str, text: str) -> None:
+    assert mail("", raw).text == text
+
+
+@pytest.mark.proves("X1")
+def test_html_names_its_own_charset_where_the_mail_does_not() -> None:
+    page = b'<html><head><meta http-equiv="content-type" content="text/html; charset=windows-1251"></head><body>'
+    content = b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n" + page + "Да, и <b>я</b>".encode("cp1251")
+    assert parse(content).text == "Да, и я"
+
+
+@pytest.mark.proves("X1")
+def test_a_relay_that_dropped_the_mime_fields() -> None:
+    children = "--x\nContent-Type: text/plain; charset=utf-8\n\nHej\n--x\nContent-Type: text/html\n\n<p>Hej</p>\n--x--"
+    assert mail("", children).text == "Hej"
+    assert mail("", "-- \nAnna").text == "-- \nAnna"
+
+
+@pytest.mark.proves("X1")
+def test_no_lone_surrogate_leaves_the_room() -> None:
+    raw = b"From: a@b.example\r\nMessage-ID: <\xff@b>\r\nReferences: <a\xfe@b> <c@d>\r\nTo: \xff@b.example, e@f.example\r\n"
+    parsed = parse(raw + b"Content-Type: text/plain; charset=utf-7\r\n\r\na+2AA-b")
+    assert (parsed.message_id, parsed.references, parsed.text) == (None, ("c@d",), "ab")
+    repr(parsed).encode("utf-8")
+    odd = parse(b"From: a@b.example\r\nPrecedence: bulk;\xff\x1b\r\nContent-Type: x/\xff\xfe\r\n\r\nx")
+    assert odd.automatic == "Precedence: bulk;ÿ"
+    repr(odd).encode("utf-8")
+
+
 @pytest.mark.proves("D8")
 def test_attachments_are_named_and_decoration_is_not() -> None:
     parsed = multipart(
@@ -316,6 +392,7 @@ def test_invisible_characters_go_and_lines_stay(raw: str, text: str) -> None:
         (b"\xa4", "latin-9", "€"),
         (b"abc", "punycode", "abc"),
         (b"abc", "zlib", "abc"),
+        (b"<p>hej</p>", "utf-16", "<p>hej</p>"),
         (b"", "utf-16", ""),
     ],
 )
@@ -350,6 +427,7 @@ def test_labels_in_every_spelling(label: str) -> None:
         ("base64", "", ""),
         ("quoted-printable", "=C3=A6=\nb  =\nc", "æb  c"),
         ("Quoted-Printable;", "=e6", "æ"),
+        ("base64", "Det er slet ikke base64, men ren tekst.", "Det er slet ikke base64, men ren tekst."),
         ("x-nonsense", "abc", "abc"),
         ("x-uuencode", "begin 644 a\n#86)C\n`\nend", "abc"),
     ],
