@@ -133,15 +133,18 @@ def _put_account(
 def close_account(connection: Connection, items: Sequence[CloseRequest]) -> list[Account | None]:
     """Close accounts and send their numbers into quarantine; closed ones stay as they are."""
     begin_change(connection)
-    for request in items:
-        closed = connection.execute(
-            update(accounts)
-            .where(accounts.c.id == request.account_id, accounts.c.closed_at.is_(None))
-            .values(closed_at=request.now, login_digest=None)
-        )
-        if closed.rowcount:
-            number_sql.quarantine(connection, request.account_id, request.free_after)
-    return [account(connection, request.account_id) for request in items]
+    return [_close(connection, request) for request in items]
+
+
+def _close(connection: Connection, request: CloseRequest) -> Account | None:
+    there = account(connection, request.account_id)
+    if there is None or there.closed_at is not None:
+        return there
+    connection.execute(
+        update(accounts).where(accounts.c.id == there.id).values(closed_at=request.now, login_digest=None)
+    )
+    number_sql.quarantine(connection, there.number, request.free_after)
+    return account(connection, there.id)
 
 
 def change_account(connection: Connection, items: Sequence[Edit]) -> list[Account | Obstacle]:

@@ -41,11 +41,9 @@ def take(connection: Connection, number: str, provider: str, account_id: str, no
     connection.execute(insert(numbers).values(number=number, provider=provider, account_id=account_id, taken_at=now))
 
 
-def quarantine(connection: Connection, account_id: str, free_after: float) -> None:
-    """Take an account's number away and let it rest."""
-    connection.execute(
-        update(numbers).where(numbers.c.account_id == account_id).values(account_id=None, free_after=free_after)
-    )
+def quarantine(connection: Connection, number: str, free_after: float) -> None:
+    """Take a number from its account and let it rest."""
+    connection.execute(update(numbers).where(numbers.c.number == number).values(account_id=None, free_after=free_after))
 
 
 def release_number(connection: Connection, items: Sequence[str]) -> list[bool]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +313,35 @@ async def test_unsubscribing_works_on_a_paused_key(accounts: Accounts, key: ApiK
     await accounts.pause_key(key)
     assert await accounts.unsubscribe(secret, "bo@firma.dk") is not None
     assert await accounts.account_of(key.id, "bo@firma.dk") is None
+
+
+@pytest.mark.proves("D1", "D13")
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_happens_at_once_no_number_is_shared(house: House, database_url: str, seed: int) -> None:
+    chance = random.Random(seed)
+    beside = await open_database(database_url)
+    views = [house.accounts(FIFTY, quarantine_days=1), house.accounts(FIFTY, quarantine_days=1, database=beside)]
+    key, secret = await house.key(views[0])
+
+    async def step() -> None:
+        accounts, email = chance.choice(views), f"p{chance.randrange(60)}@firma.dk"
+        with suppress(Refusal):
+            if chance.random() < 0.7:
+                await accounts.subscribe(secret, email, LOGIN)
+            else:
+                await accounts.unsubscribe(secret, email)
+
+    for _ in range(12):
+        await asyncio.gather(*(step() for _ in range(12)))
+        house.clock.time += DAY / 4
+        for accounts in views:
+            await accounts.refresh()
+        opened = {each.account.number: each.account.id for each in await views[0].list_accounts()}
+        numbers = await views[1].list_numbers()
+        assert {each.number: each.account_id for each in numbers if each.state is NumberState.IN_USE} == opened
+        assert len(opened) == len(await views[0].list_accounts(key_id=key.id))
+        assert len({each.number for each in numbers}) == len(numbers) <= 50
+    await beside.close()
 
 
 # --- subscribing by mail -------------------------------------------------------------------------------------------
