@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Double, Row, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Double, Row, and_, bindparam, func, literal_column, select, update
 from sqlalchemy import insert as insert_into
 
 from gateway.model import MailKind, OutgoingMail
@@ -323,12 +323,13 @@ def next_due(connection: Connection) -> float | None:
 
 def counts(connection: Connection) -> QueueCounts:
     """Query: how the queue stands."""
+    tried = (mail_queue.c.attempts > literal_column("0")).label("tried")
     query = (
-        select(mail_queue.c.state, mail_queue.c.attempts > 0, func.count())
+        select(mail_queue.c.state, tried, func.count())
         .where(mail_queue.c.state.in_((QUEUED, FAILED)))
-        .group_by(mail_queue.c.state, mail_queue.c.attempts > 0)
+        .group_by(mail_queue.c.state, tried)
     )
-    found = {(state, bool(tried)): number for state, tried, number in connection.execute(query)}
+    found = {(state, bool(again)): number for state, again, number in connection.execute(query)}
     delayed = found.get((QUEUED, True), 0)
     return QueueCounts(
         waiting=delayed + found.get((QUEUED, False), 0),

@@ -340,7 +340,7 @@ def test_ids_that_are_none_are_left_out():
     [
         ("hello", "7bit"),
         ("hej på dig", "quoted-printable"),
-        ("Привет, мир, это длинный текст", "base64"),
+        ("Привет, мир, это длинный текст", "quoted-printable"),
         ("From x", "quoted-printable"),
     ],
 )
