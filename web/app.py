@@ -1,26 +1,32 @@
-"""The web application: which routes there are, and the headers that every answer carries."""
+"""The web application: which routes there are, and the rules and headers that hold for every one of them."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.providers.simulator import SimulatorProvider
 from web.health import Check, health_routes
+from web.problems import Faults, ProblemResponse, answer_problems
 from web.simulator import simulator_routes
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_PAGES = frozenset({"same-origin", "none"})
 
 
 class SafeHeaders:
@@ -37,20 +43,40 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
             await send(message)
 
         await self._app(scope, receive, complete)
 
 
+class OwnPagesOnly:
+    """Refuses what another site's page makes a browser send. Programs send no Sec-Fetch-Site and pass."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 403."""
+        if scope["type"] == "http" and scope["method"] not in _HARMLESS:
+            site = Headers(scope=scope).get("sec-fetch-site", "none")
+            if site not in _OWN_PAGES:
+                await ProblemResponse(403, "this was sent by a page of another site")(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 def make_app(*, checks: dict[str, Check], simulators: Mapping[str, SimulatorProvider]) -> FastAPI:
-    """Put the application together."""
+    """Put the application together. `app.state.stopping` (an Event) tells endless answers that the server stops."""
     app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.stopping = asyncio.Event()
+    answer_problems(app)
     app.include_router(health_routes(checks))
     if simulators:
         app.include_router(simulator_routes(simulators))
-        app.include_router(_front_door("/sim"))
+        app.include_router(_front_door("sim"))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    app.add_middleware(SafeHeaders)
+    for layer in (Faults, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
+        app.add_middleware(layer)
     return app
 
 

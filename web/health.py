@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 Check = Callable[[], Awaitable[None]]
-"""Raises an exception whose text says what is not ready."""
+"""Raises an exception when something is not ready; its kind is shown, its words are not."""
+
+CHECK_SECONDS = 3.0
+"""A check that takes longer has failed: whoever asks does not wait for ever either."""
 
 
 def health_routes(checks: dict[str, Check]) -> APIRouter:
-    """`/livez` answers while the loop runs; `/readyz` when every check passes, else 503 and a line for each."""
+    """`/livez` answers while the loop runs; `/readyz` 200 when every check passes, else 503; a line for each."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/livez")
+    @router.api_route("/livez", methods=["GET", "HEAD"])
     async def livez() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    @router.get("/readyz")
+    @router.api_route("/readyz", methods=["GET", "HEAD"])
     async def readyz() -> PlainTextResponse:
-        lines, ready = [], True
-        for name, check in checks.items():
-            try:
-                await check()
-            except Exception as error:  # whatever is wrong, the answer is "not ready", with the kind of fault
-                ready = False
-                lines.append(f"{name}: {type(error).__name__}")
-            else:
-                lines.append(f"{name}: fine")
-        return PlainTextResponse("\n".join(lines) + "\n", 200 if ready else 503)
+        faults = dict(zip(checks, await asyncio.gather(*map(_fault, checks.values())), strict=True))
+        lines = ["not ready" if any(faults.values()) else "ready"]
+        lines += [f"{name}: {fault or 'fine'}" for name, fault in faults.items()]
+        return PlainTextResponse("\n".join(lines) + "\n", 503 if any(faults.values()) else 200)
 
     return router
+
+
+async def _fault(check: Check) -> str:
+    """The kind of fault that a check finds, or ""."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except Exception as error:  # whatever is wrong, the answer is "not ready"
+        return type(error).__name__
+    return ""

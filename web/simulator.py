@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Query
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from jinja2 import Environment, FileSystemLoader
 
@@ -15,7 +17,18 @@ from gateway.model import InboundPart, JsonDict
 from gateway.numbers import display
 from gateway.providers.simulator import MAGIC, SimulatorProvider
 
+PHONES = 200
+"""Phones that the page lists."""
+LONGEST = 255 * 153
+"""Characters in the longest text that a phone can send: as many parts as 3GPP TS 23.040 §9.2.3.24.1 can count."""
+QUIET_SECONDS = 15.0
+"""After so long without an event the stream says that it is still there, so that nothing between closes it."""
+
 _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+_SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u206f]+")
+
+Chosen = Callable[[str | None], SimulatorProvider]
+"""The simulator of a name, or the first where none is named. Raises HTTPException 404."""
 
 
 def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
@@ -27,14 +40,23 @@ def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
         if provider is None:
             return default
         if provider not in simulators:
-            raise HTTPException(404, f"no simulator is called '{provider}'")
+            raise HTTPException(404, f"no such simulator: there is {', '.join(simulators)}")
         return simulators[provider]
 
     @router.get("", response_class=HTMLResponse)
-    async def page() -> HTMLResponse:
+    async def page(provider: str | None = None) -> HTMLResponse:
         """Show the phones."""
-        return HTMLResponse(_PAGES.get_template("simulator.html").render(magic=MAGIC))
+        shown = chosen(provider).name
+        return HTMLResponse(
+            _PAGES.get_template("simulator.html").render(magic=MAGIC, simulators=list(simulators), shown=shown)
+        )
 
+    _add_phone_views(router, chosen)
+    _add_phone_actions(router, chosen)
+    return router
+
+
+def _add_phone_views(router: APIRouter, chosen: Chosen) -> None:
     @router.get("/messages")
     async def messages(
         to: str | None = None, provider: str | None = None, limit: Annotated[int | None, Query(ge=1)] = None
@@ -48,25 +70,22 @@ def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
         """Every phone that has received or sent something, the latest first, with its last message."""
         journal = chosen(provider).journal
         return [
-            {"phone": phone, "shown": display(phone), "last": journal.conversation(phone)[-1]}
-            for phone in journal.phones()[:200]
+            {"phone": phone, "shown": display(phone), "last": _as_shown(journal.last(phone))}
+            for phone in journal.phones()[:PHONES]
         ]
 
     @router.get("/conversation")
     async def conversation(phone: str, provider: str | None = None) -> list[JsonDict]:
         """What one phone received and sent, oldest first."""
-        return chosen(provider).journal.conversation(_e164(phone))
-
-    _add_phone_actions(router, chosen)
-    return router
+        return [_as_shown(entry) for entry in chosen(provider).journal.conversation(_e164(phone))]
 
 
-def _add_phone_actions(router: APIRouter, chosen: Callable[[str | None], SimulatorProvider]) -> None:
+def _add_phone_actions(router: APIRouter, chosen: Chosen) -> None:
     @router.post("/inbound", status_code=202)
     async def inbound(
         sender: Annotated[str, Form(alias="from")],
         to: Annotated[str, Form()],
-        text: Annotated[str, Form()],
+        text: Annotated[str, Form(max_length=LONGEST)],
         ref: Annotated[str, Form(alias="id")] = "",
         part: Annotated[str, Form()] = "",
         provider: Annotated[str | None, Form()] = None,
@@ -83,30 +102,55 @@ def _add_phone_actions(router: APIRouter, chosen: Callable[[str | None], Simulat
         return {"id": made}
 
     @router.get("/events")
-    async def events(provider: str | None = None) -> StreamingResponse:
+    async def events(request: Request, provider: str | None = None) -> StreamingResponse:
         """Stream what phones receive and send, as server-sent events."""
-        return StreamingResponse(_stream(chosen(provider)), media_type="text/event-stream")
+        stream = _stream(chosen(provider), request.app.state.stopping)
+        headers = {"X-Accel-Buffering": "no"}  # nginx passes each event on at once
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-async def _stream(simulator: SimulatorProvider) -> AsyncIterator[str]:
+async def _stream(simulator: SimulatorProvider, stopping: asyncio.Event) -> AsyncIterator[str]:
+    """Server-sent events (WHATWG HTML §9.2) until the simulator or the server stops."""
     async with simulator.live() as entries:
-        yield ": listening\n\n"
-        while entry := await entries.get():
-            yield f"data: {json.dumps(entry, ensure_ascii=False)}\n\n"
+        stop = asyncio.create_task(stopping.wait())
+        stop.add_done_callback(lambda _: None if entries.full() else entries.put_nowait({}))
+        try:
+            yield "retry: 1000\n: listening\n\n"
+            while True:
+                try:
+                    entry = await asyncio.wait_for(entries.get(), QUIET_SECONDS)
+                except TimeoutError:
+                    yield ": still here\n\n"
+                    continue
+                if not entry or stopping.is_set():
+                    return
+                yield f"data: {json.dumps(_as_shown(entry))}\n\n"
+        finally:
+            stop.cancel()
 
 
-def _e164(number: str) -> str:
-    """A plus in a query or form that was not percent-encoded arrives as a space."""
-    return "+" + number.strip().lstrip("+") if number else number
+def _as_shown(entry: JsonDict) -> JsonDict:
+    """An entry with the phone and the number at its other end, as E.164 and as people read them."""
+    phone, peer = (entry["to"], entry["from"]) if entry["kind"] == "received" else (entry["from"], entry["to"])
+    return {**entry, "phone": phone, "peer": peer, "phone_shown": display(phone), "peer_shown": display(peer)}
+
+
+def _e164(written: str) -> str:
+    """A number without the separators that people write.
+
+    A plus in a query or form that was not percent-encoded arrives as a space: it is put back.
+    """
+    number = _SEPARATORS.sub("", written)
+    return "+" + number.lstrip("+").removeprefix("00") if number else ""
 
 
 def _part(written: str) -> InboundPart | None:
     if not written:
         return None
-    fields = written.split("/")
-    if len(fields) != 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+    reference, *counts = written.split("/")
+    if len(counts) != 2 or not reference or not all(re.fullmatch("[0-9]{1,3}", count) for count in counts):
         raise ValueError("part is written reference/total/number, such as 7/3/1")
-    part = InboundPart(fields[0], int(fields[1]), int(fields[2]))
+    part = InboundPart(reference, int(counts[0]), int(counts[1]))
     if not 1 <= part.number <= part.total <= 255:
         raise ValueError("part: the number is from 1 to the total, the total at most 255")
     return part

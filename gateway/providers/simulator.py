@@ -7,6 +7,8 @@ each line of the journal is one JSON object, written before the submit is answer
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
 import re
@@ -14,7 +16,6 @@ import time
 from array import array
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,13 @@ from gateway.model import (
 )
 from gateway.providers.base import Capability, EventSink
 
-_E164 = re.compile(r"\+[1-9]\d{4,17}")
+_E164 = re.compile(r"\+[1-9][0-9]{4,17}")
 _CURRENCY = "DKK"
 RECENT = 200
 """Lines that the page shows of each phone."""
+_BEHIND = 1000
+"""Entries that a listener may be behind before it is sent away, to come back and read anew."""
+_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +120,12 @@ class SimulatorProvider:
         self._sink: EventSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: set[asyncio.Queue[JsonDict]] = set()
+        self._stopping = False
 
     async def start(self, sink: EventSink) -> None:
         """Open the journal; report on messages whose report did not get through before a stop."""
         self._sink = sink
+        self._stopping = False
         self.journal.open()
         for entry in self.journal.unreported():
             if reports := self._magic_of(str(entry["to"])).reports:
@@ -127,8 +133,9 @@ class SimulatorProvider:
 
     async def stop(self) -> None:
         """Deliver outstanding reports, then close the journal."""
-        for listener in self._listeners:
-            listener.put_nowait({})
+        self._stopping = True
+        for listener in tuple(self._listeners):
+            self._send_away(listener)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.journal.close()
 
@@ -140,7 +147,10 @@ class SimulatorProvider:
         if magic.pause:
             await asyncio.sleep(magic.pause)
         if magic.arrives:
-            self._arrive(message)
+            try:
+                self._arrive(message)
+            except OSError as error:
+                return _says(Outcome.TEMPORARY, f"the journal cannot be written: {error.strerror}")
         if magic.result is not None:
             return magic.result
         ref = f"sim-{message.id}"
@@ -173,8 +183,10 @@ class SimulatorProvider:
             await asyncio.sleep(delay)
         for status in statuses:
             report = DeliveryReport(self.name, f"sim-{message_id}", status, time.time(), phone, f"simulated: {status}")
-            await self._hand_in([report])
-        self.journal.append({"kind": "reported", "id": message_id})
+            if not await self._insist(report):
+                return
+        with contextlib.suppress(OSError):  # a full disk: the next start reports once more
+            self.journal.append({"kind": "reported", "id": message_id})
 
     async def _answer(self, message: OutgoingSms, text: str) -> None:
         await asyncio.sleep(self._report_delay)
@@ -191,9 +203,22 @@ class SimulatorProvider:
         ref = ref or new_id(now)
         await self._hand_in([InboundSms(self.name, ref, from_number, to_number, text, now, part)])
         entry = {"kind": "sent", "id": ref, "from": from_number, "to": to_number, "text": text, "at": now}
-        self.journal.append(entry)
+        with contextlib.suppress(OSError):  # a full disk: the SMS is stored, only the phone forgets it
+            self.journal.append(entry)
         self._tell(entry)
         return ref
+
+    async def _insist(self, report: DeliveryReport) -> bool:
+        """Hand a report in until it is taken, as providers do; False where a stop came first."""
+        while True:
+            try:
+                await self._hand_in([report])
+            except Exception:  # whoever takes reports logs why not
+                if self._stopping:  # the next start hands it in
+                    return False
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return True
 
     async def _hand_in(self, events: Sequence[InboundSms | DeliveryReport]) -> None:
         if self._sink is None:
@@ -206,13 +231,22 @@ class SimulatorProvider:
         task.add_done_callback(self._tasks.discard)
 
     def _tell(self, entry: JsonDict) -> None:
-        for listener in self._listeners:
-            listener.put_nowait(entry)
+        for listener in tuple(self._listeners):
+            if listener.full():
+                self._send_away(listener)
+            else:
+                listener.put_nowait(entry)
 
-    @asynccontextmanager
+    def _send_away(self, listener: asyncio.Queue[JsonDict]) -> None:
+        self._listeners.discard(listener)
+        while not listener.empty():
+            listener.get_nowait()
+        listener.put_nowait({})
+
+    @contextlib.asynccontextmanager
     async def live(self) -> AsyncIterator[asyncio.Queue[JsonDict]]:
-        """Listen to what phones receive and send; an empty entry says that the simulator stops."""
-        queue: asyncio.Queue[JsonDict] = asyncio.Queue()
+        """Listen to what phones receive and send; an empty entry is the last: the simulator stops, or you are slow."""
+        queue: asyncio.Queue[JsonDict] = asyncio.Queue(_BEHIND)
         self._listeners.add(queue)
         try:
             yield queue
@@ -239,7 +273,7 @@ class Journal:
         self._unreported: set[str] = set()
 
     def open(self) -> None:
-        """Read what is there; a line cut off by a crash is dropped."""
+        """Read what is there. A line cut off by a crash is dropped, one that cannot be read is passed over."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with self._path.open("rb") as lines:
@@ -247,7 +281,8 @@ class Journal:
                 if not line.endswith(b"\n"):
                     os.ftruncate(self._fd, self._size)
                     break
-                self._index(json.loads(line), self._size)
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    self._index(json.loads(line), self._size)
                 self._size += len(line)
 
     def close(self) -> None:
@@ -255,9 +290,11 @@ class Journal:
         os.close(self._fd)
 
     def append(self, entry: JsonDict) -> None:
-        """Write one line; it is in the kernel's hands when this returns."""
-        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
-        os.write(self._fd, line)
+        """Write one line; it is in the kernel's hands when this returns. Raises OSError, and then wrote nothing."""
+        line = json.dumps(entry, ensure_ascii=False).encode(errors="replace") + b"\n"
+        if os.write(self._fd, line) < len(line):  # the disk is full: half a line would spoil the next one
+            os.ftruncate(self._fd, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._index(entry, self._size)
         self._size += len(line)
 
@@ -291,6 +328,12 @@ class Journal:
     def conversation(self, phone: str) -> list[JsonDict]:
         """What a phone received and sent, oldest first, with `kind`."""
         return [self._read(offset) for offset in self._by_phone.get(phone, array("Q"))[-RECENT:]]
+
+    def last(self, phone: str) -> JsonDict:
+        """What a phone received or sent last. Raises KeyError for a phone that did neither."""
+        if phone not in self._by_phone:  # asking must not make one
+            raise KeyError(phone)
+        return self._read(self._by_phone[phone][-1])
 
     def phones(self) -> list[str]:
         """Every phone that received or sent something, the latest first."""
