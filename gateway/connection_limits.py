@@ -6,11 +6,13 @@ Counts live in memory and are forgotten soon. An IPv6 client is its /64, since t
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from gateway.errors import Refusal, too_busy
 
 
+@lru_cache(4096)
 def plain_ip(address: str) -> str:
     """Write an address in its one form: no zone, and IPv4 as IPv4 where it came wrapped in IPv6."""
     try:
@@ -22,6 +24,7 @@ def plain_ip(address: str) -> str:
     return str(parsed)
 
 
+@lru_cache(4096)
 def client_key(ip: str) -> str:
     """Name the client behind an address: the address itself, or an IPv6 address's /64."""
     try:

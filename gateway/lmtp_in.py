@@ -10,6 +10,7 @@ from gateway.smtp_protocol import EdgeProtocol
 class LmtpProtocol(EdgeProtocol):
     """An LMTP session."""
 
+    COMMANDS = EdgeProtocol.COMMANDS | {"LHLO"}
     none_valid_code = 503
     """RFC 2033 §4.2: DATA without a valid recipient fails with 503."""
 

@@ -71,6 +71,7 @@ class MailEdge:
 
     async def start(self) -> None:
         """Listen. Raises OSError when a port or the socket cannot be had."""
+        self._edge.stopping = False
         smtp, submission, lmtp = self._settings.smtp, self._settings.submission, self._settings.lmtp
         login = partial(Door, listener=Listener.SUBMISSION, login_required=True)
         doors = [

@@ -29,6 +29,9 @@ _MAX_IDLE_COMMANDS = 100
 class EdgeProtocol(EdgeSession):
     """An SMTP session."""
 
+    COMMANDS = frozenset(
+        {"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "HELP", "VRFY", "EXPN", "QUIT"}
+    )
     event_handler: EdgeHooks
     none_valid_code = 554
     """The reply code of DATA after nothing but refused recipients."""
@@ -42,9 +45,9 @@ class EdgeProtocol(EdgeSession):
         self._idle_commands += 1
         if self._idle_commands > _MAX_IDLE_COMMANDS + self._limits.max_recipients:
             raise LastWord(too_busy("too many commands without a mail"))
-        method = self._smtp_methods.get(verb)
-        if method is None:
+        if verb not in self.COMMANDS:
             raise self._unknown(verb)
+        method = getattr(self, f"smtp_{verb}")
         try:
             await method(rest.strip().decode("utf-8", "surrogateescape"))
         except (Refusal, LastWord, OSError, EOFError):
@@ -103,7 +106,7 @@ class EdgeProtocol(EdgeSession):
 
     async def smtp_HELP(self, _arg: str) -> None:
         """Name the commands (RFC 5321 §4.1.1.8)."""
-        await self.push("214 2.0.0 " + " ".join(sorted(self._smtp_methods.keys() - _NOT_IMPLEMENTED)))
+        await self.push("214 2.0.0 " + " ".join(sorted(self.COMMANDS - _NOT_IMPLEMENTED)))
 
     async def smtp_VRFY(self, arg: str) -> None:
         """Tell nobody who exists (RFC 5321 §3.5.3, §7.3)."""
@@ -220,6 +223,8 @@ class EdgeProtocol(EdgeSession):
         self._idle_commands = 0
         for reply in self.data_replies(replies):
             await self.push(reply.refusal.smtp_reply if reply.refusal else f"250 2.0.0 {_one_line(reply.text)}")
+        if any(reply.refusal and reply.refusal.code == 421 for reply in replies):
+            self._close()
 
     async def _take_message(self, memory: MessageMemory) -> list[Reply]:
         self._timer.enter(Phase.MESSAGE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
-from typing import cast
+from typing import ClassVar, cast
 
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
 from aiosmtpd.smtp import SMTP
@@ -46,17 +46,12 @@ _CLOSING_TIME = 5.0
 class EdgeSession(SMTP):
     """A connection."""
 
+    COMMANDS: ClassVar[frozenset[str]] = frozenset()
     envelope: Transaction
     transport: asyncio.Transport | None
 
     def __init__(self, edge: Edge, door: Door, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(
-            edge.hooks,
-            data_size_limit=edge.settings.smtp.max_size,
-            enable_SMTPUTF8=True,
-            hostname=edge.settings.mail.hostname,
-            loop=loop,
-        )
+        vars(self).update(edge.library_state(loop))
         reader = SmtpReader(loop)
         asyncio.StreamReaderProtocol.__init__(self, reader, client_connected_cb=self._connected, loop=loop)
         self.edge = edge
@@ -66,6 +61,7 @@ class EdgeSession(SMTP):
         self._limits = edge.settings.smtp
         self._replies = bytearray()
         self._ip, self._port = "", 0
+        self._on_unix_socket = False
         self._behind_proxy = False
         self._admitted = False
         self._client: str | None = None
@@ -88,6 +84,7 @@ class EdgeSession(SMTP):
             super().connection_made(transport)
             return
         self._ip, self._port = _address_of(transport.get_extra_info("peername"))
+        self._on_unix_socket = self._port == 0
         self._behind_proxy = self._comes_by_proxy()
         try:
             self._admit()
@@ -154,14 +151,11 @@ class EdgeSession(SMTP):
             self._count_client()
 
     def _count_client(self) -> None:
-        if self._is_local_socket():
+        if self._on_unix_socket:
             return
         client = client_key(self._ip)
         self.edge.connections.enter_as(client)
         self._client = client
-
-    def _is_local_socket(self) -> bool:
-        return self._port == 0
 
     def _turn_away(self, transport: asyncio.Transport, refusal: Refusal) -> None:
         self.edge.note_turned_away(self._ip, refusal, self.loop.time())
@@ -193,7 +187,7 @@ class EdgeSession(SMTP):
         if not header.valid or header.protocol == PROTO.DGRAM:
             raise LastWord(Refusal(554, "5.5.1", "a PROXY header is needed here", cause="bad PROXY header"))
         if header.family in {AF.INET, AF.INET6} and (header.version == 1 or header.command == 1):
-            self._ip, self._port = plain_ip(str(header.src_addr)), header.src_port or 1
+            self._ip, self._port = plain_ip(str(header.src_addr)), header.src_port or 0
         try:
             self._count_client()
         except Refusal as refusal:
@@ -321,7 +315,8 @@ class EdgeSession(SMTP):
         if transport is None or self._ended:
             return
         self._ended = True
-        talking = bool(self._reader.take_all()) or self._timer.phase is Phase.MESSAGE
+        unread = bool(self._reader.take_all()) or self._timer.phase is Phase.MESSAGE
+        talking = unread and not self._reader.ended
         self._reader.deaf = True
         if self._replies:
             transport.write(bytes(self._replies))

@@ -46,6 +46,11 @@ class SmtpReader(asyncio.StreamReader):
         """Bytes that arrived and have not been read."""
         return len(self._buffer)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the client has said that nothing more will come."""
+        return self._eof
+
     def has_line(self) -> bool:
         """Whether the next line can be read without waiting."""
         return b"\n" in self._buffer

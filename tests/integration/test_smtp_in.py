@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import smtplib
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import Refusal
 from gateway.model import Envelope, Listener, Reply
 from gateway.smtp_hooks import EdgeHooks
 from gateway.smtp_protocol import EdgeProtocol
-from tests.smtp_edge import KEY, LOOPS, TO_KEY, ScriptedTaker, captured_log, client, run, smtp_edge, until
+from tests.smtp_edge import (
+    KEY,
+    LOOPS,
+    TO_KEY,
+    ScriptedTaker,
+    captured_log,
+    client,
+    run,
+    smtp_edge,
+    until,
+    write_certificate,
+)
 
 KNOWN_COMMANDS = {
     *("HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"),
     *("RSET", "NOOP", "HELP", "VRFY", "EXPN", "QUIT"),
 }
+
 MESSAGE = b"From: anna@example.org\r\nSubject: 30643064\r\n\r\nHej\r\n"
 
 
@@ -146,6 +162,66 @@ async def test_a_message_cut_short_is_no_message(taker: ScriptedTaker) -> None:
     assert taker.mails == []
 
 
+@pytest.mark.proves("X1")
+@pytest.mark.parametrize("listener", ["smtp", "lmtp"])
+async def test_a_421_after_the_dot_ends_the_session(taker: ScriptedTaker, listener: str) -> None:
+    taker.replies = lambda mail: [_refusal(421, "4.7.0")] * len(mail.recipients)
+    async with smtp_edge(taker, listener) as edge, client(edge, listener) as wire:
+        await wire.begin(verb="LHLO" if listener == "lmtp" else "EHLO")
+        assert await wire.ask(MESSAGE + b".\r\n") == "421 4.7.0 because"
+        assert await wire.reply() == ""
+
+
+WORDS = [*sorted(KNOWN_COMMANDS), "MAIL FROM:<a@b.example>", f"RCPT TO:<{TO_KEY}>", "RCPT TO:<nobody@x.example>"]
+WORDS += [
+    "AUTH PLAIN",
+    "AUTH LOGIN =",
+    "*",
+    ".",
+    "PROXY UNKNOWN",
+    "EHLO x.example",
+    "LHLO y",
+    "BDAT 3",
+    "",
+    " ",
+    "Subject: x",
+]
+ENDS = ["\r\n", "\r\n", "\r\n", "\n", "\r", "\0", "\r\n.\r\n", ""]
+TALK = st.lists(
+    st.tuples(st.sampled_from(WORDS), st.sampled_from(ENDS)).map(lambda pair: "".join(pair).encode())
+    | st.binary(max_size=20),
+    max_size=30,
+)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return write_certificate(tmp_path_factory.mktemp("tls"), trustme.CA())
+
+
+@pytest.mark.proves("X1")
+@given(talk=TALK, listener=st.sampled_from(["smtp", "lmtp", "submission"]))
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_said_is_answered_in_form_and_the_session_ends(
+    certificate: dict[str, Any], talk: list[bytes], listener: str
+) -> None:
+    async def scenario() -> list[str]:
+        async with smtp_edge(ScriptedTaker(), listener, tls=certificate) as edge, client(edge, listener) as wire:
+            greeting = await wire.reply()
+            wire.send(b"".join(talk))
+            wire.writer.write_eof()
+            rest = await wire.rest()
+            await until(lambda: edge.connections == 0)
+            return [greeting, *rest.split("\r\n")[:-1]]
+
+    with captured_log() as log:
+        replies = run(scenario())
+    for reply in replies:
+        assert re.fullmatch(r"(220|250)[ -].+|(214|221|235|252|334|354|4\d\d|5\d\d) .*", reply), reply
+        assert reply[:3] in {"220", "250", "334", "354"} or re.match(r"(\d)\d\d \1\.\d\.\d+ ", reply), reply
+    assert "fault" not in log.getvalue()
+
+
 def _refusal(code: int, enhanced: str) -> Reply:
     return Reply(refusal=Refusal(code, enhanced, "because", cause="test"))
 
@@ -207,7 +283,7 @@ def test_the_hooks_are_exactly_the_known_ones(taker: ScriptedTaker) -> None:
     commands = {name.removeprefix("smtp_") for name in dir(EdgeProtocol) if name.startswith("smtp_")}
     assert commands == KNOWN_COMMANDS
     ours = {name.removeprefix("smtp_") for name in vars(EdgeProtocol) if name.startswith("smtp_")}
-    assert commands == ours
+    assert commands == ours == EdgeProtocol.COMMANDS
 
 
 @pytest.mark.proves("X1")
