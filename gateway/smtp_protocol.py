@@ -5,6 +5,8 @@ In: command lines. Out: replies with enhanced codes (RFC 2034, RFC 3463). Anythi
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.connection_limits import MessageMemory
 from gateway.errors import Refusal, auth_required, too_busy
 from gateway.maillog import Event, note
@@ -13,7 +15,7 @@ from gateway.smtp_auth import MAX_RESPONSE, MECHANISMS, credentials
 from gateway.smtp_doors import LastWord
 from gateway.smtp_hooks import EdgeHooks
 from gateway.smtp_session import EdgeSession
-from gateway.smtp_syntax import client_name, forward_path, message_content, reverse_path, syntax_error
+from gateway.smtp_syntax import client_name, forward_path, message_pieces, reverse_path, syntax_error
 from gateway.smtp_timer import Phase
 
 _NOT_IMPLEMENTED = frozenset({"EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML", "BDAT", "XCLIENT", "XFORWARD"})
@@ -230,12 +232,13 @@ class EdgeProtocol(EdgeSession):
         self._timer.enter(Phase.MESSAGE)
         try:
             wire = await self._reader.message(self._limits.max_size, memory)
+            self._timer.enter(Phase.SERVER)
+            self.envelope.message = await _put_right(wire)
         except Refusal as refusal:
             note(Event.MAIL_REFUSED, ip=self.peer().ip, cause=refusal.cause)
             return [Reply(refusal=refusal)] * len(self.envelope.recipients)
         finally:
             self._timer.enter(Phase.SERVER)
-        self.envelope.message = message_content(wire)
         return await self.event_handler.handle_DATA(self, self.session, self.envelope)
 
     def _check_ready_for_data(self, arg: str) -> None:
@@ -255,6 +258,15 @@ class EdgeProtocol(EdgeSession):
         taken = [reply for reply in replies if reply.refusal is None]
         temporary = [reply for reply in replies if reply.refusal is not None and reply.refusal.code < 500]
         return (taken or temporary or replies)[:1]
+
+
+async def _put_right(wire: bytes) -> bytes:
+    pieces = []
+    for piece in message_pieces(wire):
+        if pieces:
+            await asyncio.sleep(0)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _one_line(text: str) -> str:

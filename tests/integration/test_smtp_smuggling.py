@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import smtp_syntax
 from gateway.connection_limits import MemoryPool, MessageMemory
-from gateway.smtp_syntax import message_content
+from gateway.smtp_syntax import message_content, message_pieces
 from gateway.smtp_wire import SmtpReader
 from tests.smtp_edge import LOOPS, ScriptedTaker, Wire, client, run, smtp_edge
 
@@ -126,6 +128,44 @@ def test_what_is_read_is_what_stood_before_the_first_crlf_dot_crlf(lines: list[s
 def test_content_has_only_crlf_line_ends(wire: bytes) -> None:
     content = message_content(wire)
     assert content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
+
+
+@pytest.mark.proves("SMTP smuggling")
+@given(
+    st.lists(st.sampled_from([b"\r\n", b"\r\n.", b"\n", b"\n.", b"\r", b".", b"abc", b"d" * 10]), max_size=60).map(
+        b"".join
+    )
+)
+def test_a_message_in_pieces_is_the_same_message(wire: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(smtp_syntax, "PIECE", 7)
+        assert b"".join(message_pieces(wire)) == message_content(wire)
+
+
+@pytest.mark.proves("hostile input stalls nobody")
+@pytest.mark.parametrize("hostile", [b"\n", b"\r", b"\r\n", b"\r\n.", b"\n.", b"a\n", b"\r\r\n", b".", b"x"])
+async def test_ten_megabytes_of_anything_stall_nobody(taker: ScriptedTaker, hostile: bytes) -> None:
+    data = b"Subject: x\r\n\r\n" + hostile * (9_900_000 // len(hostile)) + b"y\r\n.\r\n"
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = time.process_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.process_time() - before)
+
+    async with smtp_edge(taker) as edge, client(edge) as wire:
+        await wire.begin()
+        wire.writer.transport.set_write_buffer_limits(100_000)
+        watching = asyncio.create_task(watch())
+        for start in range(0, len(data), 50_000):
+            wire.send(data[start : start + 50_000])
+            await wire.writer.drain()
+        reply = await wire.reply()
+        watching.cancel()
+    assert reply.startswith(("250 2.0.0", "554 5.6.0"))
+    assert longest < 0.05, reply
 
 
 @pytest.mark.proves("SMTP smuggling")
