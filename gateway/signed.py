@@ -20,7 +20,7 @@ _ENCRYPTED: Final = frozenset(
 )
 _MAX_INFLATED: Final = 10_000_000
 
-_SEQUENCE, _OID, _OCTETS, _CONTEXT_0, _INTEGER, _SET = 0x30, 0x06, 0x04, 0xA0, 0x02, 0x31
+_SEQUENCE, _OID, _OCTETS, _CONTEXT_0 = 0x30, 0x06, 0x04, 0xA0
 _MAX_ELEMENTS: Final = 200_000
 
 
@@ -128,7 +128,7 @@ def signed_content(blob: bytes) -> bytes | None:
     length = walk.expect(_SEQUENCE)
     inner_end = walk.at + length if length >= 0 else len(blob)
     walk.skip()  # the content's type
-    if walk.at >= inner_end or blob[walk.at] != _CONTEXT_0:
+    if walk.at >= min(inner_end, len(blob)) or blob[walk.at] != _CONTEXT_0:
         return None
     walk.expect(_CONTEXT_0)
     content = walk.octets()
