@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import stat
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,8 @@ class MailEdge:
     async def start(self) -> None:
         """Listen. Raises OSError when a port or the socket cannot be had."""
         self._edge.stopping = False
+        for library_log in ("mail.log", "mail.debug"):  # names recipients, in words that are not ours
+            logging.getLogger(library_log).setLevel(logging.CRITICAL)
         smtp, submission, lmtp = self._settings.smtp, self._settings.submission, self._settings.lmtp
         login = partial(Door, listener=Listener.SUBMISSION, login_required=True)
         doors = [
