@@ -52,6 +52,8 @@ _APART: Final = re.compile(r"\S[ \t]*\n[ \t]*\n")
 """A line that a client broke where it was full (Gmail, Notes, Roundcube)."""
 _SINGLE_BREAK: Final = re.compile(r"[^\n]\n[^\n]")
 """Where this is missing, Outlook may have written an empty line after every paragraph."""
+_EXCHANGE_TEXT: Final = re.compile(r"ATT\d{5}\.(?:txt|html?)", re.IGNORECASE)
+"""What Exchange makes of the text that a phone puts behind a picture."""
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 
 
@@ -167,6 +169,8 @@ def _is_written(part: Part, place: Place) -> bool:
     if place in {"inside", "beside"}:
         return False
     if place == "alone" or not (part.filename or part.disposition == "attachment"):
+        return True
+    if _EXCHANGE_TEXT.fullmatch(part.filename):
         return True
     return place == "first" and not part.disposition
 

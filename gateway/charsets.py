@@ -146,8 +146,11 @@ def decode(data: bytes, label: str = "", hint: str = "") -> str:
     if codec is None or _is_mislabelled(data, codec):
         return _decode_unlabelled(data)
     if codec == "utf-8":
-        return _decode_utf8(data)
-    return data.decode(_byte_order(data, codec) if codec in {"utf-16", "utf-32"} else codec, "replace")
+        return _without_c1(_decode_utf8(data))
+    if codec in _WIDE and len(data) % 2 and data.endswith(b"\n"):
+        data = data[:-1]  # the line end that the transport added is a single byte
+    text = data.decode(_byte_order(data, codec) if codec in {"utf-16", "utf-32"} else codec, "replace")
+    return _without_c1(text)
 
 
 _WIDE: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"})
@@ -155,6 +158,14 @@ _SEVEN_BIT: Final = _WIDE | {"utf-7", "hz"}
 """Codecs in which ASCII bytes need not mean ASCII, ISO 2022 (always with an escape) aside."""
 _ONE_BYTE_LATIN: Final = frozenset({"cp1252", "iso8859-15", "iso8859-2", "cp1250", "cp1254", "cp850", "mac-roman"})
 """Codecs in which a run of UTF-8 would read as nonsense such as "Ã¦"."""
+
+
+_C1: Final = re.compile("[\x80-\x9f]")
+
+
+def _without_c1(text: str) -> str:
+    """Control characters of ISO 6429 are never meant: Windows-1252 punctuation went through a wrong conversion."""
+    return _C1.sub(lambda match: match[0].encode("latin-1").decode("cp1252", "ignore"), text)
 
 
 def _is_mislabelled(data: bytes, codec: str) -> bool:

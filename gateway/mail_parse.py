@@ -27,7 +27,10 @@ _MAX_SUBJECT: Final = 4000
 """Characters."""
 
 
-def parse(content: bytes, limits: ParseLimits = ParseLimits()) -> ParsedMail:  # noqa: B008 - frozen
+_LIMITS: Final = ParseLimits()
+
+
+def parse(content: bytes, limits: ParseLimits = _LIMITS) -> ParsedMail:
     """Read one mail as received.
 
     Raises Refusal: unreadable_mail (encrypted, beyond the limits, or nothing that MIME explains), bad_from_header,

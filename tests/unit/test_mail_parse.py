@@ -170,6 +170,7 @@ HTML = "Content-Type: text/html\n\n"
         ("mixed", ["Content-Type: text/plain; name=a.txt\n\nen"], "en"),
         ("mixed", ["Content-Type: image/png; name=a.png\n\nx"], ""),
         ("mixed", [PLAIN + "en", "Content-Type: text/plain; name=a.txt\n\nfil"], "en"),
+        ("mixed", [PLAIN + "en", "Content-Disposition: attachment; filename=ATT00001.txt\n\nto"], "en\nto"),
         ("mixed", [PLAIN + "en", "Content-Type: text/plain\nContent-Disposition: attachment\n\nfil"], "en"),
         (
             "mixed",
@@ -390,6 +391,9 @@ def test_invisible_characters_go_and_lines_stay(raw: str, text: str) -> None:
         (b"Hi +AOY-", "UTF-7", "Hi æ"),
         (b"\xa4", "ISO_8859-15", "€"),
         (b"\xa4", "latin-9", "€"),
+        (b"a \x96 b\x85", "iso-8859-15", "a – b…"),
+        ("a \x96 b".encode(), "utf-8", "a – b"),
+        ("æ\r\n".encode("utf-16-le") + b"\n", "utf-16le", "æ\r\n"),
         (b"abc", "punycode", "abc"),
         (b"abc", "zlib", "abc"),
         (b"<p>hej</p>", "utf-16", "<p>hej</p>"),
