@@ -135,13 +135,15 @@ class MailOut:
             if room < self._concurrency:
                 await self._wake.wait()
                 continue
-            try:
-                taken = await self._claim(room)
-            except StoreUnavailableError as error:
-                maillog.fault(Event.FAULT, error, id=self.name)
-                taken = 0
-            if taken < room:
+            if await self._claim_what_there_is(room) < room:
                 await self._rest()
+
+    async def _claim_what_there_is(self, room: int) -> int:
+        try:
+            return await self._claim(room)
+        except Exception as error:
+            maillog.fault(Event.FAULT, error, id=self.name)
+            return 0
 
     async def _claim(self, limit: int) -> int:
         now = self._clock.now()
@@ -180,7 +182,7 @@ class MailOut:
                 self._tidied_at = now
                 await self._database.write(forget_sent, now - _KEEP_CONTENT)
             due = await self._database.read(next_due)
-        except StoreUnavailableError as error:
+        except Exception as error:
             maillog.fault(Event.FAULT, error, id=self.name)
             return False
         return due is not None and due <= now

@@ -296,8 +296,8 @@ class _Offer:
         return options
 
     async def _refused(self, error: SMTPResponseException, step: str) -> Delivery:
-        if error.code == 421:
-            self.client.close()
+        if error.code == 421 or not 200 <= error.code < 600:
+            self.client.close()  # it is leaving, or does not speak SMTP
             if step == "MAIL":
                 raise _Stale(_said(error)) from error
         else:

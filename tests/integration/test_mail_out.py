@@ -17,6 +17,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from sqlalchemy import Connection, select
 
 from gateway.dkim_sign import DkimKeyError
 from gateway.dns import DnsResolver
@@ -25,7 +26,8 @@ from gateway.mail_out import MailOut, retry_delay
 from gateway.model import Account, InboundSms, MailKind, OutgoingMail, new_id
 from gateway.settings import GatewaySettings
 from gateway.store import mail_queue_sql as queue
-from gateway.store.database import Database, open_database
+from gateway.store import schema
+from gateway.store.database import Database, alone, open_database
 from tests.dns_server import DnsServer
 from tests.dns_server import Fault as DnsFault
 from tests.smarthost import Fault, Smarthost
@@ -80,13 +82,8 @@ class Sending:
         self.service.nudge()
 
     async def row(self, mail: OutgoingMail) -> Any:
-        from sqlalchemy import select
-
-        from gateway.store.schema import mail_queue
-
-        return await self.database.read(
-            lambda connection: connection.execute(select(mail_queue).where(mail_queue.c.id == mail.id)).one()
-        )
+        query = select(schema.mail_queue).where(schema.mail_queue.c.id == mail.id)
+        return await self.database.read(lambda connection: connection.execute(query).one())
 
     async def settled(self, mail: OutgoingMail, state: str, attempts: int = 1) -> Any:
         """Wait until a mail has had so many attempts and stands like this."""
@@ -274,6 +271,37 @@ async def test_a_failed_report_makes_no_further_mail(store, kind):
         await out.settled(await out.put(kind=kind, return_path=""), queue.FAILED)
         await out.settled(await out.put("anna@firma.dk"), queue.SENT)
         assert [received.recipient for received in host.mails] == ["anna@firma.dk"]
+
+
+async def test_the_operator_is_told_once_per_dead_mailbox(database):
+    def directory(connection: Connection) -> None:
+        at = {"created_at": 0.0}
+        connection.execute(
+            schema.organisations.insert().values(id="O1", name="Firma", region="DK", language="da", **at)
+        )
+        connection.execute(schema.api_keys.insert().values(id="K1", org_id="O1", kind="dialog", **at))
+        person = {
+            "id": "A1",
+            "org_id": "O1",
+            "key_id": "K1",
+            "email": "peter@firma.dk",
+            "email_folded": "peter@firma.dk",
+        }
+        place = {"number": ACCOUNT.number, "provider": "simulator", "language": "da", "region": "DK", "opened_at": 0.0}
+        connection.execute(schema.accounts.insert().values(**person, **place))
+
+    await database.write(alone(directory), None)
+    mark = schema.accounts.update().values(mailbox_fault="550 5.1.1 no such user")
+    async with Smarthost() as host, sending(database, host.address) as out:
+        host.behave("peter@firma.dk", Fault.UNKNOWN_USER)
+        await out.settled(await out.put(), queue.FAILED)
+        await database.write(alone(lambda connection: connection.execute(mark).rowcount), None)
+        for _ in range(3):
+            await out.settled(await out.put(), queue.FAILED)
+        await out.settled(await out.put("anna@firma.dk"), queue.SENT)
+        await until(lambda: len(host.mails) == 2)
+        assert sorted(received.recipient for received in host.mails) == ["anna@firma.dk", "ops@example.com"]
+        assert (await out.counts()).failed == 4
 
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE_AFTER_DOT, Fault.HANG_AFTER_DOT])
