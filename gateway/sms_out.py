@@ -192,7 +192,12 @@ class SmsOut:
         for report, move in zip(reports, moves, strict=True):
             if move is None:
                 continue
-            message_id, state = move
-            maillog.note(Event.SMS_REPORT, id=message_id, provider=report.provider, state=state, cause=report.cause)
-            if state is not MessageState.DELIVERED:
+            maillog.note(
+                Event.SMS_REPORT,
+                id=move.message_id,
+                provider=report.provider,
+                state=move.state,
+                cause=report.cause,
+            )
+            if move.state is not MessageState.DELIVERED:
                 self.failed.set()

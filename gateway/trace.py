@@ -85,7 +85,7 @@ def _message_steps(message: JsonDict) -> Iterator[Step]:
         facts = identity | {"attempt": attempt["n"], "provider": attempt["provider"]}
         yield Step(attempt["started_at"], "attempt begun", facts)
         if attempt["finished_at"] is not None:
-            facts |= {"outcome": attempt["outcome"], "cause": attempt["cause"]}
+            facts = facts | {"outcome": attempt["outcome"], "cause": attempt["cause"]}
             yield Step(attempt["finished_at"], "attempt ended", facts)
     for report in message["reports"]:
         facts = {"status": report["status"], "ref": report["ref"], "cause": report["cause"]}

@@ -211,7 +211,9 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     )
     connection.execute(
         update(messages)
-        .where(messages.c.id == bindparam("message"), messages.c.state.in_(["submitting", "unknown"]))
+        .where(
+            messages.c.id == bindparam("message"), or_(messages.c.state == "submitting", messages.c.state == "unknown")
+        )
         .values(
             state=bindparam("new_state"),
             state_at=bindparam("moment"),
@@ -237,7 +239,7 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     refs = [row for item in items for row in _ref_rows(item)]
     if refs:
         connection.execute(insert(connection, provider_refs).on_conflict_do_nothing(), refs)
-        report_sql.apply_early(connection, refs)
+        report_sql.apply_early(connection, refs, items[-1].at)
     return [None] * len(items)
 
 
