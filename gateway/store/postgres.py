@@ -26,6 +26,8 @@ class PostgresDatabase:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        # One snapshot for all statements of a query; the mode travels with BEGIN and costs nothing.
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._queue: asyncio.Queue[Job | None] = asyncio.Queue()
         self._writers = [asyncio.create_task(self._write_forever(), name=f"pg-write-{n}") for n in range(WRITERS)]
         self._closed = False
@@ -50,11 +52,11 @@ class PostgresDatabase:
         return cls(engine)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a query on a connection of the pool."""
+        """Run a query on a snapshot, on a connection of the pool."""
         if self._closed:
             raise StoreUnavailableError("the database is closed")
         try:
-            async with self._engine.connect() as connection:
+            async with self._snapshots.connect() as connection:
                 return await connection.run_sync(query)
         except Exception as error:
             raise _translated(error) from error

@@ -37,8 +37,8 @@ class SqliteDatabase:
         path.touch(mode=0o600)
         self._loop = loop
         self._pen = _Pen(path.with_name(path.name + ".pen"))
-        self._writer_engine = _engine(path, readers=1)
-        self._reader_engine = _engine(path, readers=READERS)
+        self._writer_engine = _engine(path, connections=1, writes=True)
+        self._reader_engine = _engine(path, connections=READERS, writes=False)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_forever, name="sqlite-write", daemon=True)
@@ -143,11 +143,11 @@ def _translated(error: Exception) -> Exception:
     return StoreUnavailableError(str(error)) if is_unavailable(error) else error
 
 
-def _engine(path: Path, readers: int) -> Engine:
+def _engine(path: Path, connections: int, *, writes: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
-        pool_size=readers,
+        pool_size=connections,
         max_overflow=0,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 30},
     )
@@ -161,13 +161,14 @@ def _engine(path: Path, readers: int) -> Engine:
             "foreign_keys=ON",
             "cache_size=-16000",
             "temp_store=MEMORY",
+            f"query_only={'OFF' if writes else 'ON'}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if readers == 1 else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

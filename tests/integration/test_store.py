@@ -252,6 +252,27 @@ async def test_sqlite_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
         await open_database(f"sqlite:///{tmp_path}/text.db")
 
 
+async def test_postgresql_readers_see_a_snapshot_and_cannot_write(postgres_url: str) -> None:
+    database = await open_database(postgres_url)
+    await database.write(alone(lambda c: c.execute(insert(revisions).values(name="x", value=1))), None)
+
+    def value_twice(connection: Connection) -> list[int]:
+        first = connection.execute(select(revisions.c.value)).scalar_one()
+        connection.execute(text("SELECT pg_sleep(0.3)"))
+        return [first, connection.execute(select(revisions.c.value)).scalar_one()]
+
+    reading = asyncio.create_task(database.read(value_twice))
+    await asyncio.sleep(0.1)
+    await database.write(alone(lambda c: c.execute(revisions.update().values(value=2))), None)
+    assert not reading.done()
+    assert await reading == [1, 1]
+    assert await database.read(value_twice) == [2, 2]
+    with pytest.raises(Exception, match="read-only transaction"):
+        await database.read(lambda c: c.execute(revisions.update().values(value=3)))
+    assert await database.write(alone(lambda c: c.execute(revisions.update().values(value=4)).rowcount), None) == 1
+    await database.close()
+
+
 async def test_sqlite_readers_see_a_snapshot(tmp_path: Path) -> None:
     database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
     await database.write(alone(lambda c: c.execute(insert(revisions).values(name="x", value=1))), None)
@@ -269,4 +290,6 @@ async def test_sqlite_readers_see_a_snapshot(tmp_path: Path) -> None:
     await database.write(alone(lambda c: c.execute(revisions.update().values(value=2))), None)
     proceed.set()
     assert await reading == [1, 1]
+    with pytest.raises(StoreUnavailableError, match="readonly"):
+        await database.read(lambda c: c.execute(revisions.update().values(value=3)))
     await database.close()
