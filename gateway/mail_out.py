@@ -142,6 +142,7 @@ class MailOut:
         try:
             return await self._claim(room)
         except Exception as error:
+            # Whatever it is, mail must leave again once it is over.
             maillog.fault(Event.FAULT, error, id=self.name)
             return 0
 
@@ -207,6 +208,7 @@ class MailOut:
         except TimeoutError:
             return Delivery(Outcome.UNKNOWN, f"not done within {_ATTEMPT:.0f} s")
         except Exception as error:
+            # An unknown fault is temporary, and the mail must be settled.
             maillog.fault(Event.FAULT, error, id=mail.id)
             return Delivery(Outcome.TEMPORARY, f"internal fault: {type(error).__name__}")
 

@@ -27,7 +27,7 @@ from gateway.model import Account, InboundSms, MailKind, OutgoingMail, new_id
 from gateway.settings import GatewaySettings
 from gateway.store import mail_queue_sql as queue
 from gateway.store import schema
-from gateway.store.database import Database, alone, open_database
+from gateway.store.database import Database, StoreUnavailableError, alone, open_database
 from tests.dns_server import DnsServer
 from tests.dns_server import Fault as DnsFault
 from tests.smarthost import Fault, Smarthost
@@ -698,6 +698,33 @@ async def test_stopping_gives_back_what_was_not_tried(store):
         assert [row.lease for row in rows] == [None] * 3
         assert sum(row.attempts for row in rows) == 1
         assert len(host.attempts) == 1
+
+
+class GoneForAWhile:
+    """A real database that cannot be reached for the next writes of one kind."""
+
+    def __init__(self, database: Database, work: Any, times: int) -> None:
+        self.database, self.work, self.times = database, work, times
+
+    async def read(self, query: Any) -> Any:
+        return await self.database.read(query)
+
+    async def write(self, work: Any, item: Any) -> Any:
+        if work is self.work and self.times > 0:
+            self.times -= 1
+            raise StoreUnavailableError("gone")
+        return await self.database.write(work, item)
+
+
+@pytest.mark.proves("database gone", "no second copy")
+@pytest.mark.parametrize("work", [queue.settle, queue.claim])
+async def test_a_database_that_is_away_costs_neither_a_mail_nor_a_second_copy(store, work):
+    gone = GoneForAWhile(store, work, times=1)
+    async with Smarthost() as host, sending(gone, host.address) as out:
+        mail = await out.put()
+        await out.settled(mail, queue.SENT)
+        assert gone.times == 0
+        assert len(host.mails) == 1
 
 
 async def test_a_clock_that_jumps_sends_nothing_twice(store):
