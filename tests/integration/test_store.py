@@ -293,3 +293,19 @@ async def test_sqlite_readers_see_a_snapshot(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="readonly"):
         await database.read(lambda c: c.execute(revisions.update().values(value=3)))
     await database.close()
+
+
+async def test_a_full_disk_is_temporary_and_hurts_nothing_that_is_stored(tmp_path: Path) -> None:
+    database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+    await database.write(add, "before")
+
+    def limit(pages: str) -> object:
+        return alone(lambda connection: connection.execute(text(f"PRAGMA max_page_count = {pages}")).scalar())
+
+    await database.write(limit("1"), None)
+    with pytest.raises(StoreUnavailableError, match="full"):
+        await asyncio.gather(*(database.write(add, f"{n}" * 4000) for n in range(10)))
+    assert await database.read(count) == 1
+    await database.write(limit("1000000"), None)
+    assert await database.write(add, "after") == "after!"
+    await database.close()
