@@ -239,7 +239,7 @@ class SimulatorProvider:
 
     def _send_away(self, listener: asyncio.Queue[JsonDict]) -> None:
         self._listeners.discard(listener)
-        while not listener.empty():
+        while listener.full():
             listener.get_nowait()
         listener.put_nowait({})
 

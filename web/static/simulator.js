@@ -113,33 +113,45 @@ function listItem(entry) {
 function paintPhone() {
   const log = at("talk");
   const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  const before = new Set([...log.children].map((child) => child.dataset.name));
   const changed = log.dataset.phone !== current;
-  log.setAttribute("aria-live", changed ? "off" : "polite"); // a phone that is opened is not read out from its start
-  log.replaceChildren(...bubbles(changed ? null : before));
+  const wanted = bubbles();
+  const goesOn = !changed && [...log.children].every((child, place) => child.dataset.name === wanted[place]?.dataset.name);
+  log.setAttribute("aria-live", goesOn ? "polite" : "off"); // what is new is read out, not the whole phone again
+  if (goesOn) {
+    const fresh = wanted.slice(log.children.length);
+    for (const child of fresh) child.classList.add("fresh");
+    log.append(...fresh);
+  } else {
+    log.replaceChildren(...wanted);
+  }
   log.dataset.phone = current;
   if (changed || wasAtEnd) log.scrollTop = log.scrollHeight;
   paintNumbers();
 }
 
-function bubbles(before) {
-  const children = [];
+function bubbles() {
+  const children = talk.length ? [] : [note("Nothing here yet.")];
   let previous = null;
   for (const message of talk) {
     const when = new Date(message.at * 1000);
     const newDay = !previous || new Date(previous.at * 1000).toDateString() !== when.toDateString();
-    if (newDay) children.push(make("p", "day", dayName(when)));
+    if (newDay) children.push(note(dayName(when)));
     const turned = newDay || previous.peer !== message.peer || previous.kind !== message.kind;
-    children.push(bubble(message, turned, before));
+    children.push(bubble(message, turned));
     previous = message;
   }
   return children;
 }
 
-function bubble(message, turned, before) {
+function note(words) {
+  const day = make("p", "day", words);
+  day.dataset.name = words;
+  return day;
+}
+
+function bubble(message, turned) {
   const sms = make("div", `sms ${message.kind}`);
   sms.dataset.name = nameOf(message);
-  if (before && !before.has(sms.dataset.name)) sms.classList.add("fresh");
   if (turned) sms.append(make("span", "peer", `${message.kind === "received" ? "From" : "To"} ${message.peer_shown}`));
   const text = make("div", "bubble", message.text);
   text.dir = "auto";
@@ -164,6 +176,7 @@ function paintNumbers() {
   const chosen = select.dataset.chosen === current && peers.has(select.value) ? select.value : [...peers.keys()][0];
   select.replaceChildren(...[...peers].map(([peer, shown]) => new Option(shown, peer)));
   select.value = chosen ?? "";
+  at("answer").hidden = peers.size === 0; // nobody to answer
 }
 
 async function openPhone(phone) {
@@ -187,6 +200,7 @@ async function openPhone(phone) {
   const newer = talk.filter((message) => message.at > (messages.at(-1)?.at ?? 0));
   talk = [...messages, ...newer].slice(-SHOWN);
   paint();
+  if (changed) at("phones").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   if (changed && !narrow.matches) at("answer-text").focus({ preventScroll: true });
 }
 

@@ -1,0 +1,314 @@
+"""The HTTP server as a service: readiness, headers, problems, and an end that no client can hold up."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import structlog
+
+from gateway import maillog
+from gateway.model import InboundEvent
+from gateway.providers.simulator import SimulatorProvider
+from gateway.store.database import StoreUnavailableError
+from web.app import make_app
+from web.server import STOP_SECONDS, WebServer
+
+CANARY = "0123456789abcdef0123456789abcdef"
+SMS = {"from": "+4530643064", "to": "+45609946000001", "text": "Hej"}
+
+
+class Sink:
+    """Takes what phones send; fails, or waits, as a test wishes."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.entered = asyncio.Event()
+        self.taken: list[InboundEvent] = []
+
+    async def __call__(self, events: Sequence[InboundEvent]) -> None:
+        self.entered.set()
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        self.taken += events
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path, sink: Sink) -> AsyncIterator[SimulatorProvider]:
+    provider = SimulatorProvider("simulator", {"path": str(tmp_path / "journal.jsonl"), "report_delay": 0})
+    await provider.start(sink)
+    yield provider
+    await provider.stop()
+
+
+def web_server(simulator: SimulatorProvider | None = None, **checks: Callable[[], Awaitable[None]]) -> WebServer:
+    simulators = {} if simulator is None else {simulator.name: simulator}
+    return WebServer(make_app(checks=checks, simulators=simulators), "127.0.0.1", 0)
+
+
+@asynccontextmanager
+async def serving(server: WebServer) -> AsyncIterator[aiohttp.ClientSession]:
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
+            yield session
+    finally:
+        await server.stop()
+
+
+async def status_of(http: aiohttp.ClientSession, path: str) -> int:
+    async with http.get(path) as answer:
+        return answer.status
+
+
+async def seconds_to_stop(server: WebServer) -> float:
+    began = time.monotonic()
+    await server.stop()
+    return time.monotonic() - began
+
+
+# --- readiness -----------------------------------------------------------------------------------------------------
+
+
+async def fine() -> None:
+    """A check that passes."""
+
+
+async def broken() -> None:
+    raise ConnectionError(f"postgresql://user:{CANARY}@db is away")
+
+
+async def endless() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("checks", "status", "text"),
+    [
+        ({}, 200, "ready\n"),
+        ({"database": fine}, 200, "ready\ndatabase: fine\n"),
+        ({"database": broken}, 503, "not ready\ndatabase: ConnectionError\n"),
+        ({"disk": fine, "database": broken}, 503, "not ready\ndisk: fine\ndatabase: ConnectionError\n"),
+        ({"database": endless}, 503, "not ready\ndatabase: TimeoutError\n"),
+    ],
+)
+@pytest.mark.proves("outside contract")
+async def test_readiness(checks, status, text, monkeypatch):
+    monkeypatch.setattr("web.health.CHECK_SECONDS", 0.1)
+    async with serving(web_server(**checks)) as http:
+        async with http.get("/readyz") as answer:
+            assert (answer.status, await answer.text()) == (status, text)
+        async with http.head("/readyz") as answer:
+            assert answer.status == status
+        async with http.get("/livez") as answer:
+            assert (answer.status, await answer.text()) == (200, "alive\n")
+
+
+async def test_without_a_simulator_there_are_no_phones():
+    async with serving(web_server()) as http:
+        for path in ("/", "/sim", "/sim/messages"):
+            assert await status_of(http, path) == 404
+
+
+# --- headers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kept"),
+    [
+        ("/sim", 200, "no-store"),
+        ("/sim/messages", 200, "no-store"),
+        ("/sim/messages?limit=0", 422, "no-store"),
+        ("/readyz", 200, "no-store"),
+        ("/static/simulator.js", 200, "no-cache"),
+        ("/static/../app.py", 404, "no-store"),
+        ("/nowhere", 404, "no-store"),
+    ],
+)
+@pytest.mark.proves("inert texts")
+async def test_every_answer_carries_the_headers(simulator, path, status, kept):
+    async with serving(web_server(simulator)) as http, http.get(path) as answer:
+        assert answer.status == status
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cache-Control"] == kept
+        assert "server" not in answer.headers
+
+
+async def test_the_front_door_leads_to_the_phones(simulator):
+    async with serving(web_server(simulator)) as http, http.get("/") as answer:
+        assert (answer.status, answer.url.path) == (200, "/sim")
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 202), ("none", 202)]
+)
+@pytest.mark.proves("CSRF")
+async def test_another_sites_page_cannot_send_from_a_phone(simulator, sink, site, status):
+    async with (
+        serving(web_server(simulator)) as http,
+        http.post("/sim/inbound", data=SMS, headers={"Sec-Fetch-Site": site}) as answer,
+    ):
+        assert answer.status == status
+    assert len(sink.taken) == (status == 202)
+
+
+# --- faults --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the program logs."""
+    lines = io.StringIO()
+    maillog.configure(as_json=True, level="info")
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(lines), cache_logger_on_first_use=False)
+    monkeypatch.setattr(maillog, "_log", structlog.get_logger())
+    yield lines
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "detail"),
+    [
+        (StoreUnavailableError(CANARY), 503, "cannot store anything right now, try again later"),
+        (RuntimeError(CANARY), 500, "something went wrong here, try again later"),
+    ],
+)
+@pytest.mark.proves("canary key")
+async def test_a_fault_is_answered_without_its_words(simulator, sink, log, capfd, error, status, detail):
+    sink.error = error
+    async with serving(web_server(simulator)) as http, http.post("/sim/inbound", data=SMS) as answer:
+        assert answer.status == status
+        assert answer.content_type == "application/problem+json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        problem = await answer.json()
+        assert (problem["status"], problem["detail"]) == (status, detail)
+    (line,) = map(json.loads, log.getvalue().splitlines())
+    assert (line["event"], line["where"]) == ("fault", "/sim/inbound")
+    assert "[key]" in line.get("exception", line.get("cause"))
+    assert CANARY not in log.getvalue() + "".join(capfd.readouterr())
+
+
+async def test_what_is_no_request_is_refused_and_the_rest_goes_on(simulator, capfd):
+    server = web_server(simulator)
+    async with serving(server) as http:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"EHLO {CANARY}\r\n\r\n".encode())
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+        writer.close()
+        assert await status_of(http, "/livez") == 200
+    assert CANARY not in "".join(capfd.readouterr())
+
+
+# --- start and stop ------------------------------------------------------------------------------------------------
+
+
+async def test_an_address_in_use_is_said_at_start():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = WebServer(make_app(checks={}, simulators={}), "127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            await server.start()
+        await server.stop()
+
+
+async def test_ipv6():
+    server = WebServer(make_app(checks={}, simulators={}), "::1", 0)
+    await server.start()
+    async with aiohttp.ClientSession() as http, http.get(f"http://[::1]:{server.port}/livez") as answer:
+        assert answer.status == 200
+    await server.stop()
+
+
+async def test_a_stop_without_a_start():
+    await asyncio.wait_for(web_server().stop(), 1)
+
+
+async def test_signals_stay_the_programs():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    server = web_server()
+    await server.start()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    await server.stop()
+
+
+async def test_after_a_stop_nothing_is_left():
+    server = web_server()
+    before = asyncio.all_tasks()
+    async with serving(server) as http:
+        assert await status_of(http, "/livez") == 200
+    assert asyncio.all_tasks() == before
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", server.port)
+
+
+@pytest.mark.proves("SIGTERM under load")
+async def test_a_stop_ends_open_event_streams_at_once(simulator):
+    server = web_server(simulator)
+    async with serving(server) as http:
+        streams = [await http.get("/sim/events") for _ in range(3)]
+        for stream in streams:
+            assert stream.content_type == "text/event-stream"
+            assert await stream.content.readline() == b"retry: 1000\n"
+        assert await seconds_to_stop(server) < 1.5
+        for stream in streams:
+            assert b"data:" not in await asyncio.wait_for(stream.content.read(), 1)
+    assert not simulator._listeners
+
+
+@pytest.mark.proves("SIGTERM under load")
+async def test_a_stop_lets_a_request_finish(simulator, sink):
+    sink.gate.clear()
+    server = web_server(simulator)
+    async with serving(server) as http:
+        sending = asyncio.create_task(http.post("/sim/inbound", data=SMS))
+        await asyncio.wait_for(sink.entered.wait(), 2)
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0.3)
+        sink.gate.set()
+        assert (await asyncio.wait_for(sending, 2)).status == 202
+        await asyncio.wait_for(stopping, 2)
+    assert len(sink.taken) == 1
+
+
+@pytest.mark.proves("SIGTERM under load")
+async def test_a_stop_does_not_wait_for_clients_that_hang(simulator, sink, monkeypatch):
+    assert STOP_SECONDS < 5
+    monkeypatch.setattr("web.server.STOP_SECONDS", 1)
+    sink.gate.clear()
+    server = web_server(simulator)
+    await server.start()
+    silent = await asyncio.open_connection("127.0.0.1", server.port)
+    half = await asyncio.open_connection("127.0.0.1", server.port)
+    half[1].write(b"POST /sim/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfrom=")
+    deaf = await asyncio.open_connection("127.0.0.1", server.port)
+    deaf[1].write(b"GET /sim/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http:
+        stuck = asyncio.create_task(http.post("/sim/inbound", data=SMS))
+        await asyncio.wait_for(sink.entered.wait(), 2)
+        before = asyncio.all_tasks()
+        assert await seconds_to_stop(server) < 2.5
+        with pytest.raises((aiohttp.ClientError, AssertionError)):
+            assert (await asyncio.wait_for(stuck, 2)).status < 500
+    assert len(asyncio.all_tasks()) < len(before)
+    for _reader, writer in (silent, half, deaf):
+        writer.close()
