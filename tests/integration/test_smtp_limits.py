@@ -131,7 +131,7 @@ async def test_half_a_command_a_time_does_not_put_it_off(taker: ScriptedTaker) -
         dripping = asyncio.create_task(drip())
         assert (await wire.reply()).startswith("421 4.4.2 ")
         dripping.cancel()
-        assert asyncio.get_running_loop().time() - began < 1
+        assert asyncio.get_running_loop().time() - began < 3
 
 
 @pytest.mark.proves("session deadline")
@@ -167,7 +167,7 @@ def test_a_message_that_trickles_is_cut(taker: ScriptedTaker, monkeypatch: pytes
             await asyncio.sleep(0.01)
 
     async def scenario() -> None:
-        async with smtp_edge(taker, smtp={"min_data_rate": 1000}) as edge, client(edge) as slow, client(edge) as fast:
+        async with smtp_edge(taker, smtp={"min_data_rate": 300}) as edge, client(edge) as slow, client(edge) as fast:
             await slow.begin()
             await fast.begin()
             trickle = asyncio.create_task(send(slow, b"x"))
