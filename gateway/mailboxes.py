@@ -26,7 +26,7 @@ _TOKEN: Final = re.compile(
     | (?P<quoted>"(?:[^"\\]|\\.)*")
     | (?P<comment>\((?:[^()\\@<>"]|\\[^@<>])*\))
     | (?P<angle><[^<>"\s]*>)
-    | (?P<text>[^\s"()<>:;,\\]+)""",
+    | (?P<text>[^\s"()<>\[\]:;,\\]+)""",
     re.VERBOSE,
 )
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
@@ -94,6 +94,8 @@ def _split(tokens: list[tuple[str, str]]) -> tuple[str, str, str]:
 def _phrase(tokens: list[tuple[str, str]], spec: str) -> str:
     """The display name before an angle address; an "@" in it must be quoted, or repeat the very address."""
     words: list[str] = []
+    if tokens and tokens[0][1].startswith("."):
+        raise bad_from_header("it is not well formed")
     for kind, text in tokens:
         if kind == "angle" or (kind == "text" and "@" in text and text.lower() != spec.lower()):
             raise bad_from_header("it holds more than one address")

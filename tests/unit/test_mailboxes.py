@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from email import message_from_string, policy
+from email.utils import getaddresses
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import Refusal
 from gateway.mailboxes import MAX_ADDRESSES, addresses, one_mailbox
@@ -83,6 +88,9 @@ def test_addresses_of_unusual_people(value: str, address: str) -> None:
         "(boss@good.example) x@evil.example",
         "anna(x)@firm.example",
         "anna@(x)firm.example",
+        "Anna [Firm] <anna@firm.example>",
+        "[<anna@firm.example>",
+        ".<anna@firm.example>",
         "anna@firm.example (un(nested) comment)",
         "anna@firm.example (unclosed",
         '"anna hansen"@firm.example',
@@ -165,3 +173,20 @@ def test_recipients_in_every_habit(value: str, found: list[str]) -> None:
 def test_recipients_are_collected_once_over_all_fields_and_bounded() -> None:
     assert addresses(["a@b.example, c@d.example", "A <a@B.example>"]) == ("a@b.example", "c@d.example")
     assert len(addresses([", ".join(f"{n}@b.example" for n in range(5000))])) == MAX_ADDRESSES
+
+
+PIECES = ["<", ">", "@", '"', ",", ";", ":", "(", ")", "[", "]", "\\", " ", "a", "b.example", "boss@good.example",
+          "<x@evil.example>", "'", "-", "Anna"]  # fmt: skip
+
+
+@pytest.mark.proves("From header")
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map("".join))
+def test_whatever_is_accepted_two_other_readers_read_the_same(value: str) -> None:
+    try:
+        address, _ = one_mailbox([value.strip()])
+    except Refusal:
+        return
+    strict = message_from_string(f"From: {value}\n\n", policy=policy.default)["From"].addresses
+    assert [found.addr_spec.replace('"', "").lower() for found in strict] == [address.lower()]
+    assert [found.replace('"', "").lower() for _, found in getaddresses([value])] == [address.lower()]
