@@ -7,6 +7,7 @@ words count at the start alone: a person who answers or forwards an absence note
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 _TAG: Final = re.compile(r"(?:\[(?:ext|extern|external|ekstern|externt|externe)\]:?\s*)+", re.IGNORECASE)
@@ -23,6 +24,8 @@ _PREFIXES: Final = (
     r"automatyczna odpowied[źz]",
     r"automatick[áa] odpov[ěe][ďd]",
     r"sjálfvirkt svar",
+    r"otomatik yanıt",
+    r"自动(?:回复|答复)|自動(?:回覆|返信|応答)|자동 ?회신",
     r"автоматический ответ",
     r"автоответ(?:чик)?",
     r"автоматична відповідь",
@@ -78,7 +81,8 @@ _READ: Final = 2000
 
 def reason_in_words(subject: str, text: str) -> str | None:
     """Tell by the subject, for a recall also by the text, that a machine wrote a mail."""
-    start = _TAG.sub("", subject, count=1) if subject.startswith("[") else subject
+    start = unicodedata.normalize("NFC", subject)
+    start = _TAG.sub("", start, count=1) if start.startswith("[") else start
     if _ABSENT.match(start):
         return "out of office (subject)"
     if _RECALL_SUBJECT.match(start) and _RECALL_TEXT.search(text[:_READ]):

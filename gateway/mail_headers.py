@@ -168,7 +168,11 @@ def parameters(value: str) -> tuple[str, dict[str, str]]:
     main, semicolon, rest = value.partition(";")
     found: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    for match in _PARAMETER.finditer(semicolon + rest[:MAX_DECODED]):
+    words = main.partition("(")[0].split(None, 1)
+    if words and "=" in words[0]:
+        words = ["", main]
+    stray = f";{words[1]}" if len(words) > 1 else ""
+    for match in _PARAMETER.finditer(stray + semicolon + rest[:MAX_DECODED]):
         name, star, section = match[1].lower().partition("*")
         text = _unquote(match[2].strip())
         if not star:
@@ -179,8 +183,7 @@ def parameters(value: str) -> tuple[str, dict[str, str]]:
         pieces.setdefault(name, {})[int(number) if number.isdecimal() and len(number) < 4 else 0] = (text, encoded)
     for name, sections in pieces.items():
         found[name] = _join_sections(sections)
-    words = main.partition("(")[0].split()
-    return (words[0].strip("\"'").lower() if words else ""), found
+    return (words[0].strip("\"',").lower() if words else ""), found
 
 
 def _unquote(text: str) -> str:

@@ -313,6 +313,30 @@ def test_boundaries_as_they_are_written(content_type: str, text: str) -> None:
 
 
 @pytest.mark.proves("X1")
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain; charset=koi8-r",
+        "TEXT/PLAIN;CHARSET=KOI8-R",
+        'text/plain (plain text); charset="koi8-r"',
+        "text/plain; charset=koi8-r (Cyrillic)",
+        "text/plain, charset=koi8-r",
+        "text/plain charset=koi8-r",
+        "text/plain; charset='koi8-r'; charset=utf-8",
+        'text/plain; charset="koi8-r',
+        "text; charset=koi8-r",
+        "charset=koi8-r",
+        ";charset=koi8-r",
+        "text/plain;; charset = koi8-r;",
+        "text/plain; charset*=us-ascii'en'koi8-r",
+    ],
+)
+def test_content_type_as_it_is_written(content_type: str) -> None:
+    head = f"From: a@b.example\r\nContent-Type: {content_type}\r\n\r\n".encode()
+    assert parse(head + "Ёж".encode("koi8-r")).text == "Ёж"
+
+
+@pytest.mark.proves("X1")
 def test_a_multipart_without_any_boundary_is_text() -> None:
     assert typed("multipart/mixed; boundary=b", "bare tekst").text == "bare tekst"
 
