@@ -22,7 +22,7 @@ from gateway.model import Clock, Envelope, LocalAddress, MailTaker, Peer, Reply,
 LOGIN_BURST, LOGIN_FORGET = 10, 30.0
 """Failed sign-ins from one address before it has to wait, and the seconds after which one is forgotten."""
 
-STRANGER_BURST, STRANGER_FORGET = 100, 3.0
+STRANGER_BURST, STRANGER_FORGET = 50, 2.0
 """The same for recipients that do not exist: only somebody who guesses keys has that many."""
 
 

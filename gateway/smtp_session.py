@@ -1,14 +1,15 @@
 """The life of one SMTP or LMTP connection, without its commands: admission, PROXY header, TLS, greeting, timers, end.
 
-A subclass of aiosmtpd's protocol that keeps its state, its STARTTLS switch and its way of finding commands, and
-replaces what SECURITY asks for more of: reading, the command loop, time limits and the end. Promises: every session
-ends (a silent one, a slow one, a long one), a session that is told to end is told why, and a reply is written as soon
-as nothing more of the client's is waiting to be obeyed.
+A subclass of aiosmtpd's protocol that keeps its state, its streams, its hooks and its switch to TLS, and replaces what
+a hostile client could wear out: reading, the command loop, time limits and the end. Promises: every session ends (a
+silent one, a slow one, a long one), a session that is told to end is told why, and a reply is written as soon as
+nothing more of the client's is waiting to be obeyed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from ipaddress import ip_address
 from typing import ClassVar, cast
 
@@ -83,8 +84,8 @@ class EdgeSession(SMTP):
         if self._original_transport is not None:
             super().connection_made(transport)
             return
-        self._ip, self._port = _address_of(transport.get_extra_info("peername"))
-        self._on_unix_socket = self._port == 0
+        self._on_unix_socket = transport.get_extra_info("socket").family == socket.AF_UNIX
+        self._ip, self._port = self._address(transport)
         self._behind_proxy = self._comes_by_proxy()
         try:
             self._admit()
@@ -135,6 +136,13 @@ class EdgeSession(SMTP):
             self.end(internal_fault())
 
     # --- beginning -------------------------------------------------------------------------------------------------
+
+    def _address(self, transport: asyncio.BaseTransport) -> tuple[str, int]:
+        """Give the client's address and port: this machine's on a Unix socket, nobody's where it is gone already."""
+        if self._on_unix_socket:
+            return "127.0.0.1", 0
+        name = transport.get_extra_info("peername")
+        return (plain_ip(str(name[0])), int(name[1])) if name else ("0.0.0.0", 0)  # noqa: S104 - nobody's address
 
     def _comes_by_proxy(self) -> bool:
         """Whether a load balancer connects: then its header is wanted. LMTP is the last step and has none before it."""
@@ -331,10 +339,3 @@ class EdgeSession(SMTP):
         """Close without a word: the time to stop is over."""
         if self.transport is not None:
             self.transport.abort()
-
-
-def _address_of(peername: object) -> tuple[str, int]:
-    """Give a socket's address and port; a client on a Unix socket is this machine, port 0."""
-    if isinstance(peername, tuple) and len(peername) >= 2:
-        return plain_ip(str(peername[0])), int(peername[1])
-    return "127.0.0.1", 0

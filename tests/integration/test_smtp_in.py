@@ -14,6 +14,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import smtp_in
 from gateway.errors import Refusal
 from gateway.model import Envelope, Listener, Reply
 from gateway.smtp_hooks import EdgeHooks
@@ -390,3 +391,36 @@ async def test_stop_waits_for_a_commit_whose_client_is_gone(taker: ScriptedTaker
             wire.reset()
         await edge.stop()
         assert len(taker.mails) == 1
+
+
+@pytest.mark.proves("X1")
+async def test_stop_has_an_end(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp_in, "STOP_TIME", 0.2)
+    may_end = asyncio.Event()
+
+    async def hang(_mail: Envelope) -> None:
+        await may_end.wait()
+
+    taker.on_mail = hang
+    with captured_log() as log:
+        async with smtp_edge(taker) as edge, client(edge) as in_data, client(edge) as in_commit:
+            await in_data.begin()
+            await in_commit.begin()
+            in_commit.send(MESSAGE + b".\r\n")
+            await until(lambda: bool(edge._edge.hooks.commits))
+            await edge.stop()
+            await until(lambda: edge.connections == 0)
+            assert '"commits_left": 1' in log.getvalue()
+            may_end.set()
+            await until(lambda: bool(taker.mails))
+
+
+@pytest.mark.proves("D8")
+async def test_a_refusal_of_the_whole_mail_is_everyones(taker: ScriptedTaker) -> None:
+    async def refuse(_mail: Envelope) -> None:
+        raise Refusal(554, "5.6.0", "this mail cannot be read", cause="unreadable")
+
+    taker.on_mail = refuse
+    async with smtp_edge(taker) as edge, client(edge) as wire:
+        await wire.begin(TO_KEY, "30643064@sms.example.com")
+        assert await wire.ask(MESSAGE + b".\r\n") == "554 5.6.0 this mail cannot be read"
