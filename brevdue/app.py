@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import entry_points
 
 from fastapi import FastAPI
@@ -31,7 +32,7 @@ from gateway.sms_in import SmsIn
 from gateway.sms_out import SmsOut
 from gateway.smtp_in import MailEdge
 from gateway.spool import Spool
-from gateway.store.database import Database, open_database
+from gateway.store.database import Database, alone, open_database
 from gateway.threads import Threads
 from web.app import make_app
 from web.server import WebServer
@@ -41,6 +42,121 @@ def make_providers(tables: Sequence[ProviderSettings]) -> dict[str, Provider]:
     """Make each `[[provider]]` by the entry point of its kind."""
     kinds = entry_points(group="brevdue.providers")
     return {table.name: kinds[table.kind].load()(table.name, table.options) for table in tables}
+
+
+class Rooms:
+    """Every room of the program, made when it is first asked for, with what it needs from the others."""
+
+    def __init__(self, settings: GatewaySettings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = SystemClock()
+        self.keyring = Keyring.load(settings.store.secret_file)
+        self.resolver = DnsResolver(settings.dns)
+        self.optouts = OptOuts(database)
+        self.threads = Threads(database, settings.mail.hostname)
+        self.spool = Spool(database, self.clock)
+        self.accounts = Accounts(database, self.keyring, settings.pool, settings.dialog, self.clock)
+        self.letters = Letters(settings=settings, accounts=self.accounts, keyring=self.keyring, clock=self.clock)
+        self.providers = make_providers(settings.provider)
+
+    @cached_property
+    def mail_out(self) -> MailOut:
+        """Mail leaves."""
+        return MailOut(
+            settings=self.settings,
+            database=self.database,
+            mark_mailbox=self.accounts.mark_mailbox,
+            clock=self.clock,
+            resolver=self.resolver,
+        )
+
+    @cached_property
+    def sms_out(self) -> SmsOut:
+        """SMS leave."""
+        return SmsOut(
+            spool=self.spool,
+            database=self.database,
+            providers=self.providers,
+            optouts=self.optouts,
+            key_paused=self._key_paused,
+            clock=self.clock,
+        )
+
+    async def _key_paused(self, key_id: str) -> bool:
+        await self.accounts.refresh()
+        key = await self.accounts.key(key_id)
+        return key is None or key.paused
+
+    @cached_property
+    def failures(self) -> Failures:
+        """Senders are told."""
+        return Failures(
+            database=self.database,
+            accounts=self.accounts,
+            letters=self.letters,
+            clock=self.clock,
+            failed=self.sms_out.failed,
+            mail_queued=self.mail_out.nudge,
+        )
+
+    @cached_property
+    def sms_in(self) -> SmsIn:
+        """SMS come in."""
+        return SmsIn(
+            database=self.database,
+            accounts=self.accounts,
+            threads=self.threads,
+            letters=self.letters,
+            clock=self.clock,
+            mail_queued=self.mail_out.nudge,
+        )
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Mail is decided on."""
+        return Intake(
+            settings=self.settings,
+            accounts=self.accounts,
+            keyring=self.keyring,
+            mail_auth=MailAuth(self.settings.trust, self.resolver, self.settings.mail.domains, clock=self.clock),
+            dialog=DialogIn(
+                settings=self.settings,
+                accounts=self.accounts,
+                spool=self.spool,
+                optouts=self.optouts,
+                threads=self.threads,
+                letters=self.letters,
+                offer=self.sms_out.offer,
+            ),
+            enrolment=Enrolment(accounts=self.accounts, spool=self.spool, letters=self.letters),
+            returned=Returned(
+                database=self.database,
+                accounts=self.accounts,
+                keyring=self.keyring,
+                letters=self.letters,
+                clock=self.clock,
+            ),
+            mail_queued=self.mail_out.nudge,
+        )
+
+    @cached_property
+    def edge(self) -> MailEdge:
+        """Mail comes in."""
+        return MailEdge(self.settings, self.intake, self.clock)
+
+    @cached_property
+    def web(self) -> FastAPI:
+        """Pages."""
+        return make_app(
+            checks={"database": self._check_database},
+            simulators={
+                name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
+            },
+        )
+
+    async def _check_database(self) -> None:
+        await self.database.write(alone(lambda _connection: None), None)
 
 
 class _ProviderService:
@@ -66,107 +182,33 @@ class _ProviderService:
 
 
 class App:
-    """The whole program over an open database."""
+    """The rooms as services, in the order in which they start."""
 
     def __init__(self, settings: GatewaySettings, database: Database) -> None:
-        clock = SystemClock()
-        keyring = Keyring.load(settings.store.secret_file)
-        resolver = DnsResolver(settings.dns)
-        optouts = OptOuts(database)
-        threads = Threads(database, settings.mail.hostname)
-        spool = Spool(database, clock)
-        self.settings = settings
-        self.database = database
-        self.providers = make_providers(settings.provider)
-        self.accounts = Accounts(database, keyring, settings.pool, settings.dialog, clock)
-        letters = Letters(settings=settings, accounts=self.accounts, keyring=keyring, clock=clock)
-        mail_out = MailOut(
-            settings=settings,
-            database=database,
-            mark_mailbox=self.accounts.mark_mailbox,
-            clock=clock,
-            resolver=resolver,
-        )
-        sms_out = SmsOut(
-            spool=spool,
-            database=database,
-            providers=self.providers,
-            optouts=optouts,
-            key_paused=self._key_paused,
-            clock=clock,
-        )
-        failures = Failures(
-            database=database,
-            accounts=self.accounts,
-            letters=letters,
-            clock=clock,
-            failed=sms_out.failed,
-            mail_queued=mail_out.nudge,
-        )
-        sms_in = SmsIn(
-            database=database,
-            accounts=self.accounts,
-            threads=threads,
-            letters=letters,
-            clock=clock,
-            mail_queued=mail_out.nudge,
-        )
-        dialog = DialogIn(
-            settings=settings,
-            accounts=self.accounts,
-            spool=spool,
-            optouts=optouts,
-            threads=threads,
-            letters=letters,
-            offer=sms_out.offer,
-        )
-        intake = Intake(
-            settings=settings,
-            accounts=self.accounts,
-            keyring=keyring,
-            mail_auth=MailAuth(settings.trust, resolver, settings.mail.domains, clock=clock),
-            dialog=dialog,
-            enrolment=Enrolment(accounts=self.accounts, spool=spool, letters=letters),
-            returned=Returned(database=database, accounts=self.accounts, keyring=keyring, letters=letters, clock=clock),
-            mail_queued=mail_out.nudge,
-        )
-        self.edge = MailEdge(settings, intake, clock)
+        self.rooms = rooms = Rooms(settings, database)
         self._services: list[Service] = [
-            spool,
-            mail_out,
-            failures,
-            sms_in,
-            *(_ProviderService(provider, sms_in, sms_out) for provider in self.providers.values()),
-            sms_out,
-            self.edge,
-            WebServer(self._web(), settings.http.host, settings.http.port),
+            rooms.spool,
+            rooms.mail_out,
+            rooms.failures,
+            rooms.sms_in,
+            *(_ProviderService(provider, rooms.sms_in, rooms.sms_out) for provider in rooms.providers.values()),
+            rooms.sms_out,
+            rooms.edge,
+            WebServer(rooms.web, settings.http.host, settings.http.port),
         ]
         self._started: list[Service] = []
 
-    def _web(self) -> FastAPI:
-        simulators: Mapping[str, SimulatorProvider] = {
-            name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
-        }
-        return make_app(checks={"database": self._check_database}, simulators=simulators)
-
-    async def _key_paused(self, key_id: str) -> bool:
-        await self.accounts.refresh()
-        key = await self.accounts.key(key_id)
-        return key is None or key.paused
-
-    async def _check_database(self) -> None:
-        await self.database.write(_nothing, None)
-
     async def start(self) -> None:
         """Start every service in order; the doors open last. What was started is stopped when one cannot start."""
-        for service in self._services:
-            try:
+        try:
+            await self.rooms.accounts.verify_secret_file()
+            for service in self._services:
                 await service.start()
-            except BaseException:
-                await self.stop()
-                raise
-            self._started.append(service)
-        maillog.note(Event.STARTED, ports=self.edge.ports, http=self.settings.http.public_url)
+                self._started.append(service)
+        except BaseException:
+            await self.stop()
+            raise
+        maillog.note(Event.STARTED, ports=self.rooms.edge.ports, http=self.rooms.settings.http.public_url)
 
     async def stop(self) -> None:
         """Stop in reverse: no new work, then finish what is in hand, then close."""
@@ -176,25 +218,17 @@ class App:
                 await service.stop()
             except Exception as error:  # the others must still stop
                 maillog.fault(Event.FAULT, error, service=service.name)
-        await self.database.close()
+        await self.rooms.database.close()
         maillog.note(Event.STOPPED)
-
-
-def _nothing(connection: object, items: Sequence[None]) -> Sequence[None]:  # noqa: ARG001 - the shape of work
-    """Work that only proves that a transaction can be committed."""
-    return items
 
 
 async def serve(settings: GatewaySettings) -> None:
     """Run until SIGTERM or SIGINT."""
     maillog.configure(as_json=settings.log.format == "json", level=settings.log.level)
     app = App(settings, await open_database(settings.store.url))
-    loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
     await app.start()
-    try:
-        await stopping.wait()
-    finally:
-        await app.stop()
+    await stopping.wait()
+    await app.stop()

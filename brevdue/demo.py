@@ -22,7 +22,7 @@ from typing import TypeVar
 
 import aiosmtplib
 
-from brevdue.app import App
+from brevdue.app import App, Rooms
 from brevdue.console import CommandError
 from brevdue.settings import load
 from gateway import maillog
@@ -92,24 +92,24 @@ async def _run(folder: Path, *, serve_on: bool) -> None:
     app = App(settings, await open_database(settings.store.url))
     await app.start()
     try:
-        taken = await _round_trip(app, folder / "inbox")
+        taken = await _round_trip(app.rooms, folder / "inbox")
         if serve_on:
-            _invite(app, configuration, taken)
+            _invite(app.rooms, configuration, taken)
             await _told_to_stop()
     finally:
         await app.stop()
 
 
-async def _round_trip(app: App, inbox: Path) -> Round:
-    key, account = await _employee(app)
-    address = f"{key}@{app.settings.mail.domains[0]}"
+async def _round_trip(rooms: Rooms, inbox: Path) -> Round:
+    key, account = await _employee(rooms)
+    address = f"{key}@{rooms.settings.mail.domains[0]}"
     began = time.monotonic()
 
     mail = _mail(address, display(PHONE), "Hej Anders!\n\nJeg har modtaget dokumenterne.\n\nMed venlig hilsen\nAnna")
     _show("1  A mail leaves a mail client", _envelope(mail), str(mail.get_content()))
-    await aiosmtplib.send(mail, hostname=app.settings.smtp.host, port=app.edge.ports["smtp"])
+    await aiosmtplib.send(mail, hostname=rooms.settings.smtp.host, port=rooms.edge.ports["smtp"])
 
-    phones = _simulator(app)
+    phones = _simulator(rooms)
     sms = await _wait(lambda: next(iter(phones.journal.received(PHONE)[-1:]), None), "the SMS did not reach the phone")
     took = time.monotonic() - began
     _show(f"2  The SMS on the phone, {took * 1000:.0f} ms later", f"From {sms['from']} to {sms['to']}", sms["text"])
@@ -121,14 +121,14 @@ async def _round_trip(app: App, inbox: Path) -> Round:
     return Round(key, account)
 
 
-async def _employee(app: App) -> tuple[str, Account]:
+async def _employee(rooms: Rooms) -> tuple[str, Account]:
     """The key and account of an earlier demonstration in this folder, or new ones."""
-    for account in await app.accounts.accounts_of(EMPLOYEE):
-        if (secret := await app.accounts.secret_of(account.key_id)) is not None:
+    for account in await rooms.accounts.accounts_of(EMPLOYEE):
+        if (secret := await rooms.accounts.secret_of(account.key_id)) is not None:
             return secret, account
-    organisation = await app.accounts.ensure_organisation("Firma A/S")
-    key, secret = await app.accounts.create_key(organisation)
-    return secret, await app.accounts.open_account(key.id, EMPLOYEE)
+    organisation = await rooms.accounts.ensure_organisation("Firma A/S")
+    key, secret = await rooms.accounts.create_key(organisation)
+    return secret, await rooms.accounts.open_account(key.id, EMPLOYEE)
 
 
 def _mail(to: str, subject: str, text: str) -> EmailMessage:
@@ -139,8 +139,8 @@ def _mail(to: str, subject: str, text: str) -> EmailMessage:
     return mail
 
 
-def _simulator(app: App) -> SimulatorProvider:
-    return next(provider for provider in app.providers.values() if isinstance(provider, SimulatorProvider))
+def _simulator(rooms: Rooms) -> SimulatorProvider:
+    return next(provider for provider in rooms.providers.values() if isinstance(provider, SimulatorProvider))
 
 
 async def _wait(look: Callable[[], T | None], otherwise: str) -> T:
@@ -172,14 +172,14 @@ def _show(title: str, head: str, body: str) -> None:
     print("\n".join([lines[0], *(f"   │ {line}".rstrip() for line in lines[1:])]) + "\n")
 
 
-def _invite(app: App, configuration: Path, taken: Round) -> None:
-    host, port = app.settings.smtp.host, app.edge.ports["smtp"]
-    domain = app.settings.mail.domains[0]
+def _invite(rooms: Rooms, configuration: Path, taken: Round) -> None:
+    host, port = rooms.settings.smtp.host, rooms.edge.ports["smtp"]
+    domain = rooms.settings.mail.domains[0]
     print(
         f"""\
 Now you. The gateway is running until you press Ctrl-C.
 
-   Phones      {app.settings.http.public_url}/sim
+   Phones      {rooms.settings.http.public_url}/sim
    Mail server {host}:{port}, no password, no encryption: add it as outgoing server to your mail client, or
 
                swaks --server {host}:{port} --from {EMPLOYEE} \\
