@@ -136,12 +136,12 @@ def _as_shown(entry: JsonDict) -> JsonDict:
 
 
 def _e164(written: str) -> str:
-    """A number without the separators that people write.
+    """A number without the separators that people write; what is no number stays as it is.
 
     A plus in a query or form that was not percent-encoded arrives as a space: it is put back.
     """
-    number = _SEPARATORS.sub("", written)
-    return "+" + number.lstrip("+").removeprefix("00") if number else ""
+    digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
+    return f"+{digits}" if digits.isdecimal() else written
 
 
 def _part(written: str) -> InboundPart | None:

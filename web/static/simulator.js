@@ -96,7 +96,7 @@ function listItem(entry) {
   link.href = `#${phone}`;
   if (phone === current) link.setAttribute("aria-current", "true");
   const number = make("span", "number", shown);
-  if (isUnread(entry)) number.append(make("span", "unseen", ", not read"));
+  if (isUnread(entry)) number.append(make("span", "unseen", " (not read)"));
   const words = last.kind === "sent" ? `You: ${last.text}` : last.text;
   const text = make("span", "last", words.slice(0, 160).replace(/\s+/g, " "));
   text.dir = "auto";
@@ -201,7 +201,9 @@ async function openPhone(phone) {
   talk = [...messages, ...newer].slice(-SHOWN);
   paint();
   if (changed) at("phones").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-  if (changed && !narrow.matches) at("answer-text").focus({ preventScroll: true });
+  const focused = document.activeElement; // a person who is elsewhere by now is left there
+  const free = focused === document.body || focused?.hash === `#${phone}`;
+  if (changed && free && !narrow.matches) at("answer-text").focus({ preventScroll: true });
 }
 
 // --- painting, at most once per PAUSE
