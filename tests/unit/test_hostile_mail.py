@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
 
@@ -90,10 +91,16 @@ SHAPES = {
 @pytest.mark.proves("hostile mail")
 @pytest.mark.parametrize("content", SHAPES.values(), ids=SHAPES)
 def test_a_hostile_megabyte_costs_less_than_half_a_second(content: bytes) -> None:
+    tracer = sys.gettrace()
+    sys.settrace(None)  # what coverage costs per line is not ours
     started = time.process_time()
-    with suppress(Refusal):
-        parse(content)
-    assert time.process_time() - started < 0.5
+    try:
+        with suppress(Refusal):
+            parse(content)
+        spent = time.process_time() - started
+    finally:
+        sys.settrace(tracer)
+    assert spent < 0.5
 
 
 @pytest.mark.proves("hostile mail")
