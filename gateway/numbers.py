@@ -4,7 +4,9 @@ In: text and an ISO 3166 region that reads national numbers. Out: "+4530643064",
 Built on phonenumbers (ITU-T E.164 and the national numbering plans).
 
 Promises: a national reading wins over a foreign country code written without its plus; what no numbering plan knows
-is refused, and so are our own pool numbers (twelve national digits), which are senders and never recipients.
+is refused, and so are our own pool numbers (twelve national digits), which are senders and never recipients. A number
+that the plan has not handed out yet is taken where mobile numbers of its length begin as it does: plans change faster
+than anybody's copy of them, and a phone that exists must not be refused.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ _SHAPE = re.compile(r"[\s(]*(?:\+[\s+(]*)?[\d\s().\-/_]*\d[\s().\-/]*")
 _PLAIN = re.compile(r"\+?[0-9]{1,20}")
 _BRACKETED_TRUNK = re.compile(r"\(\s*0\s*\)")
 _SEPARATORS = re.compile(r"[^\d+]+")
+_SERIES_DIGITS, _SAMPLES = 2, 41
+"""A series of numbers is known by its first national digits, and judged by so many numbers spread over it."""
 _MOBILE_TYPES = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 _REASONS = {
     ValidationResult.INVALID_COUNTRY_CODE: "unknown country code",
@@ -180,7 +184,10 @@ def _read(text: str, region: str) -> tuple[str, str]:
             return number, ""
     digits = _SEPARATORS.sub("", written)
     foreign = _valid(f"+{digits}", region, only_mobile=True) if not digits.startswith(("+", "0")) else ""
-    return (foreign, "") if foreign else ("", _why_not(digits, region))
+    if foreign:
+        return foreign, ""
+    fresh = next(filter(None, (_in_a_mobile_series(candidate, region) for candidate in _candidates(written))), "")
+    return (fresh, "") if fresh else ("", _why_not(digits, region))
 
 
 def _candidates(written: str) -> list[str]:
@@ -206,6 +213,31 @@ def _valid(candidate: str, region: str, *, only_mobile: bool = False) -> str:
     if only_mobile and phonenumbers.number_type(number) not in _MOBILE_TYPES:
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _in_a_mobile_series(candidate: str, region: str) -> str:
+    """E.164 of a number that no plan lists, but that lies among mobile numbers; else ""."""
+    try:
+        number = phonenumbers.parse(candidate, region)
+    except phonenumbers.NumberParseException:
+        return ""
+    if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+        return ""
+    national = phonenumbers.national_significant_number(number)
+    if not _is_mobile_series(number.country_code or 0, national[:_SERIES_DIGITS], len(national)):
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=4096)
+def _is_mobile_series(country_code: int, first_digits: str, length: int) -> bool:
+    """Whether most numbers of this length with these first digits are mobile numbers of the plan."""
+    room = 10 ** (length - len(first_digits))
+    samples = [
+        f"+{country_code}{first_digits}{step * room // _SAMPLES:0{length - len(first_digits)}d}"
+        for step in range(_SAMPLES)
+    ]
+    return sum(bool(_valid(sample, "ZZ", only_mobile=True)) for sample in samples) > _SAMPLES // 2
 
 
 def _why_not(digits: str, region: str) -> str:

@@ -19,7 +19,7 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 DOMAIN = "sms.example.com"
@@ -60,7 +60,7 @@ class Gateway:
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Gateway:
+    def start(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*BREVDUE, "serve", "-c", str(self.config)], stdout=log, stderr=log, env=os.environ | self.environment
@@ -85,7 +85,7 @@ class Gateway:
         self.process = None
         return status
 
-    def __enter__(self) -> Gateway:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_error: object) -> None:
@@ -180,11 +180,10 @@ def reply(to: EmailMessage, text: str, prefix: str = "SV: ") -> EmailMessage:
     """An answer as a mail client writes it, with the history below."""
     sender = str(to["From"])
     quoted = "\n".join(f"> {line}" for line in to.get_content().splitlines())
-    made = mail(
+    return mail(
         sender,
         prefix + str(to["Subject"]),
         f"{text}\n\nDen 23.11.2026 kl. 10.00 skrev {sender}:\n{quoted}\n",
         In_Reply_To=str(to["Message-ID"]),
         References=f"{to['References'] or ''} {to['Message-ID']}".strip(),
     )
-    return made

@@ -379,3 +379,25 @@ def test_what_a_range_gives_lies_in_it(first, length, data):
     index = data.draw(st.integers(0, pool.size - 1))
     assert pool.at(index) in pool
     assert NumberRange.parse(str(pool)) == pool
+
+
+@pytest.mark.proves("D8", "D9")
+@pytest.mark.parametrize(
+    ("written", "region", "e164"),
+    [
+        ("+4520000000", "DK", "+4520000000"),
+        ("20000001", "DK", "+4520000001"),
+        ("4520000000", "DK", "+4520000000"),
+        ("0700000001", "SE", "+46700000001"),
+        ("+447700900123", "GB", "+447700900123"),
+    ],
+)
+def test_a_number_among_mobile_numbers_is_taken_before_the_plan_lists_it(written: str, region: str, e164: str):
+    assert to_e164(written, region) == e164
+
+
+@pytest.mark.proves("D8")
+@pytest.mark.parametrize("written", ["12345678", "37123456", "0000000", "99999"])
+def test_a_number_among_no_mobile_numbers_is_refused(written: str):
+    with pytest.raises(NumberError):
+        to_e164(written, "DK")
