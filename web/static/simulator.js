@@ -111,6 +111,7 @@ function listItem(entry) {
 // --- the phone
 
 function paintPhone() {
+  at("who").textContent = phones.get(current)?.shown ?? current;
   const log = at("talk");
   const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const changed = log.dataset.phone !== current;
@@ -186,7 +187,6 @@ async function openPhone(phone) {
   current = phone;
   if (!phone) return paint();
   const special = cases.get(phone.slice(-6));
-  at("who").textContent = phones.get(phone)?.shown ?? phone;
   at("case").textContent = special ?? "";
   at("case").hidden = !special;
   if (changed) {
