@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from brevdue.console import CommandError, Options
 from brevdue.settings import find_file, load
-from gateway.account_errors import AccountError
 from gateway.accounts import Accounts
 from gateway.keyring import Keyring, KeyringError
 from gateway.model import SystemClock
+from gateway.registry.errors import AccountError
 from gateway.settings import GatewaySettings
 from gateway.store.database import Database, StoreUnavailableError, open_database
 

@@ -1,6 +1,6 @@
 """Organisations, API keys and accounts: who may write, from which number, and how that changes (D1, D3-D6, D13, D14).
 
-Look-ups come from `gateway.directory`, in memory, and keys from `gateway.keys`. Every change is one durable
+Look-ups come from `registry.directory`, in memory, and keys from `registry.keys`. Every change is one durable
 transaction, after which each process sees the new state at its next `refresh`. An AccountError's text is one sentence
 for a person; a Refusal answers a mail.
 """
@@ -16,22 +16,8 @@ from functools import partial
 from typing import Literal, NoReturn
 
 from gateway import errors
-from gateway.account_errors import (
-    AccountError,
-    AccountExists,
-    BadAddress,
-    BadValue,
-    NoFreeNumber,
-    NotFound,
-    NumberInUse,
-    PausedKey,
-    TooManySecrets,
-    WrongSecretFile,
-)
-from gateway.employee_address import fold_email, valid_address
 from gateway.errors import Refusal
 from gateway.keyring import Keyring
-from gateway.keys import Keys, valid_language
 from gateway.model import (
     Account,
     AccountListing,
@@ -43,12 +29,26 @@ from gateway.model import (
     Proof,
     new_id,
 )
-from gateway.pool import NumberPool
+from gateway.registry.employee_address import fold_email, valid_address
+from gateway.registry.errors import (
+    AccountError,
+    AccountExists,
+    BadAddress,
+    BadValue,
+    NoFreeNumber,
+    NotFound,
+    NumberInUse,
+    PausedKey,
+    TooManySecrets,
+    WrongSecretFile,
+)
+from gateway.registry.keys import Keys, valid_language
+from gateway.registry.pool import NumberPool
+from gateway.registry.subscription import judge, organisation_of
 from gateway.settings import DialogSettings, PoolSettings
 from gateway.store import account_sql, directory_sql, number_sql
 from gateway.store.account_sql import Obstacle, OpenRequest
 from gateway.store.database import Database
-from gateway.subscription import judge, organisation_of
 
 __all__ = [
     "AccountError",

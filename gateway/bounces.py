@@ -19,7 +19,7 @@ from email import message_from_bytes, message_from_string
 from email.message import Message
 from html import unescape
 
-from gateway.mail_frame import for_people
+from gateway.writing.frame import for_people
 
 _MAX_SIZE = 262_144
 """Bytes that are read: a report comes first, the original behind it."""

@@ -2,16 +2,17 @@
 
 In: digits with spaces, dots, dashes, slashes, brackets and plus signs between them. Out: pieces, each a number or not.
 Only the numbering plans can tell where one number ends, so the cut is the one that leaves the fewest digits over,
-then the one with the fewest foreign numbers without a plus, then the one with the fewest numbers.
+then the one with the fewest foreign numbers without a plus, then the one that joins least of what looks apart
+("0664 122207" begins a number of its own behind another), then the one with the fewest numbers.
 
-Promises: what begins with a plus or 00 is read with that country code or not at all. Where digits are left over and
-there are two best cuts, neither is taken. Work is bounded for a whole subject, however long.
+Promises: what begins with a plus or 00 is read with that country code or not at all. Where there are two best cuts,
+neither is taken. Work is bounded for a whole subject, however long.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -28,12 +29,13 @@ _MAX_READINGS = 400
 _MAX_GROUPS = 600
 """For one reader: what a subject of several hundred numbers needs."""
 _GROUP = re.compile(r"(\+[\s(+]{0,4})?([0-9]+)")
+_APART = re.compile(r"[/\t]|\s\s|\s-\s")
 _DIALLED = re.compile(r"00(?:[1-9][0-9]*)?")
 
-_Cost = tuple[int, int, int]
-"""Digits left over, foreign numbers without plus, numbers."""
+_Cost = tuple[int, int, int, int]
+"""Digits left over, foreign numbers without plus, joins of what looks apart, numbers."""
 
-_NO_WAY: _Cost = (1_000_000, 0, 0)
+_NO_WAY: _Cost = (1_000_000, 0, 0, 0)
 """A country code must not be torn off what follows it."""
 
 
@@ -58,6 +60,17 @@ class _Group:
     """Begins with a plus: a number starts here."""
     dials: bool
     """Begins with a plus or 00 and a country code: if a number starts here, it is an international one."""
+    apart: bool
+    """Stands apart from the group before it, or begins with a trunk zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A stretch of groups that is a valid number, and what speaks against it."""
+
+    number: str
+    foreign: int
+    joins: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,10 @@ class _Span:
     first: int
     last: int
     number: str | None
+
+
+_Readings = dict[tuple[int, int], _Reading]
+"""By first group and the group behind the last."""
 
 
 class RunReader:
@@ -86,32 +103,31 @@ class RunReader:
         if self.exhausted or self._groups < 0:
             self.exhausted = True
             return []
-        groups = [_Group(m.start(), m.end(), m[2], bool(m[1]), bool(m[1] or _DIALLED.fullmatch(m[2]))) for m in matches]
-        numbers = self._numbers(run, groups)
-        spans = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=False)
-        if all(span.number for span in spans):
-            return [Piece(groups[s.first].start, groups[s.last - 1].end, s.number) for s in spans]
-        others = spans
-        if len(numbers) > 1:
-            others = _best_cut(groups, numbers, self._cost_of_foreign, last_of_equals=True)
+        groups = _groups(run, matches)
+        readings = self._readings_of(run, groups)
+        spans = _best_cut(groups, readings, last_of_equals=False)
+        only_one_way = len(readings) == sum(span.number is not None for span in spans)
+        others = spans if only_one_way else _best_cut(groups, readings, last_of_equals=True)
         return list(self._agreed(run, groups, spans, others))
 
-    def _numbers(self, run: str, groups: list[_Group]) -> dict[tuple[int, int], str]:
+    def _readings_of(self, run: str, groups: list[_Group]) -> _Readings:
         """Every stretch of groups that is a valid number."""
         found = {}
-        for first in range(len(groups)):
+        for first, opening in enumerate(groups):
             digits = ""
+            joins = 0
             for last in range(first + 1, len(groups) + 1):
                 group = groups[last - 1]
                 digits += group.digits
-                if len(digits) > MAX_DIGITS or (group.leads and last - 1 > first):
+                if len(digits) > MAX_DIGITS or (group.leads and group is not opening):
                     break
-                written = f"+{digits.removeprefix('00')}" if groups[first].dials else digits
+                joins += group.apart and group is not opening
+                written = f"+{digits.removeprefix('00')}" if opening.dials else digits
                 if not _plausible(written, self._region):
                     continue
-                number = self._read(run[groups[first].start : group.end] if "(0)" in run else written)
+                number = self._read(run[opening.start : group.end] if "(0)" in run else written)
                 if number:
-                    found[first, last] = number
+                    found[first, last] = _Reading(number, self._is_foreign(opening, number), joins)
         return found
 
     def _read(self, written: str) -> str | None:
@@ -124,7 +140,7 @@ class RunReader:
         except NumberError:
             return None
 
-    def _cost_of_foreign(self, first: _Group, number: str) -> int:
+    def _is_foreign(self, first: _Group, number: str) -> int:
         code = phonenumbers.country_code_for_region(self._region)
         return 0 if first.dials or number.startswith(f"+{code}") else 1
 
@@ -160,23 +176,30 @@ class RunReader:
         return "not read"
 
 
-def _best_cut(
-    groups: list[_Group],
-    numbers: dict[tuple[int, int], str],
-    foreign: Callable[[_Group, str], int],
-    *,
-    last_of_equals: bool,
-) -> list[_Span]:
+def _groups(run: str, matches: list[re.Match[str]]) -> list[_Group]:
+    groups = []
+    end = 0
+    for match in matches:
+        digits = match[2]
+        apart = _APART.search(run, end, match.start(2)) is not None or (digits[0] == "0" and len(digits) > 2)
+        dials = bool(match[1]) or _DIALLED.fullmatch(digits) is not None
+        groups.append(_Group(match.start(), match.end(), digits, bool(match[1]), dials, apart))
+        end = match.end()
+    return groups
+
+
+def _best_cut(groups: list[_Group], readings: _Readings, *, last_of_equals: bool) -> list[_Span]:
     """The cheapest cut; of equally cheap ones the one that is found first or last."""
-    best: list[tuple[_Cost, _Span | None]] = [((0, 0, 0), None)]
+    best: list[tuple[_Cost, _Span | None]] = [((0, 0, 0, 0), None)]
     for last in range(1, len(groups) + 1):
         cheapest: tuple[_Cost, _Span] | None = None
-        for span in _spans_ending(groups, numbers, last):
-            left_over, foreigners, count = best[span.first][0]
-            if span.number:
-                cost = (left_over, foreigners + foreign(groups[span.first], span.number), count + 1)
+        for span in _spans_ending(groups, readings, last):
+            left_over, foreign, joins, count = best[span.first][0]
+            reading = readings[span.first, last] if span.number else None
+            if reading:
+                cost = (left_over, foreign + reading.foreign, joins + reading.joins, count + 1)
             else:
-                cost = (left_over + sum(len(g.digits) for g in groups[span.first : last]), foreigners, count)
+                cost = (left_over + sum(len(g.digits) for g in groups[span.first : last]), foreign, joins, count)
             if cheapest is None or cost < cheapest[0] or (last_of_equals and cost == cheapest[0]):
                 cheapest = (cost, span)
         best.append(cheapest or (_NO_WAY, _Span(last - 1, last, None)))
@@ -188,15 +211,15 @@ def _best_cut(
     return cut[::-1]
 
 
-def _spans_ending(groups: list[_Group], numbers: dict[tuple[int, int], str], last: int) -> Iterator[_Span]:
+def _spans_ending(groups: list[_Group], readings: _Readings, last: int) -> Iterator[_Span]:
     """The stretches that may end before group `last`: a number, a stray group, or a broken international number."""
     digits = 0
     for first in range(last - 1, -1, -1):
         group = groups[first]
         digits += len(group.digits)
-        number = numbers.get((first, last))
-        if number:
-            yield _Span(first, last, number)
+        reading = readings.get((first, last))
+        if reading:
+            yield _Span(first, last, reading.number)
         if group.dials:
             complete = last == len(groups) or groups[last].leads
             if complete or digits >= _FEWEST_INTERNATIONAL:

@@ -10,11 +10,11 @@ from itertools import groupby
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.letters import Letters
-from gateway.mail_reports import FailedRecipient, FailureReason, OriginalMail
 from gateway.maillog import Event
 from gateway.model import Clock, MessageState
 from gateway.store import failure_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
+from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail
 
 GATHER_SECONDS = 1.0
 """How long a failure waits for others of the same mail, so that one report names them all."""

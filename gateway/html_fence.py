@@ -23,7 +23,7 @@ _MAX_STYLE: Final[int] = 20_000
 
 _TAG_START: Final[re.Pattern[str]] = re.compile(r"<(?:!--|[!?]|(/?)([a-zA-Z][a-zA-Z0-9:]{0,20}))")
 _TAG_DELIMITER: Final[re.Pattern[str]] = re.compile("[>\"']")
-_ANY_TAG: Final[re.Pattern[str]] = re.compile(r"<[^<>]*>")
+_ANY_TAG: Final[re.Pattern[str]] = re.compile(r"(?:<[^<>]*>)+")
 _RAW: Final[frozenset[str]] = frozenset(
     {"style", "script", "title", "textarea", "xmp", "iframe", "noembed", "noframes"}
 )

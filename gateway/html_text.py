@@ -90,6 +90,9 @@ def html_lines(html: str, zone_of: ZoneOf | None = None) -> list[Line]:
 
 def tidy_characters(text: str) -> str:
     """Turn no-break spaces into spaces and drop soft hyphens, zero-width and stray direction marks."""
+    if text.isascii():
+        stripped = text.rstrip()
+        return "-- " if stripped == "--" and text != stripped else stripped
     text = _INVISIBLE.sub("", text.replace("\xa0", " ").replace("\u202f", " "))
     if "\u200c" in text or "\u200d" in text:
         text = _JOINERS.sub("", text)

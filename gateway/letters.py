@@ -13,7 +13,6 @@ from gateway.address import return_path
 from gateway.dialog import Problem, Target
 from gateway.keyring import Keyring
 from gateway.mail_compose import Fact, OperatorCase, closed_mail, dialog_mail, operator_mail, welcome_mail
-from gateway.mail_reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
 from gateway.model import (
     Account,
     Clock,
@@ -26,6 +25,7 @@ from gateway.model import (
 )
 from gateway.settings import GatewaySettings
 from gateway.threads import Thread
+from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
 
 _REASONS = {Problem.BAD_NUMBER: FailureReason.BAD_NUMBER, Problem.OPTED_OUT: FailureReason.OPTED_OUT}
 

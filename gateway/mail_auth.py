@@ -21,9 +21,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from gateway.alignment import Alignment, AlignmentModes, alignment, alignment_modes, ascii_domain
-from gateway.arc_check import ArcChain, check_chain, read_chain, vouched
-from gateway.dkim_check import (
+from gateway.dns import NoAnswerError, NoSuchRecordError, Resolver
+from gateway.errors import sender_check_unavailable, unproven_sender
+from gateway.model import AddressKind, Clock, Envelope, Listener, Peer, Proof, ProofMethod, SystemClock
+from gateway.proof.alignment import Alignment, AlignmentModes, alignment, alignment_modes, ascii_domain
+from gateway.proof.arc import ArcChain, check_chain, read_chain, vouched
+from gateway.proof.dkim import (
     BadSignatureError,
     BodyHashes,
     Signature,
@@ -34,12 +37,9 @@ from gateway.dkim_check import (
     read_tags,
     signature_domain,
 )
-from gateway.dns import NoAnswerError, NoSuchRecordError, Resolver
-from gateway.errors import sender_check_unavailable, unproven_sender
-from gateway.model import AddressKind, Clock, Envelope, Listener, Peer, Proof, ProofMethod, SystemClock
+from gateway.proof.signed_headers import AmbiguousHeaderError, Header, left_open, mailboxes, plain_address, read_header
+from gateway.proof.spf import SpfResult, check_spf, spf_identity
 from gateway.settings import Network, TrustSettings
-from gateway.signed_headers import AmbiguousHeaderError, Header, left_open, mailboxes, plain_address, read_header
-from gateway.spf_check import SpfResult, check_spf, spf_identity
 
 _MOST_SIGNATURES = 10
 _CHECKS_AT_ONCE = 2

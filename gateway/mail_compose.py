@@ -1,7 +1,7 @@
 """Writes every mail that we send: answers from phones, welcome, farewell, delivery reports, mail to the operator.
 
 In: records and values, the message id and the time among them. Out: a complete RFC 5322 message in bytes, CRLF, not
-yet signed. Languages: `gateway.mail_texts.LANGUAGES`, others read English.
+yet signed. Languages: `gateway.writing.texts.LANGUAGES`, others read English.
 
 Promises: a control character in a header value or an address raises `UnsafeHeaderError`, it never reaches a header
 (CVE-2024-6923). The key stands in From of the mails that shall be answered and nowhere else. Every mail asks robots to
@@ -14,13 +14,13 @@ import html
 from collections.abc import Sequence
 from enum import StrEnum
 
-from gateway.mail_frame import FROM_NOBODY, Frame, for_people, masked
-from gateway.mail_reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
-from gateway.mail_texts import Texts, texts
-from gateway.mime_write import file_part, mail_part, message, multipart, text_part
 from gateway.model import Account, InboundSms, Organisation
 from gateway.numbers import display
 from gateway.subject import MESSAGE_FROM
+from gateway.writing.frame import FROM_NOBODY, Frame, for_people, masked
+from gateway.writing.mime import file_part, mail_part, message, multipart, text_part
+from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
+from gateway.writing.texts import Texts, texts
 
 _SEPARATOR = "---"
 

@@ -17,15 +17,15 @@ from contextlib import suppress
 from functools import partial
 
 from gateway import maillog
-from gateway.dkim_sign import Signer, load_signer
+from gateway.delivery.client import Delivery
+from gateway.delivery.dkim_sign import Signer, load_signer
+from gateway.delivery.relays import RELAY_AWAY, Relay, open_relay
 from gateway.dns import Resolver
 from gateway.errors import Outcome
 from gateway.mail_compose import Fact, OperatorCase, operator_mail
-from gateway.mail_relays import RELAY_AWAY, Relay, open_relay
 from gateway.maillog import Event
 from gateway.model import Clock, MailKind, OutgoingMail, new_id
 from gateway.settings import GatewaySettings
-from gateway.smtp_client import Delivery
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.mail_queue_sql import (
     FAILED,

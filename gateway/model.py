@@ -369,7 +369,7 @@ class SubmitResult:
     cause: str = ""
     """For the log and the trace: the provider's code and words."""
     reason: str = ""
-    """For the sender: a word of `gateway.mail_reports.FailureReason`; "" where nothing is known."""
+    """For the sender: a word of `gateway.writing.reports.FailureReason`; "" where nothing is known."""
     public_text: str = ""
     """For the sender's Diagnostic-Code: English, without provider internals."""
     retry_after: float | None = None

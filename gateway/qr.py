@@ -21,8 +21,8 @@ import segno
 from PIL import Image
 from qrcode.constants import ERROR_CORRECT_Q
 
-from gateway.mail_texts import texts
 from gateway.numbers import display
+from gateway.writing.texts import texts
 
 QUIET_ZONE = 4
 """Modules of white around the code (ISO/IEC 18004 §9.1)."""

@@ -15,7 +15,6 @@ from gateway.accounts import Accounts
 from gateway.concatenation import Assembled, assemble
 from gateway.letters import Letters
 from gateway.mail_compose import Fact, OperatorCase
-from gateway.mail_texts import texts
 from gateway.maillog import Event
 from gateway.model import Account, Clock, InboundSms, OutgoingMail, new_id
 from gateway.optout import Wish, read_wish
@@ -23,6 +22,7 @@ from gateway.store import inbound_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.inbound_sql import Arrival, InboundState, Waiting, Wished
 from gateway.threads import Threads
+from gateway.writing.texts import texts
 
 SWEEP_SECONDS = 1.0
 PARTS_TIMEOUT = 600.0

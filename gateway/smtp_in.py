@@ -13,14 +13,14 @@ import stat
 from functools import partial
 from pathlib import Path
 
-from gateway.connection_limits import ConnectionLimits, MemoryPool
-from gateway.lmtp_in import LmtpProtocol
 from gateway.maillog import Event, note, warn
 from gateway.model import Clock, Listener, MailTaker
 from gateway.settings import GatewaySettings
-from gateway.smtp_doors import Door, Edge
-from gateway.smtp_hooks import EdgeHooks
-from gateway.smtp_protocol import EdgeProtocol
+from gateway.smtp.doors import Door, Edge
+from gateway.smtp.hooks import EdgeHooks
+from gateway.smtp.limits import ConnectionLimits, MemoryPool
+from gateway.smtp.lmtp import LmtpProtocol
+from gateway.smtp.protocol import EdgeProtocol
 from gateway.tls import ServerCertificate, server_certificate
 
 STOP_TIME = 30.0

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, insert, or_, select, update
 
 from gateway.model import Account, AccountListing, ApiKey
-from gateway.pool import NumberPool
+from gateway.registry.pool import NumberPool
+from gateway.registry.subscription import Subscription
 from gateway.store import number_sql
 from gateway.store.directory_sql import account, begin_change, key, to_account
 from gateway.store.schema import accounts, api_keys, organisations
-from gateway.subscription import Subscription
 
 _REMEMBERED = 100
 """Former numbers of an address that it is not given again."""

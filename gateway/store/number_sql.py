@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 
 from gateway.model import NumberListing, NumberState, PoolUsage
 from gateway.numbers import NumberRange
-from gateway.pool import NumberPool
+from gateway.registry.pool import NumberPool
 from gateway.store.directory_sql import begin_change
 from gateway.store.schema import accounts, numbers
 

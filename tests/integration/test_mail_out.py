@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from sqlalchemy import Connection, select
 
-from gateway.dkim_sign import DkimKeyError
+from gateway.delivery.dkim_sign import DkimKeyError
 from gateway.dns import DnsResolver
 from gateway.mail_compose import dialog_mail
 from gateway.mail_out import MailOut, retry_delay

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from gateway import smtp_in
 from gateway.errors import Refusal
 from gateway.model import Envelope, Listener, Reply
-from gateway.smtp_hooks import EdgeHooks
-from gateway.smtp_protocol import EdgeProtocol
+from gateway.smtp.hooks import EdgeHooks
+from gateway.smtp.protocol import EdgeProtocol
 from tests.smtp_edge import (
     KEY,
     LOOPS,

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway import smtp_hooks, smtp_in, smtp_timer
-from gateway.connection_limits import AttemptLimit, ConnectionLimits, MemoryPool, MessageMemory, client_key, plain_ip
+from gateway import smtp_in
 from gateway.errors import Refusal
 from gateway.model import Envelope
-from gateway.smtp_session import LINGER
+from gateway.smtp import hooks as smtp_hooks
+from gateway.smtp import timer as smtp_timer
+from gateway.smtp.limits import AttemptLimit, ConnectionLimits, MemoryPool, MessageMemory, client_key, plain_ip
+from gateway.smtp.session import LINGER
 from tests.smtp_edge import (
     KEY,
     LOOPS,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import smtp_syntax
-from gateway.connection_limits import MemoryPool, MessageMemory
-from gateway.smtp_syntax import message_content, message_pieces
-from gateway.smtp_wire import SmtpReader
+from gateway.smtp import syntax as smtp_syntax
+from gateway.smtp.limits import MemoryPool, MessageMemory
+from gateway.smtp.syntax import message_content, message_pieces
+from gateway.smtp.wire import SmtpReader
 from tests.smtp_edge import LOOPS, ScriptedTaker, Wire, client, run, smtp_edge
 
 ENDS = ["\r\n", "\n", "\r", "\r\r\n", "\n\r", "\0\r\n", "\r\n\0", "\v\r\n", "\x1a"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.dns import DnsResolver
+from gateway.proof.spf import check_spf
 from gateway.settings import DnsSettings
-from gateway.spf_check import check_spf
 from tests.dns_server import DnsServer, Fault
 from tests.unit.test_spf import cases
 

@@ -9,9 +9,9 @@ from dkim.canonicalization import Relaxed, Simple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.alignment import Alignment, alignment, ascii_domain, organisational_domain
-from gateway.dkim_check import body_hash
-from gateway.signed_headers import AmbiguousHeaderError, left_open, mailboxes, plain_address, read_header
+from gateway.proof.alignment import Alignment, alignment, ascii_domain, organisational_domain
+from gateway.proof.dkim import body_hash
+from gateway.proof.signed_headers import AmbiguousHeaderError, left_open, mailboxes, plain_address, read_header
 
 ALIGNED = pytest.mark.proves("dkimpy: aligned domain")
 REPLAY = pytest.mark.proves("replay: the same signed mail, one SMS")
@@ -155,7 +155,7 @@ BODIES = st.lists(st.sampled_from([b"a", b" ", b"\t", b"\r\n", b"\r", b"\n", b"a
 def test_the_body_is_hashed_as_dkimpy_hashes_it_wherever_it_is_cut(parts: list[bytes], size: int) -> None:
     body = b"".join(parts) + b"\r\n"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gateway.dkim_check._PIECE", size)
+        patch.setattr("gateway.proof.dkim._PIECE", size)
         for relaxed, canonical in ((True, Relaxed), (False, Simple)):
             whole = hashlib.sha256(canonical.canonicalize_body(body)).digest()
             assert body_hash(b"head" + body, 4, relaxed=relaxed) == whole

@@ -26,11 +26,11 @@ from gateway.mail_compose import (
     partial_report,
     welcome_mail,
 )
-from gateway.mail_texts import LANGUAGES, texts
-from gateway.mime_write import UnsafeHeaderError, address_line, ids_line, text_line, text_part, wire_address
 from gateway.model import Account, InboundSms, Organisation
 from gateway.qr import png, vcard
 from gateway.subject import MESSAGE_FROM
+from gateway.writing.mime import UnsafeHeaderError, address_line, ids_line, text_line, text_part, wire_address
+from gateway.writing.texts import LANGUAGES, texts
 
 KEY = "604cf54f8dc39dccb2e59e4d9172a9fb"
 DOMAIN = "sms.example.com"

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from gateway.pool import NumberPool
+from gateway.registry.pool import NumberPool
 from gateway.settings import PoolSettings
 
 pytestmark = pytest.mark.proves("D1")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.mail_texts import LANGUAGES
 from gateway.qr import QUIET_ZONE, package, png, sms_uri, svg, vcard
+from gateway.writing.texts import LANGUAGES
 
 pytestmark = pytest.mark.proves("D7")
 

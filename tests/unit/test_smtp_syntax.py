@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refusal
-from gateway.smtp_syntax import client_name, forward_path, reverse_path
+from gateway.smtp.syntax import client_name, forward_path, reverse_path
 
 
 @pytest.mark.proves("X1")

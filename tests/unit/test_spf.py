@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gateway.dns import MailExchanger, NoAnswerError, NoSuchRecordError
-from gateway.spf_check import SpfResult, check_spf, spf_identity
+from gateway.proof.spf import SpfResult, check_spf, spf_identity
 
 SUITE = Path(__file__).resolve().parents[2] / ".." / "shared" / "specs" / "spf" / "rfc7208-tests.yml"
 

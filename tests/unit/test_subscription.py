@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.model import Proof, ProofMethod
-from gateway.subscription import Subscription, judge, organisation_of
+from gateway.registry.subscription import Subscription, judge, organisation_of
 
 pytestmark = [pytest.mark.proves("D5"), pytest.mark.proves("leaked-key")]
 

@@ -15,12 +15,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
+from gateway.delivery.client import Delivery, Login, Server, SmtpClient
 from gateway.dns import MailExchanger, NoAnswerError, NoSuchRecordError, Resolver
 from gateway.errors import Outcome
-from gateway.mime_write import UnsafeHeaderError, wire_address
 from gateway.model import OutgoingMail
 from gateway.settings import GatewaySettings, MailOutSettings
-from gateway.smtp_client import Delivery, Login, Server, SmtpClient
+from gateway.writing.mime import UnsafeHeaderError, wire_address
 
 RELAY_AWAY = "relay away: "
 """How the cause begins of every mail that only waits for the smarthost to come back."""

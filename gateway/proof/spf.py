@@ -14,8 +14,8 @@ from enum import StrEnum
 import spftrace
 
 from gateway import maillog
-from gateway.alignment import ascii_domain
 from gateway.dns import NoAnswerError, NoSuchRecordError, Resolver
+from gateway.proof.alignment import ascii_domain
 
 
 class SpfResult(StrEnum):

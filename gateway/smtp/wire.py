@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.connection_limits import MessageMemory
 from gateway.errors import Refusal, too_big, too_much_at_once
+from gateway.smtp.limits import MessageMemory
 
 _END = b"\r\n.\r\n"
 _READ_AHEAD = 64 * 1024

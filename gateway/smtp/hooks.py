@@ -14,10 +14,10 @@ from typing import Protocol
 from aiosmtpd.smtp import Envelope as LibraryEnvelope
 from aiosmtpd.smtp import Session
 
-from gateway.connection_limits import AttemptLimit, client_key, login_pause
 from gateway.errors import Refusal, internal_fault, too_busy
 from gateway.maillog import Event, fault, note, redact
 from gateway.model import Clock, Envelope, LocalAddress, MailTaker, Peer, Reply, new_id
+from gateway.smtp.limits import AttemptLimit, client_key, login_pause
 
 LOGIN_BURST, LOGIN_FORGET = 10, 30.0
 """Failed sign-ins from one address before it has to wait, and the seconds after which one is forgotten."""

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.mail_frame import FROM_NOBODY, Frame, ascii_line, date, for_people, masked
-from gateway.mail_texts import Texts, texts
-from gateway.mime_write import address_line, ids_line, message, multipart, raw_part, text_line, text_part
 from gateway.model import Account
 from gateway.numbers import display
+from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, masked
+from gateway.writing.mime import address_line, ids_line, message, multipart, raw_part, text_line, text_part
+from gateway.writing.texts import Texts, texts
 
 
 class FailureReason(StrEnum):

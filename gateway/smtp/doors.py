@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP
 
-from gateway.connection_limits import ConnectionLimits, MemoryPool
 from gateway.errors import Refusal
 from gateway.maillog import Event, note
 from gateway.model import Listener
 from gateway.settings import GatewaySettings
-from gateway.smtp_hooks import EdgeHooks
+from gateway.smtp.hooks import EdgeHooks
+from gateway.smtp.limits import ConnectionLimits, MemoryPool
 from gateway.tls import ServerCertificate
 
 if TYPE_CHECKING:
-    from gateway.smtp_session import EdgeSession
+    from gateway.smtp.session import EdgeSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.connection_limits import MessageMemory
 from gateway.errors import Refusal, auth_required, too_busy
 from gateway.maillog import Event, note
 from gateway.model import Reply
-from gateway.smtp_auth import MAX_RESPONSE, MECHANISMS, credentials
-from gateway.smtp_doors import LastWord
-from gateway.smtp_hooks import EdgeHooks
-from gateway.smtp_session import EdgeSession
-from gateway.smtp_syntax import client_name, forward_path, message_pieces, reverse_path, syntax_error
-from gateway.smtp_timer import Phase
+from gateway.smtp.auth import MAX_RESPONSE, MECHANISMS, credentials
+from gateway.smtp.doors import LastWord
+from gateway.smtp.hooks import EdgeHooks
+from gateway.smtp.limits import MessageMemory
+from gateway.smtp.session import EdgeSession
+from gateway.smtp.syntax import client_name, forward_path, message_pieces, reverse_path, syntax_error
+from gateway.smtp.timer import Phase
 
 _NOT_IMPLEMENTED = frozenset({"EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML", "BDAT", "XCLIENT", "XFORWARD"})
 

@@ -28,7 +28,7 @@ from aiosmtplib import (
 )
 
 from gateway.errors import Outcome
-from gateway.mime_write import UnsafeHeaderError, wire_address
+from gateway.writing.mime import UnsafeHeaderError, wire_address
 
 Tls = Literal["none", "opportunistic", "required", "implicit"]
 

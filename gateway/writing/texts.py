@@ -1,4 +1,4 @@
-"""The words of our own mails, per language, from the files in `gateway/locale`.
+"""The words of our own mails, per language, from the files in `locale/` beside this module.
 
 In: an ISO 639-1 code as an account or organisation holds it. Out: `Texts`, which fills in values. Every language has
 every entry (checked when the files are read), so nothing can be half translated; a language that we do not have reads

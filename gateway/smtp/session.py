@@ -16,14 +16,14 @@ from typing import ClassVar, cast
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
 from aiosmtpd.smtp import SMTP
 
-from gateway.connection_limits import client_key, plain_ip
 from gateway.errors import Refusal, internal_fault, shutting_down, too_busy
 from gateway.maillog import Event, fault
 from gateway.model import Listener, Peer
-from gateway.smtp_doors import Door, Edge, LastWord
-from gateway.smtp_hooks import Transaction
-from gateway.smtp_timer import Phase, SessionTimer, session_too_long
-from gateway.smtp_wire import SmtpReader
+from gateway.smtp.doors import Door, Edge, LastWord
+from gateway.smtp.hooks import Transaction
+from gateway.smtp.limits import client_key, plain_ip
+from gateway.smtp.timer import Phase, SessionTimer, session_too_long
+from gateway.smtp.wire import SmtpReader
 from gateway.tls import TlsLayer
 
 MAX_LINE = 2048

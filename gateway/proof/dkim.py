@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dkim.canonicalization import CanonicalizationPolicy, InvalidCanonicalizationPolicyError
 from dkim.util import InvalidTagValueList, parse_tag_value
 
-from gateway.alignment import ascii_domain
-from gateway.signed_headers import Header
+from gateway.proof.alignment import ascii_domain
+from gateway.proof.signed_headers import Header
 
 CLOCK_SKEW = 300
 """Seconds that a signer's clock may differ from ours (RFC 6376 §3.5, t= and x=)."""

@@ -10,8 +10,8 @@ import unicodedata
 
 import email_validator
 
-from gateway.account_errors import BadAddress
-from gateway.alignment import ascii_domain
+from gateway.proof.alignment import ascii_domain
+from gateway.registry.errors import BadAddress
 
 for _name in ("local", "localhost", "test"):
     # The library's own way to allow a special-use name.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.alignment import ascii_domain, organisational_domain
 from gateway.model import Proof, ProofMethod
+from gateway.proof.alignment import ascii_domain, organisational_domain
 
 _VOUCHED = {ProofMethod.LOGIN, ProofMethod.TRUSTED, ProofMethod.NONE}
 """Somebody inside vouches for the sender (or the operator has switched proving off): any domain may subscribe."""

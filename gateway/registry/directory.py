@@ -12,9 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
-from gateway.employee_address import fold_email
 from gateway.keyring import Keyring
 from gateway.model import Account, ApiKey, Clock, KeyKind, Organisation
+from gateway.registry.employee_address import fold_email
 from gateway.store import directory_sql as sql
 from gateway.store.database import Database
 

@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from gateway.errors import Refusal, too_busy
 from gateway.settings import SmtpSettings
-from gateway.smtp_wire import SmtpReader
+from gateway.smtp.wire import SmtpReader
 
 DATA_GRACE = 30.0
 """Seconds of DATA before the minimum rate is asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.errors import Refusal
 from gateway.model import Reply
-from gateway.smtp_protocol import EdgeProtocol
+from gateway.smtp.protocol import EdgeProtocol
 
 
 class LmtpProtocol(EdgeProtocol):

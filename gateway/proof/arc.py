@@ -18,8 +18,8 @@ from authres.core import AuthResError
 from dkim import RE_BTAG
 from dkim.canonicalization import Relaxed
 
-from gateway.alignment import ascii_domain
-from gateway.dkim_check import (
+from gateway.proof.alignment import ascii_domain
+from gateway.proof.dkim import (
     BadSignatureError,
     BodyHashes,
     Signature,
@@ -32,7 +32,7 @@ from gateway.dkim_check import (
     signature_algorithm,
     signature_domain,
 )
-from gateway.signed_headers import Header
+from gateway.proof.signed_headers import Header
 
 _MOST_SETS = 10
 """RFC 8617 §4.2.1 allows 50; nobody's mail passes ten sealing forwarders, and each costs a key look-up."""

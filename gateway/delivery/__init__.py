@@ -1,0 +1,1 @@
+"""What `gateway.mail_out` delivers with: relays, SMTP connections, DKIM signatures."""

@@ -1,0 +1,1 @@
+"""What `gateway.smtp_in` is made of: bytes, syntax, sessions, commands, limits."""
