@@ -125,8 +125,8 @@ class EdgeHooks:
             fault(Event.SESSION_FAULT, error, id=mail.id, ip=mail.peer.ip)
             return [Reply(refusal=internal_fault())] * len(mail.recipients)
         if len(replies) != len(mail.recipients):
-            error = ValueError(f"{len(replies)} replies for {len(mail.recipients)} recipients")
-            fault(Event.SESSION_FAULT, error, id=mail.id, ip=mail.peer.ip)
+            mismatch = ValueError(f"{len(replies)} replies for {len(mail.recipients)} recipients")
+            fault(Event.SESSION_FAULT, mismatch, id=mail.id, ip=mail.peer.ip)
             return [Reply(refusal=internal_fault())] * len(mail.recipients)
         return [reply if reply.refusal or reply.text else Reply(text=f"taken as {mail.id}") for reply in replies]
 

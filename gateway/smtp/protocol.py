@@ -70,8 +70,8 @@ class EdgeProtocol(EdgeSession):
         """Greet, and offer what there is (RFC 5321 §4.1.1.1)."""
         name = client_name(arg)
         self._set_rset_state()
-        self.session.host_name = name
-        self.session.extended_smtp = True
+        self.facts.host_name = name
+        self.facts.extended_smtp = True
         lines = [self.hostname, *self._offers()]
         for line in lines[:-1]:
             await self.push(f"250-{line}")
@@ -81,7 +81,7 @@ class EdgeProtocol(EdgeSession):
         offers = ["PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         if self._can_start_tls():
             offers.append("STARTTLS")
-        if self.door.login_required and self.session.ssl is not None:
+        if self.door.login_required and self.facts.ssl is not None:
             offers.append(f"AUTH {' '.join(MECHANISMS)}")
         return [*offers, "HELP"]
 
@@ -89,7 +89,7 @@ class EdgeProtocol(EdgeSession):
         """Greet the old way (RFC 5321 §4.1.1.1)."""
         name = client_name(arg)
         self._set_rset_state()
-        self.session.host_name = name
+        self.facts.host_name = name
         await self.push(f"250 {self.hostname}")
 
     async def smtp_NOOP(self, _arg: str) -> None:
@@ -123,13 +123,13 @@ class EdgeProtocol(EdgeSession):
     # --- TLS and AUTH ----------------------------------------------------------------------------------------------
 
     def _can_start_tls(self) -> bool:
-        return self.edge.certificate is not None and self.session.ssl is None
+        return self.edge.certificate is not None and self.facts.ssl is None
 
     async def smtp_STARTTLS(self, arg: str) -> None:
         """Go on under TLS, forgetting everything said before (RFC 3207)."""
         if arg:
             raise syntax_error("STARTTLS alone")
-        if self.session.ssl is not None:
+        if self.facts.ssl is not None:
             raise Refusal(503, "5.5.1", "TLS is on already", cause="sequence")
         if not self._can_start_tls():
             raise Refusal(454, "4.7.0", "TLS is not available", cause="no certificate")
@@ -143,14 +143,14 @@ class EdgeProtocol(EdgeSession):
         self._check_may_sign_in()
         mechanism, _, initial = arg.partition(" ")
         user, password = await credentials(mechanism, initial or None, self._ask)
-        login = await self.event_handler.handle_AUTH(self, self.session, self.envelope, user, password)
+        login = await self.event_handler.handle_AUTH(self, self.facts, self.envelope, user, password)
         if login is None:
             self._failed_logins += 1
             if self._failed_logins >= _MAX_FAILED_LOGINS:
                 raise LastWord(too_busy("too many failed sign-ins"))
             raise Refusal(535, "5.7.8", "user name or password is wrong", cause="login failed")
         self.login = login
-        self.session.authenticated = True
+        self.facts.authenticated = True
         await self.push("235 2.7.0 signed in")
 
     def _check_may_sign_in(self) -> None:
@@ -169,11 +169,11 @@ class EdgeProtocol(EdgeSession):
         return line.decode("ascii", "replace")
 
     def _check_greeted(self) -> None:
-        if not self.session.host_name:
+        if not self.facts.host_name:
             raise Refusal(503, "5.5.1", "greet first", cause="sequence")
 
     def _check_tls(self) -> None:
-        if self.door.login_required and self.session.ssl is None:
+        if self.door.login_required and self.facts.ssl is None:
             raise Refusal(530, "5.7.0", "begin with STARTTLS", cause="no TLS")
 
     # --- mail ------------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class EdgeProtocol(EdgeSession):
         address = forward_path(arg, utf8=envelope.smtp_utf8)
         if "@" not in address:
             address = f"{address}@{next(iter(self.edge.settings.mail.domains), self.hostname)}"
-        await self.event_handler.handle_RCPT(self, self.session, envelope, address)
+        await self.event_handler.handle_RCPT(self, self.facts, envelope, address)
         envelope.rcpt_tos.append(address)
         await self.push("250 2.1.5 recipient ok")
 
@@ -239,7 +239,7 @@ class EdgeProtocol(EdgeSession):
             return [Reply(refusal=refusal)] * len(self.envelope.recipients)
         finally:
             self._timer.enter(Phase.SERVER)
-        return await self.event_handler.handle_DATA(self, self.session, self.envelope)
+        return await self.event_handler.handle_DATA(self, self.facts, self.envelope)
 
     def _check_ready_for_data(self, arg: str) -> None:
         if arg:
@@ -261,7 +261,7 @@ class EdgeProtocol(EdgeSession):
 
 
 async def _put_right(wire: bytes) -> bytes:
-    pieces = []
+    pieces: list[bytes] = []
     for piece in message_pieces(wire):
         if pieces:
             await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import ClassVar, cast
 
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, Session
 
 from gateway.errors import Refusal, internal_fault, shutting_down, too_busy
 from gateway.maillog import Event, fault
@@ -35,7 +35,7 @@ MAX_ERRORS = 20
 MAX_REPLIES_HELD = 4096
 """Bytes of replies that may wait while a pipelining client's commands are obeyed."""
 
-HANDSHAKE_TIME = 30.0
+HANDSHAKE_TIME = 30
 """Seconds for a TLS handshake, and for a PROXY header."""
 
 LINGER = 1.0
@@ -202,6 +202,13 @@ class EdgeSession(SMTP):
             self.edge.note_turned_away(self._ip, refusal, self.loop.time())
             raise LastWord(refusal) from None
 
+    @property
+    def facts(self) -> Session:
+        """What the library keeps of the client; it is there from the first byte to the last."""
+        if self.session is None:
+            raise EOFError
+        return self.session
+
     async def start_tls(self, early: bytes = b"") -> None:
         """Put TLS under the session and wait for the handshake; `early` is what of it has been read already.
 
@@ -229,10 +236,10 @@ class EdgeSession(SMTP):
         try:
             await waiter
         finally:
-            if self.session.ssl is None:  # the layer tells us of a lost connection only once it stands
+            if self.facts.ssl is None:  # the layer tells us of a lost connection only once it stands
                 plain.abort()
                 self.connection_lost(None)
-        if self.session.ssl is None:
+        if self.facts.ssl is None:
             raise EOFError
 
     # --- the conversation ------------------------------------------------------------------------------------------
@@ -287,9 +294,9 @@ class EdgeSession(SMTP):
         return Peer(
             ip=self._ip,
             port=self._port,
-            helo=self.session.host_name or "",
+            helo=self.facts.host_name or "",
             listener=self.door.listener,
-            tls=self.session.ssl is not None,
+            tls=self.facts.ssl is not None,
             login=self.login,
         )
 

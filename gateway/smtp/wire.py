@@ -7,7 +7,8 @@ memory than its limit plus one read, however it is cut into packets.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, SupportsIndex, cast
 
 from gateway.errors import Refusal, too_big, too_much_at_once
 from gateway.smtp.limits import MessageMemory
@@ -35,9 +36,9 @@ class SmtpReader(asyncio.StreamReader):
         self.deaf = False
         """Whether what arrives from now on is thrown away: the session is over, only the reply is to be read."""
 
-    def feed_data(self, data: bytes | bytearray | memoryview) -> None:
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
         """Take what the transport read."""
-        self.received += len(data)
+        self.received += len(cast("bytes", data))
         if not self.deaf:
             super().feed_data(data)
 
