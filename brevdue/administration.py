@@ -18,7 +18,8 @@ from gateway.keyring import Keyring, KeyringError
 from gateway.model import SystemClock
 from gateway.registry.errors import AccountError
 from gateway.settings import GatewaySettings
-from gateway.store.database import Database, StoreUnavailableError, open_database
+from gateway.store.database import Database, StoreUnavailableError
+from gateway.store.opening import open_database
 
 
 @dataclass(frozen=True, slots=True)

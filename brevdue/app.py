@@ -32,7 +32,8 @@ from gateway.sms_in import SmsIn
 from gateway.sms_out import SmsOut
 from gateway.smtp_in import MailEdge
 from gateway.spool import Spool
-from gateway.store.database import Database, alone, open_database
+from gateway.store.database import Database, alone
+from gateway.store.opening import open_database
 from gateway.threads import Threads
 from web.app import make_app
 from web.server import WebServer

@@ -29,7 +29,7 @@ from gateway import maillog
 from gateway.model import Account
 from gateway.numbers import display
 from gateway.providers.simulator import SimulatorProvider
-from gateway.store.database import open_database
+from gateway.store.opening import open_database
 
 T = TypeVar("T")
 EMPLOYEE = "anna@firm.example"

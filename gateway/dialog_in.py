@@ -35,7 +35,8 @@ from gateway.model import (
 )
 from gateway.optout import OptOuts
 from gateway.settings import GatewaySettings
-from gateway.spool import Acceptance, MailRecord, Spool, mail_record
+from gateway.spool import Spool
+from gateway.store.spool_items import Acceptance, MailRecord, mail_record
 from gateway.threads import Threads
 
 

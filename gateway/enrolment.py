@@ -9,7 +9,8 @@ from gateway.accounts import Accounts
 from gateway.letters import Letters
 from gateway.maillog import Event
 from gateway.model import Account, Envelope, LocalAddress, OutgoingMail, ParsedMail, Proof, Reply
-from gateway.spool import Acceptance, Spool, mail_record
+from gateway.spool import Spool
+from gateway.store.spool_items import Acceptance, mail_record
 
 _KEY = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
 

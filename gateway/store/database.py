@@ -76,14 +76,3 @@ def is_conflict(error: BaseException) -> bool:
 def _sqlstate(error: BaseException) -> str | None:
     state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
     return state if isinstance(state, str) else None
-
-
-async def open_database(url: str) -> Database:
-    """Open "sqlite:///PATH" or "postgresql://…", bring its schema up to date, and check that commits are durable."""
-    if url.startswith("sqlite"):
-        from gateway.store.sqlite import SqliteDatabase
-
-        return await SqliteDatabase.open(url)
-    from gateway.store.postgres import PostgresDatabase
-
-    return await PostgresDatabase.open(url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, case, delete, exists, func, or_, select, update
 
@@ -14,9 +14,7 @@ from gateway.model import Encoding, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import mail_queue_sql, report_sql, thread_sql
 from gateway.store.dialect import insert
 from gateway.store.schema import accounts, attempts, mails, messages, processes, provider_refs
-
-if TYPE_CHECKING:
-    from gateway.spool import Acceptance, Settlement
+from gateway.store.spool_items import Acceptance, Settlement
 
 _PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
 

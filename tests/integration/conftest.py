@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.database import Database, open_database
+from gateway.store.database import Database
+from gateway.store.opening import open_database
 from tests.postgres import PostgresServer, postgres_server
 
 _TEMPLATE = "template_brevdue"

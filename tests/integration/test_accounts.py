@@ -32,7 +32,8 @@ from gateway.keyring import Keyring
 from gateway.model import ApiKey, KeyKind, NumberState, Proof, ProofMethod
 from gateway.settings import DialogSettings, PoolSettings
 from gateway.store import schema
-from gateway.store.database import Database, alone, open_database
+from gateway.store.database import Database, alone
+from gateway.store.opening import open_database
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400
@@ -186,7 +187,7 @@ OPENER = textwrap.dedent(
     """
     import asyncio, sys
     from tests.integration.test_accounts import FIFTY, House, LOGIN
-    from gateway.store.database import open_database
+    from gateway.store.opening import open_database
 
     async def main(url, secret):
         database = await open_database(url)

@@ -11,7 +11,8 @@ from sqlalchemy import insert
 
 from brevdue import cli
 from gateway.store import schema
-from gateway.store.database import alone, open_database
+from gateway.store.database import alone
+from gateway.store.opening import open_database
 
 pytestmark = pytest.mark.proves("a message's whole story is told")
 

@@ -27,7 +27,8 @@ from gateway.model import Account, InboundSms, MailKind, OutgoingMail, new_id
 from gateway.settings import GatewaySettings
 from gateway.store import mail_queue_sql as queue
 from gateway.store import schema
-from gateway.store.database import Database, StoreUnavailableError, alone, open_database
+from gateway.store.database import Database, StoreUnavailableError, alone
+from gateway.store.opening import open_database
 from tests.dns_server import DnsServer
 from tests.dns_server import Fault as DnsFault
 from tests.smarthost import Fault, Smarthost

@@ -16,8 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from gateway.store import migrate as migrations
-from gateway.store.database import Database, StoreUnavailableError, alone, open_database
+from gateway.store.database import Database, StoreUnavailableError, alone
 from gateway.store.migrate import HEAD, alembic_config, migrate
+from gateway.store.opening import open_database
 from gateway.store.schema import metadata
 from tests.postgres import PostgresServer
 

@@ -19,11 +19,12 @@ from gateway.model import (
     SmsText,
     SubmitResult,
 )
-from gateway.spool import Acceptance, MailRecord, Settlement, Spool
+from gateway.spool import Spool
 from gateway.store import report_sql, trace_sql
 from gateway.store.database import Database
 from gateway.store.mail_queue_sql import counts
 from gateway.store.report_sql import Received
+from gateway.store.spool_items import Acceptance, MailRecord, Settlement
 
 _ids = itertools.count(1)
 

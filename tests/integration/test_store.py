@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
-from gateway.store.database import Database, StoreUnavailableError, alone, open_database
+from gateway.store.database import Database, StoreUnavailableError, alone
+from gateway.store.opening import open_database
 from gateway.store.schema import organisations, revisions
 from tests.postgres import PostgresServer, postgres_server
 
@@ -123,7 +124,7 @@ async def test_a_closed_database_says_so(database: Database) -> None:
 WRITER = textwrap.dedent(
     """
     import asyncio, sys
-    from gateway.store.database import open_database
+    from gateway.store.opening import open_database
     from tests.integration.test_store import add
 
     async def main(url, name, count):
