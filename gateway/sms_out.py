@@ -17,9 +17,10 @@ from gateway.model import Clock, DeliveryReport, MessageState, OutgoingSms, Subm
 from gateway.optout import OptOuts
 from gateway.providers.base import Provider
 from gateway.routes import after_attempt, choose
-from gateway.spool import Settlement, Spool
+from gateway.spool import Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Received, store_reports
+from gateway.store.spool_items import Settlement
 
 WINDOW = 64
 """Messages in flight at once, over all providers."""

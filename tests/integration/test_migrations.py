@@ -162,7 +162,7 @@ async def test_nothing_to_do_costs_next_to_nothing(database: Database) -> None:
 def test_an_up_to_date_database_is_opened_without_alembic(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"
-        "from gateway.store.database import open_database\n"
+        "from gateway.store.opening import open_database\n"
         "async def main():\n"
         "    await (await open_database(sys.argv[1])).close()\n"
         "    print('alembic' in sys.modules)\n"
