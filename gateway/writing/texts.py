@@ -48,6 +48,6 @@ def texts(language: str) -> Texts:
 
 @cache
 def _load(code: str) -> Texts:
-    content = files("gateway").joinpath("locale", f"{code}.toml").read_text(encoding="utf-8")
+    content = files("gateway.writing").joinpath("locale", f"{code}.toml").read_text(encoding="utf-8")
     tables: dict[str, dict[str, str]] = tomllib.loads(content)
     return Texts(code, {f"{table}.{entry}": text for table, rows in tables.items() for entry, text in rows.items()})
