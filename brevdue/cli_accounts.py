@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import App, Parameter
@@ -182,6 +183,32 @@ def _listing_row(listing: AccountListing) -> dict[str, Any]:
         "closed": moment(found.closed_at),
         "fault": found.mailbox_fault,
     }
+
+
+@account.command(name="qr")
+async def account_qr(
+    account: AccountName,
+    file: Annotated[Path | None, Parameter(help="Where to write the ZIP; else qr-sms-NUMBER.zip here.")] = None,
+    /,
+    *,
+    options: Options = DEFAULT,
+) -> None:
+    """Write the QR package: the code that opens an SMS to the number, in every common format, and a contact card."""
+    from brevdue.administration import desk
+    from gateway import qr
+
+    async with desk(options) as at:
+        found = await at.accounts.account_named(account)
+        organisation = await at.accounts.organisation(found.org_id)
+    name = organisation.name if organisation else ""
+    package = qr.package(found.number, f"SMS {found.email}", organisation=name, language=found.language)
+    target = file or Path(f"qr-sms-{found.number.removeprefix('+')}.zip")
+    _write(target, package)
+    say(str(target), {"file": str(target), "number": found.number}, options)
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.write_bytes(content)
 
 
 # --- numbers -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -321,3 +322,15 @@ def test_no_text_steers_the_terminal(capsys, monkeypatch, is_terminal):
     assert not set(out) & set("\x07\r\u202e\x9b")
     assert "owned" in out
     assert "\x1b]" not in out
+
+
+@pytest.mark.proves("D7")
+def test_the_qr_package_is_written_where_it_is_wanted(brevdue, tmp_path):
+    key = brevdue.text("key", "create", "--org", "Acme")
+    number = brevdue.text("account", "open", key, "anna@acme.example")
+    target = tmp_path / "pakke.zip"
+    assert brevdue.text("account", "qr", number, str(target)) == str(target)
+    with zipfile.ZipFile(target) as package:
+        endings = {Path(name).suffix for name in package.namelist()}
+    assert endings == {".txt", ".png", ".svg", ".pdf", ".eps", ".gif", ".jpg", ".tif", ".webp", ".bmp", ".vcf"}
+    assert "No such file" in brevdue.refusal("account", "qr", number, str(tmp_path / "nowhere" / "x.zip"))
