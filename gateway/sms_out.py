@@ -16,7 +16,7 @@ from gateway.maillog import Event
 from gateway.model import Clock, DeliveryReport, MessageState, OutgoingSms, SubmitResult
 from gateway.optout import OptOuts
 from gateway.providers.base import Provider
-from gateway.routes import after_attempt, choose
+from gateway.routes import GIVE_UP_AFTER, after_attempt, choose
 from gateway.spool import Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Received, store_reports
@@ -27,6 +27,8 @@ WINDOW = 64
 BACKLOG = 2000
 """Messages kept in memory beyond the window; more stay in the spool."""
 POLL_SECONDS = 1.0
+STOP_SECONDS = 20.0
+"""How long a stop waits for outcomes; an attempt without one is unknown at the next start."""
 PAUSED_SECONDS = 20.0
 """How long a message of a paused key rests before it is looked at again."""
 
@@ -75,7 +77,7 @@ class SmsOut:
         poller.cancel()
         for worker in workers:
             worker.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
 
     def offer(self, messages: Sequence[OutgoingSms]) -> None:
         """Take messages that are leased to this process; those that find no room wait in the spool."""
@@ -130,9 +132,9 @@ class SmsOut:
                 return
             provider = choose(message, self._providers)
             if provider is None:
-                await self._later(message, f"provider {message.provider} is not configured")
+                await self._later(message, "no-route")
             elif await self._key_paused(message.key_id):
-                await self._later(message, "key paused")
+                await self._later(message, "paused")
             elif await self._optouts.has(message.org_id, message.to_number):
                 await self._spool.fail(message.id, "opted-out")
                 self._note_failure(message, "opted out")
@@ -144,9 +146,15 @@ class SmsOut:
         except Exception as error:  # one message's fault must not stop the others
             maillog.fault(Event.FAULT, error, id=message.id)
 
-    async def _later(self, message: OutgoingSms, cause: str) -> None:
-        await self._spool.delay(message.id, self._clock.now() + PAUSED_SECONDS, cause)
-        maillog.note(Event.SMS_DELAYED, id=message.id, cause=cause)
+    async def _later(self, message: OutgoingSms, reason: str) -> None:
+        """Let a message rest, or give it up when it has outlived its use; `reason` is a word of FailureReason."""
+        now = self._clock.now()
+        if now > message.created_at + GIVE_UP_AFTER:
+            await self._spool.fail(message.id, reason)
+            self._note_failure(message, reason)
+        else:
+            await self._spool.delay(message.id, now + PAUSED_SECONDS, reason)
+            maillog.note(Event.SMS_DELAYED, id=message.id, cause=reason)
 
     async def _attempt(self, message: OutgoingSms, provider: Provider) -> None:
         try:
