@@ -51,7 +51,7 @@ async def desk(options: Options) -> AsyncIterator[Desk]:
         keyring = Keyring.load(settings.store.secret_file)
         database = await open_database(settings.store.url)
         try:
-            accounts = Accounts(database, keyring, settings.pool, settings.dialog, SystemClock())
+            accounts = Accounts(database, keyring, settings.pool, settings.dialog, SystemClock(), settings.mail.domains)
             await accounts.verify_secret_file()
             yield Desk(settings, database, accounts)
         finally:

@@ -57,7 +57,9 @@ class Rooms:
         self.optouts = OptOuts(database)
         self.threads = Threads(database, settings.mail.hostname)
         self.spool = Spool(database, self.clock)
-        self.accounts = Accounts(database, self.keyring, settings.pool, settings.dialog, self.clock)
+        self.accounts = Accounts(
+            database, self.keyring, settings.pool, settings.dialog, self.clock, settings.mail.domains
+        )
         self.letters = Letters(settings=settings, accounts=self.accounts, keyring=self.keyring, clock=self.clock)
         self.providers = make_providers(settings.provider)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Limit: TypeAlias = Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))]
 MessageName: TypeAlias = Annotated[str, Parameter(help="Id of a mail or an SMS.")]
 Way: TypeAlias = Literal["in", "out"]
+State: TypeAlias = Literal[
+    "queued", "submitting", "submitted", "delivered", "failed", "expired", "unknown", "mailed", "held", "unrouted"
+]
 
 message = App(name="message", help="Messages: what came, what left, and why not.")
 
@@ -28,7 +31,7 @@ async def list_messages(
     *,
     account: Annotated[str | None, Parameter(help="Only this account's: address, number or id.")] = None,
     phone: Annotated[str | None, Parameter(help="Only to and from this number, with its country code.")] = None,
-    state: Annotated[list[str] | None, Parameter(help="Only those that stand so: queued, failed, held …")] = None,
+    state: Annotated[list[State] | None, Parameter(help="Only those that stand so.")] = None,
     way: Annotated[Way | None, Parameter(help="Only what came in, or what goes out.")] = None,
     limit: Limit = 50,
     options: Options = DEFAULT,

@@ -1,4 +1,4 @@
-"""Words that only machines put at the very start of a subject: out of office, message recall.
+"""Words that only machines put at the very start of a subject: out of office, message recall, read receipt.
 
 In: a decoded subject and the text. Out: a reason or None. A tag such as "[EXTERN]" in front is looked through. The
 words count at the start alone: a person who answers or forwards an absence note has "SV:", "Re:" or "VS:" before it.
@@ -38,13 +38,14 @@ _PREFIXES: Final = (
     r"сообщение об отсутствии",
 )
 """What mail servers put in front of the subject that they answer."""
-_PREFIX_END: Final = r"(?=\s*(?:[:：.,!(\[–—-]|\Z)|\s+(?:from|fra|från|von|de|от|to|til|till|re|sv|aw)\b)"
+_PREFIX_END: Final = r"(?=\s*(?:[:：.,!(\[–—-]|\Z)|\s+(?:from|fra|från|von|de|от|to|til|till|auf|på|à|на|re|sv|aw)\b)"
 
 _ABSENCES: Final = (
     r"(?:jeg er |jag är )?(?:ikke til ?stede|ikke på kontoret|ude af kontoret|fraværende|fravær|frånvaro|frånvarande)",
     r"(?:jag är )?(?:ej på plats|inte på kontoret|inte på plats)",
     r"(?:jeg er )?(?:utenfor kontoret|borte fra kontoret|ute av kontoret)",
     r"abwesend|abwesenheit|nicht im (?:b[üu]ro|haus)",
+    r"afwezig(?:heid)?|poissa(?: toimistolta)?|fuera de la oficina|fuori (?:sede|ufficio)|poza biurem",
     r"absente?(?: du bureau)?|absence(?: du bureau)?|en congés?",
     r"нет на (?:рабочем )?месте|отсутствую?(?:ет)?(?: на рабочем месте| в офисе)?|вне офиса|я в отпуске",
 )
@@ -53,7 +54,7 @@ _ABSENCE_END: Final = r"(?=\s*(?:[:：(]|[.!]?\s*\Z))"
 
 _NOTES: Final = (
     r"[^\W\d][^:\d]{1,60} (?:is out of (?:the )?office|er ikke til stede|er fraværende|är inte på kontoret"
-    r"|ist außer haus|ist nicht im büro|est absente?(?: du bureau)?)(?=\s*(?:[.(]|\Z|returning|tilbage|until))"
+    r"|er ikke på kontoret|er ute av kontoret|ist außer haus|ist nicht im büro|est absente?(?: du bureau)?)(?=\s*(?:[.(]|\Z|returning|tilbage|until))"
 )
 """Notes writes a sentence about its owner."""
 
@@ -75,16 +76,31 @@ _RECALL_TEXT: Final = re.compile(
     r"|(?:хочет|хотел\w* бы) отозвать (?:сообщение|письмо)",
     re.IGNORECASE,
 )
+_RECEIPT_SUBJECT: Final = re.compile(
+    r"(?:(?:not |ikke |ej |inte |nicht |non |не )?(?:read|læst|lest|läst|gelesen|lue?|прочитано|прочтено)"
+    r"|gelöscht|slettet|borttaget|deleted|lesebestätigung|returkvittering|læsekvittering|lesekvittering|läskvitto"
+    r"|read receipt|return receipt|accusé de (?:lecture|réception)|отчет о прочтении)\b[^:]{0,20}:",
+    re.IGNORECASE,
+)
+_RECEIPT_TEXT: Final = re.compile(
+    r"\b(?:was (?:read|displayed|deleted without)|has been (?:read|displayed|opened)|(?:blev|ble|er blevet) (?:læst|lest"
+    r"|slettet|vist|åbnet)|lästes|(?:har|blev) (?:lästs|läst|öppnats|tagits bort|visats)"
+    r"|wurde\b.{0,80}\b(?:gelesen|angezeigt|geöffnet|gelöscht)|a été (?:lu|affiché|ouvert|supprimé)"
+    r"|был[оа]? (?:прочитан|прочтен|прочтён|открыт|удален))",
+    re.IGNORECASE,
+)
 _READ: Final = 2000
-"""Characters of the text that a recall is looked for in."""
+"""Characters of the text that a recall or a receipt is looked for in."""
 
 
 def reason_in_words(subject: str, text: str) -> str | None:
-    """Tell by the subject, for a recall also by the text, that a machine wrote a mail."""
+    """Tell by the subject, for a recall or a receipt also by the text, that a machine wrote a mail."""
     start = unicodedata.normalize("NFC", subject)
     start = _TAG.sub("", start, count=1) if start.startswith("[") else start
     if _ABSENT.match(start):
         return "out of office (subject)"
     if _RECALL_SUBJECT.match(start) and _RECALL_TEXT.search(text[:_READ]):
         return "message recall"
+    if _RECEIPT_SUBJECT.match(start) and _RECEIPT_TEXT.search(text[:_READ]):
+        return "read receipt (subject)"
     return None

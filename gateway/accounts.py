@@ -77,9 +77,12 @@ class Accounts(Keys):
         pools: Sequence[PoolSettings],
         dialog: DialogSettings,
         clock: Clock,
+        own_domains: Sequence[str] = (),
     ) -> None:
+        """`own_domains` are `[mail] domains`: an address there is a phone or one of ours, never an employee's."""
         super().__init__(database, keyring, dialog, clock)
         self._pool = NumberPool(pools)
+        self._own_domains = tuple(own_domains)
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
@@ -131,7 +134,7 @@ class Accounts(Keys):
         return await self._change(account_sql.close_account, closing) or _raise(Obstacle.NO_ACCOUNT)
 
     async def _open(self, key_id: str, email: str, *, pausable: bool, proof: Proof | None = None) -> Account | Obstacle:
-        address, now = valid_address(email), self._clock.now()
+        address, now = valid_address(email, self._own_domains), self._clock.now()
         request = OpenRequest(
             account_id=new_id(now),
             key_id=key_id,
@@ -162,7 +165,7 @@ class Accounts(Keys):
         """
         changes: dict[str, object] = {}
         if email is not None:
-            address = valid_address(email)
+            address = valid_address(email, self._own_domains)
             changes |= {"email": address, "email_folded": fold_email(address), "mailbox_fault": None}
         if key is not None:
             if key.org_id != account.org_id:

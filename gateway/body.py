@@ -239,7 +239,7 @@ def read_body(root: Part, reader: Reader) -> Written:
 def _read(pieces: list[Piece]) -> tuple[str, str]:
     """What was written and what was quoted, over all pieces; pieces of one form are read as one text."""
     cuts = [_cut(pieces)] if len({piece.form for piece in pieces}) < 2 else [_cut([piece]) for piece in pieces]
-    text = "\n".join(kept for cut in cuts if (kept := plain_text.clean(cut.kept)))
+    text = "\n".join(kept for cut in cuts if (kept := plain_text.clean(cut.kept.replace(plain_text.OWN_MARK, ""))))
     return text, "\n".join(cut for cut in (plain_text.clean(cut.cut) for cut in cuts) if cut)
 
 

@@ -84,11 +84,8 @@ def _table() -> dict[str, str]:
         "xmacicelandic": "mac-iceland",
         "xmacce": "mac-latin2",
         "xmaccentraleurroman": "mac-latin2",
-        # ISO 8859-1, ASCII and friends are written by programs that mean Windows-1252 (WHATWG Encoding §4.2)
-        "ascii": "cp1252",
-        "usascii": "cp1252",
-        "ansix341968": "cp1252",
-        "iso646us": "cp1252",
+        # ISO 8859-1 and friends are written by programs that mean Windows-1252 (WHATWG Encoding §4.2). US-ASCII is left
+        # out: it is every mailer's default, so that it says nothing about the bytes that it does not know.
         "latin1": "cp1252",
         "l1": "cp1252",
         "iso88591": "cp1252",
@@ -211,10 +208,16 @@ def _byte_order(data: bytes, codec: str) -> str:
     return codec + ("-le" if sample[1::2].count(0) > sample[0::2].count(0) else "-be")
 
 
+_HIGH_RUN: Final = re.compile(rb"[\xc0-\xff]{3,}")
+
+
 def _cyrillic(sample: bytes) -> str | None:
-    """Name the Cyrillic code page of a text that is mostly high bytes, by where its lower-case letters stand."""
-    high = [byte for byte in sample if byte >= 0xC0]
-    letters = sum(0x41 <= byte & 0xDF <= 0x5A for byte in sample if byte < 0x80)
-    if len(high) < 4 or len(high) < letters:
+    """Name the Cyrillic code page of a text whose high bytes make words, by where its lower-case letters stand.
+
+    In the Latin code pages a letter above ASCII stands alone or with one neighbour.
+    """
+    runs = _HIGH_RUN.findall(sample)
+    high = b"".join(runs)
+    if len(high) < 4 or len(high) * 2 < sum(byte >= 0xC0 for byte in sample):
         return None
     return "cp1251" if sum(byte >= 0xE0 for byte in high) * 2 > len(high) else "koi8-r"

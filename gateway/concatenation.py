@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gateway.inbound_form import joined
 from gateway.model import InboundSms
 
 
@@ -34,7 +35,7 @@ def assemble(parts: Sequence[InboundSms]) -> Assembled:
     whole = replace(
         ordered[0],
         ref=min(used),
-        text="".join(sms.text for sms in ordered),
+        text=joined("".join(sms.text for sms in ordered)),
         at=min(sms.at for sms in ordered),
         part=None,
     )

@@ -58,13 +58,17 @@ def our_addresses(
 
 
 def targets_of(mail: ParsedMail, addresses: Sequence[LocalAddress], region: str, tag: str) -> tuple[Target, ...]:
-    """Read the targets from the Subject and from the number addresses; what the person sees comes first."""
+    """Read the targets from the Subject and from the number addresses; what the person sees comes first.
+
+    A forwarded SMS that names other targets goes to them alone: its sender must not read what is said about it.
+    """
     subject = read_subject(mail.subject, region, tag)
-    seen = [subject.answer] if subject.answer else []
-    targets = [Target(phone, phone) for phone in dict.fromkeys((*seen, *subject.numbers))]
-    targets += [Target(error.text, problem=Problem.BAD_NUMBER) for error in subject.rejected]
-    targets += [_addressed(address, region) for address in addresses if address.kind is AddressKind.NUMBER]
-    return tuple(targets)
+    named = [Target(phone, phone) for phone in subject.numbers]
+    named += [Target(error.text, problem=Problem.BAD_NUMBER) for error in subject.rejected]
+    named += [_addressed(address, region) for address in addresses if address.kind is AddressKind.NUMBER]
+    if subject.answer is None or (subject.forwarded and named):
+        return tuple(named)
+    return (Target(subject.answer, subject.answer), *named)
 
 
 def _addressed(address: LocalAddress, region: str) -> Target:

@@ -38,6 +38,7 @@ from gateway.settings import GatewaySettings
 from gateway.spool import Spool
 from gateway.store.spool_items import Acceptance, MailRecord, mail_record
 from gateway.threads import Threads
+from gateway.writing.frame import masked
 
 
 class DialogIn:
@@ -114,6 +115,8 @@ class DialogIn:
             phone = await self._threads.phone_of(account.id, (*mail.in_reply_to, *reversed(mail.references)))
             if phone is None:
                 raise errors.no_phone_number()
+            if not phone.startswith("+"):
+                raise errors.unanswerable(phone)
             targets = (Target(phone, phone),)
         phones = phones_of(targets)
         if len(phones) > self._dialog.max_recipients:
@@ -167,9 +170,9 @@ def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Acc
     """The same with what was sent, what was cut, and what could not be carried."""
     return replace(
         mail_record(envelope, mail, proof, "sms", account),
-        subject=mail.subject,
-        text=mail.text,
-        cut=mail.cut,
+        subject=masked(mail.subject),
+        text=masked(mail.text),
+        cut=masked(mail.cut),
         attachments=", ".join(mail.attachments),
     )
 

@@ -13,6 +13,12 @@ from gateway.spool import Spool
 from gateway.store.spool_items import Acceptance, mail_record
 
 _KEY = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
+_GROUPED = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f][ \t\n-]{0,2}){31}[0-9A-Fa-f](?![0-9A-Za-z])")
+"""As people copy it: in groups, or broken over two lines."""
+
+
+_MAX_SEARCHED = 100_000
+"""Characters of a mail that are searched for the key."""
 
 
 class Enrolment:
@@ -61,7 +67,8 @@ class Enrolment:
 
 def _first_key(*texts: str) -> str | None:
     """The first thing that looks like a key; a person may write it with words around."""
-    for text in texts:
-        if found := _KEY.search(text):
-            return found.group().lower()
+    for form in (_KEY, _GROUPED):
+        for text in texts:
+            if found := form.search(text[:_MAX_SEARCHED]):
+                return re.sub(r"[^0-9a-f]", "", found.group().lower())
     return None

@@ -142,7 +142,27 @@ def auth_required() -> Refusal:
     return Refusal(530, "5.7.0", "sign in first", cause="authentication required")
 
 
+def one_kind_at_a_time() -> Refusal:
+    """Recipients that need decisions of different kinds: one reply could not speak for both (RFC 5321 §4.5.3.1.10)."""
+    return Refusal(452, "4.5.3", "send this recipient a mail of its own", cause="recipients of two kinds")
+
+
+def too_many_for_operator() -> Refusal:
+    """More mail to postmaster@ and abuse@ than an operator can read."""
+    return Refusal(
+        450, "4.7.1", "too many mails to this address right now, try again later", cause="operator budget spent"
+    )
+
+
 # --- the mail itself -----------------------------------------------------------------------------------------------
+
+
+def unanswerable(sender: str) -> Refusal:
+    """The answered SMS came from a name or a short code, which is no phone."""
+    shown = sender.encode("ascii", "replace").decode()
+    return Refusal(
+        550, "5.1.3", f"'{shown}' sends SMS but cannot be answered: it is not a phone number", cause="unanswerable"
+    )
 
 
 def no_phone_number() -> Refusal:

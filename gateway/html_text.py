@@ -69,6 +69,8 @@ _INVISIBLE: Final[re.Pattern[str]] = re.compile("[\u00ad\u034f\u061c\u180e\u200b
 _JOINERS: Final[re.Pattern[str]] = re.compile(r"(?<![^\x00-\xff\s])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xff\s])")
 _DIRECTION: Final[re.Pattern[str]] = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT: Final[re.Pattern[str]] = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_WINGDINGS: Final[dict[str, str]] = {"J": ":-)", "K": ":-|", "L": ":-(", "à": "->", "ß": "<-", "è": "=>"}
+"""What Word's autocorrection makes of smileys and arrows: letters that its symbol font draws otherwise."""
 _BULLETS: Final[frozenset[str]] = frozenset({"·", "•", "o", "§", "Ø", "ü", "v", "q", "", "-", "–", "*"})
 
 
@@ -150,6 +152,8 @@ class _Writer:
         """A margin stands before the next line."""
         self._preformatted = 0
         self._counters: list[int | None] = []
+        self._rows: list[list[int]] = []
+        """Of each open table row, the lines at which its cells begin."""
 
     def walk(self, root: LexborNode) -> None:
         stack: list[tuple[LexborNode | None, Callable[[], None] | None]] = [(root.child, None)]
@@ -255,6 +259,8 @@ class _Writer:
             )
         elif tag == "li":
             self._buffer.append(self._bullet())
+        elif tag == "tr":
+            self._rows.append([])
 
         def leave() -> None:
             self._break()
@@ -262,6 +268,8 @@ class _Writer:
             self._preformatted -= preformatted
             if listed:
                 self._counters.pop()
+            elif tag == "tr":
+                self._join_cells(self._rows.pop())
             self._leave_zone(before)
 
         return leave
@@ -274,9 +282,12 @@ class _Writer:
 
     def _enter_inline(self, tag: str, attributes: Attributes, before: Zone) -> Callable[[], None]:
         if tag in {"td", "th"}:
-            if self._buffer and self._buffer[-1][-1:] != " ":
-                self._buffer.append(" ")
+            self._break()
+            if self._rows:
+                self._rows[-1].append(len(self.lines))
             return lambda: self._leave_zone(before)
+        if "wingdings" in (attributes.get("style") or attributes.get("face") or "").lower():
+            return self._enter_symbol(before)
         if tag == "a" and attributes.get("href"):
             return self._enter_link(attributes.get("href") or "", before)
         if "mso-list" in (attributes.get("style") or "").lower() and tag == "span":
@@ -294,6 +305,29 @@ class _Writer:
             self._leave_zone(before)
 
         return leave
+
+    def _enter_symbol(self, before: Zone) -> Callable[[], None]:
+        start, lines = len(self._buffer), len(self.lines)
+
+        def leave() -> None:
+            symbol = _WINGDINGS.get("".join(self._buffer[start:]).strip())
+            if symbol and len(self.lines) == lines:
+                self._buffer[start:] = [symbol]
+            self._leave_zone(before)
+
+        return leave
+
+    def _join_cells(self, starts: list[int]) -> None:
+        """Make one line of a table row whose cells hold a line each."""
+        cells = []
+        for start, end in zip(starts, [*starts[1:], len(self.lines)], strict=True):
+            cell = [text for text, _ in self.lines[start : min(end, start + 4)] if text.strip()]
+            if end - start > 3 or len(cell) > 1:
+                return
+            cells += cell
+        if len(cells) > 1:
+            self._gap = False
+            self.lines[starts[0] :] = [(" ".join(cells), self._zone)]
 
     def _enter_word_bullet(self, before: Zone) -> Callable[[], None]:
         start = len(self._buffer)

@@ -27,8 +27,12 @@ from gateway.returned import Returned
 from gateway.settings import GatewaySettings
 from gateway.store.database import StoreUnavailableError
 
-_IN_LOOP = 64 * 1024
+_IN_LOOP = 8 * 1024
 """Bytes up to which a mail is parsed in the loop; a larger one could stall it, and is parsed in a thread."""
+
+_SMS = {AddressKind.KEY, AddressKind.NUMBER}
+_ROOM = {kind: AddressKind.KEY if kind in _SMS else kind for kind in AddressKind}
+"""Kinds that one room decides on together."""
 
 Replies = dict[LocalAddress, Reply]
 _Takes = Callable[[Envelope], Awaitable[Replies]]
@@ -60,7 +64,7 @@ class Intake:
             (frozenset({AddressKind.OPERATOR}), returned.take_operator_mail),
             (frozenset({AddressKind.SUBSCRIBE}), self._proven(enrolment.subscribe)),
             (frozenset({AddressKind.UNSUBSCRIBE}), self._proven(enrolment.unsubscribe)),
-            (frozenset({AddressKind.KEY, AddressKind.NUMBER}), self._proven(dialog.take)),
+            (frozenset(_SMS), self._proven(dialog.take)),
         )
 
     # --- RCPT and AUTH ---------------------------------------------------------------------------------------------
@@ -74,6 +78,8 @@ class Intake:
     ) -> LocalAddress:
         """Understand one RCPT address, or raise the Refusal that explains why not."""
         local = read_recipient(address, self._settings.mail.domains, self._is_return_path)
+        if any(_ROOM[local.kind] is not _ROOM[other.kind] for other in so_far):
+            raise errors.one_kind_at_a_time()
         try:
             if local.kind is AddressKind.KEY:
                 await self._accounts.refresh()

@@ -38,7 +38,6 @@ from gateway.store.mail_queue_sql import (
     Release,
     Settlement,
     claim,
-    forget_sent,
     hurry,
     next_due,
     release,
@@ -55,9 +54,6 @@ _STOP_GRACE = 20.0
 """Seconds that attempts under way may take when the service stops."""
 _FIRST_DELAY, _LONGEST_DELAY, _LONGEST_DELAY_AWAY = 30.0, 4 * 3600.0, 900.0
 """Seconds to the next attempt: doubled each time. Asking whether a relay is back is cheap, hence its own limit."""
-_KEEP_CONTENT = 14 * 86_400.0
-"""Seconds that a sent mail's content is kept: bounces come within days, and somebody may want to send it again."""
-_TIDY_EVERY = 3600.0
 
 MarkMailbox = Callable[[str, str | None], Awaitable[None]]
 """`mark_mailbox(account_id, fault)`: why the account's mailbox refuses mail; None once it takes mail."""
@@ -100,7 +96,6 @@ class MailOut:
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._relay_was_away = True
-        self._tidied_at = 0.0
 
     async def start(self) -> None:
         """Load the signing keys (raises DkimKeyError) and begin."""
@@ -179,9 +174,6 @@ class MailOut:
         now = self._clock.now()
         try:
             await self._relay.tidy()
-            if now - self._tidied_at >= _TIDY_EVERY:
-                self._tidied_at = now
-                await self._database.write(forget_sent, now - _KEEP_CONTENT)
             due = await self._database.read(next_due)
         except Exception as error:
             maillog.fault(Event.FAULT, error, id=self.name)

@@ -23,6 +23,8 @@ _SYMBOLS: Final = str.maketrans(
 )
 """What Outlook's autocorrection leaves of smileys and arrows: Wingdings in the private use area."""
 _QUOTE_MARKS: Final = re.compile(r">+")
+OWN_MARK: Final = "\ue000"
+"""Stands before a ">" that the person typed, as space-stuffing says (RFC 3676 §4.4), until quotes are cut."""
 
 
 def clean(text: str) -> str:
@@ -52,7 +54,22 @@ def read_plain(text: str, params: dict[str, str]) -> str:
     """Read a text/plain part by its `format` and `delsp` parameters."""
     if params.get("format", "").lower() == "flowed":
         text = unflow(_LINE_ENDS.sub("\n", text), delsp=params.get("delsp", "").lower() == "yes")
-    return clean(text)
+    return _unescaped(clean(text))
+
+
+def _unescaped(text: str) -> str:
+    """Take the ">" off a lone line ">From ...", which a mailbox in mbox format puts there (RFC 4155, Appendix A)."""
+    if ">From " not in text:
+        return text
+    lines = text.split("\n")
+    said = ""
+    for index, line in enumerate(lines):
+        beside = lines[max(index - 1, 0) : index] + lines[index + 1 : index + 2]
+        quoted = said.startswith(">") or said.endswith((":", "-")) or any(other.startswith(">") for other in beside)
+        if line.startswith(">From ") and not quoted:
+            lines[index] = line[1:]
+        said = line.rstrip() or said
+    return "\n".join(lines)
 
 
 def unflow(text: str, *, delsp: bool) -> str:
@@ -63,6 +80,8 @@ def unflow(text: str, *, delsp: bool) -> str:
         marks = _QUOTE_MARKS.match(line)
         depth = marks.end() if marks else 0
         content = line[depth:].removeprefix(" ")
+        if not depth and content.startswith(">"):
+            content = OWN_MARK + content
         signature = content == "-- "
         flows = content.endswith(" ") and not signature
         content = content[:-1] if flows and delsp else content
@@ -77,7 +96,7 @@ def unflow(text: str, *, delsp: bool) -> str:
 _PICTURE: Final = re.compile(
     r"\[(?:cid:[^\]\s]{1,200}|image: ?[^\]\n]{0,200}|Inline image \d{1,3})\]|<tel:[^<>\s]{1,40}>", re.IGNORECASE
 )
-_PICTURE_LINE: Final = re.compile(rf"(?im)^(?:{_PICTURE.pattern})[ ]*\n")
+_PICTURE_LINE: Final = re.compile(rf"(?im)(?<=\n\n)(?:{_PICTURE.pattern})[ ]*\n\n?|^(?:{_PICTURE.pattern})[ ]*\n")
 _LINK: Final = re.compile(r"(\S{1,300}?) ?<((?:mailto|https?):[^<>\s]{1,300})>")
 _SCHEME: Final = re.compile(r"^(?:mailto:|https?://)(?:www\.)?|\?.*$|/$|[\s()-]", re.IGNORECASE)
 

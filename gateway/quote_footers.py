@@ -18,20 +18,20 @@ _DEVICE: Final[str] = (
     r"tablet|telefon|smartphone|portable|téléphone|mobilen|телефон\w*|смартфон\w*|планшет\w*|puhelin\w*|móvil|celular|"
     r"cellulare|telefonu|mobiel|telefoon|gerät|enhed|enhet|device|appareil|устройств\w*)"
     r"(?:['’]?[au](?!\w))?"
-    r"(?:[- ](?:galaxy|smartphone|mobil|mobile|mobiltelefon|phone|tablet|note|tab|ultra|pro|max|plus|mini|"
+    r"(?:[- ](?:samsung|apple|huawei|sony|nokia|galaxy|smartphone|mobil|mobile|mobiltelefon|phone|tablet|note|tab|ultra|pro|max|plus|mini|"
     r"lite|edge|fold|flip|lte|device|enhed|enhet|gerät|telefon|phone|air|se|xperia|\(?\w{0,4}\d\w{0,6}\)?)){0,5})"
 )
 _APP: Final[str] = (
     r"(?:outlook(?: mobile)?(?: lite)?|yahoo[! ]*mail|aol(?: mail)?|proton ?mail(?: mobile)?|bluemail|nine|"
-    r"mail app|windows[- ]mail|gmail|k-9 mail|k-9|spark|airmail|mailbird|mail\.ru|gmx(?:[ -]mail)?|"
+    r"mail app|windows[- ]mail|gmail(?: mobile)?|k-9 mail|k-9|spark|airmail|mailbird|mail\.ru|gmx(?:[ -]mail)?|"
     r"web\.de(?:[ -]mail)?|typeapp|mymail|my ?mail|edison(?: mail)?|email\.cz|seznam\.cz|tutanota|tuta|fairemail|"
-    r"canary|newton mail|superhuman|zoho mail|aqua ?mail|mailspring|thunderbird|"
+    r"canary|newton mail|superhuman(?: ios| android)?|zoho mail|aqua ?mail|mailspring|thunderbird|"
     r"yandex\.?mail|libero ?mail|orange mail|"
     r"mail orange|sfr mail|app mail|telia mail|onecom mail|hey|mozilla thunderbird|"
     r"samsung(?: mobile| email| mail)?|copilot)"
 )
 _PLATFORM: Final[str] = r"(?:ios|android|iphone|ipad|mac(?: ?os)?|windows(?: ?1[01]| phone)?|desktop|web)"
-_TARGET: Final[re.Pattern[str]] = re.compile(r"\s?[<(\[]?(?:https?://|www\.)[^\s<>()\[\]]{1,400}[>)\]]?")
+_TARGET: Final[re.Pattern[str]] = re.compile(r"\s?[<(\[]?\s?(?:https?://|www\.)[^\s<>()\[\]]{1,400}(?:\s?[>)\]])?")
 """A link's target, wherever the text version of a footer puts it."""
 
 _SENT: Final[tuple[str, ...]] = (
@@ -114,8 +114,8 @@ _FIXED: Final[tuple[str, ...]] = (
         r"?mail(?: (?:sikker )?e-?mail)?"
     ),
     (
-        r"(?:sendt|sent|skickat|gesendet|envoyé|отправлено|envoyée?) (?:med|with|mit|avec|с помощью|via) "
-        r"(?:proton ?mail|protonmail)(?: .{0,40})?"
+        r"(?:sendt|sent|skickat|gesendet|envoyée?|отправлено|verzonden|enviado|inviato|wysłano|lähetetty) "
+        r"(?:med|with|mit|avec|с помощью|via|met|con|za pomocą) .{0,40}proton ?mail(?: .{0,40})?"
     ),
     r"get (?:bluemail|typeapp) for (?:android|ios|mobile|desktop)",
     r"yahoo mail: (?:søg, organiser, overtag|search, organize, conquer|simplifiez-vous la vie|.{3,60})",
@@ -127,6 +127,8 @@ _FIXED: Final[tuple[str, ...]] = (
         r")?[«]?почт[аы][»]? (?:для )?windows(?: 1[01])?"
     ),
     r"von outlook für (?:ios|android) gesendet|gesendet über outlook für (?:ios|android)",
+    r"sent via the samsung galaxy[\w +-]{0,30}, an [\w&-]{2,20} (?:[345]g )?(?:lte )?smartphone",
+    r"sent from my (?:verizon|t-mobile|at&t|sprint)(?: wireless)?,? [\w -]{0,40}(?:smartphone|device|phone)",
     r"sent from my mobile\. please excuse (?:any )?typos",
     r"(?:sendt|skickat) fra?å?n? min samsung (?:mobil|mobile|smartphone|galaxy[\w -]*)(?: fra \w+)?",
     r"-+ ?sendt fra min (?:samsung|htc|nokia|sony ericsson)[\w -]* ?-*",

@@ -64,14 +64,14 @@ _CJK_DATE: Final[frozenset[str]] = frozenset(
     {"年", "月", "日", "년", "월", "일", "週", "上午", "下午", "오전", "오후", "午前", "午後"}
 )
 _RULE: Final[re.Pattern[str]] = re.compile(r"(?:[-_=*—–‐─]\s?){5,}")
-_DASHED: Final[re.Pattern[str]] = re.compile(r"[-_=*—–‐─#~]{2,}\s*(\S.{2,90}?)\s*:?\s*[-_=*—–‐─#~]{2,}:?")
+_DASHED: Final[re.Pattern[str]] = re.compile(r"[-_=*—–‐─#~]{2,}\s*(\S.{2,160}?)\s*:?\s*[-_=*—–‐─#~]{2,}:?")
 _NOTES: Final[re.Pattern[str]] = re.compile(
     r"\S.{0,100}?\s?-{2,3}\s?\d{1,4}[-./]\d{1,2}[-./]\d{1,4},?\s+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AP]M)?\s?-{2,3}.*"
 )
 _GROUPWISE: Final[re.Pattern[str]] = re.compile(r">>>\s.{3,200}\d[:.]\d\d.{0,200}(?:>>>|:)")
 _OLD_GMAIL: Final[re.Pattern[str]] = re.compile(rf"(?:19|20)\d\d[/-]\d{{1,2}}[/-]\d{{1,2}}\s.{{0,80}}<\s?{_EMAIL}\s?>")
 _MESSAGE_OF: Final[re.Pattern[str]] = re.compile(
-    r"(?:message du|nachricht vom|mensaje del|messaggio del) \d.{4,40}", re.IGNORECASE
+    r"(?:message du|nachricht vom|mensaje del|messaggio del)(?: ?:)? \d.{4,40}", re.IGNORECASE
 )
 
 
@@ -269,14 +269,38 @@ def _is_header_block(kinds: set[str], text: str, *, announced: bool) -> bool:
     return {"from", "date", "subject"} <= kinds and (dated or "[SMS]" in text)
 
 
+def find_stacked_headers(lines: Sequence[str], start: int) -> int | None:
+    """Return the index after Notes' header: the sender, the date, then labels without colons above their values."""
+    if not (1 < len(lines[start]) < 160 and start + 3 < len(lines) and _is_name(lines[start])):
+        return None
+    dated = _DATE.search(lines[start + 1]) is not None and _TIME.search(lines[start + 1]) is not None
+    if not dated or (_after_date(lines[start + 1]) or "").strip():
+        return None
+    kinds: set[str] = set()
+    end = start
+    for position in range(start + 2, min(start + 16, len(lines))):
+        kind = HEADER_KIND.get(lines[position].rstrip(":").casefold())
+        if kind is not None:
+            kinds.add(kind)
+            end = position + 1
+    return end + 1 if {"to", "subject"} <= kinds and end < len(lines) else None
+
+
 def is_separator(line: str) -> bool:
-    """Whether a line says by itself that quoted or forwarded mail follows ("-----Original Message-----")."""
+    """Whether a line says by itself that quoted or forwarded mail follows ("-----Original Message-----").
+
+    An attribution between dashes counts too (Zoho, Notes).
+    """
+    if len(line) > _MAX_LENGTH:
+        return False
     if _NOTES.fullmatch(line) or _GROUPWISE.fullmatch(line) or _MESSAGE_OF.fullmatch(line.lstrip("> ")):
         return True
     dashed = _DASHED.fullmatch(line)
     if dashed is not None:
         words = dashed.group(1).casefold().strip("* ")
-        return words in SEPARATOR_WORDS or words.startswith(SEPARATOR_OPENINGS)
+        if words in SEPARATOR_WORDS or words.startswith(SEPARATOR_OPENINGS):
+            return True
+        return attribution(f"{dashed.group(1)}:") is Sureness.STRONG
     return line.endswith(":") and line[:-1].casefold().strip() in SEPARATOR_WORDS
 
 

@@ -28,7 +28,7 @@ _HEADER_WORDS: Final[dict[str, str]] = {
     ),
     "cc": "cc|kopi|kopia|kopi til|copie|copie à|копия|kopie|bcc|dw|kopio|cci|cc.|másolat|bilgi|抄送|副本|копія|kop|udw",
     "subject": (
-        "subject|emne|ämne|betreff|objet|тема|onderwerp|asunto|oggetto|temat|aihe|assunto|tárgy|konu|předmět|predmet|"
+        "subject|emne|ämne|ärende|betreff|objet|тема|onderwerp|asunto|oggetto|temat|aihe|assunto|tárgy|konu|předmět|predmet|"
         "θέμα|件名|主题|主旨|제목|נושא|الموضوع|subiect|teema|tēma|tema|sujet|re|vedr|vedrørende"
     ),
     "other": (
@@ -135,7 +135,9 @@ _SEPARATOR_WORDS_TEXT: Final[str] = (
     "videresendt besked|videresendt mail|videresendt e-mail|videresendt melding|"
     "vidarebefordrat meddelande|vidarebefordrat brev|vidarebefordrat mejl|forwarded message|"
     "forwarded mail|forwarded email|forwarded letter|weitergeleitete nachricht|weitergeleitete mail|"
-    "message transféré|message transmis|message réexpédié|doorgestuurd bericht|mensaje reenviado|"
+    "message transféré|message transmis|message réexpédié|mail transféré|courriel transféré|"
+    "end forwarded message|end of forwarded message|"
+    "doorgestuurd bericht|mensaje reenviado|"
     "messaggio inoltrato|wiadomość przekazana|przekazana wiadomość|välitetty viesti|mensagem encaminhada|"
     "přeposlaná zpráva|iletilen mesaj|továbbított üzenet|begin forwarded message|"
     "start på videresendt besked|start på videresendt meddelelse|anfang der weitergeleiteten nachricht|"
@@ -159,6 +161,8 @@ SEPARATOR_OPENINGS: Final[tuple[str, ...]] = (
     "vidarebefordrat av ",
     "переслано ",
     "message from ",
+    "end message from ",
+    "forwarded message from ",
     "original message from ",
     "message du ",
 )

@@ -25,6 +25,7 @@ from gateway.quote_lines import (
     attribution,
     find_attribution,
     find_header_block,
+    find_stacked_headers,
     header_kind,
     is_rule,
     is_separator,
@@ -43,6 +44,8 @@ _MAX_SEARCHES: Final[int] = 400
 _MARKED: Final[re.Pattern[str]] = re.compile(
     r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>(?:[\s>\w\"'“„«<(\[*+#&@$€£|.,:;!?-]|$)"
 )
+_RUN_ON: Final[re.Pattern[str]] = re.compile(r"[^:]{0,30}\d[^<>]{0,200}<[^\s<>]{3,120}>:[ \xa0]{2,}\S")
+"""An attribution that the quoted words follow on the same line, after some spaces (Yahoo's apps)."""
 _NO_QUOTE: Final[re.Pattern[str]] = re.compile(r">(?:[:;=]['-]?[()DPO/\\|]|[._][<>]|[=-])|>{1,3}\s*$")
 _MARKS: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>[> ]{0,40}")
 
@@ -244,7 +247,10 @@ class _Search:
                 return index, end
         if text.endswith((":", ">")):
             return self._attribution(index, floor)
-        return None
+        if _RUN_ON.match(raw) and attribution(text[: text.index(">:") + 2]) is Sureness.STRONG:
+            return index, index + 1
+        end = find_stacked_headers(self.plain, index)
+        return None if end is None else (index, end)
 
     def _after_headers(self, index: int) -> int:
         """Step over the header lines, or the attribution, that a separator announces."""

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from gateway import maillog
+import asyncio
+
+from gateway import errors, maillog
 from gateway.accounts import Accounts
-from gateway.bounces import read_bounce
+from gateway.bounces import Bounce, read_bounce
+from gateway.budget import Budget
+from gateway.errors import Refusal
 from gateway.keyring import Keyring
 from gateway.letters import Letters
 from gateway.mail_compose import Fact, OperatorCase
+from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import Clock, Envelope, LocalAddress, Reply
 from gateway.store.database import Database
 from gateway.store.mail_queue_sql import Bounced, NewMails, bounce, put
+
+MAX_OPERATOR_MAIL = 1_000_000
+"""Bytes of a mail that is passed on to the operator: anybody may write there, and each is stored whole."""
+OPERATOR_MAILS = 60
+"""Mails an hour that are passed on to the operator."""
 
 
 class Returned:
@@ -25,29 +35,53 @@ class Returned:
         self._keyring = keyring
         self._letters = letters
         self._clock = clock
+        self._budget = Budget(OPERATOR_MAILS, 3600, clock)
 
     async def take_bounce(self, envelope: Envelope) -> dict[LocalAddress, Reply]:
         """Mark the mailbox that a mail of ours could not be delivered to; anything but a final bounce is let go."""
-        bounced = read_bounce(envelope.content)
+        bounced = await asyncio.to_thread(read_bounce, envelope.content)
         for address in envelope.recipients:
-            mail_id = self._keyring.open_token(address.value)
-            if mail_id is None or bounced is None or not bounced.permanent:
-                maillog.note(Event.MAIL_AUTOMATIC, id=envelope.id, about=mail_id, cause="not a final bounce")
-                continue
-            cause = f"{bounced.status} {bounced.diagnostic}".strip()
-            mail = await self._database.write(bounce, Bounced(mail_id, self._clock.now(), cause))
-            if mail is not None and mail.account_id is not None:
-                await self._accounts.mark_mailbox(mail.account_id, cause)
-                maillog.warn(Event.MAILBOX_BOUNCED, id=mail_id, account=mail.account_id, cause=cause)
+            await self._mark(envelope, self._keyring.open_token(address.value), bounced)
         return dict.fromkeys(envelope.recipients, Reply(f"taken as {envelope.id}"))
 
+    async def _mark(self, envelope: Envelope, mail_id: str | None, bounced: Bounce | None) -> None:
+        if mail_id is None or bounced is None or not bounced.permanent:
+            maillog.note(Event.MAIL_AUTOMATIC, id=envelope.id, about=mail_id, cause="not a final bounce")
+            return
+        cause = f"{bounced.status} {bounced.diagnostic}".strip()
+        mail = await self._database.write(bounce, Bounced(mail_id, self._clock.now(), cause))
+        if mail is not None and mail.account_id is not None:
+            await self._accounts.mark_mailbox(mail.account_id, cause)
+            maillog.warn(Event.MAILBOX_BOUNCED, id=mail_id, account=mail.account_id, cause=cause)
+
     async def take_operator_mail(self, envelope: Envelope) -> dict[LocalAddress, Reply]:
-        """Pass a mail on to the operator, whole, as an attachment."""
+        """Pass a mail on to the operator as an attachment, once, whatever number of roles it was sent to.
+
+        A machine's mail ends here, so that no two gateways write to each other's operators for ever. Anybody may write
+        to these addresses without proof, so size and number are limited (RFC 5321 §4.5.1 allows refusing abuse).
+        """
+        automatic = await self._automatic(envelope)
+        if automatic:
+            maillog.note(Event.MAIL_AUTOMATIC, id=envelope.id, cause=automatic, mail_from=envelope.mail_from)
+            return dict.fromkeys(envelope.recipients, Reply("automatic mail, not passed on"))
+        if len(envelope.content) > MAX_OPERATOR_MAIL:
+            raise errors.too_big(MAX_OPERATOR_MAIL)
+        if not self._budget.spend():
+            raise errors.too_many_for_operator()
         facts = [(Fact.FROM, envelope.mail_from or "<>"), (Fact.ID, envelope.id)]
-        letters = tuple(
-            self._letters.operator(OperatorCase.FORWARDED, facts, address=address.address, original=envelope.content)
-            for address in envelope.recipients
+        letter = self._letters.operator(
+            OperatorCase.FORWARDED, facts, address=envelope.recipients[0].address, original=envelope.content
         )
-        await self._database.write(put, NewMails(letters, about=envelope.id))
+        await self._database.write(put, NewMails((letter,), about=envelope.id))
         maillog.note(Event.MAIL_ACCEPTED, id=envelope.id, phones=0, mail_from=envelope.mail_from)
         return dict.fromkeys(envelope.recipients, Reply(f"taken as {envelope.id}"))
+
+    async def _automatic(self, envelope: Envelope) -> str | None:
+        if not envelope.mail_from:
+            return "null return path"
+        try:
+            return (await asyncio.to_thread(parse, envelope.content)).automatic
+        except Refusal as refusal:
+            if refusal.cause == errors.mail_loop().cause:
+                raise
+            return None  # unreadable to us, perhaps not to the operator

@@ -48,7 +48,7 @@ class SmtpSettings(Section):
     max_recipients: int = Field(200, ge=1, description="RCPT per transaction")
     command_timeout: float = Field(300, gt=0, description="seconds of silence")
     session_timeout: float = Field(1800, gt=0, description="seconds per connection in all")
-    min_data_rate: int = Field(100, ge=0, description="bytes per second during DATA, after a grace of 30 s")
+    min_data_rate: int = Field(100, ge=0, description="bytes per second in each minute of DATA, per 60 kB held")
     proxy_networks: tuple[Network, ...] = ()
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gateway import maillog
 from gateway.accounts import Accounts
+from gateway.budget import Budget
 from gateway.concatenation import Assembled, assemble
+from gateway.inbound_form import joined, tidy
 from gateway.letters import Letters
 from gateway.mail_compose import Fact, OperatorCase
 from gateway.maillog import Event
@@ -27,6 +30,10 @@ from gateway.writing.texts import texts
 SWEEP_SECONDS = 1.0
 PARTS_TIMEOUT = 600.0
 """Seconds without a new part after which what came is mailed, marked incomplete."""
+
+
+OPERATOR_MAILS = 20
+"""Mails an hour about SMS that belong to nobody."""
 
 
 class SmsIn:
@@ -50,6 +57,7 @@ class SmsIn:
         self._letters = letters
         self._clock = clock
         self._mail_queued = mail_queued
+        self._budget = Budget(OPERATOR_MAILS, 3600, clock)
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -63,12 +71,24 @@ class SmsIn:
             await asyncio.gather(self._sweeper, return_exceptions=True)
 
     async def receive(self, messages: Sequence[InboundSms]) -> None:
-        """Store SMS and what they lead to; returns when durable. Raises StoreUnavailableError when nothing was."""
+        """Store SMS and what they lead to; returns when all are durable.
+
+        One that cannot be stored keeps none of the others out; the first fault is raised when all were tried.
+        """
+        faults = []
         for sms in messages:
-            if sms.part is None or sms.part.total <= 1:
-                await self._take(Assembled(sms, (), incomplete=False))
-            else:
-                await self._take_part(sms)
+            try:
+                await self._take_one(tidy(sms))
+            except Exception as error:  # raised below: the provider must send it again
+                faults.append(error)
+        if faults:
+            raise faults[0]
+
+    async def _take_one(self, sms: InboundSms) -> None:
+        if sms.part is None:
+            await self._take(Assembled(replace(sms, text=joined(sms.text)), (), incomplete=False))
+        else:
+            await self._take_part(sms)
 
     async def _take_part(self, sms: InboundSms) -> None:
         await self._database.write(sql.keep_part, (sms, self._clock.now()))
@@ -124,7 +144,10 @@ class SmsIn:
         )
         return InboundState.MAILED, letter
 
-    def _operator_mail(self, sms: InboundSms) -> OutgoingMail:
+    def _operator_mail(self, sms: InboundSms) -> OutgoingMail | None:
+        """Show it to the operator, unless a flood does: then the list of unrouted messages must do."""
+        if not self._budget.spend():
+            return None
         facts = [(Fact.FROM, sms.from_number), (Fact.TO, sms.to_number), (Fact.ID, sms.ref), (Fact.TEXT, sms.text)]
         return self._letters.operator(OperatorCase.UNROUTED, facts)
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from gateway import maillog
 from gateway.errors import Outcome
+from gateway.inbound_form import tidy_report
 from gateway.maillog import Event
 from gateway.model import Clock, DeliveryReport, MessageState, OutgoingSms, SubmitResult
 from gateway.optout import OptOuts
@@ -19,7 +20,7 @@ from gateway.providers.base import Provider
 from gateway.routes import GIVE_UP_AFTER, after_attempt, choose
 from gateway.spool import Spool
 from gateway.store.database import Database, StoreUnavailableError
-from gateway.store.report_sql import Received, store_reports
+from gateway.store.report_sql import Moved, Received, store_reports
 from gateway.store.spool_items import Settlement
 
 WINDOW = 64
@@ -196,10 +197,11 @@ class SmsOut:
         """Keep delivery reports and move the messages that they are about; returns when durable."""
         now = self._clock.now()
         moves = await asyncio.gather(
-            *(self._database.write(store_reports, Received(report, now)) for report in reports)
+            *(self._database.write(store_reports, Received(tidy_report(report), now)) for report in reports),
+            return_exceptions=True,
         )
         for report, move in zip(reports, moves, strict=True):
-            if move is None:
+            if not isinstance(move, Moved):
                 continue
             maillog.note(
                 Event.SMS_REPORT,
@@ -210,3 +212,5 @@ class SmsOut:
             )
             if move.state is not MessageState.DELIVERED:
                 self.failed.set()
+        if faults := [move for move in moves if isinstance(move, BaseException)]:
+            raise faults[0]

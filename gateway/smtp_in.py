@@ -27,7 +27,8 @@ STOP_TIME = 30.0
 """Seconds that a stop waits for messages under way."""
 
 MESSAGE_MEMORY = 512 * 1024 * 1024
-"""Bytes that all messages on their way in may take together."""
+"""Bytes that all messages on their way in may take together: more where one of `[smtp] max_size` would be too big for
+the share of its client."""
 
 _BACKLOG = 1024
 _SOCKET_MODE = 0o660
@@ -62,7 +63,7 @@ class MailEdge:
             hooks=EdgeHooks(taker, clock),
             certificate=tls or server_certificate(settings),
             connections=ConnectionLimits(settings.smtp.max_connections, settings.smtp.max_connections_per_client),
-            memory=MemoryPool(max(MESSAGE_MEMORY, 2 * settings.smtp.max_size)),
+            memory=MemoryPool(max(MESSAGE_MEMORY, 4 * settings.smtp.max_size)),
         )
 
     @property

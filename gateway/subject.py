@@ -43,6 +43,10 @@ _MAX_TAGS = 20
 
 _RUN = re.compile(r"(?<![+(])[+(]*[0-9](?:[0-9\s()./+-]*[0-9])?")
 _HARD_SEPARATOR = re.compile(r"[,;|<>&\n\u3001\u060c\u061b]|(?<=\d)\s{1,3}\+\s{1,3}(?=\d)")
+_FORWARD = re.compile(
+    r"\s*(?:fwd?|wg|tr|vs|vb|vl|rv|enc|doorst|пер|пересл)\s*(?:\[\d{1,3}\])?\s*[:\uff1a]", re.IGNORECASE
+)
+"""Forwarded, in the language of the client; "VS:" is an answer in Finnish and a forward in Danish and Norwegian."""
 _WORD = re.compile(r"[^\W\d_]+")
 _UNDERSCORE = re.compile(r"_(?![0-9])")
 _REPLY_PREFIX = re.compile(
@@ -102,6 +106,8 @@ class SubjectReading:
     rejected: tuple[NumberError, ...]
     answer: str | None
     """The phone whose message is answered, from the tagged sentence of our own mail; never also in `numbers`."""
+    forwarded: bool = False
+    """Whether it begins as forwarded mail does: whom it quotes need not be whom it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +125,14 @@ class _LeftOver:
 def read_subject(subject: str, region: str, tag: str) -> SubjectReading:
     """Read a subject. `tag` is the word in brackets that our mails carry, without the brackets."""
     text = plain(subject[:_MAX_SUBJECT])[:_MAX_SUBJECT]
+    text_as_written = text
     reader = RunReader(region.upper())
     answer, text = _take_answer(text, plain(tag), reader)
     numbers, rejected = _read_list(text, reader, answered=answer is not None)
     if len(subject) > _MAX_SUBJECT or reader.exhausted:
         rejected = [NumberError(f"{subject[:20]}...", "the subject is too long")]
-    return SubjectReading(tuple(number for number in numbers if number != answer), tuple(rejected), answer)
+    others = tuple(number for number in numbers if number != answer)
+    return SubjectReading(others, tuple(rejected), answer, forwarded=bool(_FORWARD.match(text_as_written)))
 
 
 @lru_cache(maxsize=64)

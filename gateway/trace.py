@@ -69,7 +69,7 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
 
 
 def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
-    shown = [message for message in mail["messages"] if wanted in {mail["id"], message["id"]}]
+    shown = [message for message in mail["messages"] if message["id"] == wanted] or mail["messages"]
     for message in shown:
         yield from _message_steps(message)
     about = {mail["id"], *(message["id"] for message in shown)}

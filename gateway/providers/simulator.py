@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import re
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -276,14 +277,28 @@ class Journal:
         """Read what is there. A line cut off by a crash is dropped, one that cannot be read is passed over."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with self._path.open("rb") as lines:
+        with self._alone():
+            self._catch_up()
+            os.ftruncate(self._fd, self._size)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes on the same file from writing meanwhile."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _catch_up(self) -> None:
+        """Take in the whole lines that were written since, by whichever process."""
+        rest = b""
+        while piece := os.pread(self._fd, 1 << 20, self._size + len(rest)):
+            *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
-                if not line.endswith(b"\n"):
-                    os.ftruncate(self._fd, self._size)
-                    break
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     self._index(json.loads(line), self._size)
-                self._size += len(line)
+                self._size += len(line) + 1
 
     def close(self) -> None:
         """Close the file."""
@@ -292,11 +307,12 @@ class Journal:
     def append(self, entry: JsonDict) -> None:
         """Write one line; it is in the kernel's hands when this returns. Raises OSError, and then wrote nothing."""
         line = json.dumps(entry, ensure_ascii=False).encode(errors="replace") + b"\n"
-        if os.write(self._fd, line) < len(line):  # the disk is full: half a line would spoil the next one
-            os.ftruncate(self._fd, self._size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._index(entry, self._size)
-        self._size += len(line)
+        with self._alone():
+            end = os.fstat(self._fd).st_size
+            if os.write(self._fd, line) < len(line):  # the disk is full: half a line would spoil the next one
+                os.ftruncate(self._fd, end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._catch_up()
 
     def _index(self, entry: JsonDict, offset: int) -> None:
         match entry["kind"]:
@@ -321,22 +337,26 @@ class Journal:
 
     def received(self, phone: str | None = None, limit: int | None = None) -> list[JsonDict]:
         """What a phone received (or all of them), oldest first; the last `limit` of them."""
+        self._catch_up()
         offsets = self._all if phone is None else self._by_phone.get(phone, array("Q"))
         entries = (self._read(offset) for offset in (offsets[-limit:] if limit else offsets))
         return [_without_kind(entry) for entry in entries if entry["kind"] == "received"]
 
     def conversation(self, phone: str) -> list[JsonDict]:
         """What a phone received and sent, oldest first, with `kind`."""
+        self._catch_up()
         return [self._read(offset) for offset in self._by_phone.get(phone, array("Q"))[-RECENT:]]
 
     def last(self, phone: str) -> JsonDict:
         """What a phone received or sent last. Raises KeyError for a phone that did neither."""
+        self._catch_up()
         if phone not in self._by_phone:  # asking must not make one
             raise KeyError(phone)
         return self._read(self._by_phone[phone][-1])
 
     def phones(self) -> list[str]:
         """Every phone that received or sent something, the latest first."""
+        self._catch_up()
         return sorted(self._by_phone, key=lambda phone: self._by_phone[phone][-1], reverse=True)
 
     def unreported(self) -> list[JsonDict]:

@@ -7,6 +7,7 @@ take are fine here.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 import email_validator
 
@@ -19,14 +20,17 @@ for _name in ("local", "localhost", "test"):
         email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
 
 
-def valid_address(email: str) -> str:
-    """The address as it is to be written. Raises BadAddress with the reason."""
+def valid_address(email: str, own_domains: Sequence[str] = ()) -> str:
+    """The address as it is to be written. Raises BadAddress with the reason, also for addresses of the SMS domains."""
     try:
         checked = email_validator.validate_email(
             email.strip(), check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
         )
     except email_validator.EmailNotValidError as error:
         raise BadAddress(f"'{email[:254]}' is not a mail address: {error}") from error
+    domain = ascii_domain(checked.domain)
+    if any(domain == ascii_domain(own) for own in own_domains):
+        raise BadAddress(f"'{email[:254]}' is an address of this gateway, not an employee's own")
     return checked.normalized
 
 

@@ -25,6 +25,14 @@ LOGIN_BURST, LOGIN_FORGET = 10, 30.0
 STRANGER_BURST, STRANGER_FORGET = 50, 2.0
 """The same for recipients that do not exist: only somebody who guesses keys has that many."""
 
+MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT = 20, 5
+"""Recipients that do not exist before a session ends; the second where its address has had too many lately.
+
+Those that do exist are never refused for it: a guesser learns no more by that, with 128 bits to guess, and a colleague
+behind the same address would be locked out."""
+
+_KEY_LIKE = re.compile(r"(?:[0-9a-fA-F][^0-9A-Za-z@]{0,2}){24,}")
+"""A key, also one with separators in it and a few digits too many or too few."""
 
 _DIGITS = re.compile(r"\d[\d ./()-]{2,}(?=\d\d)")
 
@@ -42,6 +50,13 @@ class Transaction(LibraryEnvelope):
 
 class Server(Protocol):
     """What a hook needs of the session's protocol object."""
+
+    unknown_recipients: int
+
+    @property
+    def ours(self) -> bool:
+        """Whether errors are forgiven."""
+        ...
 
     def peer(self) -> Peer:
         """Describe the client as it stands now."""
@@ -76,28 +91,34 @@ class EdgeHooks:
             raise Refusal(454, "4.7.0", "cannot check passwords right now, try again later", cause="fault") from error
         if login is None:
             self._logins.failed(client, self._clock.now())
-            note(Event.LOGIN_FAILED, ip=peer.ip, user=user[:64])
+            note(Event.LOGIN_FAILED, ip=peer.ip, user=redact(user)[:64])
         return login
 
     async def handle_RCPT(self, server: Server, _session: Session, envelope: Transaction, address: str) -> LocalAddress:
         """Understand one recipient and add it to the transaction, or raise the Refusal that explains why not."""
         peer = server.peer()
-        client = client_key(peer.ip)
-        if self._strangers.spent(client, self._clock.now()):
-            raise too_busy("too many unknown recipients")
         try:
             local = await self._taker.recipient(peer, envelope.mail_from or "", address, tuple(envelope.recipients))
         except Refusal as refusal:
             envelope.refused += 1
-            if refusal.enhanced == "5.1.1":
-                self._strangers.failed(client, self._clock.now())
-            note(Event.RECIPIENT_REFUSED, ip=peer.ip, to=_without_number(address), cause=refusal.cause)
+            note(Event.RECIPIENT_REFUSED, ip=peer.ip, to=_masked(address), cause=refusal.cause)
+            if refusal.enhanced == "5.1.1" and not server.ours:
+                self._count_unknown(server, client_key(peer.ip))
             raise
         except Exception as error:
             fault(Event.SESSION_FAULT, error, ip=peer.ip)
             raise internal_fault() from error
         envelope.recipients.append(local)
         return local
+
+    def _count_unknown(self, server: Server, client: str) -> None:
+        """Hold an unknown recipient against the session and its client; raises the Refusal that ends the session."""
+        now = self._clock.now()
+        limit = MAX_UNKNOWN_WHEN_SPENT if self._strangers.spent(client, now) else MAX_UNKNOWN
+        self._strangers.failed(client, now)
+        server.unknown_recipients += 1
+        if server.unknown_recipients > limit:
+            raise too_busy("too many unknown recipients")
 
     async def handle_DATA(self, server: Server, _session: Session, envelope: Transaction) -> list[Reply]:
         """Hand a complete message over: one Reply per recipient, in order. Being cancelled does not cancel it."""
@@ -136,6 +157,6 @@ class EdgeHooks:
         return internal_fault().smtp_reply
 
 
-def _without_number(address: str) -> str:
-    """Write a refused recipient for the log: national numbers too without all but their last two digits."""
-    return _DIGITS.sub("…", redact(address))
+def _masked(address: str) -> str:
+    """Write a refused recipient for the log: no key, also a broken one, and of a number the last two digits at most."""
+    return _DIGITS.sub("…", redact(_KEY_LIKE.sub("[key]", address)))

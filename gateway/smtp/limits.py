@@ -1,4 +1,4 @@
-"""How much one address, and everybody together, may ask of the SMTP edge: connections and failed attempts.
+"""How much one client, and everybody together, may ask of the SMTP edge: connections, memory and failed attempts.
 
 Counts live in memory and are forgotten soon. An IPv6 client is its /64, since that is what one customer gets.
 """
@@ -6,10 +6,12 @@ Counts live in memory and are forgotten soon. An IPv6 client is its /64, since t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gateway.errors import Refusal, too_busy
+from gateway.settings import Network
 
 
 @lru_cache(4096)
@@ -32,6 +34,16 @@ def client_key(ip: str) -> str:
     except ValueError:
         return ip
     return f"{int(parsed) >> 64:x}::/64" if parsed.version == 6 else ip
+
+
+def within(ip: str, networks: Iterable[Network]) -> bool:
+    """Whether an address lies in one of the networks, which may be written as IPv4 wrapped in IPv6."""
+    try:
+        parsed = ip_address(ip)
+    except ValueError:
+        return False
+    wrapped = IPv6Address(f"::ffff:{parsed}") if isinstance(parsed, IPv4Address) else parsed
+    return any(parsed in network or wrapped in network for network in networks)
 
 
 class ConnectionLimits:
@@ -69,32 +81,58 @@ class ConnectionLimits:
                 del self._by_client[client]
 
 
-class MessageMemory:
-    """What one message may still take of the memory that all messages on their way in share."""
-
-    def __init__(self, shared: MemoryPool) -> None:
-        self._shared = shared
-        self._held = 0
-
-    def take(self, size: int) -> bool:
-        """Take `size` bytes, if there are."""
-        if size > self._shared.free:
-            return False
-        self._shared.free -= size
-        self._held += size
-        return True
-
-    def give_back(self) -> None:
-        """The message is gone."""
-        self._shared.free += self._held
-        self._held = 0
-
-
 class MemoryPool:
-    """Bytes left for messages on their way in. Small messages, which fit a connection's buffer, are not counted."""
+    """The bytes that messages on their way in may hold together, and who holds them.
+
+    Small messages, which fit a connection's buffer, are not counted. A quarter is kept for our own relays. Of the rest
+    a client may hold half of what it leaves free: a quarter of the pool where it is alone, less where others hold much,
+    and something however many want all. A relay of ours may hold half of all that is free.
+    """
 
     def __init__(self, size: int) -> None:
         self.free = size
+        self._kept = size // 4
+        self._held: Counter[str] = Counter()
+
+    def take(self, client: str, size: int, *, own_relay: bool) -> bool:
+        """Give `size` bytes to a client, if its share has them."""
+        left = self.free - size
+        holds = self._held[client] + size
+        if holds > (left if own_relay else (left - self._kept) // 2):
+            return False
+        self.free = left
+        self._held[client] = holds
+        return True
+
+    def give_back(self, client: str, size: int) -> None:
+        """Take back what a client holds no more."""
+        self.free += size
+        self._held[client] -= size
+        if not self._held[client]:
+            del self._held[client]
+
+
+class MessageMemory:
+    """What one message takes of the pool, in its client's name."""
+
+    def __init__(self, pool: MemoryPool, client: str, *, own_relay: bool = False) -> None:
+        self._pool = pool
+        self._client = client
+        self._own_relay = own_relay
+        self.held = 0
+        """Bytes now."""
+
+    def take(self, size: int) -> bool:
+        """Take `size` bytes, if there are."""
+        taken = self._pool.take(self._client, size, own_relay=self._own_relay)
+        if taken:
+            self.held += size
+        return taken
+
+    def give_back(self) -> None:
+        """The message is gone."""
+        self._pool.give_back(self._client, self.held)
+        self.held = 0
 
 
 class AttemptLimit:

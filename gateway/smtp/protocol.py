@@ -45,7 +45,7 @@ class EdgeProtocol(EdgeSession):
         verb_bytes, _, rest = line.partition(b" ")
         verb = verb_bytes.upper().decode("ascii", "replace")
         self._idle_commands += 1
-        if self._idle_commands > _MAX_IDLE_COMMANDS + self._limits.max_recipients:
+        if self._idle_commands > _MAX_IDLE_COMMANDS + self._limits.max_recipients and not self.ours:
             raise LastWord(too_busy("too many commands without a mail"))
         if verb not in self.COMMANDS:
             raise self._unknown(verb)
@@ -216,7 +216,7 @@ class EdgeProtocol(EdgeSession):
             raise
         await self.push("354 go ahead, end with CRLF.CRLF")
         await self.flush()
-        memory = MessageMemory(self.edge.memory)
+        memory = self.message_memory()
         try:
             replies = await self._take_message(memory)
         finally:
@@ -229,7 +229,7 @@ class EdgeProtocol(EdgeSession):
             self._close()
 
     async def _take_message(self, memory: MessageMemory) -> list[Reply]:
-        self._timer.enter(Phase.MESSAGE)
+        self._timer.enter_message(memory)
         try:
             wire = await self._reader.message(self._limits.max_size, memory)
             self._timer.enter(Phase.SERVER)

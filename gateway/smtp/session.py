@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from ipaddress import ip_address
 from typing import ClassVar, cast
 
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
@@ -21,7 +20,7 @@ from gateway.maillog import Event, fault
 from gateway.model import Listener, Peer
 from gateway.smtp.doors import Door, Edge, LastWord
 from gateway.smtp.hooks import Transaction
-from gateway.smtp.limits import client_key, plain_ip
+from gateway.smtp.limits import MessageMemory, client_key, plain_ip, within
 from gateway.smtp.timer import Phase, SessionTimer, session_too_long
 from gateway.smtp.wire import SmtpReader
 from gateway.tls import TlsLayer
@@ -70,6 +69,8 @@ class EdgeSession(SMTP):
         self._ended = False
         self._abort_handle: asyncio.TimerHandle | None = None
         self._errors = 0
+        self.unknown_recipients = 0
+        """Recipients that do not exist, in all transactions."""
 
     # --- what the library calls ------------------------------------------------------------------------------------
 
@@ -148,7 +149,7 @@ class EdgeSession(SMTP):
         """Whether a load balancer connects: then its header is wanted. LMTP is the last step and has none before it."""
         if self.door.listener is Listener.LMTP:
             return False
-        return any(ip_address(self._ip) in network for network in self._limits.proxy_networks)
+        return within(self._ip, self._limits.proxy_networks)
 
     def _admit(self) -> None:
         if self.edge.stopping:
@@ -286,8 +287,23 @@ class EdgeSession(SMTP):
         await self.push(refusal.smtp_reply)
         if refusal.code in {500, 501, 502, 504, 553, 555}:
             self._errors += 1
-            if self._errors >= MAX_ERRORS:
+            if self._errors >= MAX_ERRORS and not self.ours:
                 raise LastWord(too_busy("too many errors"))
+
+    @property
+    def _own_relay(self) -> bool:
+        """Whether the organisation's own mail server is there: nobody else speaks LMTP or is in `[trust] networks`."""
+        return self.door.listener is Listener.LMTP or within(self._ip, self.edge.settings.trust.networks)
+
+    @property
+    def ours(self) -> bool:
+        """Whether errors are forgiven: a relay of ours, whose errors are other people's, or somebody signed in."""
+        return self.login is not None or self._own_relay
+
+    def message_memory(self) -> MessageMemory:
+        """Memory for one message, in the name of who signed in, or else of the client's address."""
+        client = self.login or client_key(self._ip)
+        return MessageMemory(self.edge.memory, client, own_relay=self._own_relay)
 
     def peer(self) -> Peer:
         """Describe the client as it stands now."""

@@ -109,6 +109,7 @@ class SmtpReader(asyncio.StreamReader):
                     kept.append(bytes(self._buffer[:searched]))
                 else:
                     kept.clear()
+                    memory.give_back()
                 del self._buffer[:searched]
                 searched = 0
             await self._more_of_message()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,12 +73,44 @@ def arrive(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
 
 def _arrive(connection: Connection, item: Arrival) -> bool:
     sms = item.sms
-    fresh = connection.execute(
+    fresh = _store(connection, item, sms.ref) or (
+        _is_another(connection, sms) and _store(connection, item, f"{sms.ref}#{_fingerprint(sms)}")
+    )
+    if item.part_refs:
+        connection.execute(
+            update(inbound_parts)
+            .where(inbound_parts.c.provider == sms.provider, inbound_parts.c.ref.in_(item.part_refs))
+            .values(inbound_id=item.id)
+        )
+    if not fresh:
+        return False
+    _follow(connection, item)
+    return True
+
+
+def _is_another(connection: Connection, sms: InboundSms) -> bool:
+    """Whether a provider has given an id that is taken to a different message: neither may be lost."""
+    known = connection.execute(
+        select(inbound.c.from_number, inbound.c.to_number, inbound.c.text).where(
+            inbound.c.provider == sms.provider, inbound.c.ref == sms.ref
+        )
+    ).one()
+    return tuple(known) != (sms.from_number, sms.to_number, sms.text)
+
+
+def _fingerprint(sms: InboundSms) -> str:
+    return hashlib.sha256(f"{sms.from_number}\0{sms.to_number}\0{sms.text}".encode()).hexdigest()[:8]
+
+
+def _store(connection: Connection, item: Arrival, ref: str) -> bool:
+    """Insert the SMS; False where one with this id is there."""
+    sms = item.sms
+    stored = connection.execute(
         insert(connection, inbound)
         .values(
             id=item.id,
             provider=sms.provider,
-            ref=sms.ref,
+            ref=ref,
             from_number=sms.from_number,
             to_number=sms.to_number,
             text=sms.text,
@@ -91,16 +125,7 @@ def _arrive(connection: Connection, item: Arrival) -> bool:
         .on_conflict_do_nothing()
         .returning(inbound.c.id)
     ).scalar_one_or_none()
-    if item.part_refs:
-        connection.execute(
-            update(inbound_parts)
-            .where(inbound_parts.c.provider == sms.provider, inbound_parts.c.ref.in_(item.part_refs))
-            .values(inbound_id=item.id)
-        )
-    if fresh is None:
-        return False
-    _follow(connection, item)
-    return True
+    return stored is not None
 
 
 def _follow(connection: Connection, item: Arrival) -> None:
@@ -197,7 +222,7 @@ def keep_part(connection: Connection, items: Sequence[tuple[InboundSms, float]])
                 part_ref=sms.part.ref,
                 total=sms.part.total,
                 number=sms.part.number,
-                text=sms.text,
+                text=json.dumps(sms.text),
                 at=sms.at,
                 received_at=received_at,
             )
@@ -227,7 +252,7 @@ def waiting_parts(connection: Connection, sms: InboundSms) -> list[InboundSms]:
 
 def _part(row: Row[Any]) -> InboundSms:
     part = InboundPart(row.part_ref, row.total, row.number)
-    return InboundSms(row.provider, row.ref, row.from_number, row.to_number, row.text, row.at, part)
+    return InboundSms(row.provider, row.ref, row.from_number, row.to_number, json.loads(row.text), row.at, part)
 
 
 def overdue_parts(connection: Connection, before: float) -> list[list[InboundSms]]:

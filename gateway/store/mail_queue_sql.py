@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Double, Row, and_, bindparam, func, literal_column, select, update
+from sqlalchemy import Boolean, Connection, Double, Row, and_, bindparam, case, func, literal_column, select, update
 from sqlalchemy import insert as insert_into
 
 from gateway.model import MailKind, OutgoingMail
@@ -181,6 +181,8 @@ _SETTLE = (
         available_at=func.coalesce(bindparam("new_available_at", type_=Double), mail_queue.c.available_at),
         attempts=mail_queue.c.attempts + 1,
         cause=bindparam("new_cause"),
+        # What was delivered is in its mailbox; here it would only be one more copy of a text and of a key.
+        content=case((bindparam("is_sent", type_=Boolean), b""), else_=mail_queue.c.content),
         lease=None,
         lease_until=None,
     )
@@ -202,6 +204,7 @@ def _settle(connection: Connection, item: Settlement) -> bool:
             "new_settled_at": None if item.state == QUEUED else item.at,
             "new_available_at": item.retry_at,
             "new_cause": item.cause,
+            "is_sent": item.state == SENT,
         },
     ).rowcount
     if changed and item.tell is not None:
@@ -290,27 +293,15 @@ class Retry:
 
 
 def retry(connection: Connection, items: Sequence[Retry]) -> list[bool]:
-    """Work: queue failed mails anew, as if just made. False where there is no such failed mail."""
+    """Work: queue failed mails anew, as if just made. False where there is none, or it had been handed over."""
     return [
         connection.execute(
             update(mail_queue)
-            .where(mail_queue.c.id == item.id, mail_queue.c.state == FAILED)
+            .where(mail_queue.c.id == item.id, mail_queue.c.state == FAILED, mail_queue.c.content != b"")
             .values(state=QUEUED, created_at=item.now, available_at=item.now, settled_at=None, attempts=0)
         ).rowcount
         == 1
         for item in items
-    ]
-
-
-def forget_sent(connection: Connection, items: Sequence[float]) -> list[int]:
-    """Work: drop the content of mails sent before a time; the rows stay. How many that concerns."""
-    return [
-        connection.execute(
-            update(mail_queue)
-            .where(mail_queue.c.state == SENT, mail_queue.c.settled_at < before, mail_queue.c.content != b"")
-            .values(content=b"")
-        ).rowcount
-        for before in items
     ]
 
 

@@ -284,7 +284,7 @@ inbound_parts = Table(
     Column("part_ref", String, nullable=False),
     Column("total", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", Text, nullable=False),  # a JSON string: a part may end in the middle of a character
     Column("at", Double, nullable=False),
     Column("received_at", Double, nullable=False),
     Column("inbound_id", String),  # the message that it became part of

@@ -55,8 +55,24 @@ def find_message(connection: Connection, wanted: str) -> JsonDict | None:
 
 
 def about_mail(connection: Connection, wanted: str) -> JsonDict | None:
-    """A mail by its id or by that of a message that it became: its row, with `messages` and `letters`."""
-    mail = _first(connection, select(mails).where(mails.c.id.in_([wanted, wanted.partition(".")[0]])))
+    """A mail by its id, its Message-ID, or an id of a message that it became (ours or the provider's).
+
+    Its row, with `messages` and `letters`.
+    """
+    named = [wanted, wanted.partition(".")[0]]
+    by_provider = select(messages.c.mail_id).join(provider_refs, provider_refs.c.message_id == messages.c.id)
+    by_provider = by_provider.where(provider_refs.c.ref == wanted)
+    mail = _first(connection, select(mails).where(mails.c.id.in_(named))) or _first(
+        connection,
+        select(mails)
+        .where(
+            or_(
+                mails.c.message_id == wanted.strip("<>"),
+                mails.c.id.in_(by_provider),
+            )
+        )
+        .order_by(mails.c.received_at),
+    )
     if mail is None:
         return None
     became = _rows(connection, select(messages).where(messages.c.mail_id == mail["id"]).order_by(messages.c.id))

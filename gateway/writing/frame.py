@@ -13,7 +13,7 @@ from email.utils import format_datetime
 
 from gateway.writing.mime import address_line, ids_line, text_line, whole
 
-_KEY = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])")
+_KEY = re.compile(r"[0-9a-fA-F]{32,}")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 _MAX_REFERENCES = 20

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from gateway.numbers import display
+from gateway.numbers import display, to_e164
 from gateway.subject import MESSAGE_FROM, read_subject
 
 PETER, ANNA, OLE, SVEN, IVAN = "+4530643064", "+4520643064", "+4528797722", "+46701234567", "+79161234567"
@@ -539,4 +539,4 @@ def test_whatever_is_written_gives_valid_numbers_once(subject, region):
     reading = read_subject(subject, region, "SMS")
     found = [*reading.numbers, *filter(None, [reading.answer])]
     assert len(found) == len(set(found))
-    assert all(phonenumbers.is_valid_number(phonenumbers.parse(number)) for number in found)
+    assert all(to_e164(number, "ZZ") == number for number in found)
