@@ -54,7 +54,8 @@ _ABSENCE_END: Final = r"(?=\s*(?:[:：(]|[.!]?\s*\Z))"
 
 _NOTES: Final = (
     r"[^\W\d][^:\d]{1,60} (?:is out of (?:the )?office|er ikke til stede|er fraværende|är inte på kontoret"
-    r"|er ikke på kontoret|er ute av kontoret|ist außer haus|ist nicht im büro|est absente?(?: du bureau)?)(?=\s*(?:[.(]|\Z|returning|tilbage|until))"
+    r"|er ikke på kontoret|er ute av kontoret|ist außer haus|ist nicht im büro|est absente?(?: du bureau)?)"
+    r"(?=\s*(?:[.(]|\Z|returning|tilbage|until))"
 )
 """Notes writes a sentence about its owner."""
 
@@ -83,8 +84,9 @@ _RECEIPT_SUBJECT: Final = re.compile(
     re.IGNORECASE,
 )
 _RECEIPT_TEXT: Final = re.compile(
-    r"\b(?:was (?:read|displayed|deleted without)|has been (?:read|displayed|opened)|(?:blev|ble|er blevet) (?:læst|lest"
-    r"|slettet|vist|åbnet)|lästes|(?:har|blev) (?:lästs|läst|öppnats|tagits bort|visats)"
+    r"\b(?:was (?:read|displayed|deleted without)|has been (?:read|displayed|opened)"
+    r"|(?:blev|ble|er blevet) (?:læst|lest|slettet|vist|åbnet)"
+    r"|lästes|(?:har|blev) (?:lästs|läst|öppnats|tagits bort|visats)"
     r"|wurde\b.{0,80}\b(?:gelesen|angezeigt|geöffnet|gelöscht)|a été (?:lu|affiché|ouvert|supprimé)"
     r"|был[оа]? (?:прочитан|прочтен|прочтён|открыт|удален))",
     re.IGNORECASE,

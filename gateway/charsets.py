@@ -84,8 +84,11 @@ def _table() -> dict[str, str]:
         "xmacicelandic": "mac-iceland",
         "xmacce": "mac-latin2",
         "xmaccentraleurroman": "mac-latin2",
-        # ISO 8859-1 and friends are written by programs that mean Windows-1252 (WHATWG Encoding §4.2). US-ASCII is left
-        # out: it is every mailer's default, so that it says nothing about the bytes that it does not know.
+        "ascii": "ascii",
+        "usascii": "ascii",
+        "ansix341968": "ascii",
+        "iso646us": "ascii",
+        # ISO 8859-1 and friends are written by programs that mean Windows-1252 (WHATWG Encoding §4.2)
         "latin1": "cp1252",
         "l1": "cp1252",
         "iso88591": "cp1252",
@@ -133,10 +136,11 @@ def codec_for(label: str) -> str | None:
 def decode(data: bytes, label: str = "", hint: str = "") -> str:
     """Decode `data` as labelled, but not against the evidence.
 
-    Text that is valid UTF-8 with multi-byte characters is UTF-8 even under a one-byte label; a label that is missing or
-    unknown is guessed, `hint` (another part's label) first. What cannot be decoded becomes U+FFFD.
+    Text that is valid UTF-8 with multi-byte characters is UTF-8 even under a one-byte label. A label is guessed, `hint`
+    (another part's label) first, where it is missing or unknown, or where US-ASCII, every mailer's default, stands
+    above bytes that it does not know. What cannot be decoded becomes U+FFFD.
     """
-    codec = (codec_for(label) if label else None) or (codec_for(hint) if hint else None)
+    codec = next((codec for name in (label, hint) if name and (codec := codec_for(name)) not in {None, "ascii"}), None)
     if codec not in _SEVEN_BIT and data.isascii() and b"\x1b" not in data and b"\x00" not in data:
         return data.decode("ascii")
     codec = next((named for bom, named in _BOMS if data.startswith(bom)), codec)
@@ -208,16 +212,18 @@ def _byte_order(data: bytes, codec: str) -> str:
     return codec + ("-le" if sample[1::2].count(0) > sample[0::2].count(0) else "-be")
 
 
-_HIGH_RUN: Final = re.compile(rb"[\xc0-\xff]{3,}")
+_HIGH_WORD: Final = re.compile(rb"[\xc0-\xff]{5,}")
 
 
 def _cyrillic(sample: bytes) -> str | None:
     """Name the Cyrillic code page of a text whose high bytes make words, by where its lower-case letters stand.
 
-    In the Latin code pages a letter above ASCII stands alone or with one neighbour.
+    A text that is mostly high bytes is Cyrillic; so is one, however much ASCII is quoted in it, whose high bytes mostly
+    stand five and more together: in the Latin code pages they stand alone or with a neighbour.
     """
-    runs = _HIGH_RUN.findall(sample)
-    high = b"".join(runs)
-    if len(high) < 4 or len(high) * 2 < sum(byte >= 0xC0 for byte in sample):
+    high = [byte for byte in sample if byte >= 0xC0]
+    letters = sum(0x41 <= byte & 0xDF <= 0x5A for byte in sample if byte < 0x80)
+    words = sum(map(len, _HIGH_WORD.findall(sample)))
+    if len(high) < 4 or (len(high) < letters and words * 2 < len(high)):
         return None
     return "cp1251" if sum(byte >= 0xE0 for byte in high) * 2 > len(high) else "koi8-r"

@@ -319,6 +319,8 @@ class _Writer:
 
     def _join_cells(self, starts: list[int]) -> None:
         """Make one line of a table row whose cells hold a line each."""
+        if len(starts) < 2:
+            return
         cells = []
         for start, end in zip(starts, [*starts[1:], len(self.lines)], strict=True):
             cell = [text for text, _ in self.lines[start : min(end, start + 4)] if text.strip()]

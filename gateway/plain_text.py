@@ -73,7 +73,10 @@ def _unescaped(text: str) -> str:
 
 
 def unflow(text: str, *, delsp: bool) -> str:
-    """Join the paragraphs of a format=flowed text (RFC 3676 §4); quoted lines come back as "> " times their depth."""
+    """Join the paragraphs of a format=flowed text (RFC 3676 §4); quoted lines come back as "> " times their depth.
+
+    A line that the person began with ">" comes back behind OWN_MARK.
+    """
     paragraphs: list[list[str]] = []
     open_depth = -1
     for line in text.split("\n"):

@@ -18,8 +18,8 @@ _DEVICE: Final[str] = (
     r"tablet|telefon|smartphone|portable|téléphone|mobilen|телефон\w*|смартфон\w*|планшет\w*|puhelin\w*|móvil|celular|"
     r"cellulare|telefonu|mobiel|telefoon|gerät|enhed|enhet|device|appareil|устройств\w*)"
     r"(?:['’]?[au](?!\w))?"
-    r"(?:[- ](?:samsung|apple|huawei|sony|nokia|galaxy|smartphone|mobil|mobile|mobiltelefon|phone|tablet|note|tab|ultra|pro|max|plus|mini|"
-    r"lite|edge|fold|flip|lte|device|enhed|enhet|gerät|telefon|phone|air|se|xperia|\(?\w{0,4}\d\w{0,6}\)?)){0,5})"
+    r"(?:[- ](?:samsung|apple|huawei|sony|nokia|galaxy|smartphone|mobil|mobile|mobiltelefon|phone|tablet|note|tab|"
+    r"ultra|pro|max|plus|mini|lite|edge|fold|flip|lte|device|enhed|enhet|gerät|telefon|phone|air|se|xperia|\(?\w{0,4}\d\w{0,6}\)?)){0,5})"
 )
 _APP: Final[str] = (
     r"(?:outlook(?: mobile)?(?: lite)?|yahoo[! ]*mail|aol(?: mail)?|proton ?mail(?: mobile)?|bluemail|nine|"

@@ -245,8 +245,8 @@ class _Search:
             end = find_header_block(self.plain, index, announced=announced)
             if end is not None:
                 return index, end
-        if text.endswith((":", ">")):
-            return self._attribution(index, floor)
+        if text.endswith((":", ">")) and (span := self._attribution(index, floor)):
+            return span
         if _RUN_ON.match(raw) and attribution(text[: text.index(">:") + 2]) is Sureness.STRONG:
             return index, index + 1
         end = find_stacked_headers(self.plain, index)

@@ -10,7 +10,7 @@ from gateway.charsets import codec_for, decode
 from gateway.errors import Refusal
 from gateway.mail_parse import parse
 from gateway.model import ParsedMail
-from gateway.plain_text import clean, unflow
+from gateway.plain_text import OWN_MARK, clean, unflow
 
 
 def mail(headers: str = "", body: str = "Hej", *, sender: str = "anna@firm.example") -> ParsedMail:
@@ -359,7 +359,7 @@ def test_a_line_that_only_begins_like_the_boundary_is_text() -> None:
         ("en  \nto", True, "en to"),
         ("en\nto", False, "en\nto"),
         ("en \n\nto", False, "en \nto"),
-        (" >ikke citat", False, ">ikke citat"),
+        (" >ikke citat", False, f"{OWN_MARK}>ikke citat"),
         (" From x", False, "From x"),
         ("> en \n> to\nsvar", False, "> en to\nsvar"),
         ("> en \nsvar", False, "> en \nsvar"),
