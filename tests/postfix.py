@@ -7,8 +7,9 @@ touched. Postfix's master runs as root only.
 
 from __future__ import annotations
 
-import mailbox
+import os
 import shutil
+import signal
 import smtplib
 import subprocess
 import tempfile
@@ -24,7 +25,8 @@ CONF = Path(__file__).parent.parent / "conf" / "postfix"
 EMPLOYEE, STRANGER = "127.0.0.1", "127.0.0.2"
 """Client addresses inside and outside of Postfix's `mynetworks`."""
 _OWNER = "postfix"
-_STARTS_WITHIN = _STOPS_WITHIN = 30.0
+_PATIENCE = 30.0
+"""Seconds for a start, a stop or a reload."""
 
 _SERVER = """\
 compatibility_level = 3.6
@@ -76,8 +78,9 @@ postlog   unix-dgram n -  n -   1  postlogd
 class Postfix:
     """The server of `firm.example`.
 
-    `transport` is a file of `conf/postfix/`, `places` what stands here instead of the places that those files name,
-    `extra` more lines of main.cf.
+    `transport` is a file of `conf/postfix/`, `places` what stands here instead of the places and values that those files
+    name. (A parameter that is set twice is a warning, and Postfix 3.7's postlogd can wait for itself over its own
+    warnings: so values are replaced, not overridden.)
     """
 
     def __init__(
@@ -86,7 +89,6 @@ class Postfix:
         transport: str,
         places: dict[str, str],
         *,
-        extra: str = "",
         mailboxes: tuple[str, ...] = (),
         port: int | None = None,
     ) -> None:
@@ -97,7 +99,6 @@ class Postfix:
         self.home.chmod(0o755)
         self._mailboxes = mailboxes
         self._transport = transport
-        self._extra = extra
 
     # --- configuration -------------------------------------------------------------------------------------------
 
@@ -105,16 +106,20 @@ class Postfix:
         try:
             self._configure()
             self._command("start")
-            wait_for(self._answers, "Postfix", _STARTS_WITHIN)
+            wait_for(self._answers, "Postfix", _PATIENCE)
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_error: object) -> None:
+        record = self.home / "queue/pid/master.pid"
         try:
-            if (self.home / "queue/pid/master.pid").exists():
+            if record.exists():
                 self._command("stop")
+        except subprocess.TimeoutExpired:
+            os.killpg(int(record.read_text()), signal.SIGKILL)
+            raise
         finally:
             shutil.rmtree(self.home, ignore_errors=True)
 
@@ -126,7 +131,7 @@ class Postfix:
             shutil.chown(self.home / name, _OWNER, _OWNER)
         owner = (self.home / "data").stat()
         parts = [_SERVER.format(home=self.home, uid=owner.st_uid, gid=owner.st_gid)]
-        parts += [self._loaded("front.main.cf"), self._loaded("behind.main.cf"), self._extra]
+        parts += [self._loaded("front.main.cf"), self._loaded("behind.main.cf")]
         (etc / "main.cf").write_text("\n".join(parts))
         (etc / "master.cf").write_text(_SERVICES.format(port=self.port) + self._loaded("front.master.cf"))
         (etc / "brevdue.transport").write_text(self._loaded(self._transport))
@@ -151,7 +156,11 @@ class Postfix:
 
     def _command(self, word: str) -> None:
         done = subprocess.run(
-            [self._program, "-c", self.home / "etc", word], capture_output=True, text=True, timeout=60, check=False
+            [self._program, "-c", self.home / "etc", word],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
         )
         assert done.returncode == 0, f"postfix {word}: {done.stderr}{self.log()}"
 
@@ -171,12 +180,8 @@ class Postfix:
 
     def inbox(self, name: str) -> list[EmailMessage]:
         """The mails in somebody's maildir."""
-        folder = self.home / "mail" / name
-        if not folder.exists():
-            return []
-        box = mailbox.Maildir(folder, factory=None, create=False)
         parse = BytesParser(policy=policy.default).parsebytes
-        return [parse(box.get_bytes(key)) for key in sorted(box.keys())]
+        return [parse(path.read_bytes()) for path in sorted((self.home / "mail" / name / "new").glob("*"))]
 
     def mails(self, name: str, subject: str = "", count: int = 1) -> list[EmailMessage]:
         """Those about a subject, once there are `count` of them."""

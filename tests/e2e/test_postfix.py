@@ -18,7 +18,7 @@ from tests.gateway_process import DOMAIN, Gateway, free_port, mail, reply, wait_
 from tests.postfix import STRANGER, Postfix
 
 ANNA = "anna@firm.example"
-ONE_EACH = "brevdue_destination_recipient_limit = 1\nbrevdue-lmtp_destination_recipient_limit = 1\n"
+ONE_EACH = {"recipient_limit = 200": "recipient_limit = 1"}
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_postfix_relays_mail_to_a_key_and_numbers(gateway: Gateway, front: Postf
 def test_a_transaction_per_recipient_is_still_one_sms(
     gateway: Gateway, program: str, places: dict[str, str], key: str, number: str, mark: str, transport: str
 ):
-    with Postfix(program, transport, places, extra=ONE_EACH, mailboxes=("anna",)) as splitting:
+    with Postfix(program, transport, places | ONE_EACH, mailboxes=("anna",)) as splitting:
         made = mail(f"{key}@{DOMAIN}, Bo <30653011@{DOMAIN}>, 30653012@{DOMAIN}", "", f"Til to {mark}")
         splitting.send(made, [f"{key}@{DOMAIN}", f"30653011@{DOMAIN}", f"30653012@{DOMAIN}"], sender=ANNA)
         wait_for(lambda: splitting.log().count("status=sent") == 3, "three deliveries", 20)
