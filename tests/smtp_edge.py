@@ -133,10 +133,16 @@ class Wire:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def to(cls, edge: MailEdge, listener: str = "smtp", tls: ssl.SSLContext | None = None) -> Wire:
+    async def to(
+        cls, edge: MailEdge, listener: str = "smtp", tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+    ) -> Wire:
         return cls(
             *await asyncio.open_connection(
-                "127.0.0.1", edge.ports[listener], ssl=tls, server_hostname="gw.example.com" if tls else None
+                "127.0.0.1",
+                edge.ports[listener],
+                ssl=tls,
+                server_hostname="gw.example.com" if tls else None,
+                local_addr=(source, 0),
             )
         )
 
@@ -196,9 +202,11 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def client(edge: MailEdge, listener: str = "smtp", tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
-    """A connection by hand, closed at the end."""
-    wire = await Wire.to(edge, listener, tls)
+async def client(
+    edge: MailEdge, listener: str = "smtp", tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+) -> AsyncIterator[Wire]:
+    """A connection by hand, from an address of this machine, closed at the end."""
+    wire = await Wire.to(edge, listener, tls, source)
     try:
         yield wire
     finally:

@@ -1,6 +1,6 @@
 """Plays each wire dialogue in tests/dialogs against a running edge.
 
-`# …` what it shows · `@listener NAME`, `@smtp key=value`, `@certificate`, `@implicit-tls` how the edge is set up ·
+`# …` what it shows · `@listener NAME`, `@smtp key=value`, `@trust NETWORK`, `@certificate`, `@implicit-tls` how the edge is set up ·
 `C: …` a line of the client (lines in a row leave in one packet) · `B: …` bytes of the client, with escapes · `!` before
 either: said at once, without waiting for the greeting · `S: …` how the next reply line begins; a bare `S: 250-` is
 a whole reply of several lines · `TLS` the client's handshake · `EOF` the server has closed · `= …` what was taken.
@@ -32,6 +32,7 @@ class Script:
     certificate: bool = False
     implicit_tls: bool = False
     smtp: dict[str, Any] = field(default_factory=dict)
+    trusted: list[str] = field(default_factory=list)
     steps: list[tuple[str, str]] = field(default_factory=list)
     wanted: list[tuple[str, str]] = field(default_factory=list)
 
@@ -52,6 +53,8 @@ def read_script(path: Path) -> Script:
             case "@smtp":
                 name, _, value = rest.partition("=")
                 script.smtp[name] = [value] if name.endswith("s") and "/" in value else int(value)
+            case "@trust":
+                script.trusted.append(rest)
             case "=":
                 name, _, value = rest.partition(" ")
                 script.wanted.append((name, value))
@@ -126,7 +129,7 @@ def test_dialogue(path: Path, loop: str, authority: trustme.CA, tmp_path: Path) 
     script = read_script(path)
     taker = ScriptedTaker()
     sections = {"tls": write_certificate(tmp_path, authority)} if script.certificate else {}
-    settings = settings_for(script.listener, smtp=script.smtp, **sections)
+    settings = settings_for(script.listener, smtp=script.smtp, trust={"networks": script.trusted}, **sections)
 
     async def scenario() -> None:
         tls = trusting(authority)

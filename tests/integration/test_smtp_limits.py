@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import socket
 import tracemalloc
-from pathlib import Path
 
 import pytest
-import trustme
 
 from gateway import smtp_in
 from gateway.errors import Refusal
 from gateway.model import Envelope
-from gateway.smtp import hooks as smtp_hooks
 from gateway.smtp import timer as smtp_timer
-from gateway.smtp.limits import AttemptLimit, ConnectionLimits, MemoryPool, MessageMemory, client_key, plain_ip
+from gateway.smtp.limits import ConnectionLimits, MemoryPool, MessageMemory, client_key, plain_ip
 from gateway.smtp.session import LINGER
 from tests.smtp_edge import (
-    KEY,
     LOOPS,
     TO_KEY,
     ScriptedTaker,
@@ -29,9 +24,7 @@ from tests.smtp_edge import (
     client,
     run,
     smtp_edge,
-    trusting,
     until,
-    write_certificate,
 )
 
 MESSAGE = b"Subject: 30643064\r\n\r\nHej\r\n"
@@ -157,23 +150,34 @@ async def test_our_own_time_is_not_the_clients_fault(taker: ScriptedTaker) -> No
         assert (await wire.reply()).startswith("421 4.7.0 this session took too long")
 
 
+async def _send_slowly(wire: Wire, piece: bytes) -> None:
+    for _ in range(100):
+        wire.send(piece)
+        await asyncio.sleep(0.01)
+
+
 @pytest.mark.proves("minimum data rate")
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_message_that_trickles_is_cut(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch, loop: str) -> None:
-    monkeypatch.setattr(smtp_timer, "DATA_GRACE", 0.1)
-    monkeypatch.setattr(smtp_timer, "_LOOK_AGAIN", 0.05)
-
-    async def send(wire: Wire, piece: bytes) -> None:
-        for _ in range(100):
-            wire.send(piece)
-            await asyncio.sleep(0.01)
+@pytest.mark.parametrize("listener", ["smtp", "lmtp"])
+def test_a_message_that_trickles_is_cut(
+    taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch, loop: str, listener: str
+) -> None:
+    monkeypatch.setattr(smtp_timer, "DATA_SPELL", 0.1)
+    monkeypatch.setattr(smtp_timer, "_LOOK_AGAIN", 0.02)
+    rate = {"min_data_rate": 300}
+    verb = "LHLO" if listener == "lmtp" else "EHLO"
 
     async def scenario() -> None:
-        async with smtp_edge(taker, smtp={"min_data_rate": 300}) as edge, client(edge) as slow, client(edge) as fast:
-            await slow.begin()
-            await fast.begin()
-            trickle = asyncio.create_task(send(slow, b"x"))
-            flow = asyncio.create_task(send(fast, b"x" * 100))
+        async with (
+            smtp_edge(taker, listener, smtp=rate) as edge,
+            client(edge, listener) as slow,
+            client(edge, listener) as fast,
+        ):
+            await asyncio.sleep(0.1)  # now the timer waits for a silence
+            await slow.begin(verb=verb)
+            await fast.begin(verb=verb)
+            trickle = asyncio.create_task(_send_slowly(slow, b"x"))
+            flow = asyncio.create_task(_send_slowly(fast, b"x" * 100))
             assert (await slow.reply()).startswith("421 4.4.2 your mail comes too slowly")
             assert await slow.reply() == ""
             await flow
@@ -182,6 +186,32 @@ def test_a_message_that_trickles_is_cut(taker: ScriptedTaker, monkeypatch: pytes
 
     run(scenario(), loop)
     assert len(taker.mails) == 1
+
+
+@pytest.mark.proves("minimum data rate")
+async def test_what_holds_much_must_come_fast_to_its_end(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp_timer, "DATA_SPELL", 0.2)
+    monkeypatch.setattr(smtp_timer, "RATE_UNIT", 1000)
+    async with smtp_edge(taker) as edge, client(edge) as big, client(edge) as small:
+        await big.begin()
+        await small.begin()
+        big.send(b"x" * 400_000)  # from now on 40 kB/s are asked of it
+        paces = [asyncio.create_task(_send_slowly(wire, b"x" * 100)) for wire in (big, small)]
+        assert (await big.reply()).startswith("421 4.4.2 your mail comes too slowly")
+        await until(lambda: edge._edge.memory.free == smtp_in.MESSAGE_MEMORY)
+        await paces[1]
+        assert (await small.ask("\r\n.\r\n")).startswith("250 2.0.0")
+        paces[0].cancel()
+
+
+@pytest.mark.proves("minimum data rate")
+async def test_any_pace_may_be_allowed(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp_timer, "DATA_SPELL", 0.05)
+    async with smtp_edge(taker, smtp={"min_data_rate": 0}) as edge, client(edge) as wire:
+        await wire.begin()
+        wire.send(b"x" * 200_000)
+        await asyncio.sleep(0.3)
+        assert (await wire.ask("\r\n.\r\n")).startswith("250 2.0.0")
 
 
 @pytest.mark.proves("idle timer")
@@ -261,141 +291,165 @@ async def test_the_limit_is_exact(taker: ScriptedTaker, size: int, code: str) ->
     assert [len(mail.content) for mail in taker.mails] == [size] * (code == "250")
 
 
+BIG = b"x" * 900_000 + b"\r\n"
+ROOM = {"max_size": 950_000}
+
+
+@pytest.fixture
+def small_pool(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(smtp_in, "MESSAGE_MEMORY", 4_000_000)
+    return 4_000_000
+
+
+async def _hold(edge: smtp_in.MailEdge, wires: list[Wire], verb: str = "EHLO") -> None:
+    """Send big messages but for their ends, and wait until they have been read."""
+    readers = [session._reader for session in edge._edge.sessions]
+    for wire in wires:
+        await wire.begin(verb=verb)
+        wire.send(BIG)
+    await until(lambda: sum(reader.received > len(BIG) for reader in readers) >= len(wires))
+
+
+async def _again(wire: Wire) -> str:
+    for command in ("MAIL FROM:<>", f"RCPT TO:<{TO_KEY}>", "DATA"):
+        await wire.ask(command)
+    return await wire.ask(BIG + b".\r\n")
+
+
 @pytest.mark.proves("message memory")
-async def test_messages_share_a_memory_and_give_it_back(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_in, "MESSAGE_MEMORY", 1_000_000)
-    big = b"x" * 900_000 + b"\r\n"
-    limits = {"max_size": 950_000}
-    async with smtp_edge(taker, smtp=limits) as edge, client(edge) as one, client(edge) as two, client(edge) as three:
-        for wire in (one, two):
-            await wire.begin()
-            wire.send(big)
-            await wire.writer.drain()
-        await until(lambda: edge._edge.memory.free < 300_000)
-        await three.begin()
-        assert await three.ask(big + b".\r\n") == "452 4.3.1 too much mail at once, try again later"
+async def test_the_messages_of_a_client_share_a_memory_and_give_it_back(taker: ScriptedTaker, small_pool: int) -> None:
+    async with smtp_edge(taker, smtp=ROOM) as edge, client(edge) as one, client(edge) as two:
+        await _hold(edge, [one])
+        await two.begin()
+        assert await two.ask(BIG + b".\r\n") == "452 4.3.1 too much mail at once, try again later"
         one.reset()
-        assert (await two.ask(b".\r\n")).startswith("250 2.0.0")
+        await until(lambda: edge._edge.memory.free == small_pool)
+        assert (await _again(two)).startswith("250 2.0.0")
+        assert edge._edge.memory.free == small_pool
+    assert len(taker.mails) == 1
+
+
+@pytest.mark.proves("message memory")
+async def test_one_client_leaves_the_others_their_room(taker: ScriptedTaker, small_pool: int) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        edge = await stack.enter_async_context(smtp_edge(taker, smtp=ROOM))
+        held = [await stack.enter_async_context(client(edge, source="127.0.0.9")) for _ in range(12)]
+        await _hold(edge, held)
+        assert edge._edge.memory.free >= small_pool * 3 // 4
+        honest = await stack.enter_async_context(client(edge))
+        await honest.begin()
+        assert (await honest.ask(b"x" * 200_000 + b"\r\n.\r\n")).startswith("250 2.0.0")
+
+
+@pytest.mark.proves("message memory")
+async def test_our_relay_has_room_however_many_hold_the_rest(taker: ScriptedTaker, small_pool: int) -> None:
+    trust = {"networks": ["127.0.0.1/32"]}
+    async with (
+        smtp_edge(taker, smtp=ROOM, trust=trust) as edge,
+        client(edge) as relay,
+        client(edge, source="127.0.0.2") as stranger,
+    ):
+        for number in range(20):
+            _fill(edge._edge.memory, str(number), 1000)
+        assert edge._edge.memory.free < small_pool * 0.26
+        await stranger.begin()
+        assert (await stranger.ask(b"x" * 400_000 + b"\r\n.\r\n")).startswith("452 4.3.1")
+        await relay.begin()
+        assert (await relay.ask(b"x" * 400_000 + b"\r\n.\r\n")).startswith("250 2.0.0")
+
+
+@pytest.mark.proves("message memory")
+async def test_lmtp_tells_each_recipient_that_there_is_no_room(taker: ScriptedTaker, small_pool: int) -> None:
+    async with (
+        smtp_edge(taker, "lmtp", smtp=ROOM) as edge,
+        client(edge, "lmtp") as one,
+        client(edge, "lmtp") as two,
+        client(edge, "lmtp") as three,
+    ):
+        await _hold(edge, [one, two], verb="LHLO")
+        await three.begin(TO_KEY, "30643064@sms.example.com", verb="LHLO")
+        three.send(BIG + b".\r\n")
+        replies = [await three.reply() for _ in range(2)]
+        assert replies == ["452 4.3.1 too much mail at once, try again later"] * 2
+        one.reset()
         await until(lambda: edge.connections == 2)
-        for command in ("MAIL FROM:<>", f"RCPT TO:<{TO_KEY}>", "DATA"):
-            await three.ask(command)
-        assert (await three.ask(big + b".\r\n")).startswith("250 2.0.0")
-    assert len(taker.mails) == 2
+        assert (await _again(three)).startswith("250 2.0.0")
+
+
+@pytest.mark.proves("message memory")
+@pytest.mark.parametrize("size", [1_000_000, 20_000_000])
+async def test_what_is_thrown_away_holds_nothing(taker: ScriptedTaker, small_pool: int, size: int) -> None:
+    async with smtp_edge(taker, smtp={"max_size": 500_000}) as edge, client(edge) as wire:
+        await wire.begin()
+        wire.send(b"x" * size)
+        await until(lambda: next(iter(edge._edge.sessions))._reader.received > size)
+        assert edge._edge.memory.free == small_pool
+        assert (await wire.ask("\r\n.\r\n")).startswith("552 5.3.4")
+
+
+@pytest.mark.proves("message memory")
+async def test_the_biggest_message_has_room_whatever_its_size(taker: ScriptedTaker, small_pool: int) -> None:
+    size = 3_000_000
+    async with smtp_edge(taker, smtp={"max_size": size}) as edge, client(edge) as wire:
+        await wire.begin()
+        assert (await wire.ask(b"x" * (size - 2) + b"\r\n.\r\n")).startswith("250 2.0.0")
+
+
+@pytest.mark.proves("message memory")
+async def test_memory_is_held_by_login_or_by_ipv6_network(taker: ScriptedTaker) -> None:
+    async with smtp_edge(taker, trust={"networks": ["192.0.2.0/24"]}) as edge, client(edge) as wire:
+        await wire.greet()
+        (session,) = edge._edge.sessions
+
+        def holder(ip: str, login: str | None = None) -> tuple[str, bool]:
+            session._ip, session.login = ip, login
+            memory = session.message_memory()
+            return memory._client, memory._own_relay
+
+        assert holder("2001:db8::1") == holder("2001:db8::2") != holder("2001:db8:0:1::1")
+        assert holder("198.51.100.1", "anna@example.org") == holder("2001:db8::1", "anna@example.org")
+        assert holder("198.51.100.1") == ("198.51.100.1", False)
+        assert holder("192.0.2.1") == ("192.0.2.1", True)
+
+
+def _fill(pool: MemoryPool, holder: str, step: int = 1, *, own_relay: bool = False) -> int:
+    """Take all that somebody gets, and give how much that was."""
+    taken = 0
+    while pool.take(holder, step, own_relay=own_relay):
+        taken += step
+    return taken
+
+
+@pytest.mark.proves("message memory")
+def test_shares() -> None:
+    pool = MemoryPool(100_000)
+    strangers = [_fill(pool, str(number)) for number in range(12)]
+    assert strangers[:2] == [25_000, 16_666]
+    assert strangers == sorted(strangers, reverse=True)
+    assert strangers[-1] > 100
+    assert pool.free > 25_000
+    left = pool.free
+    assert _fill(pool, "relay", own_relay=True) == left // 2
+    assert _fill(MemoryPool(100_000), "relay", own_relay=True) == 50_000
 
 
 @pytest.mark.proves("message memory")
 def test_memory_is_counted_exactly() -> None:
-    pool = MemoryPool(100)
-    one, two = MessageMemory(pool), MessageMemory(pool)
+    pool = MemoryPool(400)
+    one, two = MessageMemory(pool, "a"), MessageMemory(pool, "a")
     assert one.take(60)
     assert not two.take(41)
     assert two.take(40)
+    assert (one.held, two.held, pool.free) == (60, 40, 300)
     one.give_back()
     one.give_back()
-    assert pool.free == 60
+    assert (one.held, pool.free) == (0, 360)
+    two.give_back()
+    assert pool.free == 400
+    assert not pool._held, "a client that holds nothing is forgotten"
 
 
-# --- attempts ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.proves("guessing passwords")
-async def test_failed_sign_ins_pause_the_address(
-    taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(smtp_hooks, "LOGIN_BURST", 4)
-    authority = trustme.CA()
-    wrong, right = (base64.b64encode(f"\0anna@example.org\0{word}".encode()).decode() for word in ("wrong", "s3cret"))
-    tls = write_certificate(tmp_path, authority)
-    with captured_log() as log:
-        async with (
-            smtp_edge(taker, "submissions", tls=tls) as edge,
-            client(edge, "submissions", trusting(authority)) as guesser,
-            client(edge, "submissions", trusting(authority)) as colleague,
-        ):
-            await guesser.greet()
-            await colleague.greet()
-            replies = [await guesser.ask(f"AUTH PLAIN {wrong}") for _ in range(5)]
-            assert [reply[:3] for reply in replies] == ["535"] * 4 + ["454"]
-            assert len(taker.logins) == 4
-            assert (await guesser.ask(f"AUTH PLAIN {right}")).startswith("454 4.7.0 ")
-            assert (await colleague.ask(f"AUTH PLAIN {right}")).startswith("454 4.7.0 ")
-    assert log.getvalue().count("login-failed") == 4
-    assert "wrong" not in log.getvalue()
-
-
-@pytest.mark.proves("guessing passwords")
-async def test_failed_sign_ins_end_the_session(taker: ScriptedTaker, tmp_path: Path) -> None:
-    authority = trustme.CA()
-    wrong = base64.b64encode(b"\0anna@example.org\0wrong").decode()
-    tls = write_certificate(tmp_path, authority)
-    async with (
-        smtp_edge(taker, "submissions", tls=tls) as edge,
-        client(edge, "submissions", trusting(authority)) as wire,
-    ):
-        await wire.greet()
-        assert [(await wire.ask(f"AUTH PLAIN {wrong}"))[:3] for _ in range(5)] == ["535"] * 4 + ["421"]
-        assert await wire.reply() == ""
-
-
-@pytest.mark.proves("guessing passwords")
-def test_failures_are_forgotten_one_by_one() -> None:
-    limit = AttemptLimit(burst=3, forget_every=30)
-    for _ in range(5):
-        limit.failed("a", 1000)
-    assert limit.spent("a", 1000)
-    assert not limit.spent("b", 1000)
-    assert limit.spent("a", 1020)
-    assert not limit.spent("a", 1031)
-    limit.failed("a", 1031)
-    assert limit.spent("a", 1031)
-    assert not limit.spent("a", 1000 + 30 * 10)
-    assert limit.spent("a", 900), "a clock that steps back forgets nothing"
-
-
-@pytest.mark.proves("guessing passwords")
-def test_a_flood_of_addresses_is_forgotten_in_bounds() -> None:
-    limit = AttemptLimit(burst=3, forget_every=30)
-    for number in range(120_000):
-        limit.failed(str(number), number / 1000)
-    assert len(limit._failures) <= 50_000
-
-
-@pytest.mark.proves("guessing keys")
-async def test_unknown_recipients_end_the_session_and_pause_the_address(
-    taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(smtp_hooks, "STRANGER_BURST", 3)
-
-    async def try_recipient(wire: Wire, recipient: str) -> str:
-        await wire.greet()
-        await wire.ask("MAIL FROM:<a@b.example>")
-        return await wire.ask(f"RCPT TO:<{recipient}>")
-
-    with captured_log() as log:
-        async with smtp_edge(taker) as edge:
-            for answer in ("550 5.1.1", "550 5.1.1", "550 5.1.1", "421 4.7.0 too many unknown recipients"):
-                async with client(edge) as wire:
-                    reply = await try_recipient(wire, "nobody+4530643064@sms.example.com")
-                    assert reply.startswith(answer)
-            async with client(edge) as wire:
-                assert (await try_recipient(wire, TO_KEY)).startswith("421 4.7.0 too many unknown recipients")
-                assert await wire.reply() == ""
-    assert "30643064" not in log.getvalue()
-    assert '"cause": "no such recipient"' in log.getvalue()
-    assert KEY not in log.getvalue()
-
-
-@pytest.mark.proves("guessing keys")
-async def test_other_refusals_are_not_held_against_the_address(
-    taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(smtp_hooks, "STRANGER_BURST", 3)
-    async with smtp_edge(taker) as edge, client(edge) as wire:
-        await wire.greet()
-        await wire.ask("MAIL FROM:<a@b.example>")
-        for _ in range(10):
-            assert (await wire.ask("RCPT TO:<12@sms.example.com>")).startswith("550 5.1.3")
-        assert (await wire.ask(f"RCPT TO:<{TO_KEY}>")).startswith("250 ")
+# --- errors -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.proves("too many errors")
@@ -406,6 +460,19 @@ async def test_commands_that_bring_no_mail_nearer_end_the_session(taker: Scripte
         replies = (await wire.rest()).split("\r\n")
     assert len(replies) < 110
     assert replies[-2].startswith("421 4.7.0 too many commands")
+
+
+@pytest.mark.proves("too many errors")
+async def test_our_relay_may_bring_much_that_is_refused(taker: ScriptedTaker) -> None:
+    trust = {"networks": ["127.0.0.0/8"]}
+    async with smtp_edge(taker, smtp={"max_recipients": 1}, trust=trust) as edge, client(edge) as wire:
+        await wire.greet()
+        for _ in range(70):
+            await wire.ask("MAIL FROM:<spam@evil.example>")
+            assert (await wire.ask("RCPT TO:<nobody@sms.example.com>")).startswith("550 5.1.1")
+            assert (await wire.ask("RSET")).startswith("250 ")
+        await wire.ask("MAIL FROM:<anna@example.org>")
+        assert (await wire.ask(f"RCPT TO:<{TO_KEY}>")).startswith("250 ")
 
 
 @pytest.mark.proves("too many errors")

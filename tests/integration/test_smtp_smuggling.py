@@ -89,7 +89,7 @@ async def test_the_end_is_found_however_the_message_is_cut() -> None:
     data = body + b".\r\nNOOP\r\n"
     for first, second in itertools.combinations(range(1, len(data)), 2):
         reader = SmtpReader(asyncio.get_running_loop())
-        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0))))
+        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0), "192.0.2.1")))
         for piece in (data[:first], data[first:second], data[second:]):
             await asyncio.sleep(0)
             reader.feed_data(piece)
@@ -111,7 +111,7 @@ def test_what_is_read_is_what_stood_before_the_first_crlf_dot_crlf(lines: list[s
 
     async def read() -> tuple[bytes, bytes]:
         reader = SmtpReader(asyncio.get_running_loop())
-        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0))))
+        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0), "192.0.2.1")))
         rest, sizes = data, itertools.cycle(cuts)
         while rest:
             size = next(sizes)

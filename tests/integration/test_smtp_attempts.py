@@ -1,0 +1,269 @@
+"""What guessers get: limits on failed sign-ins and on recipients that do not exist, and what nobody else feels of them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+import trustme
+
+from gateway.smtp import hooks as smtp_hooks
+from gateway.smtp.hooks import MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT
+from gateway.smtp.limits import AttemptLimit
+from gateway.smtp.session import MAX_ERRORS
+from tests.smtp_edge import (
+    KEY,
+    TO_KEY,
+    ScriptedTaker,
+    Wire,
+    captured_log,
+    client,
+    smtp_edge,
+    trusting,
+    write_certificate,
+)
+
+
+@pytest.fixture
+def taker() -> ScriptedTaker:
+    return ScriptedTaker()
+
+
+# --- sign-ins -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("guessing passwords")
+async def test_failed_sign_ins_pause_the_address(
+    taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(smtp_hooks, "LOGIN_BURST", 4)
+    authority = trustme.CA()
+    wrong, right = (base64.b64encode(f"\0anna@example.org\0{word}".encode()).decode() for word in ("wrong", "s3cret"))
+    tls = write_certificate(tmp_path, authority)
+    with captured_log() as log:
+        async with (
+            smtp_edge(taker, "submissions", tls=tls) as edge,
+            client(edge, "submissions", trusting(authority)) as guesser,
+            client(edge, "submissions", trusting(authority)) as colleague,
+        ):
+            await guesser.greet()
+            await colleague.greet()
+            replies = [await guesser.ask(f"AUTH PLAIN {wrong}") for _ in range(5)]
+            assert [reply[:3] for reply in replies] == ["535"] * 4 + ["454"]
+            assert len(taker.logins) == 4
+            assert (await guesser.ask(f"AUTH PLAIN {right}")).startswith("454 4.7.0 ")
+            assert (await colleague.ask(f"AUTH PLAIN {right}")).startswith("454 4.7.0 ")
+    assert log.getvalue().count("login-failed") == 4
+    assert "wrong" not in log.getvalue()
+
+
+@pytest.mark.proves("guessing passwords")
+async def test_failed_sign_ins_end_the_session(taker: ScriptedTaker, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    wrong = base64.b64encode(b"\0anna@example.org\0wrong").decode()
+    tls = write_certificate(tmp_path, authority)
+    async with (
+        smtp_edge(taker, "submissions", tls=tls) as edge,
+        client(edge, "submissions", trusting(authority)) as wire,
+    ):
+        await wire.greet()
+        assert [(await wire.ask(f"AUTH PLAIN {wrong}"))[:3] for _ in range(5)] == ["535"] * 4 + ["421"]
+        assert await wire.reply() == ""
+
+
+@pytest.mark.proves("guessing passwords")
+def test_failures_are_forgotten_one_by_one() -> None:
+    limit = AttemptLimit(burst=3, forget_every=30)
+    for _ in range(5):
+        limit.failed("a", 1000)
+    assert limit.spent("a", 1000)
+    assert not limit.spent("b", 1000)
+    assert limit.spent("a", 1020)
+    assert not limit.spent("a", 1031)
+    limit.failed("a", 1031)
+    assert limit.spent("a", 1031)
+    assert not limit.spent("a", 1000 + 30 * 10)
+    assert limit.spent("a", 900), "a clock that steps back forgets nothing"
+
+
+@pytest.mark.proves("guessing passwords")
+def test_a_flood_of_addresses_is_forgotten_in_bounds() -> None:
+    limit = AttemptLimit(burst=3, forget_every=30)
+    for number in range(120_000):
+        limit.failed(str(number), number / 1000)
+    assert len(limit._failures) <= 50_000
+
+
+# --- recipients ----------------------------------------------------------------------------------------------------
+
+
+UNKNOWN = "nobody@sms.example.com"
+
+
+async def ask_for(wire: Wire, recipient: str, times: int = 1) -> list[str]:
+    """The beginnings of the replies to so many RCPT commands; "" where the server has closed."""
+    return [(await wire.ask(f"RCPT TO:<{recipient}>"))[:9] for _ in range(times)]
+
+
+async def begin(wire: Wire, verb: str = "EHLO") -> None:
+    await wire.greet(verb)
+    await wire.ask("MAIL FROM:<anna@example.org>")
+
+
+@pytest.mark.proves("guessing keys")
+async def test_a_guesser_is_cut_off_and_a_colleague_behind_the_same_address_is_not(taker: ScriptedTaker) -> None:
+    async with smtp_edge(taker) as edge, client(edge) as colleague:
+        await begin(colleague)
+        for guesses in (MAX_UNKNOWN, MAX_UNKNOWN, None, MAX_UNKNOWN_WHEN_SPENT):
+            async with client(edge) as guesser:
+                await begin(guesser)
+                if guesses is not None:
+                    assert set(await ask_for(guesser, UNKNOWN, guesses)) == {"550 5.1.1"}
+                while (reply := await guesser.ask(f"RCPT TO:<{UNKNOWN}>")).startswith("550 5.1.1"):
+                    assert guesses is None, "the address is spent within this session only"
+                assert reply == "421 4.7.0 too many unknown recipients, try again later"
+                assert await guesser.reply() == ""
+            assert await ask_for(colleague, TO_KEY) == ["250 2.1.5"]
+        async with client(edge) as newcomer:
+            await begin(newcomer)
+            assert await ask_for(newcomer, UNKNOWN) == ["550 5.1.1"], "a slip of the pen is told at once"
+            assert await ask_for(newcomer, TO_KEY) == ["250 2.1.5"]
+            assert (await newcomer.ask("DATA")).startswith("354 ")
+            assert (await newcomer.ask("Hej\r\n.")).startswith("250 2.0.0")
+
+
+@pytest.mark.proves("guessing keys")
+async def test_an_address_recovers(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp_hooks, "STRANGER_BURST", 2)
+    monkeypatch.setattr(smtp_hooks, "STRANGER_FORGET", 0.05)
+    monkeypatch.setattr(smtp_hooks, "MAX_UNKNOWN_WHEN_SPENT", 2)
+    async with smtp_edge(taker) as edge:
+        for pause, answer in ((0.0, "421 4.7.0"), (0.3, "550 5.1.1")):
+            async with client(edge) as wire:
+                await begin(wire)
+                assert await ask_for(wire, UNKNOWN, 2) == ["550 5.1.1"] * 2
+                await asyncio.sleep(pause)
+                assert await ask_for(wire, UNKNOWN) == [answer]
+
+
+@pytest.mark.proves("guessing keys")
+@pytest.mark.parametrize(
+    ("listener", "verb", "networks"),
+    [("smtp", "EHLO", ["127.0.0.0/8"]), ("smtp", "EHLO", ["::ffff:127.0.0.0/104"]), ("lmtp", "LHLO", [])],
+)
+async def test_what_strangers_ask_our_relay_for_is_not_held_against_it(
+    taker: ScriptedTaker, listener: str, verb: str, networks: list[str]
+) -> None:
+    async with smtp_edge(taker, listener, trust={"networks": networks}) as edge, client(edge, listener) as wire:
+        await begin(wire, verb)
+        assert set(await ask_for(wire, UNKNOWN, 400)) == {"550 5.1.1"}
+        assert set(await ask_for(wire, "two words@sms.example.com", MAX_ERRORS + 5)) == {"553 5.1.3"}
+        async with client(edge, listener) as other:
+            await other.begin(TO_KEY, verb=verb)
+            assert (await other.ask("Hej\r\n.")).startswith("250 2.0.0")
+        assert await ask_for(wire, TO_KEY) == ["250 2.1.5"]
+
+
+@pytest.mark.proves("guessing keys")
+async def test_a_neighbour_of_the_relay_is_no_relay(taker: ScriptedTaker) -> None:
+    async with (
+        smtp_edge(taker, trust={"networks": ["127.0.0.1/32"]}) as edge,
+        client(edge, source="127.0.0.2") as wire,
+    ):
+        await begin(wire)
+        assert (await ask_for(wire, UNKNOWN, MAX_UNKNOWN + 1))[-1] == "421 4.7.0"
+
+
+@pytest.mark.proves("guessing keys")
+async def test_somebody_signed_in_may_mistype(taker: ScriptedTaker, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    right = base64.b64encode(b"\0anna@example.org\0s3cret").decode()
+    tls = write_certificate(tmp_path, authority)
+    async with (
+        smtp_edge(taker, "submissions", tls=tls) as edge,
+        client(edge, "submissions", trusting(authority)) as wire,
+    ):
+        await wire.greet()
+        assert (await wire.ask(f"AUTH PLAIN {right}")).startswith("235 ")
+        await wire.ask("MAIL FROM:<anna@example.org>")
+        assert set(await ask_for(wire, UNKNOWN, 60)) == {"550 5.1.1"}
+        assert await ask_for(wire, TO_KEY) == ["250 2.1.5"]
+
+
+@pytest.mark.proves("guessing keys")
+async def test_other_refusals_are_not_held_against_the_address(
+    taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_hooks, "STRANGER_BURST", 3)
+    async with smtp_edge(taker) as edge, client(edge) as wire:
+        await wire.greet()
+        await wire.ask("MAIL FROM:<a@b.example>")
+        for _ in range(10):
+            assert (await wire.ask("RCPT TO:<12@sms.example.com>")).startswith("550 5.1.3")
+        assert (await wire.ask(f"RCPT TO:<{TO_KEY}>")).startswith("250 ")
+
+
+# --- the log -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("canary key")
+@pytest.mark.parametrize(
+    "local",
+    [
+        KEY,
+        KEY.upper(),
+        f"{KEY}0",
+        KEY[:31],
+        f"x{KEY}y",
+        f"3d{KEY}",
+        f"=3C{KEY}",
+        f"{KEY[:16]}-{KEY[16:]}",
+        f"{KEY[:16]}.{KEY[16:]}",
+        f"{KEY[:8]}=20{KEY[8:]}",
+        ".".join(KEY),
+        f'"{KEY} x"',
+        f"{KEY}%x",
+    ],
+)
+async def test_a_key_that_was_not_quite_one_is_not_logged(taker: ScriptedTaker, local: str) -> None:
+    with captured_log() as log:
+        async with smtp_edge(taker) as edge, client(edge) as wire:
+            await begin(wire)
+            assert await ask_for(wire, f"nobody+{local}@sms.example.com") in (["550 5.1.1"], ["553 5.1.3"])
+            assert await ask_for(wire, f"{local}@elsewhere.example") in (["550 5.7.1"], ["553 5.1.3"])
+    hexadecimal = re.sub("[^0-9a-f]", "", log.getvalue().lower())
+    assert KEY[16:] not in hexadecimal
+    assert KEY[:16] not in hexadecimal
+
+
+@pytest.mark.proves("canary key")
+async def test_the_log_still_says_who_was_asked_for(taker: ScriptedTaker) -> None:
+    with captured_log() as log:
+        async with smtp_edge(taker) as edge, client(edge) as wire:
+            await begin(wire)
+            await ask_for(wire, "nobody.feedback+4530643064@sms.example.com")
+            await ask_for(wire, f"{KEY}@elsewhere.example")
+    first, second = (json.loads(line) for line in log.getvalue().splitlines() if "recipient-refused" in line)
+    assert (first["to"], first["cause"]) == ("nobody.feedback+45…64@sms.example.com", "no such recipient")
+    assert second["to"] == "[key]@elsewhere.example"
+
+
+@pytest.mark.proves("canary key")
+async def test_a_key_as_user_name_is_not_logged(taker: ScriptedTaker, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    tls = write_certificate(tmp_path, authority)
+    with captured_log() as log:
+        async with (
+            smtp_edge(taker, "submissions", tls=tls) as edge,
+            client(edge, "submissions", trusting(authority)) as wire,
+        ):
+            await wire.greet()
+            for user in (KEY, "x" * 45 + KEY):
+                wrong = base64.b64encode(f"\0{user}\0wrong".encode()).decode()
+                assert (await wire.ask(f"AUTH PLAIN {wrong}")).startswith("535 ")
+    assert log.getvalue().count("login-failed") == 2
+    assert KEY[:16] not in log.getvalue()
