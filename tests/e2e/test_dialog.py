@@ -13,14 +13,28 @@ from tests.gateway_process import DOMAIN, Gateway, mail, reply, wait_for
 ANNA = "anna@firm.example"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def key(gateway: Gateway) -> str:
     return gateway.key()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def number(gateway: Gateway, key: str) -> str:
     return gateway.account(key)
+
+
+@pytest.fixture
+def own_key(gateway: Gateway) -> str:
+    """For a test that pauses a key or closes its account."""
+    return gateway.key("Egen A/S")
+
+
+CARL = "carl@firm.example"
+
+
+@pytest.fixture
+def own_number(gateway: Gateway, own_key: str) -> str:
+    return gateway.account(own_key, CARL)
 
 
 def refusal(gateway: Gateway, made: EmailMessage, **options: object) -> tuple[int, str]:
@@ -142,29 +156,29 @@ def test_subscribing_by_mail_answers_with_the_same_number_twice(gateway: Gateway
 
 
 @pytest.mark.proves("D13")
-def test_unsubscribing_by_mail_drops_the_number_and_another_comes(gateway: Gateway, key: str, number: str):
-    gateway.send(mail(f"unsubscribe@{DOMAIN}", "farvel", f"min nøgle er {key}"))
-    code, text = refusal(gateway, mail(f"{key}@{DOMAIN}", "30643064", "hej"))
+def test_unsubscribing_by_mail_drops_the_number_and_another_comes(gateway: Gateway, own_key: str, own_number: str):
+    gateway.send(mail(f"unsubscribe@{DOMAIN}", "farvel", f"min nøgle er {own_key}", CARL))
+    code, text = refusal(gateway, mail(f"{own_key}@{DOMAIN}", "30643064", "hej", CARL))
     assert (code, text[:5]) == (550, "5.7.1")
     assert "subscribe@" in text
-    gateway.text("+4530643070", number, "er der nogen?")
+    gateway.text("+4530643070", own_number, "er der nogen?")
     assert "er der nogen?" in gateway.mails(to="operator@firm.example")[-1].as_string()
-    assert gateway.account(key) != number
+    assert gateway.account(own_key, CARL) != own_number
 
 
 @pytest.mark.proves("D14")
-def test_a_paused_key_rests_and_what_came_meanwhile_is_delivered(gateway: Gateway, key: str, number: str):
-    gateway.run("key", "pause", key)
-    code, text = refusal(gateway, mail(f"{key}@{DOMAIN}", "30643071", "hej"))
+def test_a_paused_key_rests_and_what_came_meanwhile_is_delivered(gateway: Gateway, own_key: str, own_number: str):
+    gateway.run("key", "pause", own_key)
+    code, text = refusal(gateway, mail(f"{own_key}@{DOMAIN}", "30643071", "hej", CARL))
     assert code == 550
     assert "paused" in text
-    code, _ = refusal(gateway, mail(f"subscribe@{DOMAIN}", key, "", "c@firm.example"), sender="c@firm.example")
+    code, _ = refusal(gateway, mail(f"subscribe@{DOMAIN}", own_key, "", "c@firm.example"), sender="c@firm.example")
     assert code == 550
-    assert gateway.account(key, "dora@firm.example").startswith("+45")
-    gateway.text("+4530643071", number, "mens du sov")
-    gateway.run("key", "resume", key)
+    assert gateway.account(own_key, "dora@firm.example").startswith("+45")
+    gateway.text("+4530643071", own_number, "mens du sov")
+    gateway.run("key", "resume", own_key)
     assert "mens du sov" in gateway.mails(subject="30643071")[0].get_content()
-    gateway.send(mail(f"{key}@{DOMAIN}", "30643071", "vågen igen"))
+    gateway.send(mail(f"{own_key}@{DOMAIN}", "30643071", "vågen igen", CARL))
     assert gateway.sms("+4530643071")[0]["text"] == "vågen igen"
 
 

@@ -94,7 +94,14 @@ def test_a_seal_breaks_when_anything_is_altered() -> None:
             RING.open(sealed[:position] + letter + sealed[position + 1 :], "key-1")
 
 
-@pytest.mark.parametrize("sealed", ["", "v1.", "v1.AAAA", "v2.AAAA", "æøå", RING.seal(KEY)[:-8], OTHER.seal(KEY)])
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        *(pytest.param(text, id=text or "nothing") for text in ("", "v1.", "v1.AAAA", "v2.AAAA", "æøå")),
+        pytest.param(RING.seal(KEY)[:-8], id="cut short"),
+        pytest.param(OTHER.seal(KEY), id="of another ring"),
+    ],
+)
 def test_what_was_not_sealed_here_does_not_open(sealed: str) -> None:
     with pytest.raises(KeyringError):
         RING.open(sealed)
