@@ -50,6 +50,8 @@ _ANGLED: Final[re.Pattern[str]] = re.compile(
     rf"(?:<|&lt;)\s?(?:mailto:)?\s?{_EMAIL}\s?(?:<mailto:{_EMAIL}>)?\s?(?:>|&gt;)"
 )
 _ANY_EMAIL: Final[re.Pattern[str]] = re.compile(_EMAIL)
+_BY_ADDRESS: Final[re.Pattern[str]] = re.compile(rf"[,\s]*(?:by|von|af|av|par|door|da|por|от)\s+(?={_EMAIL}\s*$).*")
+"""What Tutanota puts after the date."""
 _VERB: Final[re.Pattern[str]] = re.compile(
     rf"(?<![\w@.-])(?:{'|'.join(map(re.escape, VERBS))})(?![\w@-])", re.IGNORECASE
 )
@@ -63,8 +65,9 @@ _DATE_PUNCTUATION: Final[frozenset[str]] = frozenset(".,:/-–()+'’،、\u200e
 _CJK_DATE: Final[frozenset[str]] = frozenset(
     {"年", "月", "日", "년", "월", "일", "週", "上午", "下午", "오전", "오후", "午前", "午後"}
 )
+_BRACKETS: Final = ("<", "[", "(")
 _RULE: Final[re.Pattern[str]] = re.compile(r"(?:[-_=*—–‐─]\s?){5,}")
-_DASHED: Final[re.Pattern[str]] = re.compile(r"[-_=*—–‐─#~]{2,}\s*(\S.{2,160}?)\s*:?\s*[-_=*—–‐─#~]{2,}:?")
+_DASHED: Final[re.Pattern[str]] = re.compile(r"[-_=*—–‐─#~]{2,}\s*(\S.{2,300}?)\s*:?\s*[-_=*—–‐─#~]{2,}:?")
 _NOTES: Final[re.Pattern[str]] = re.compile(
     r"\S.{0,100}?\s?-{2,3}\s?\d{1,4}[-./]\d{1,2}[-./]\d{1,4},?\s+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AP]M)?\s?-{2,3}.*"
 )
@@ -133,7 +136,7 @@ def _names_writer(rest: str, *, found: bool) -> bool:
     """Whether what follows the date is a verb and a name, or an address, and no sentence."""
     verb = _VERB.search(rest) or _CJK_VERB.search(rest)
     if verb is None:
-        angled = _ANGLED.search(rest)
+        angled = _ANGLED.search(rest) or _BY_ADDRESS.fullmatch(rest)
         return angled is not None and _is_name(rest[: angled.start()]) and len(rest) - angled.end() < 40
     before, after = rest[: verb.start()], rest[verb.end() :]
     if found:
@@ -198,12 +201,15 @@ def find_attribution(lines: Sequence[str], end: int, floor: int) -> tuple[int, S
     joined = ""
     best, best_start, complete = Sureness.NONE, end, False
     for start in range(end, max(floor, end - MAX_WRAPPED + 1) - 1, -1):
+        if not lines[start] and joined and start > floor and lines[start - 1].endswith(_BRACKETS):
+            continue
         if not lines[start] or len(joined) > _MAX_LENGTH:
             break
         joined = f"{lines[start]} {joined}".strip()
         sureness = attribution(joined)
         opened = sureness is Sureness.STRONG and _after_date(joined) is not None
-        if (opened and _opens_with_date(lines[start])) or (not complete and sureness > best):
+        longer = sureness > best or (sureness is best is not Sureness.NONE and lines[best_start].startswith(_BRACKETS))
+        if (opened and _opens_with_date(lines[start])) or (not complete and longer):
             best, best_start = sureness, start
             complete = complete or (sureness is Sureness.STRONG and _has_name_in_first_line(lines[start]))
     return best_start, best
@@ -211,7 +217,7 @@ def find_attribution(lines: Sequence[str], end: int, floor: int) -> tuple[int, S
 
 def _opens_with_date(line: str) -> bool:
     """Whether a line can be the head of a date-first attribution: it opens with a word or number of a date."""
-    first = _TOKEN.match(line)
+    first = _TOKEN.match(line.lstrip("-–— "))
     if first is None:
         return False
     word = first.group().casefold()
@@ -219,7 +225,7 @@ def _opens_with_date(line: str) -> bool:
 
 
 def _has_name_in_first_line(line: str) -> bool:
-    return not line.startswith(("<", "[", "(")) and _VERB.match(line) is None
+    return not line.startswith(_BRACKETS) and _VERB.match(line) is None
 
 
 # --- header blocks, separators -------------------------------------------------------------------------------------
@@ -300,7 +306,7 @@ def is_separator(line: str) -> bool:
         words = dashed.group(1).casefold().strip("* ")
         if words in SEPARATOR_WORDS or words.startswith(SEPARATOR_OPENINGS):
             return True
-        return attribution(f"{dashed.group(1)}:") is Sureness.STRONG
+        return "@" in words and attribution(f"{dashed.group(1)}:") is Sureness.STRONG
     return line.endswith(":") and line[:-1].casefold().strip() in SEPARATOR_WORDS
 
 

@@ -19,6 +19,7 @@ _HEADER_WORDS: Final[dict[str, str]] = {
         "sent|date|sendt|sendt den|dato|skickat|skickad|datum|gesendet|gesendet am|envoyé|envoyé le|date d'envoi|"
         "date d’envoi|отправлено|дата|дата отправки|verzonden|enviado|enviado el|enviada em|enviada|fecha|inviato|data|"
         "data invio|wysłano|lähetetty|päivämäärä|päiväys|pvm|elküldve|dátum|gönderildi|gönderme tarihi|tarih|надіслано|"
+        "wysłane|"
         "odesláno|odoslané|στάλθηκε|ημερομηνία|送信日時|日時|发送时间|日期|時間|寄件日期|보낸 날짜|נשלח|תאריך|التاريخ|"
         "sent on|sent at|trimis|saadetud|kuupäev|poslano|modtaget|received|empfangen|reçu|tid"
     ),
@@ -46,6 +47,7 @@ HEADER_KIND: Final[dict[str, str]] = {
 """Header label without its colon → from, date, to, cc, subject or other."""
 
 _VERBS_TEXT: Final[str] = (
+    "citat af|sitat fra|citerar|quoting|zitat von|citation de|citeren van|citando|citazione di|цитирую|"
     "skrev følgende|skrev følgjande|skrev följande|har skrevet|har skrivit|skrev|skriver|skreiv|wrote|"
     "writes|has written|schrieb|schreibt|hat geschrieben|geschrieben|a écrit|ont écrit|écrit|écrivait|"
     "a ecrit|ecrit|написал|написала|написал(а)|написал(-а)|написал/а|написал (а)|пишет|писал|писала|"
@@ -112,7 +114,7 @@ DATE_WORDS: Final[frozenset[str]] = frozenset(
 _DATE_CONNECTORS_TEXT: Final[str] = (
     "on den d le am um at kl klo à a às las el il op om w dniu o dne v em г год года в в от dated the of "
     "af av kello de del alle ore och uhr h st nd rd th er am pm a p m gmt utc cet cest msk bst est edt "
-    "pst pdt cst cdt z mez mesz normaltid sommertid время europe dt dato date vom klokka klockan ca "
+    "pst pdt cst cdt z mez mesz normaltid sommertid время europe dt dato date dnia vom klokka klockan ca "
     "giorno il día dia le datum"
 )
 DATE_CONNECTORS: Final[frozenset[str]] = frozenset(_DATE_CONNECTORS_TEXT.split())

@@ -21,6 +21,7 @@ from typing import Final
 from gateway.html_text import Line, Zone, html_lines
 from gateway.quote_footers import is_device_footer
 from gateway.quote_lines import (
+    MAX_WRAPPED,
     Sureness,
     attribution,
     find_attribution,
@@ -47,7 +48,7 @@ _MARKED: Final[re.Pattern[str]] = re.compile(
 _RUN_ON: Final[re.Pattern[str]] = re.compile(r"[^:]{0,30}\d[^<>]{0,200}<[^\s<>]{3,120}>:[ \xa0]{2,}\S")
 """An attribution that the quoted words follow on the same line, after some spaces (Yahoo's apps)."""
 _NO_QUOTE: Final[re.Pattern[str]] = re.compile(r">(?:[:;=]['-]?[()DPO/\\|]|[._][<>]|[=-])|>{1,3}\s*$")
-_MARKS: Final[re.Pattern[str]] = re.compile(r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>[> ]{0,40}")
+_MARKS: Final[re.Pattern[str]] = re.compile(r"\A\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>[> ]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,8 @@ class _Search:
         raw = self.lines[index][0].strip()
         if not text or (_is_marked(raw) and not raw.startswith(">>>")):
             return None
-        if is_separator(raw if raw.startswith((">>>", "-", "_", "=", "*")) else text):
-            return index, self._after_headers(index + 1)
+        if separated := self._separator_end(index):
+            return index, self._after_headers(separated)
         if header_kind(text) is not None:
             announced = self._rule_above(index)
             end = find_header_block(self.plain, index, announced=announced)
@@ -251,6 +252,16 @@ class _Search:
             return index, index + 1
         end = find_stacked_headers(self.plain, index)
         return None if end is None else (index, end)
+
+    def _separator_end(self, index: int) -> int:
+        """Return the index after the separator at line `index`, be it broken over two lines; 0 where there is none."""
+        raw = self.lines[index][0].strip()
+        first = raw if raw.startswith((">>>", "-", "_", "=", "*")) else self.plain[index]
+        if is_separator(first):
+            return index + 1
+        second = self.plain[index + 1] if index + 1 < len(self.lines) else ""
+        broken = first.startswith("--") and not first.endswith("-") and second.endswith("--")
+        return index + 2 if broken and is_separator(f"{first} {second}") else 0
 
     def _after_headers(self, index: int) -> int:
         """Step over the header lines, or the attribution, that a separator announces."""
@@ -322,6 +333,8 @@ class _Search:
         """Judge all marked lines of a mail together: quotes, or a person's arrows."""
         if any(_is_nested(self.lines[start][0]) for start, _ in blocks):
             return True
+        if any(self._announces_itself(start, end) for start, end in blocks[:3]):
+            return True
         if blocks[0] == (first, last + 1):
             return last > first
         if blocks[0][0] == first and (len(blocks) > 1 or blocks[0][1] - first > 1):
@@ -331,6 +344,13 @@ class _Search:
             return True
         start, end = blocks[-1]
         return end == last + 1 and end - start > 1 and not self.plain[start - 1].endswith(":")
+
+    def _announces_itself(self, start: int, end: int) -> bool:
+        """Whether a quoted block begins with a separator or an attribution (Apple Mail quotes its own)."""
+        return any(
+            is_separator(self.plain[index]) or find_attribution(self.plain, index, start)[1] is Sureness.STRONG
+            for index in range(start, min(end, start + MAX_WRAPPED))
+        )
 
     def _stands_apart(self, block: tuple[int, int]) -> bool:
         start, end = block
