@@ -183,15 +183,18 @@ class Postfix:
         parse = BytesParser(policy=policy.default).parsebytes
         return [parse(path.read_bytes()) for path in sorted((self.home / "mail" / name / "new").glob("*"))]
 
-    def mails(self, name: str, subject: str = "", count: int = 1) -> list[EmailMessage]:
-        """Those about a subject, once there are `count` of them."""
+    def mails(self, name: str, *, subject: str = "", containing: str = "") -> list[EmailMessage]:
+        """Those with a word in the Subject and with words anywhere, however they are folded, once there are any."""
 
-        def look() -> list[EmailMessage] | None:
-            fitting = [mail for mail in self.inbox(name) if subject in str(mail["Subject"])]
-            return fitting if len(fitting) >= count else None
+        def look() -> list[EmailMessage]:
+            return [
+                mail
+                for mail in self.inbox(name)
+                if subject in str(mail["Subject"]) and containing in " ".join(mail.as_string().split())
+            ]
 
         try:
-            return wait_for(look, f"{count} mails about '{subject}' for {name}", 20)
+            return wait_for(look, f"a mail to {name} with '{subject}{containing}'", 20)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()}") from None
 

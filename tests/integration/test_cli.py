@@ -108,6 +108,7 @@ def test_a_wrong_configuration_stops_every_command(tmp_path, command):
     assert done.stderr == "brevdue.toml:2: smtp.port: must be 1-65535, not 99999\n"
 
 
+@pytest.mark.stopwatch
 def test_check_is_quick(tmp_path):
     (tmp_path / "brevdue.toml").write_text("")
     best = 9.0

@@ -751,6 +751,7 @@ MEGABYTES = {
 }
 
 
+@pytest.mark.stopwatch
 @HOSTILE
 @pytest.mark.parametrize("body", MEGABYTES.values(), ids=MEGABYTES.keys())
 async def test_ten_megabytes_with_ten_signatures_are_hashed_beside_the_loop(world: World, body: bytes) -> None:
@@ -770,6 +771,7 @@ async def test_ten_megabytes_with_ten_signatures_are_hashed_beside_the_loop(worl
     assert min(stalls) < 0.05
 
 
+@pytest.mark.stopwatch
 @HOSTILE
 @pytest.mark.parametrize(
     "header",
@@ -792,6 +794,7 @@ async def test_hostile_headers_cost_little(world: World, header: bytes) -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.stopwatch
 @HOSTILE
 @pytest.mark.parametrize("domain", ["firma.example", "evil.example"])
 async def test_a_thousand_signatures_beside_a_huge_to(world: World, domain: str) -> None:
@@ -815,6 +818,7 @@ async def test_a_hundred_aligned_signatures_cost_ten_key_lookups(world: World) -
     assert len(world.dns.queries) == 10
 
 
+@pytest.mark.stopwatch
 @HOSTILE
 async def test_a_key_with_a_huge_exponent_is_not_computed_with(world: World) -> None:
     public = der_integers(2**16000 + 1, 2**15000 + 1)

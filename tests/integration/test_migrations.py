@@ -150,6 +150,7 @@ async def test_a_failing_step_leaves_the_database_as_it_was(empty_url: str, monk
     await database.close()
 
 
+@pytest.mark.stopwatch
 async def test_nothing_to_do_costs_next_to_nothing(database: Database) -> None:
     def timed(connection: Connection) -> float:
         started = time.perf_counter()

@@ -142,6 +142,7 @@ def test_a_message_in_pieces_is_the_same_message(wire: bytes) -> None:
         assert b"".join(message_pieces(wire)) == message_content(wire)
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("hostile input stalls nobody")
 @pytest.mark.parametrize("hostile", [b"\n", b"\r", b"\r\n", b"\r\n.", b"\n.", b"a\n", b"\r\r\n", b".", b"x"])
 async def test_ten_megabytes_of_anything_stall_nobody(taker: ScriptedTaker, hostile: bytes) -> None:

@@ -207,6 +207,7 @@ def test_whatever_comes_is_understood_or_refused(address):
     assert code in {550, 553} if understood is None else understood.address == address
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("D8")
 def test_a_plain_address_costs_microseconds():
     best = 1.0

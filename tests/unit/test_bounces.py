@@ -245,6 +245,7 @@ def test_no_key_and_no_control_character_in_what_is_shown():
     assert bounce.diagnostic.isprintable()
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("hostile input")
 @pytest.mark.parametrize(
     "content",

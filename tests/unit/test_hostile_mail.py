@@ -88,6 +88,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("hostile mail")
 @pytest.mark.parametrize("content", SHAPES.values(), ids=SHAPES)
 def test_a_hostile_megabyte_costs_less_than_half_a_second(content: bytes) -> None:

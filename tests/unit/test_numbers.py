@@ -291,6 +291,7 @@ def test_plain_text_is_left_alone():
     assert plain("\u202a\uff13\u0661\u2013\u00a02") == "31- 2"
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("D8")
 def test_a_number_costs_microseconds():
     to_e164("30643064", "DK")

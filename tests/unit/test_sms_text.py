@@ -251,6 +251,7 @@ def test_ucs2_comes_back(text):
     assert from_ucs2(ucs2(text)) == text
 
 
+@pytest.mark.stopwatch
 def test_a_text_costs_microseconds():
     text = (LONG * 3)[:160]
     best = 1.0
@@ -262,6 +263,7 @@ def test_a_text_costs_microseconds():
     assert best < 15e-6
 
 
+@pytest.mark.stopwatch
 @pytest.mark.parametrize("text", ["a" * 1_000_000, "€" * 500_000, "ж“" * 500_000, "a\u0301" * 300_000, "…" * 1_000_000])
 def test_a_huge_text_is_measured_in_no_time(text):
     started = time.process_time()

@@ -69,6 +69,7 @@ def test_what_is_no_reverse_path(argument: str, reply: str) -> None:
     assert refused.value.smtp_reply.startswith(reply)
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("hostile input stalls nobody")
 @pytest.mark.parametrize(
     "hostile",

@@ -498,6 +498,7 @@ def untraced():
     sys.settrace(tracer)
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.usefixtures("untraced")
