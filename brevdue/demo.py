@@ -10,6 +10,7 @@ import asyncio
 import mailbox
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -187,10 +188,16 @@ Now you. The gateway is running until you press Ctrl-C.
 
    From        {EMPLOYEE}, whose number is {display(taken.account.number)}
    Inbox       {configuration.parent / "inbox"} (a maildir: mutt -f {configuration.parent / "inbox"})
-   Your own    brevdue account open {taken.key} YOU@YOUR.DOMAIN -c {configuration}
+   Your own    {_this_program()} account open {taken.key} YOU@YOUR.DOMAIN -c {configuration}
 """,
         flush=True,
     )
+
+
+def _this_program() -> str:
+    """The command as it can be typed here."""
+    program = Path(sys.argv[0])
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
 
 
 async def _told_to_stop() -> None:
