@@ -198,6 +198,7 @@ async def test_what_holds_much_must_come_fast_to_its_end(taker: ScriptedTaker, m
         big.send(b"x" * 400_000)  # from now on 40 kB/s are asked of it
         paces = [asyncio.create_task(_send_slowly(wire, b"x" * 100)) for wire in (big, small)]
         assert (await big.reply()).startswith("421 4.4.2 your mail comes too slowly")
+        assert not paces[0].done(), "10 kB/s, and still sending"
         await until(lambda: edge._edge.memory.free == smtp_in.MESSAGE_MEMORY)
         await paces[1]
         assert (await small.ask("\r\n.\r\n")).startswith("250 2.0.0")
