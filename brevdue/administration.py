@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from brevdue.console import CommandError, Options
 from brevdue.settings import find_file, load
 from gateway.accounts import Accounts
+from gateway.delivery.dkim_sign import DkimKeyError
 from gateway.keyring import Keyring, KeyringError
 from gateway.model import SystemClock
 from gateway.registry.errors import AccountError
@@ -36,7 +37,7 @@ def in_a_sentence() -> Iterator[None]:
     """Turn what an operator can put right into a `CommandError`."""
     try:
         yield
-    except (AccountError, KeyringError) as error:
+    except (AccountError, DkimKeyError, KeyringError) as error:
         raise CommandError(str(error)) from error
     except StoreUnavailableError as error:
         first_line = str(error).partition("\n")[0]

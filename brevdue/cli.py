@@ -67,9 +67,11 @@ def demo(*, once: Annotated[bool, Parameter(negative=(), help="End after the rou
     """Show a mail become an SMS, and the answer a mail; then keep serving."""
     import uvloop
 
+    from brevdue.administration import in_a_sentence
     from brevdue.demo import demo as run
 
-    uvloop.run(run(once=once))
+    with in_a_sentence():
+        uvloop.run(run(once=once))
 
 
 @app.command
