@@ -253,12 +253,18 @@ def find_header_block(lines: Sequence[str], start: int, *, announced: bool) -> i
         if kind is not None:
             kinds.add(kind)
             end, loose = position + 1, 0
-        elif not lines[position] and position + 1 < len(lines) and header_kind(lines[position + 1]) is None:
+        elif not lines[position] and not _goes_on(lines, position + 1):
             break
         else:
             loose += 1
         position += 1
     return end if _is_header_block(kinds, " ".join(lines[start:end]), announced=announced) else None
+
+
+def _goes_on(lines: Sequence[str], index: int) -> bool:
+    """Whether the header line that follows a blank one belongs to what stands above: in a block that is set wide."""
+    first, second = (header_kind(line) for line in (*lines[index : index + 2], "", "")[:2])
+    return first is not None and second is None
 
 
 def _is_header_block(kinds: set[str], text: str, *, announced: bool) -> bool:
