@@ -40,9 +40,9 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[postgres]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[postgres]' --group dev
 	@touch $@ $(VENV)/.installed

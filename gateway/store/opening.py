@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.store.database import Database
+from importlib.util import find_spec
+
+from gateway.store.database import Database, StoreUnavailableError
 
 
 async def open_database(url: str) -> Database:
@@ -11,6 +13,8 @@ async def open_database(url: str) -> Database:
         from gateway.store.sqlite import SqliteDatabase
 
         return await SqliteDatabase.open(url)
+    if find_spec("asyncpg") is None:
+        raise StoreUnavailableError("PostgreSQL needs one package more: pip install 'brevdue[postgres]'")
     from gateway.store.postgres import PostgresDatabase
 
     return await PostgresDatabase.open(url)
