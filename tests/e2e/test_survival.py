@@ -24,7 +24,7 @@ from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
 
 ANNA = "anna@firm.example"
 CLIENTS = 5
-ROUNDS, MAILS = 7, 50
+ROUNDS, MAILS = 5, 50
 
 
 @pytest.fixture(scope="module")
