@@ -87,7 +87,7 @@ def html_lines(html: str, zone_of: ZoneOf | None = None) -> list[Line]:
         return []
     writer = _Writer(_tight_selectors(styles), zone_of or (lambda _tag, _attributes: Zone.OWN))
     writer.walk(root)
-    return [(tidy_characters(text), zone) for text, zone in writer.lines]
+    return writer.lines
 
 
 def tidy_characters(text: str) -> str:
@@ -197,7 +197,7 @@ class _Writer:
 
     def _newline(self) -> None:
         """End the line, even an empty one."""
-        text = "".join(self._buffer)
+        text = tidy_characters("".join(self._buffer))
         self._buffer.clear()
         if self._gap and self.lines and text.strip() and self.lines[-1][0].strip():
             self.lines.append(("", self._zone))
