@@ -81,15 +81,8 @@ class Rooms:
             spool=self.spool,
             database=self.database,
             providers=self.providers,
-            optouts=self.optouts,
-            key_paused=self._key_paused,
             clock=self.clock,
         )
-
-    async def _key_paused(self, key_id: str) -> bool:
-        await self.accounts.refresh()
-        key = await self.accounts.key(key_id)
-        return key is None or key.paused
 
     @cached_property
     def failures(self) -> Failures:

@@ -50,10 +50,6 @@ class OptOuts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def has(self, org_id: str, phone: str) -> bool:
-        """Whether the phone has said STOP to the organisation and not START since."""
-        return bool(await self.among(org_id, (phone,)))
-
     async def among(self, org_id: str, phones: tuple[str, ...]) -> frozenset[str]:
         """Those of the phones that have said STOP."""
         return await self._database.read(lambda connection: sql.opted_out(connection, org_id, phones))

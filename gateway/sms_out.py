@@ -1,4 +1,4 @@
-"""SMS leave here: lease, opt-out, route, provider, settle; and delivery reports come back.
+"""SMS leave here: lease, route, opt-out, provider, settle; and delivery reports come back.
 
 Messages are handed over by `offer` when their mail was just committed, or claimed from the spool when they fall due.
 Each is submitted at most once per attempt, and an attempt is committed before its bytes leave.
@@ -15,13 +15,12 @@ from gateway.errors import Outcome
 from gateway.inbound_form import tidy_report
 from gateway.maillog import Event
 from gateway.model import Clock, DeliveryReport, MessageState, OutgoingSms, SubmitResult
-from gateway.optout import OptOuts
 from gateway.providers.base import Provider
 from gateway.routes import GIVE_UP_AFTER, after_attempt, choose
 from gateway.spool import Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Moved, Received, store_reports
-from gateway.store.spool_items import Settlement
+from gateway.store.spool_items import Permit, Settlement
 
 WINDOW = 64
 """Messages in flight at once, over all providers."""
@@ -30,10 +29,8 @@ BACKLOG = 2000
 POLL_SECONDS = 1.0
 STOP_SECONDS = 20.0
 """How long a stop waits for outcomes; an attempt without one is unknown at the next start."""
-PAUSED_SECONDS = 20.0
-"""How long a message of a paused key rests before it is looked at again."""
-
-KeyPaused = Callable[[str], Awaitable[bool]]
+REST_SECONDS = 20.0
+"""How long a message rests that cannot go now: its key is paused, its provider not configured."""
 
 
 class SmsOut:
@@ -47,19 +44,16 @@ class SmsOut:
         spool: Spool,
         database: Database,
         providers: Mapping[str, Provider],
-        optouts: OptOuts,
-        key_paused: KeyPaused,
         clock: Clock,
     ) -> None:
         self._spool = spool
         self._database = database
         self._providers = providers
-        self._optouts = optouts
-        self._key_paused = key_paused
         self._clock = clock
         self._ready: asyncio.Queue[OutgoingSms] = asyncio.Queue(BACKLOG)
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._background: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.failed = asyncio.Event()
         """Set whenever a message fails: somebody has to be told."""
@@ -88,10 +82,22 @@ class SmsOut:
             else:
                 self._ready.put_nowait(message)
 
-    def _give_back(self, message: OutgoingSms) -> None:
-        task = asyncio.ensure_future(self._spool.delay(message.id, self._clock.now(), ""))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    def _give_back(self, message: OutgoingSms, pause: float = 0.0) -> None:
+        """Return a message to the spool, due after `pause` seconds, in the background."""
+        due = self._clock.now() + pause
+        task = asyncio.ensure_future(self._insist(message, lambda: self._spool.delay(message.id, due, "")))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
         self._wake.set()
+
+    async def _insist(self, message: OutgoingSms, write: Callable[[], Awaitable[None]]) -> None:
+        """Write until the database takes it: meanwhile the lease keeps everybody else from the message."""
+        while True:
+            try:
+                return await write()
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, id=message.id, cause=str(error), where="sms-out")
+                await asyncio.sleep(POLL_SECONDS)
 
     def nudge(self) -> None:
         """Look for due messages now."""
@@ -111,8 +117,7 @@ class SmsOut:
                 maillog.warn(Event.FAULT, cause=str(error), where="claim")
                 await asyncio.sleep(POLL_SECONDS)
                 continue
-            for message in claimed:
-                self._ready.put_nowait(message)
+            self.offer(claimed)
             if len(claimed) == room:
                 self._wake.set()
 
@@ -128,24 +133,30 @@ class SmsOut:
                 raise
 
     async def _send(self, message: OutgoingSms) -> None:
-        try:
-            if self._stopping:
-                return
-            provider = choose(message, self._providers)
-            if provider is None:
-                await self._later(message, "no-route")
-            elif await self._key_paused(message.key_id):
-                await self._later(message, "paused")
-            elif await self._optouts.has(message.org_id, message.to_number):
-                await self._spool.fail(message.id, "opted-out")
-                self._note_failure(message, "opted out")
-            elif await self._spool.begin(message):
+        while not self._stopping:
+            try:
+                return await self._try(message)
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, id=message.id, cause=str(error), where="sms-out")
+                await asyncio.sleep(POLL_SECONDS)
+            except Exception as error:  # one message's fault must not stop the others
+                maillog.fault(Event.FAULT, error, id=message.id)
+                return self._give_back(message, REST_SECONDS)
+        return None
+
+    async def _try(self, message: OutgoingSms) -> None:
+        provider = choose(message, self._providers)
+        if provider is None:
+            await self._later(message, "no-route")
+            return
+        match await self._spool.begin(message):
+            case Permit.GO:
                 await self._attempt(message, provider)
-        except StoreUnavailableError as error:
-            maillog.warn(Event.FAULT, id=message.id, cause=str(error), where="send")
-            await asyncio.sleep(POLL_SECONDS)
-        except Exception as error:  # one message's fault must not stop the others
-            maillog.fault(Event.FAULT, error, id=message.id)
+            case Permit.PAUSED:
+                await self._later(message, Permit.PAUSED)
+            case Permit.OPTED_OUT:
+                await self._spool.fail(message.id, Permit.OPTED_OUT)
+                self._note_failure(message, Permit.OPTED_OUT)
 
     async def _later(self, message: OutgoingSms, reason: str) -> None:
         """Let a message rest, or give it up when it has outlived its use; `reason` is a word of FailureReason."""
@@ -154,7 +165,7 @@ class SmsOut:
             await self._spool.fail(message.id, reason)
             self._note_failure(message, reason)
         else:
-            await self._spool.delay(message.id, now + PAUSED_SECONDS, reason)
+            await self._spool.delay(message.id, now + REST_SECONDS, reason)
             maillog.note(Event.SMS_DELAYED, id=message.id, cause=reason)
 
     async def _attempt(self, message: OutgoingSms, provider: Provider) -> None:
@@ -165,17 +176,9 @@ class SmsOut:
             result = SubmitResult(Outcome.UNKNOWN, cause=f"adapter fault: {type(error).__name__}")
         now = self._clock.now()
         state, due = after_attempt(message, result, now)
-        await self._settle(Settlement(message, result, state, now, due))
+        settlement = Settlement(message, result, state, now, due)
+        await self._insist(message, lambda: self._spool.settle(settlement))
         self._note_outcome(message, result, state)
-
-    async def _settle(self, settlement: Settlement) -> None:
-        """Insist: until the outcome is written, nobody else may touch the message, and its lease keeps it so."""
-        while True:
-            try:
-                return await self._spool.settle(settlement)
-            except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, id=settlement.message.id, cause=str(error), where="settle")
-                await asyncio.sleep(POLL_SECONDS)
 
     def _note_outcome(self, message: OutgoingSms, result: SubmitResult, state: MessageState) -> None:
         fields = {"id": message.id, "provider": message.provider, "attempt": message.attempts + 1}

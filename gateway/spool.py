@@ -17,7 +17,7 @@ import socket
 from gateway.model import Clock, OutgoingSms, new_id
 from gateway.store import spool_sql as sql
 from gateway.store.database import Database, StoreUnavailableError, alone
-from gateway.store.spool_items import Acceptance, Settlement
+from gateway.store.spool_items import Acceptance, Permit, Settlement
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
@@ -58,8 +58,8 @@ class Spool:
         now = self._clock.now()
         return await self._database.write(alone(lambda connection: sql.claim(connection, self.lease, now, limit)), None)
 
-    async def begin(self, message: OutgoingSms) -> bool:
-        """Commit that an attempt starts now; False when this process no longer holds the message."""
+    async def begin(self, message: OutgoingSms) -> Permit:
+        """Commit that an attempt starts now, unless the phone has opted out, the key is paused or the lease is lost."""
         return await self._database.write(sql.begin, sql.Attempt(message, self.lease, self._clock.now()))
 
     async def settle(self, settlement: Settlement) -> None:

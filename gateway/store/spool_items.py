@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gateway.model import (
     Account,
@@ -75,6 +76,17 @@ class Acceptance:
     """One key per message: a second message with the same key is not stored."""
     mails: tuple[OutgoingMail, ...] = ()
     """Confirmations and reports to send; not sent when every message was a duplicate."""
+
+
+class Permit(StrEnum):
+    """Whether an attempt may begin."""
+
+    GO = "go"
+    """It has: that is committed."""
+    GONE = "gone"
+    """This process does not hold the message any more."""
+    OPTED_OUT = "opted-out"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)

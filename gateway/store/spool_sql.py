@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,10 +12,10 @@ from sqlalchemy import Connection, Row, Select, bindparam, case, delete, exists,
 
 from gateway.errors import Outcome
 from gateway.model import Encoding, MessageState, OutgoingSms, Priority, SmsText
-from gateway.store import mail_queue_sql, report_sql, thread_sql
+from gateway.store import mail_queue_sql, optout_sql, report_sql, thread_sql
 from gateway.store.dialect import insert
-from gateway.store.schema import accounts, attempts, mails, messages, processes, provider_refs
-from gateway.store.spool_items import Acceptance, Settlement
+from gateway.store.schema import accounts, api_keys, attempts, mails, messages, processes, provider_refs
+from gateway.store.spool_items import Acceptance, Permit, Settlement
 
 _PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
 
@@ -163,8 +164,42 @@ def message_of(row: Row[Any]) -> OutgoingSms:
     )
 
 
-def begin(connection: Connection, items: Sequence[Attempt]) -> list[bool]:
-    """Write attempts down before their bytes leave; False for a message that the process does not hold any more."""
+def begin(connection: Connection, items: Sequence[Attempt]) -> list[Permit]:
+    """Write attempts down before their bytes leave, for those that may go as things stand in this transaction."""
+    stopped = _opted_out(connection, items)
+    paused = _paused_keys(connection, {item.message.key_id for item in items})
+    permits = [_permit(item.message, stopped, paused) for item in items]
+    held = _hold(connection, [item for item, permit in zip(items, permits, strict=True) if permit is Permit.GO])
+    return [
+        Permit.GONE if permit is Permit.GO and item.message.id not in held else permit
+        for item, permit in zip(items, permits, strict=True)
+    ]
+
+
+def _opted_out(connection: Connection, items: Sequence[Attempt]) -> set[tuple[str, str]]:
+    by_organisation: defaultdict[str, set[str]] = defaultdict(set)
+    for item in items:
+        by_organisation[item.message.org_id].add(item.message.to_number)
+    return {
+        (org_id, phone)
+        for org_id, phones in by_organisation.items()
+        for phone in optout_sql.opted_out(connection, org_id, sorted(phones))
+    }
+
+
+def _paused_keys(connection: Connection, key_ids: set[str]) -> set[str]:
+    query = select(api_keys.c.id).where(api_keys.c.id.in_(key_ids), api_keys.c.paused_at.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def _permit(message: OutgoingSms, stopped: set[tuple[str, str]], paused: set[str]) -> Permit:
+    if (message.org_id, message.to_number) in stopped:
+        return Permit.OPTED_OUT
+    return Permit.PAUSED if message.key_id in paused else Permit.GO
+
+
+def _hold(connection: Connection, items: Sequence[Attempt]) -> set[str]:
+    """Move messages that their process holds to submitting, with an attempt each; their ids."""
     held: set[str] = set()
     for lease in {item.lease for item in items}:
         ids = [item.message.id for item in items if item.lease == lease]
@@ -187,7 +222,7 @@ def begin(connection: Connection, items: Sequence[Attempt]) -> list[bool]:
     ]
     if rows:
         connection.execute(attempts.insert(), rows)
-    return [item.message.id in held for item in items]
+    return held
 
 
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:

@@ -24,7 +24,7 @@ from gateway.store import report_sql, trace_sql
 from gateway.store.database import Database
 from gateway.store.mail_queue_sql import counts
 from gateway.store.report_sql import Received
-from gateway.store.spool_items import Acceptance, MailRecord, Settlement
+from gateway.store.spool_items import Acceptance, MailRecord, Permit, Settlement
 
 _ids = itertools.count(1)
 
@@ -79,7 +79,7 @@ async def state(database: Database, message: OutgoingSms) -> str:
 
 
 async def submit(spool: Spool, clock: Clock, message: OutgoingSms, *refs: str) -> None:
-    assert await spool.begin(message)
+    assert await spool.begin(message) is Permit.GO
     result = SubmitResult(Outcome.ACCEPTED, refs)
     await spool.settle(Settlement(message, result, MessageState.SUBMITTED, clock.now(), clock.now()))
 
@@ -140,8 +140,8 @@ async def test_what_was_in_flight_when_a_process_died_is_unknown(spool: Spool, d
     accepted = acceptance(clock)
     (message,) = accepted.messages
     await spool.put(accepted)
-    assert await spool.begin(message)
-    assert not await spool.begin(message), "an attempt begins once"
+    assert await spool.begin(message) is Permit.GO
+    assert await spool.begin(message) is Permit.GONE, "an attempt begins once"
     await spool.stop()
     other = Spool(database, clock)
     await other.start()
@@ -223,7 +223,7 @@ async def test_a_report_resolves_what_was_unknown(spool: Spool, database: Databa
     accepted = acceptance(clock)
     (message,) = accepted.messages
     await spool.put(accepted)
-    assert await spool.begin(message)
+    assert await spool.begin(message) is Permit.GO
     result = SubmitResult(Outcome.UNKNOWN, ("late",), cause="time-out")
     await spool.settle(Settlement(message, result, MessageState.UNKNOWN, clock.now(), clock.now()))
     assert await state(database, message) == "unknown"
