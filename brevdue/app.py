@@ -72,6 +72,7 @@ class Rooms:
             mark_mailbox=self.accounts.mark_mailbox,
             clock=self.clock,
             resolver=self.resolver,
+            lease=self.spool.lease,
         )
 
     @cached_property

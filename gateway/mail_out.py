@@ -81,8 +81,10 @@ class MailOut:
         mark_mailbox: MarkMailbox,
         clock: Clock,
         resolver: Resolver,
+        lease: str | None = None,
         mx_port: int = 25,
     ) -> None:
+        """`lease` is this process's token in the spool; what a dead process held is then free at once."""
         self._settings = settings
         self._database = database
         self._mark_mailbox = mark_mailbox
@@ -91,7 +93,7 @@ class MailOut:
         self._mx_port = mx_port
         self._concurrency = settings.mail_out.concurrency
         self._slots = asyncio.Semaphore(self._concurrency)
-        self._lease = new_id(clock.now())
+        self._lease = lease or new_id(clock.now())
         self._wake = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._stopping = False

@@ -329,6 +329,12 @@ mail_queue = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cause", Text, nullable=False, server_default=""),
     Index(
+        "ix_mail_queue_leased",
+        "lease",
+        sqlite_where=text("lease IS NOT NULL"),
+        postgresql_where=text("lease IS NOT NULL"),
+    ),
+    Index(
         "ix_mail_queue_due",
         "available_at",
         sqlite_where=text("state = 'queued'"),

@@ -14,7 +14,7 @@ from gateway.errors import Outcome
 from gateway.model import Encoding, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import mail_queue_sql, optout_sql, report_sql, thread_sql
 from gateway.store.dialect import insert
-from gateway.store.schema import accounts, api_keys, attempts, mails, messages, processes, provider_refs
+from gateway.store.schema import accounts, api_keys, attempts, mail_queue, mails, messages, processes, provider_refs
 from gateway.store.spool_items import Acceptance, Permit, Settlement
 
 _PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
@@ -360,7 +360,7 @@ def _runs(pid: int) -> bool:
 
 
 def recover(connection: Connection, now: float) -> None:
-    """Mark as unknown what was in flight in a process that is gone."""
+    """Mark as unknown what was in flight in a process that is gone, and free the mails that it held."""
     orphaned = messages.c.lease.is_(None) | ~exists().where(processes.c.token == messages.c.lease)
     connection.execute(
         update(messages)
@@ -370,5 +370,14 @@ def recover(connection: Connection, now: float) -> None:
             state_at=now,
             lease=None,
             cause=case((messages.c.cause != "", messages.c.cause), else_="the process stopped while it was being sent"),
+        )
+    )
+    connection.execute(
+        update(mail_queue)
+        .where(mail_queue.c.lease.is_not(None), ~exists().where(processes.c.token == mail_queue.c.lease))
+        .values(
+            lease=None,
+            lease_until=None,
+            available_at=case((mail_queue.c.state == "queued", now), else_=mail_queue.c.available_at),
         )
     )

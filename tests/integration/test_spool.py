@@ -22,7 +22,7 @@ from gateway.model import (
 from gateway.spool import Spool
 from gateway.store import report_sql, trace_sql
 from gateway.store.database import Database
-from gateway.store.mail_queue_sql import counts
+from gateway.store.mail_queue_sql import Claim, NewMails, claim, counts, put
 from gateway.store.report_sql import Received
 from gateway.store.spool_items import Acceptance, MailRecord, Permit, Settlement
 
@@ -229,3 +229,16 @@ async def test_a_report_resolves_what_was_unknown(spool: Spool, database: Databa
     assert await state(database, message) == "unknown"
     await report(database, "late", ReportStatus.DELIVERED)
     assert await state(database, message) == "delivered"
+
+
+@pytest.mark.proves("leases")
+async def test_mails_that_a_dead_process_held_are_free_at_once(spool: Spool, database: Database, clock: Clock):
+    letter = OutgoingMail("L9", MailKind.DIALOG, "", "a@b", b"x", created_at=clock.now())
+    await database.write(put, NewMails((letter,)))
+    now = clock.now()
+    assert len(await database.write(claim, Claim(now, "dead", now + 120, 10))) == 1
+    await spool.recover()
+    (again,) = await database.write(claim, Claim(now + 1, spool.lease, now + 121, 10))
+    assert again.mail.id == "L9"
+    await spool.recover()
+    assert await database.write(claim, Claim(now + 2, "other", now + 122, 10)) == [], "the living keep theirs"

@@ -82,6 +82,7 @@ def upgrade() -> None:
     with op.batch_alter_table('mail_queue', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_mail_queue_about'), ['about'], unique=False)
         batch_op.create_index('ix_mail_queue_due', ['available_at'], unique=False, sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
+        batch_op.create_index('ix_mail_queue_leased', ['lease'], unique=False, sqlite_where=sa.text('lease IS NOT NULL'), postgresql_where=sa.text('lease IS NOT NULL'))
 
     op.create_table('mails',
     sa.Column('id', sa.String(), nullable=False),
