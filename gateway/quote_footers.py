@@ -15,10 +15,11 @@ _DEVICE: Final[str] = (
     r"(?:iphone|ipad|ipod(?: touch)?|apple watch|watch|mac|macbook(?: pro| air)?|imac|ios|android|galaxy|xperia|pixel|"
     r"huawei|xiaomi|redmi|oneplus|oppo|honor|fairphone|htc|nokia|lumia|blackberry|samsung|windows phone|surface|"
     r"mobiltelefon|mobil|smartphone|smarttelefon|mobile|mobile device|mobile phone|cell phone|phone|handy|mobilgerät|"
-    r"tablet|telefon|smartphone|portable|téléphone|mobilen|телефон\w*|смартфон\w*|планшет\w*|puhelin\w*|móvil|celular|"
+    r"tablet|nettbrett|surfplatta|telefon|smartphone|portable|téléphone|teléfono|мобильного|mobilen|телефон\w*|смартфон\w*|планшет\w*|puhelin\w*|móvil|celular|"
     r"cellulare|telefonu|mobiel|telefoon|gerät|enhed|enhet|device|appareil|устройств\w*)"
     r"(?:['’]?[au](?!\w))?"
-    r"(?:[- ](?:samsung|apple|huawei|sony|nokia|galaxy|smartphone|mobil|mobile|mobiltelefon|phone|tablet|note|tab|"
+    r"(?:[- ](?:samsung|apple|huawei|sony|nokia|orange|nettbrett|galaxy|"
+    r"smartphone|mobil|mobile|mobiltelefon|phone|tablet|note|tab|"
     r"ultra|pro|max|plus|mini|lite|edge|fold|flip|lte|device|enhed|enhet|gerät|telefon|phone|air|se|xperia|\(?\w{0,4}\d\w{0,6}\)?)){0,5})"
 )
 _APP: Final[str] = (
@@ -28,7 +29,7 @@ _APP: Final[str] = (
     r"canary|newton mail|superhuman(?: ios| android)?|zoho mail|aqua ?mail|mailspring|thunderbird|"
     r"yandex\.?mail|libero ?mail|orange mail|"
     r"mail orange|sfr mail|app mail|telia mail|onecom mail|hey|mozilla thunderbird|"
-    r"samsung(?: mobile| email| mail)?|copilot)"
+    r"samsung(?: mobile| email| mail)?|copilot|em client|tapatalk)"
 )
 _PLATFORM: Final[str] = r"(?:ios|android|iphone|ipad|mac(?: ?os)?|windows(?: ?1[01]| phone)?|desktop|web)"
 _TARGET: Final[re.Pattern[str]] = re.compile(r"\s?[<(\[]?\s?(?:https?://|www\.)[^\s<>()\[\]]{1,400}(?:\s?[>)\]])?")
@@ -36,18 +37,24 @@ _TARGET: Final[re.Pattern[str]] = re.compile(r"\s?[<(\[]?\s?(?:https?://|www\.)[
 
 _SENT: Final[tuple[str, ...]] = (
     # Danish, Norwegian, Swedish
-    r"(?:sendt|skickat|skickad|sänt) (?:fra|från|frå|med|via|fra min|fra mit|från min|från mitt|med min) {thing}",
+    (
+        r"(?:sendt|skickat|skickad|skickades|sänt) (?:ved hjælp af|"
+        r"fra|från|frå|med|via|fra min|fra mit|från min|från mitt|med min) {thing}"
+    ),
     # English
     r"sent (?:from|with|via|using|by)(?: my| the)? {thing}",
     # German
     r"(?:gesendet|verschickt|versendet|geschickt) (?:von|mit|über|aus)(?: meinem| meiner| der)? {thing}",
-    r"(?:von|mit) (?:meinem|meiner) {thing} (?:gesendet|verschickt|geschickt|gesandt)",
+    r"(?:von|mit)(?: meinem| meiner)? {thing} (?:gesendet|verschickt|geschickt|gesandt)",
     (
         r"diese (?:nachricht|mail|e-mail) wurde (?:von|mit) (?:meinem|meiner)? ?{thing}(?: mit {thing})? "
         r"(?:gesendet|verschickt)"
     ),
     # French
-    r"(?:envoyé|expédié|transmis)e? (?:de|depuis|à partir de|avec|via|par|d['’])(?: mon| ma| l['’])? ?{thing}",
+    (
+        r"(?:envoyé|expédié|transmis)e? "
+        r"(?:de|depuis|à partir de|à partir d['’]|avec|via|par|d['’])(?: mon| ma| l['’])? ?{thing}"
+    ),
     # Russian
     r"отправлено (?:с|со|из|через|при помощи|с помощью)(?: моего| моей| мобильного| мобильной)? {thing}",
     # Dutch, Spanish, Italian, Polish, Finnish, Portuguese, Czech
@@ -61,17 +68,19 @@ _SENT: Final[tuple[str, ...]] = (
     r"iphone['’]?umdan gönderildi|iphone['’]?dan gönderildi",
 )
 _THING: Final[str] = (
-    rf"(?:{_APP}|{_DEVICE})(?: (?:for|til|till|för|für|pour|на|для|voor|para|per|dla|on|på|auf|sur|med|mit|with|von)"
-    rf"(?: my| min| meinem| mon)? (?:{_PLATFORM}|{_APP}|{_DEVICE}))*"
+    rf"(?:(?:{_APP})(?: (?:{_PLATFORM}|mobile?))?(?:[ -]app)?|{_DEVICE})"
+    r"(?: (?:using|for|til|till|för|für|pour|на|для|voor|para|per|dla|on|på|auf|sur|med|mit|with|von)"
+    rf"(?: my| min| meinem| mon| der)? (?:{_PLATFORM}|(?:{_APP})(?:[ -]app)?|{_DEVICE})){{0,2}}"
 )
 _GET: Final[tuple[str, ...]] = (
     (
-        r"(?:get|hent|få|hämta|skaffa|holen sie sich|laden sie|télécharge[zr]|obtenez|obtenir|скачать|скачайте|"
+        r"(?:get|hent|få|hämta|skaffa?|"
+        r"descargar|hae|завантажити|holen sie sich|laden sie|télécharge[zr]|obtenez|obtenir|скачать|скачайте|"
         r"получить|установить|download|obtener|obtén|ottieni|scarica|pobierz|hanki|lataa|baixe|obter|získat|stáhnout)"
-        rf" (?:{_APP})(?: herunter)? (?:for|til|till|för|für|pour|для|voor|para|per|dla|su|na|pro)(?: the)? "
+        rf" (?:{_APP})(?: herunter)? (?:for|til|till|för|für|pour|для|voor|para|per|dla|su|na|pro)(?: the| systemu)? "
         rf"{_PLATFORM}(?:ille|lle)?(?: herunter)?"
     ),
-    rf"(?:hanki|lataa) (?:{_APP}) (?:{_PLATFORM})(?:lle|ille|:lle)?",
+    rf"(?:hanki|lataa|hae) (?:{_APP}) (?:{_PLATFORM})(?:lle|ille|:lle)?",
 )
 _FIXED: Final[tuple[str, ...]] = (
     r"outlook für (?:ios|android) (?:herunterladen|beziehen)",
@@ -103,7 +112,11 @@ _FIXED: Final[tuple[str, ...]] = (
         r"отправлено из (?:мобильной |приложения )?(?:яндекс[ .]?почты|почты mail\.ru|mail\.ru|mymail|почты "
         r"mail|outlook|почты)(?: (?:для|на) (?:ios|android|iphone|windows(?: 1[01])?))?"
     ),
-    r"отправлено из мобильного приложения (?:яндекс[ .]?почты|почта mail|mail\.ru)",
+    (
+        r"отправлено (?:из|с помощью) (?:мобильн\w{2,3} )?(?:приложения )?(?:mail(?:\.ru)?|почта mail|яндекс[ .]?почты|"
+        r"почты)(?: mail(?:\.ru)?| для [\w ]{2,20})?"
+    ),
+    r"sent from my blackberry(?: - the most secure mobile device)?",
     (
         r"отправлено с (?:iphone|ipad|мобильного устройства|мобильного телефона|телефона|смартфона|планшета|"
         r"android)(?: \w+){0,3}"
@@ -151,9 +164,12 @@ _AKA: Final[re.Pattern[str]] = re.compile(
 """Outlook's own short link says enough, in any language."""
 
 
+_ORNAMENTS: Final[dict[int, None]] = dict.fromkeys(map(ord, '™®"«»“”„'))
+
+
 def is_device_footer(line: str) -> bool:
     """Whether `line` is, as a whole, a default footer of a device or a mail app."""
-    text = " ".join(_TARGET.sub("", line[:600]).split()).strip("*_ ")
+    text = " ".join(_TARGET.sub("", line[:600]).translate(_ORNAMENTS).split()).strip("*_ ")
     return 8 <= len(text) <= _FOOTER_MAX and (
         _FOOTER.fullmatch(text) is not None or _AKA.fullmatch(line.strip()[:300]) is not None
     )
