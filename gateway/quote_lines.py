@@ -1,4 +1,4 @@
-"""Recognises the lines that stand above quoted mail: attributions, header blocks, separators.
+"""Recognises the lines of quoted mail, and what stands above them: attributions, header blocks, separators.
 
 In: lines without their ">" marks. Out: where such a passage ends, and how sure that is. Promise: bounded work per
 line; a sentence that a person wrote about a date, a sender or a subject is not one.
@@ -320,3 +320,29 @@ def looks_labelled(lines: Sequence[str]) -> bool:
     """Whether lines are mostly "Word: value", in any language: what a ruled header box holds."""
     label: Callable[[str], bool] = lambda line: 0 < line.find(":") <= 24  # noqa: E731
     return sum(map(label, lines)) >= 3
+
+
+# --- quote marks ---------------------------------------------------------------------------------------------------
+
+_MARKED: Final[re.Pattern[str]] = re.compile(
+    r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>(?:[\s>\w\"'“„«<(\[*+#&@$€£|.,:;!?-]|$)"
+)
+_NO_QUOTE: Final[re.Pattern[str]] = re.compile(r">(?:[:;=]['-]?[()DPO/\\|]|[._][<>]|[=-])|>{1,3}\s*$")
+_MARKS: Final[re.Pattern[str]] = re.compile(r"\A\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>[> ]{0,40}")
+
+
+def is_marked(text: str) -> bool:
+    """Whether a line bears ">" or "AJ>" as a quoted one does; an arrow, a smiley or a tag is no mark."""
+    return (
+        ">" in text[:6] and _MARKED.match(text) is not None and _NO_QUOTE.match(text) is None
+    ) or text.strip() == ">"
+
+
+def is_nested(text: str) -> bool:
+    """Whether a line is quoted twice and more."""
+    return re.match(r"\s?>\s?>\s?\S", text) is not None
+
+
+def without_mark(text: str) -> str:
+    """Return a line without its quote marks, however many."""
+    return _MARKS.sub("", text) if is_marked(text) else text

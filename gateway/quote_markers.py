@@ -75,6 +75,7 @@ PRONOUNS: Final[frozenset[str]] = frozenset(_PRONOUNS_TEXT.split())
 """A sentence about writing ("Den 3. maj skrev jeg ...") has one of these where an attribution has a name."""
 
 _NAME_PARTICLES_TEXT: Final[str] = (
+    "odesílatel "
     "von van de der den af la le du di da dos del zu zur ten ter via och og and und et на hat heeft har ha a ezt"
 )
 NAME_PARTICLES: Final[frozenset[str]] = frozenset(_NAME_PARTICLES_TEXT.split())
@@ -102,7 +103,7 @@ _DAYS_AND_MONTHS: Final[str] = (
     "julho setembro outubro novembro dezembro sty lut kwi cze lip sie wrz paź lis gru"
 )
 _SHORT_DAYS: Final[str] = (
-    "ma ti on to fr lø sø må lö sö mo tu we th sa su di mi do so пн вт ср чт пт сб вс ven sam dim lun "
+    "po ma ti on to fr lø sø må lö sö mo tu we th sa su di mi do so пн вт ср чт пт сб вс ven sam dim lun "
     "mar mer jeu wo vr za zo pon wt śr czw pt sob niedz ndz ke pe la qua qui sex seg ter sáb dom"
 )
 DATE_WORDS: Final[frozenset[str]] = frozenset(
@@ -114,7 +115,7 @@ DATE_WORDS: Final[frozenset[str]] = frozenset(
 _DATE_CONNECTORS_TEXT: Final[str] = (
     "on den d le am um at kl klo à a às las el il op om w dniu o dne v em г год года в в от dated the of "
     "af av kello de del alle ore och uhr h st nd rd th er am pm a p m gmt utc cet cest msk bst est edt "
-    "pst pdt cst cdt z mez mesz normaltid sommertid время europe dt dato date dnia vom klokka klockan ca "
+    "pst pdt cst cdt z mez mesz normaltid sommertid время europe dt dato date dnia v vom klokka klockan ca "
     "giorno il día dia le datum"
 )
 DATE_CONNECTORS: Final[frozenset[str]] = frozenset(_DATE_CONNECTORS_TEXT.split())

@@ -28,10 +28,13 @@ from gateway.quote_lines import (
     find_header_block,
     find_stacked_headers,
     header_kind,
+    is_marked,
+    is_nested,
     is_rule,
     is_separator,
     looks_labelled,
     plain,
+    without_mark,
 )
 from gateway.quote_zones import zone_of
 
@@ -42,13 +45,9 @@ _TAIL: Final[int] = 4_000
 """Lines that are read from the beginning and from the end; what lies between is taken for history."""
 _MAX_SEARCHES: Final[int] = 400
 """Places in one mail where an attribution is looked for."""
-_MARKED: Final[re.Pattern[str]] = re.compile(
-    r"\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>(?:[\s>\w\"'“„«<(\[*+#&@$€£|.,:;!?-]|$)"
-)
 _RUN_ON: Final[re.Pattern[str]] = re.compile(r"[^:]{0,30}\d[^<>]{0,200}<[^\s<>]{3,120}>:[ \xa0]{2,}\S")
 """An attribution that the quoted words follow on the same line, after some spaces (Yahoo's apps)."""
-_NO_QUOTE: Final[re.Pattern[str]] = re.compile(r">(?:[:;=]['-]?[()DPO/\\|]|[._][<>]|[=-])|>{1,3}\s*$")
-_MARKS: Final[re.Pattern[str]] = re.compile(r"\A\s{0,2}[^\W\d_a-zа-яæøåäöü]{0,4}>[> ]{0,40}")
+_OTHER_SIGNS: Final = frozenset({"| ", ": ", "} ", "# ", "» "})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +154,33 @@ class _Search:
 
     def run(self) -> list[bool]:
         self.gone = [False] * len(self.lines)
-        self.marked = [zone is Zone.INDENTED or _is_marked(text) for text, zone in self.lines]
-        self.plain = [plain(_MARKS.sub("", text) if _is_marked(text) else text) for text, _ in self.lines]
+        self.marked = [zone is Zone.INDENTED or is_marked(text) for text, zone in self.lines]
+        self.plain = [plain(without_mark(text)) for text, _ in self.lines]
+        self._mark_other_signs()
         self._take_zones()
         self._take_announced()
         self._take_unannounced()
         self._take_footers()
         return self.gone
+
+    def _mark_other_signs(self) -> None:
+        """Mark the lines below an attribution that all begin with one sign other than ">" (mutt, alpine, slrn)."""
+        index = 0
+        while (index := index + 1) < len(self.lines):
+            sign = self.plain[index][:2]
+            above = index - 1 if self.plain[index - 1] else index - 2
+            if sign not in _OTHER_SIGNS or above < 0 or not self.plain[above].endswith(":") or self._searched_out():
+                continue
+            if find_attribution(self.plain, above, 0)[1] is not Sureness.NONE:
+                while index < len(self.lines) and self.plain[index][:1] == sign[0]:
+                    self.marked[index] = True
+                    self.plain[index] = self.plain[index][1:].strip()
+                    index += 1
+
+    def _searched_out(self) -> bool:
+        """Count a search for an attribution; tell whether a body has had its share of them."""
+        self.searches += 1
+        return self.searches > _MAX_SEARCHES
 
     def _take(self, start: int, end: int) -> None:
         self.gone[start:end] = [True] * (end - start)
@@ -237,7 +256,7 @@ class _Search:
         """Return the span of lines that announces a quote and is first known at line `index`."""
         text = self.plain[index]
         raw = self.lines[index][0].strip()
-        if not text or (_is_marked(raw) and not raw.startswith(">>>")):
+        if not text or (is_marked(raw) and not raw.startswith(">>>")):
             return None
         if separated := self._separator_end(index):
             return index, self._after_headers(separated)
@@ -273,9 +292,8 @@ class _Search:
         return start + 1 if attribution(self.plain[start]) else index
 
     def _attribution(self, index: int, floor: int) -> tuple[int, int] | None:
-        if self.searches >= _MAX_SEARCHES:
+        if self._searched_out():
             return None
-        self.searches += 1
         start, sureness = find_attribution(self.plain, index, floor)
         if sureness is Sureness.NONE:
             return None
@@ -293,10 +311,9 @@ class _Search:
 
     def _with_rules_above(self, start: int, floor: int) -> int:
         """Take along the drawn line above, and header lines between them (Yandex)."""
-        top = start
-        while top > floor and header_kind(self.plain[top - 1]) in {"to", "subject", "cc"}:
-            top -= 1
-        above = top
+        above = start
+        while above > floor and header_kind(self.plain[above - 1]) in {"to", "subject", "cc"}:
+            above -= 1
         while above > floor and not self.lines[above - 1][0].strip():
             above -= 1
         if above > floor and is_rule(self.lines[above - 1][0]):
@@ -331,7 +348,7 @@ class _Search:
 
     def _are_quotes(self, blocks: list[tuple[int, int]], first: int, last: int) -> bool:
         """Judge all marked lines of a mail together: quotes, or a person's arrows."""
-        if any(_is_nested(self.lines[start][0]) for start, _ in blocks):
+        if any(is_nested(self.lines[start][0]) for start, _ in blocks):
             return True
         if any(self._announces_itself(start, end) for start, end in blocks[:3]):
             return True
@@ -370,26 +387,14 @@ class _Search:
 
     def _take_footer(self, end: int) -> bool:
         """Take the footer whose last line is `end`, with a signature mark right above it; tell if there was one."""
-        joined = ""
+        joined, top = "", end + 1
         for start in range(end, max(-1, end - 3), -1):
             if not self.plain[start] or self.gone[start]:
                 break
             joined = f"{self.plain[start]} {joined}"
             if is_device_footer(joined):
-                marked = start > 0 and self.lines[start - 1][0].rstrip() == "--"
-                self._take(start - marked, end + 1)
-                return True
-        return False
-
-
-def _is_marked(text: str) -> bool:
-    return (
-        ">" in text[:6] and _MARKED.match(text) is not None and _NO_QUOTE.match(text) is None
-    ) or text.strip() == ">"
-
-
-def _is_nested(text: str) -> bool:
-    return re.match(r"\s?>\s?>\s?\S", text) is not None
-
-
-__all__ = ["Cut", "cut_html", "cut_text", "split_signature"]
+                top = start
+        if top > end:
+            return False
+        self._take(top - (top > 0 and self.lines[top - 1][0].rstrip() == "--"), end + 1)
+        return True
