@@ -77,7 +77,8 @@ def unflow(text: str, *, delsp: bool) -> str:
 
     A line that the person began with ">" comes back behind OWN_MARK.
     """
-    paragraphs: list[list[str]] = []
+    paragraphs: list[str] = []
+    pieces: list[str] = []
     open_depth = -1
     for line in text.split("\n"):
         marks = _QUOTE_MARKS.match(line)
@@ -89,11 +90,14 @@ def unflow(text: str, *, delsp: bool) -> str:
         flows = content.endswith(" ") and not signature
         content = content[:-1] if flows and delsp else content
         if open_depth == depth and not signature:
-            paragraphs[-1].append(content)
+            pieces.append(content)
         else:
-            paragraphs.append(["> " * depth + content])
+            if pieces:
+                paragraphs.append("".join(pieces))
+            pieces = ["> " * depth + content]
         open_depth = depth if flows else -1
-    return "\n".join(["".join(pieces) for pieces in paragraphs])
+    paragraphs.append("".join(pieces))
+    return "\n".join(paragraphs)
 
 
 _PICTURE: Final = re.compile(
