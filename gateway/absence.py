@@ -84,13 +84,16 @@ _RECEIPT_SUBJECT: Final = re.compile(
     re.IGNORECASE,
 )
 _RECEIPT_TEXT: Final = re.compile(
+    r"\s*(?:your message|(?:din|den) (?:meddelelse|besked)|meddelelsen|ditt meddelande|meldingen|ihre nachricht"
+    r"|votre message|ваше сообщение|сообщение|this is a|dette er e[nt]|dies? ist eine|detta är e[nt])\b.{0,600}?"
     r"\b(?:was (?:read|displayed|deleted without)|has been (?:read|displayed|opened)"
     r"|(?:blev|ble|er blevet) (?:læst|lest|slettet|vist|åbnet)"
     r"|lästes|(?:har|blev) (?:lästs|läst|öppnats|tagits bort|visats)"
     r"|wurde\b.{0,80}\b(?:gelesen|angezeigt|geöffnet|gelöscht)|a été (?:lu|affiché|ouvert|supprimé)"
     r"|был[оа]? (?:прочитан|прочтен|прочтён|открыт|удален))",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
+"""How Exchange begins a receipt ("Your message To: ... Subject: ... was read on ...")."""
 _READ: Final = 2000
 """Characters of the text that a recall or a receipt is looked for in."""
 
@@ -103,6 +106,6 @@ def reason_in_words(subject: str, text: str) -> str | None:
         return "out of office (subject)"
     if _RECALL_SUBJECT.match(start) and _RECALL_TEXT.search(text[:_READ]):
         return "message recall"
-    if _RECEIPT_SUBJECT.match(start) and _RECEIPT_TEXT.search(text[:_READ]):
+    if _RECEIPT_SUBJECT.match(start) and _RECEIPT_TEXT.match(text[:_READ]):
         return "read receipt (subject)"
     return None
