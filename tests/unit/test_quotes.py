@@ -84,6 +84,13 @@ OWN = [
     "Mvh\nAnna\n\n\n\nPS: ring",
     "-- \nAnna",
     "Sendt fra kontoret",
+    "Sendt fra Aarhus i går",
+    "Gesendet von Frau Müller",
+    "Отправлено из Москвы",
+    "Sent with love",
+    "Fra: Lager\nTil: Butik\nDato: 24/11/2026\nEmne: Levering\n\nVaren kommer kl. 9.",
+    "Priser:\n| æbler | 3 |\n| pærer | 4 |",
+    "Aftalt:\n# kl. 9\n# kl. 10",
     "Jeg har ikke sendt fra min iPhone",
     "Hent Peter på stationen",
     "Original Message",
@@ -124,6 +131,16 @@ FOOTERS = [
     "-- \nSent from my Android device with K-9 Mail. Please excuse my brevity.",
     "Отправлено из мобильной Яндекс.Почты",
     "Sendt fra Mail til Windows 10",
+    "Sendt fra min Sony Xperia™-smartphone",
+    "Sent via the Samsung Galaxy S21 5G, an AT&T 5G smartphone",
+    "Sent via Superhuman ( https://sprh.mn/?vip=a@x.dk )",
+    "Envoyé depuis mon smartphone Samsung Galaxy.",
+    "Envoyé avec la messagerie sécurisée Proton Mail.",
+    "Von Yahoo Mail auf Android gesendet",
+    "Von meinem Android-Gerät mit der GMX-App gesendet",
+    "Отправлено со смартфона Samsung Galaxy.",
+    'Отправлено из "Почты" для Windows 10',
+    "Descargar Outlook para Android",
 ]
 
 
@@ -306,10 +323,12 @@ HOSTILE_TEXT = [
     ">\n", "> a\n", "On ", "On\n", "a:\n", "On Feb 19 2012:\n", "Fra: x\n", "Fra: x\n\n", "_", "______\n", "-----a-----\n", "a@", "<", '"',
     "Sent from my iPhone\n", "skrev:\n", "-----Original Message-----\n> a\nb\n", "On 1 Feb 2012 10:10 X <a@b.c> wrote:\n> a\nb\n",
     "Den 3. maj 2012 kl. 10.10 skrev jeg:\na\n", "\n", " \n", "a\n>b\n", "> a\n\nb\n", ">>> ", "x ---", "Sent from my iPhone\n> a\n", "\u200c", "\r",
+    "a wrote:\n| x\n", "--a@b.c wrote--\n", "Anna\n2026-11-23 10:12\nTo\na\n", "von samsung mit samsung galaxy for\n> x\n", "a <\n\n<a@b.c>:\n\n",
 ]  # fmt: skip
 HOSTILE_HTML = [
     "<a ", "<div>", "<blockquote type=cite>", "<blockquote type=cite>x</blockquote>y", "<div class=gmail_quote>x", "<p>x", "<br>",
     "<style></style>", "<style>", "<!--", '<a "', "<ul><li>", "<table><tr><td>", "<b><p>", "&amp", "<font size=1><p>", "<select>",
+    "<tr><td><p>a</p><td><p>b</p></tr>", '<span style="font-family:Wingdings">',
     '<div style="border-top:solid red 1pt">Fra: x</div>', "<p>On 1 Feb 2012 10:10 X wrote:</p>",
 ]  # fmt: skip
 
@@ -338,3 +357,28 @@ def test_a_megabyte_of_hostile_text_is_quick(bait: str) -> None:
 @pytest.mark.parametrize("bait", HOSTILE_HTML)
 def test_a_megabyte_of_hostile_html_is_quick(bait: str) -> None:
     assert seconds(cut_html, bait * (MEGABYTE // len(bait))) < 0.5
+
+
+@pytest.mark.proves("D12")
+def test_quotes_with_a_sign_of_their_own_go_and_the_answer_stays() -> None:
+    assert cut_text("X <x@y.dk> wrote:\n| Tea?\n| Or cake?\n\nCake.\n").kept == "Cake."
+
+
+@pytest.mark.proves("D12", "D8")
+def test_own_labelled_line_right_above_a_header_block_stays() -> None:
+    header = "Fra: X <x@y.dk>\nSendt: 19. februar 2012 22:38\nTil: Anna\nEmne: Y\n\nKommer du?"
+    assert cut_text(f"Husk:\nEmne: nøgle\n\n{header}").kept == "Husk:\nEmne: nøgle"
+
+
+@pytest.mark.proves("D8")
+def test_a_row_of_one_line_cells_is_a_line() -> None:
+    row = "<tr><td><p>{}</p></td><td><p>{}</p></td></tr>"
+    assert cut_html(f"<table>{row.format('Mandag', '9-12')}{row.format('a<br>b', 'c')}</table>").kept == (
+        "Mandag 9-12\n\na\nb\n\nc"
+    )
+
+
+@pytest.mark.proves("D8")
+def test_smileys_and_arrows_that_word_drew_with_wingdings_are_text() -> None:
+    sign = '<span style="font-family:Wingdings">{}</span>'
+    assert cut_html(f"<p>Tak {sign.format('J')} {sign.format('à')} {sign.format('ABC')}</p>").kept == "Tak :-) -> ABC"
