@@ -142,6 +142,7 @@ _FIXED: Final[tuple[str, ...]] = (
     r"von outlook für (?:ios|android) gesendet|gesendet über outlook für (?:ios|android)",
     r"sent via the samsung galaxy[\w +-]{0,30}, an [\w&-]{2,20} (?:[345]g )?(?:lte )?smartphone",
     r"sent from my (?:verizon|t-mobile|at&t|sprint)(?: wireless)?,? [\w -]{0,40}(?:smartphone|device|phone)",
+    r"\S.{1,60} (?:reacted|reagerede|har reageret|reagerte|reagerade|hat|a réagi) (?:via|über|med) gmail(?: reagiert)?",
     r"sent from my mobile\. please excuse (?:any )?typos",
     r"(?:sendt|skickat) fra?å?n? min samsung (?:mobil|mobile|smartphone|galaxy[\w -]*)(?: fra \w+)?",
     r"-+ ?sendt fra min (?:samsung|htc|nokia|sony ericsson)[\w -]* ?-*",

@@ -326,8 +326,7 @@ class _Search:
         blocks = self._marked_blocks()
         if not blocks or (any(self.lines[start][1] is Zone.INDENTED for start, _ in blocks[:1]) and len(blocks) == 1):
             return
-        first, last = self._edges()
-        if self._are_quotes(blocks, first, last):
+        if self._are_quotes(blocks, *self._edges()):
             for start, end in blocks:
                 self._take(start, end)
 
@@ -348,7 +347,8 @@ class _Search:
 
     def _are_quotes(self, blocks: list[tuple[int, int]], first: int, last: int) -> bool:
         """Judge all marked lines of a mail together: quotes, or a person's arrows."""
-        if any(is_nested(self.lines[start][0]) for start, _ in blocks):
+        inside = len(blocks) == 1 and blocks[0][0] > first and blocks[0][1] <= last
+        if not inside and any(is_nested(self.lines[start][0]) for start, _ in blocks):
             return True
         if any(self._announces_itself(start, end) for start, end in blocks[:3]):
             return True

@@ -88,6 +88,8 @@ OWN = [
     "Gesendet von Frau Müller",
     "Отправлено из Москвы",
     "Sent with love",
+    "Kør:\n$ cat x > y\n>> y\n# færdig",
+    "Bo > Per\nPer > Ole",
     "Fra: Lager\nTil: Butik\nDato: 24/11/2026\nEmne: Levering\n\nVaren kommer kl. 9.",
     "Priser:\n| æbler | 3 |\n| pærer | 4 |",
     "Aftalt:\n# kl. 9\n# kl. 10",
@@ -141,6 +143,7 @@ FOOTERS = [
     "Отправлено со смартфона Samsung Galaxy.",
     'Отправлено из "Почты" для Windows 10',
     "Descargar Outlook para Android",
+    "Anna Jensen reagerede via Gmail\n<https://www.google.com/gmail/about/?utm_source=gmail-in-product>",
 ]
 
 
