@@ -13,8 +13,8 @@ demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keep
 	$(BIN)/brevdue demo $(ARGS)
 
 test: check  ## the checks and all tests; ARGS="-k spf" for some of them
-	$(BIN)/pytest -n 3 --dist loadfile -m "not stopwatch" --cov --cov-report= $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest -m stopwatch --cov --cov-append --cov-report=term $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -m stopwatch $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not stopwatch" --cov --cov-report=term $(ARGS) $(NONE_IS_FINE)
 
 check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/ruff check

@@ -11,12 +11,12 @@ import re
 from typing import Final
 
 from gateway import errors
-from gateway.automatic import why_automatic
-from gateway.body import Written, read_body
-from gateway.mail_headers import Headers, decode_words, for_people
-from gateway.mailboxes import addresses, one_mailbox
-from gateway.mime import ParseLimits, Reader
 from gateway.model import ParsedMail
+from gateway.reading.automatic import why_automatic
+from gateway.reading.body import Written, read_body
+from gateway.reading.headers import Headers, decode_words, for_people
+from gateway.reading.mailboxes import addresses, one_mailbox
+from gateway.reading.mime import ParseLimits, Reader
 
 __all__ = ["ParseLimits", "parse"]
 

@@ -18,9 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.html_text import Line, Zone, html_lines
-from gateway.quote_footers import is_device_footer
-from gateway.quote_lines import (
+from gateway.quoting.footers import is_device_footer
+from gateway.quoting.lines import (
     MAX_WRAPPED,
     Sureness,
     attribution,
@@ -36,7 +35,8 @@ from gateway.quote_lines import (
     plain,
     without_mark,
 )
-from gateway.quote_zones import zone_of
+from gateway.quoting.zones import zone_of
+from gateway.reading.html_text import Line, Zone, html_lines
 
 _MAX_ROUNDS: Final[int] = 25
 """What a cut uncovers is looked at again; a person's mail needs one more round."""

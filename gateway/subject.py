@@ -20,8 +20,8 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
-from gateway.digit_runs import MAX_DIGITS, Piece, RunReader
 from gateway.numbers import NumberError, plain, to_e164
+from gateway.reading.digit_runs import MAX_DIGITS, Piece, RunReader
 
 MESSAGE_FROM: Mapping[str, str] = MappingProxyType(
     {

@@ -6,11 +6,11 @@ import base64
 
 import pytest
 
-from gateway.charsets import codec_for, decode
 from gateway.errors import Refusal
 from gateway.mail_parse import parse
 from gateway.model import ParsedMail
-from gateway.plain_text import OWN_MARK, clean, unflow
+from gateway.reading.charsets import codec_for, decode
+from gateway.reading.plain_text import OWN_MARK, clean, unflow
 
 
 def mail(headers: str = "", body: str = "Hej", *, sender: str = "anna@firm.example") -> ParsedMail:

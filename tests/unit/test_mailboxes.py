@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Refusal
-from gateway.mailboxes import MAX_ADDRESSES, addresses, one_mailbox
+from gateway.reading.mailboxes import MAX_ADDRESSES, addresses, one_mailbox
 
 ANNA = "anna@firm.example"
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import Refusal
 from gateway.mail_parse import parse
-from gateway.signed import signed_content
+from gateway.reading.signed import signed_content
 
 ENTITY = b"Content-Type: text/plain\r\n\r\nunderskrevet"
 

@@ -14,7 +14,7 @@ from typing import Final
 import idna
 
 from gateway.errors import bad_from_header
-from gateway.mail_headers import decode_words, for_people, repaired
+from gateway.reading.headers import decode_words, for_people, repaired
 
 MAX_FROM: Final = 4000
 """Characters of a From header; longer ones are refused unread."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway import errors
-from gateway.mail_headers import Headers, decode_base64, decode_words, for_people, parameters, raw_bytes, read_block
+from gateway.reading.headers import Headers, decode_base64, decode_words, for_people, parameters, raw_bytes, read_block
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How mail clients say "here begins what somebody else wrote", in each language: data, and the sets made of it.
 
-In: nothing. Out: look-up tables for `gateway.quote_lines`. Promise: no rules live here; a client or a language that
+In: nothing. Out: look-up tables for `gateway.quoting.lines`. Promise: no rules live here; a client or a language that
 is missing is added as a word in a table. All words are casefolded; NFC.
 """
 

@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from gateway import plain_text, signed
-from gateway.charsets import codec_for, decode
-from gateway.html_text import html_to_text
-from gateway.mail_headers import for_people
-from gateway.mime import Part, Reader
 from gateway.quotes import Cut, cut_html, cut_text
+from gateway.reading import plain_text, signed
+from gateway.reading.charsets import codec_for, decode
+from gateway.reading.headers import for_people
+from gateway.reading.html_text import html_to_text
+from gateway.reading.mime import Part, Reader
 
 _PLAIN_KINDS: Final = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/enriched", "text/richtext"})
 _SMIME_KINDS: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from gateway.charsets import decode
+from gateway.reading.charsets import decode
 
 _FOLD: Final = re.compile(r"\n(?=[ \t])")
 _NAME: Final = re.compile(r"([!-9;-~]+)[ \t]*:")

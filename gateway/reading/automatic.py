@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.absence import reason_in_words
-from gateway.mail_headers import Headers, for_people, repaired
-from gateway.mime import Part
+from gateway.reading.absence import reason_in_words
+from gateway.reading.headers import Headers, for_people, repaired
+from gateway.reading.mime import Part
 
 _HEADERS: Final = {
     "x-autoreply": "automatic reply",

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from gateway.html_fence import fence_html
+from gateway.reading.html_fence import fence_html
 
 Attributes = Mapping[str, str | None]
 

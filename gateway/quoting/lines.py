@@ -15,8 +15,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from gateway.html_text import tidy_characters
-from gateway.quote_markers import (
+from gateway.quoting.markers import (
     DATE_CONNECTORS,
     DATE_WORDS,
     HEADER_KIND,
@@ -26,6 +25,7 @@ from gateway.quote_markers import (
     SEPARATOR_WORDS,
     VERBS,
 )
+from gateway.reading.html_text import tidy_characters
 
 
 class Sureness(IntEnum):

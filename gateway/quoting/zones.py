@@ -1,6 +1,6 @@
 """Which HTML elements hold quoted mail, by the classes, ids and styles that mail clients give them.
 
-In: an element's name and attributes. Out: the zone that it opens (`gateway.html_text.Zone`). Promise: only what a
+In: an element's name and attributes. Out: the zone that it opens (`html_text.Zone`). Promise: only what a
 client writes itself counts; a plain indent or a coloured border of the person's own does not.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.html_text import Attributes, Zone
+from gateway.reading.html_text import Attributes, Zone
 
 _CLASSES: Final[dict[str, Zone]] = {
     "gmail_attr": Zone.SHELL,

@@ -1,0 +1,1 @@
+"""What `gateway.quotes` knows: how clients mark quoted history, in which words, and where it ends."""
