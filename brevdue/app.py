@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 
 from fastapi import FastAPI
 
+from brevdue.console import CommandError
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
@@ -200,12 +201,21 @@ class App:
         try:
             await self.rooms.accounts.verify_secret_file()
             for service in self._services:
-                await service.start()
-                self._started.append(service)
+                await self._start(service)
         except BaseException:
             await self.stop()
             raise
         maillog.note(Event.STARTED, ports=self.rooms.edge.ports, http=self.rooms.settings.http.public_url)
+
+    async def _start(self, service: Service) -> None:
+        try:
+            await service.start()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CommandError(
+                f"cannot start {service.name}: {reason}; is another gateway running on the same ports?"
+            ) from error
+        self._started.append(service)
 
     async def stop(self) -> None:
         """Stop in reverse: no new work, then finish what is in hand, then close."""

@@ -44,7 +44,7 @@ async def list_messages(
         owner = await at.accounts.account_named(account) if account else None
         account_id = owner.id if owner else None
         rows = await _listed(at, ways, limit, states=state or (), phone=phone, account_id=account_id)
-    _show(rows, options, empty="there is no such message")
+    _show(rows, options, empty="no messages")
 
 
 @message.command
@@ -93,7 +93,7 @@ async def trace(name: MessageName, /, *, options: Options = DEFAULT) -> None:
     async with desk(options) as at:
         story = await tell(at.database, name)
     if story is None:
-        raise CommandError(f"there is no message '{cell(name)}'")
+        raise CommandError(f"there is no message '{cell(name)}' here (a mail that was refused stands only in the log)")
     if options.json:
         steps = [{"at": _precise(step.at), "event": step.event, "facts": step.facts} for step in story.steps]
         say("", {"id": story.id, "direction": story.direction, "steps": steps}, options)

@@ -186,6 +186,7 @@ Now you. The gateway is running until you press Ctrl-C.
                swaks --server {host}:{port} --from {EMPLOYEE} \\
                      --to {taken.key}@{domain} --header 'Subject: 30643064' --body 'Hello'
 
+               (mutt needs "set ssl_force_tls=no" beside smtp_url)
    From        {EMPLOYEE}, whose number is {display(taken.account.number)}
    Inbox       {configuration.parent / "inbox"} (a maildir: mutt -f {configuration.parent / "inbox"})
    Your own    {_this_program()} account open {taken.key} YOU@YOUR.DOMAIN -c {configuration}

@@ -46,7 +46,7 @@ class Enrolment:
             raise errors.key_missing("mail")
         account = await self._accounts.unsubscribe(key, mail.from_address)
         if account is None:
-            raise errors.no_account()
+            raise errors.nothing_to_close()
         maillog.note(Event.ACCOUNT_CLOSED, id=envelope.id, account=account.id, proof=proof.method)
         closed = self._letters.closed(account, mail.message_id)
         return await self._answer(envelope, mail, proof, account, "unsubscribe", closed)

@@ -194,7 +194,9 @@ def too_many_parts(parts: int, limit: int, forced_by: str) -> Refusal:
 def opted_out(phones: int) -> Refusal:
     """Every recipient has said STOP to this organisation."""
     who = "the recipient has" if phones == 1 else "all recipients have"
-    return Refusal(550, "5.7.1", f"{who} said STOP to SMS from your organisation", cause="opted out")
+    return Refusal(
+        550, "5.7.1", f"{who} said STOP to SMS from your organisation, and must write START first", cause="opted out"
+    )
 
 
 def unreadable_mail(detail: str) -> Refusal:
@@ -212,6 +214,13 @@ def too_big(limit: int) -> Refusal:
 def mail_loop() -> Refusal:
     """More Received headers than a mail can honestly have (RFC 5321 §6.3)."""
     return Refusal(554, "5.4.6", "mail loop: too many Received headers", cause="mail loop")
+
+
+def nothing_to_close() -> Refusal:
+    """unsubscribe@ from somebody who has no account under the key, whether the key exists or not."""
+    return Refusal(
+        550, "5.7.1", "there is no account of this address under this key: nothing to close", cause="no account"
+    )
 
 
 def key_missing(where: str) -> Refusal:

@@ -43,6 +43,7 @@ class Keyring:
         if len(secret) != SIZE:
             raise KeyringError(f"the secret must be {SIZE} bytes long, this one is {len(secret)}")
         self._secret = secret
+        self._made: Path | None = None
         self._subkey = lru_cache(maxsize=32)(self._derive)
         self._aead = ChaCha20Poly1305(self._derive("seal"))
 
@@ -50,11 +51,21 @@ class Keyring:
     def load(cls, path: Path) -> Keyring:
         """Read the secret file; make it at the first start, mode 0600, on the disk before it is used."""
         try:
-            if not path.exists():
+            is_new = not path.exists()
+            if is_new:
                 _make(path)
-            return cls(_read(path))
+            ring = cls(_read(path))
         except OSError as error:
             raise KeyringError(f"cannot use the secret file {path}: {error.strerror or error}") from error
+        ring._made = path if is_new else None
+        return ring
+
+    def discard_new(self) -> bool:
+        """Remove the secret file if `load` has just made it: the database has another one's seals."""
+        if self._made is None:
+            return False
+        self._made.unlink(missing_ok=True)
+        return True
 
     def digest(self, value: str, purpose: str = "key") -> str:
         """HMAC-SHA256, hex: finds a key without storing it. The same value differs from purpose to purpose."""

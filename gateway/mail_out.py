@@ -140,7 +140,7 @@ class MailOut:
             return await self._claim(room)
         except Exception as error:
             # Whatever it is, mail must leave again once it is over.
-            maillog.fault(Event.FAULT, error, id=self.name)
+            _note_fault(error, id=self.name)
             return 0
 
     async def _claim(self, limit: int) -> int:
@@ -159,7 +159,7 @@ class MailOut:
         if len(self._in_hand) == 2 * self._concurrency:
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            maillog.fault(Event.FAULT, error, id=mail_id)
+            _note_fault(error, id=mail_id)
 
     async def _rest(self) -> None:
         """Wait for a nudge, or until something is due."""
@@ -178,7 +178,7 @@ class MailOut:
             await self._relay.tidy()
             due = await self._database.read(next_due)
         except Exception as error:
-            maillog.fault(Event.FAULT, error, id=self.name)
+            _note_fault(error, id=self.name)
             return False
         return due is not None and due <= now
 
@@ -203,7 +203,7 @@ class MailOut:
             return Delivery(Outcome.UNKNOWN, f"not done within {_ATTEMPT:.0f} s")
         except Exception as error:
             # An unknown fault is temporary, and the mail must be settled.
-            maillog.fault(Event.FAULT, error, id=mail.id)
+            _note_fault(error, id=mail.id)
             return Delivery(Outcome.TEMPORARY, f"internal fault: {type(error).__name__}")
 
     def _decide(self, claimed: ClaimedMail, delivery: Delivery) -> Settlement:
@@ -245,7 +245,7 @@ class MailOut:
             try:
                 await self._database.write(settle, settlement)
             except StoreUnavailableError as error:
-                maillog.fault(Event.FAULT, error, id=settlement.id)
+                _note_fault(error, id=settlement.id)
                 if self._stopping:
                     return
                 await asyncio.sleep(_POLL)
@@ -278,3 +278,11 @@ class MailOut:
             self._relay_was_away = False
             if await self._database.write(hurry, Hurry(RELAY_AWAY, self._clock.now())):
                 self.nudge()
+
+
+def _note_fault(error: BaseException, *, id: str) -> None:  # noqa: A002 - the field's name in the log
+    """A database that is away is a line; anything else is a fault with its traceback."""
+    if isinstance(error, StoreUnavailableError):
+        maillog.warn(Event.FAULT, id=id, cause=str(error), where="mail-out")
+    else:
+        maillog.fault(Event.FAULT, error, id=id)

@@ -6,6 +6,7 @@ Keys, tokens and message texts never reach a line; phone numbers are shortened t
 from __future__ import annotations
 
 import re
+import sys
 from enum import StrEnum
 
 import structlog
@@ -68,7 +69,11 @@ def _redact_processor(_logger: object, _method: str, event: structlog.typing.Eve
 def configure(*, as_json: bool, level: str) -> None:
     """Set up structlog for the whole process; called once at start."""
     numbers = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -109,7 +109,7 @@ class SmsIn:
         """What an SMS leads to, as things stand now."""
         sms = whole.sms
         org_id = account.org_id if account else await self._last_organisation(sms.to_number)
-        state, mail = await self._route(whole, account)
+        state, mail = await self._route(inbound_id, whole, account)
         references: tuple[tuple[str, str], ...] = ()
         if account is not None and mail is not None and state is InboundState.MAILED:
             references = ((self._letters.message_id(mail.id), sms.from_number),)
@@ -132,9 +132,11 @@ class SmsIn:
     async def _last_organisation(self, number: str) -> str | None:
         return await self._database.read(lambda connection: sql.last_organisation(connection, number))
 
-    async def _route(self, whole: Assembled, account: Account | None) -> tuple[InboundState, OutgoingMail | None]:
+    async def _route(
+        self, inbound_id: str, whole: Assembled, account: Account | None
+    ) -> tuple[InboundState, OutgoingMail | None]:
         if account is None or account.closed_at is not None:
-            return InboundState.UNROUTED, self._operator_mail(whole.sms)
+            return InboundState.UNROUTED, self._operator_mail(inbound_id, whole.sms)
         key = await self._accounts.key(account.key_id)
         if key is None or key.paused:
             return InboundState.HELD, None
@@ -144,11 +146,11 @@ class SmsIn:
         )
         return InboundState.MAILED, letter
 
-    def _operator_mail(self, sms: InboundSms) -> OutgoingMail | None:
+    def _operator_mail(self, inbound_id: str, sms: InboundSms) -> OutgoingMail | None:
         """Show it to the operator, unless a flood does: then the list of unrouted messages must do."""
         if not self._budget.spend():
             return None
-        facts = [(Fact.FROM, sms.from_number), (Fact.TO, sms.to_number), (Fact.ID, sms.ref), (Fact.TEXT, sms.text)]
+        facts = [(Fact.FROM, sms.from_number), (Fact.TO, sms.to_number), (Fact.ID, inbound_id), (Fact.TEXT, sms.text)]
         return self._letters.operator(OperatorCase.UNROUTED, facts)
 
     def _note(self, arrival: Arrival) -> None:

@@ -22,10 +22,10 @@ from gateway.settings import DialogSettings
 from gateway.store import key_sql
 from gateway.store.database import Database
 from gateway.store.writer import Item, Result, Work
+from gateway.writing.texts import LANGUAGES
 
 _DAY = 86_400.0
 _SECRET = re.compile(r"[0-9a-fA-F]{32}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 class Keys(Directory):
@@ -42,6 +42,8 @@ class Keys(Directory):
             if sample is not None:
                 self._keyring.open(sample.sealed, sample.key_id)
         except KeyringError as error:
+            if self._keyring.discard_new():
+                raise WrongSecretFile("the secret file that this database was written with is missing") from error
             raise WrongSecretFile(
                 "the secret file is not the one that this database was written with: put the right one back"
             ) from error
@@ -209,9 +211,9 @@ def valid_region(region: str) -> str:
 
 
 def valid_language(language: str) -> str:
-    """An ISO 639 language in small letters. Raises BadValue."""
-    if not _LANGUAGE.fullmatch(language.lower()):
-        raise BadValue(f"'{language}' is not a language: write two letters, like da or en")
+    """One of the languages that our mails are written in. Raises BadValue."""
+    if language.lower() not in LANGUAGES:
+        raise BadValue(f"mails are not written in '{language}': choose one of {', '.join(sorted(LANGUAGES))}")
     return language.lower()
 
 

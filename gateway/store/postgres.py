@@ -48,7 +48,9 @@ class PostgresDatabase:
             raise
         except Exception as error:
             await engine.dispose()
-            raise StoreUnavailableError(f"cannot open the PostgreSQL database: {error}") from error
+            raise StoreUnavailableError(
+                f"cannot open the PostgreSQL database: {getattr(error, 'orig', error)}"
+            ) from error
         return cls(engine)
 
     async def read(self, query: Callable[[Connection], T]) -> T:

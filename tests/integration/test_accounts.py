@@ -726,7 +726,7 @@ async def test_an_edit_that_cannot_be_is_refused_in_words(house: House, accounts
         await accounts.change_account(account, email="al")
     with pytest.raises(BadValue, match="own organisation"):
         await accounts.change_account(account, key=foreign)
-    with pytest.raises(BadValue, match="not a language"):
+    with pytest.raises(BadValue, match="not written in"):
         await accounts.change_account(account, language="d")
     await accounts.close_account(account)
     with pytest.raises(NotFound):
