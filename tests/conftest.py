@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -71,3 +72,15 @@ def only_this_machine() -> Iterator[None]:
             patch.setattr(socket.socket, name, _guard(getattr(socket.socket, name), place))
         patch.setattr(socket, "getaddrinfo", resolve_here)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _quiet_collector(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With a stopwatch running, keep the garbage collector off the test suite's own thousands of objects."""
+    if request.node.get_closest_marker("stopwatch") is None:
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
