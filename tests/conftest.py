@@ -80,7 +80,6 @@ def _quiet_collector(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("stopwatch") is None:
         yield
         return
-    gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()
