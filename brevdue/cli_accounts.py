@@ -10,7 +10,8 @@ from cyclopts import App, Parameter
 from brevdue.console import DEFAULT, CommandError, Options, facts, moment, say, show
 
 if TYPE_CHECKING:
-    from gateway.model import Account, AccountListing
+    from gateway.model import Account
+    from gateway.registry.listings import AccountListing
 
 KeyName: TypeAlias = Annotated[str, Parameter(help="The key's 32 digits, its id, or its label.")]
 AccountName: TypeAlias = Annotated[str, Parameter(help="Its mail address, its phone number, or its id.")]

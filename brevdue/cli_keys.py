@@ -10,7 +10,8 @@ from brevdue.console import DEFAULT, CommandError, Options, facts, moment, say, 
 from gateway.model import KeyKind
 
 if TYPE_CHECKING:
-    from gateway.model import ApiKey, KeyListing, Organisation
+    from gateway.model import ApiKey, Organisation
+    from gateway.registry.listings import KeyListing
 
 KeyName: TypeAlias = Annotated[str, Parameter(help="The key's 32 digits, its id, or its label.")]
 

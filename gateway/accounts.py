@@ -18,17 +18,7 @@ from typing import Literal, NoReturn
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.keyring import Keyring
-from gateway.model import (
-    Account,
-    AccountListing,
-    ApiKey,
-    Clock,
-    NumberListing,
-    NumberState,
-    PoolUsage,
-    Proof,
-    new_id,
-)
+from gateway.model import Account, ApiKey, Clock, Proof, new_id
 from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import (
     AccountError,
@@ -43,6 +33,7 @@ from gateway.registry.errors import (
     WrongSecretFile,
 )
 from gateway.registry.keys import Keys, valid_language
+from gateway.registry.listings import AccountListing, NumberListing, NumberState, PoolUsage
 from gateway.registry.pool import NumberPool
 from gateway.registry.subscription import judge, organisation_of
 from gateway.settings import DialogSettings, PoolSettings

@@ -14,10 +14,11 @@ from typing import TypeVar
 from phonenumbers import SUPPORTED_REGIONS
 
 from gateway.keyring import Keyring, KeyringError
-from gateway.model import ApiKey, Clock, KeyKind, KeyListing, Organisation, new_id
+from gateway.model import ApiKey, Clock, KeyKind, Organisation, new_id
 from gateway.proof.alignment import ascii_domain
 from gateway.registry.directory import Directory
 from gateway.registry.errors import BadValue, NotFound, TooManySecrets, WrongSecretFile
+from gateway.registry.listings import KeyListing
 from gateway.settings import DialogSettings
 from gateway.store import key_sql
 from gateway.store.database import Database

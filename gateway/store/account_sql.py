@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, insert, or_, select, update
 
-from gateway.model import Account, AccountListing, ApiKey
+from gateway.model import Account, ApiKey
+from gateway.registry.listings import AccountListing
 from gateway.registry.pool import NumberPool
 from gateway.registry.subscription import Subscription
 from gateway.store import number_sql

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
 
-from gateway.model import ApiKey, KeyListing, Organisation
+from gateway.model import ApiKey, Organisation
+from gateway.registry.listings import KeyListing
 from gateway.store.directory_sql import begin_change, key, to_key, to_organisation
 from gateway.store.schema import accounts, api_keys, key_secrets, organisations
 

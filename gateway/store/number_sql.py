@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from gateway.model import NumberListing, NumberState, PoolUsage
 from gateway.numbers import NumberRange
+from gateway.registry.listings import NumberListing, NumberState, PoolUsage
 from gateway.registry.pool import NumberPool
 from gateway.store.directory_sql import begin_change
 from gateway.store.schema import accounts, numbers

@@ -29,7 +29,8 @@ from gateway.accounts import (
 )
 from gateway.errors import Refusal
 from gateway.keyring import Keyring
-from gateway.model import ApiKey, KeyKind, NumberState, Proof, ProofMethod
+from gateway.model import ApiKey, KeyKind, Proof, ProofMethod
+from gateway.registry.listings import NumberState
 from gateway.settings import DialogSettings, PoolSettings
 from gateway.store import schema
 from gateway.store.database import Database, alone

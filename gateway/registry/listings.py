@@ -1,0 +1,71 @@
+"""What administrators are shown of keys, accounts and numbers: one record per line of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.model import Account, ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeyListing:
+    """A key as an administrator sees it in a list."""
+
+    key: ApiKey
+    organisation: str
+    live_secrets: int
+    """1, or 2 while the key is being rotated."""
+    retires_at: float | None
+    """When the older of two secrets stops working."""
+    open_accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountListing:
+    """An account as an administrator sees it in a list (D6)."""
+
+    account: Account
+    organisation: str
+    key_label: str
+    sent: int
+    received: int
+    active_at: float | None
+    has_password: bool
+    """Whether it can sign in to submission."""
+
+
+class NumberState(StrEnum):
+    """Where a number of the pool stands; a free one has no row."""
+
+    IN_USE = "in use"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberListing:
+    """A number that is not free to be drawn."""
+
+    number: str
+    provider: str
+    state: NumberState
+    taken_at: float
+    free_after: float | None
+    """End of the quarantine; None while in use."""
+    account_id: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """How full one provider's numbers are."""
+
+    provider: str
+    size: int
+    in_use: int
+    quarantined: int
+
+    @property
+    def free(self) -> int:
+        """Numbers that can be drawn now."""
+        return self.size - self.in_use - self.quarantined
