@@ -95,9 +95,8 @@ class Gateway:
     # --- the command line ------------------------------------------------------------------------------------------
 
     def run(self, *words: str, status: int = 0) -> str:
-        done = subprocess.run(
-            [*BREVDUE, *words, "-c", str(self.config)], capture_output=True, text=True, timeout=30, check=False
-        )
+        command, environment = [*BREVDUE, *words, "-c", str(self.config)], os.environ | self.environment
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == status, done.stderr + done.stdout
         return (done.stdout if status == 0 else done.stderr).strip()
 

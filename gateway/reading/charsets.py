@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-
 _NAMES: Final = {
     "utf8": "utf-8",
     "utf8mb4": "utf-8",
