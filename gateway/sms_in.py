@@ -7,8 +7,7 @@ for a number that nobody has it is kept and shown to the operator. Nothing is lo
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from gateway import maillog
@@ -109,12 +108,7 @@ class SmsIn:
         """What an SMS leads to, as things stand now."""
         sms = whole.sms
         org_id = account.org_id if account else await self._last_organisation(sms.to_number)
-        state, mail = await self._route(inbound_id, whole, account)
-        references: tuple[tuple[str, str], ...] = ()
-        if account is not None and mail is not None and state is InboundState.MAILED:
-            references = ((self._letters.message_id(mail.id), sms.from_number),)
-            thread = await self._threads.continue_with(account.id, sms.from_number)
-            references += ((thread.references[0], sms.from_number),)
+        state, mail, message_ids = await self._route(inbound_id, whole, account)
         return Arrival(
             id=inbound_id,
             sms=sms,
@@ -123,7 +117,7 @@ class SmsIn:
             org_id=org_id,
             account_id=account.id if account else None,
             mail=mail,
-            references=references,
+            references=tuple((message_id, sms.from_number) for message_id in message_ids),
             wished=_wished(sms, org_id),
             part_refs=whole.part_refs,
             incomplete=whole.incomplete,
@@ -134,17 +128,18 @@ class SmsIn:
 
     async def _route(
         self, inbound_id: str, whole: Assembled, account: Account | None
-    ) -> tuple[InboundState, OutgoingMail | None]:
+    ) -> tuple[InboundState, OutgoingMail | None, tuple[str, ...]]:
+        """Where it goes, the letter that takes it there, and the Message-IDs that lead back to the phone."""
         if account is None or account.closed_at is not None:
-            return InboundState.UNROUTED, self._operator_mail(inbound_id, whole.sms)
+            return InboundState.UNROUTED, self._operator_mail(inbound_id, whole.sms), ()
         key = await self._accounts.key(account.key_id)
         if key is None or key.paused:
-            return InboundState.HELD, None
+            return InboundState.HELD, None, ()
         thread = await self._threads.continue_with(account.id, whole.sms.from_number)
         letter = await self._letters.dialog(
             whole.sms, account, thread, note=_stop_note(whole.sms, account), incomplete=whole.incomplete
         )
-        return InboundState.MAILED, letter
+        return InboundState.MAILED, letter, (thread.references[0], self._letters.message_id(letter.id))
 
     def _operator_mail(self, inbound_id: str, sms: InboundSms) -> OutgoingMail | None:
         """Show it to the operator, unless a flood does: then the list of unrouted messages must do."""
@@ -170,21 +165,35 @@ class SmsIn:
     async def _sweep_forever(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            with contextlib.suppress(StoreUnavailableError):
+            try:
                 await self.sweep()
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, where=self.name, cause=str(error))
+            except Exception as error:  # the next sweep must come whatever this one met
+                maillog.fault(Event.FAULT, error, where=self.name)
 
     async def sweep(self) -> None:
         """Mail what a pause held back, and what came of long messages that stay incomplete."""
         before = self._clock.now() - PARTS_TIMEOUT
         for parts in await self._database.read(lambda connection: sql.overdue_parts(connection, before)):
-            await self._take(assemble(parts))
+            await self._alone(self._take(assemble(parts)))
         for waiting in await self._database.read(lambda connection: sql.releasable(connection, 100)):
-            await self._release(waiting)
+            await self._alone(self._release(waiting))
+
+    async def _alone(self, work: Awaitable[None]) -> None:
+        """One row that cannot be dealt with must not hold back those behind it."""
+        try:
+            await work
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            maillog.fault(Event.FAULT, error, where=self.name)
 
     async def _release(self, waiting: Waiting) -> None:
         await self._accounts.refresh()
         account = await self._accounts.account(waiting.account_id)
-        arrival = await self._decide(waiting.id, Assembled(waiting.sms, (), waiting.incomplete), account)
+        decided = await self._decide(waiting.id, Assembled(waiting.sms, (), waiting.incomplete), account)
+        arrival = replace(decided, wished=None)  # a STOP was obeyed when it came; much may have changed since
         if arrival.state is not InboundState.HELD and await self._database.write(sql.release, arrival):
             self._note(arrival)
             self._mail_queued()

@@ -114,8 +114,10 @@ class SmsOut:
             try:
                 claimed = await self._spool.claim(room)
             except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, cause=str(error), where="claim")
-                await asyncio.sleep(POLL_SECONDS)
+                maillog.warn(Event.FAULT, cause=str(error), where=self.name)
+                continue
+            except Exception as error:  # the next look must come whatever this one met
+                maillog.fault(Event.FAULT, error, where=self.name)
                 continue
             self.offer(claimed)
             if len(claimed) == room:

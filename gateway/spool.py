@@ -14,6 +14,8 @@ import contextlib
 import os
 import socket
 
+from gateway import maillog
+from gateway.maillog import Event
 from gateway.model import Clock, OutgoingSms, new_id
 from gateway.store import spool_sql as sql
 from gateway.store.database import Database, StoreUnavailableError, alone
@@ -92,6 +94,10 @@ class Spool:
     async def _beat_forever(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            with contextlib.suppress(StoreUnavailableError):
+            try:
                 await self._beat()
                 await self.recover()
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, where=self.name, cause=str(error))
+            except Exception as error:  # without a heartbeat others take our messages
+                maillog.fault(Event.FAULT, error, where=self.name)
