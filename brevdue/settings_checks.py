@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import ssl
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -109,7 +110,7 @@ def _tls(settings: GatewaySettings) -> Iterator[Finding]:
             yield ("tls", other), f"needs its {name}: set tls.{name} too"
     for name, file in (("certificate", tls.certificate), ("key", tls.key)):
         yield from _existing(("tls", name), file)
-    if tls.certificate and tls.key and tls.certificate.is_file() and tls.key.is_file():
+    if tls.certificate and tls.key and _what_is(tls.certificate) == _what_is(tls.key) == "file":
         yield from _pair(tls.certificate, tls.key)
 
 
@@ -129,8 +130,17 @@ def _pair(certificate: Path, key: Path) -> Iterator[Finding]:
 
 
 def _existing(path: KeyPath, file: Path | None) -> Iterator[Finding]:
-    if file is not None and not file.is_file():
-        yield path, f"must be an existing file, and '{file}' {'is none' if file.exists() else 'does not exist'}"
+    if file is not None and (found := _what_is(file)) != "file":
+        yield path, f"must be an existing file, and '{file}' {'is none' if found else 'does not exist'}"
+
+
+def _what_is(file: Path) -> str:
+    """Say "file", "directory", "other", or "" for what is not there, cannot be there, or lies behind a closed door."""
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError):  # a name too long, a NUL in it, a directory that may not be entered
+        return ""
+    return "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
 
 
 def _listeners(settings: GatewaySettings) -> Iterator[Finding]:
@@ -193,7 +203,7 @@ def _store(settings: GatewaySettings) -> Iterator[Finding]:
 
 
 def _in_directory(path: KeyPath, file: Path) -> Iterator[Finding]:
-    if file.is_dir():
+    if _what_is(file) == "directory":
         yield path, f"must be a file, and '{file}' is a directory"
-    elif not file.parent.is_dir():
+    elif _what_is(file.parent) != "directory":
         yield path, f"must lie in an existing directory, and '{file.parent}' is none"
