@@ -302,6 +302,8 @@ ONE_MISTAKE = [
     ('lmtp.port = 2525\nsmtp.host = "0.0.0.0"', "brevdue.toml:1: lmtp.port: must differ from smtp.port"),
     ('tls.certificate = "/dev/null/c"', "brevdue.toml:1: tls.certificate: needs its key: set tls.key too"),
     ('[tls]\nkey = "k"', "brevdue.toml:2: tls.key: needs its certificate: set tls.certificate too"),
+    (f'tls.key = "{"k" * 300}"', "does not exist"),
+    (f'store.url = "sqlite:///{"d" * 300}/x.db"', "store.url: must lie in an existing directory"),
     ('tls.key = "k"\ntls.certificate = "c"', "tls.key: must be an existing file, and"),
     ('mail_out.dkim.domain = "a.example"', "mail_out.dkim.domain: needs rsa_key, ed25519_key or both"),
     ('[mail_out.dkim]\nrsa_key = "nope"', "brevdue.toml:2: mail_out.dkim.rsa_key: must be an existing file"),
