@@ -25,7 +25,7 @@ from gateway.mail_out import MailOut
 from gateway.maillog import Event
 from gateway.model import DeliveryReport, InboundEvent, InboundSms, Service, SystemClock
 from gateway.optout import OptOuts
-from gateway.providers.base import Provider
+from gateway.providers.base import Capability, Provider
 from gateway.providers.simulator import SimulatorProvider
 from gateway.returned import Returned
 from gateway.settings import GatewaySettings, ProviderSettings
@@ -57,12 +57,16 @@ class Rooms:
         self.resolver = DnsResolver(settings.dns)
         self.optouts = OptOuts(database)
         self.threads = Threads(database, settings.mail.hostname)
-        self.spool = Spool(database, self.clock)
         self.accounts = Accounts(
             database, self.keyring, settings.pool, settings.dialog, self.clock, settings.mail.domains
         )
         self.letters = Letters(settings=settings, accounts=self.accounts, keyring=self.keyring, clock=self.clock)
         self.providers = make_providers(settings.provider)
+        self.spool = Spool(
+            database,
+            self.clock,
+            [name for name, provider in self.providers.items() if Capability.IDEMPOTENT in provider.capabilities],
+        )
 
     @cached_property
     def mail_out(self) -> MailOut:

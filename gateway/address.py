@@ -115,6 +115,8 @@ def _fits(local: str, address: str) -> bool:
 def _is_ours(domain: str, domains: Collection[str]) -> bool:
     if domain in domains:
         return True
+    if not domain.isascii() and all(own.isascii() and "xn--" not in own.lower() for own in domains):
+        return False  # encoding it would cost more than anybody should be able to ask for
     wanted = _canonical(domain)
     return any(_canonical(own) == wanted for own in domains)
 

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Collection
 
 from gateway import maillog
 from gateway.maillog import Event
@@ -30,9 +31,11 @@ class Spool:
 
     name = "spool"
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, idempotent: Collection[str] = ()) -> None:
+        """`idempotent` names the providers that know a message again: to them an attempt may be repeated."""
         self._database = database
         self._clock = clock
+        self._idempotent = tuple(idempotent)
         self.lease = new_id(clock.now())
         self._heart: asyncio.Task[None] | None = None
 
@@ -77,11 +80,11 @@ class Spool:
         await self._database.write(sql.fail, (message_id, self._clock.now(), reason))
 
     async def recover(self) -> None:
-        """Free what dead processes held: what was in flight becomes unknown, the rest can be claimed."""
+        """Free what dead processes held: what was in flight becomes unknown or is repeated, the rest can be claimed."""
         now = self._clock.now()
         host = socket.gethostname()
         await self._database.write(alone(lambda connection: sql.bury(connection, host, now)), None)
-        await self._database.write(alone(lambda connection: sql.recover(connection, now)), None)
+        await self._database.write(alone(lambda connection: sql.recover(connection, now, self._idempotent)), None)
 
     async def waiting(self) -> int:
         """Messages that are queued."""

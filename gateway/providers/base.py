@@ -25,6 +25,8 @@ class Capability(StrEnum):
     LOOKUP = "lookup"
     INBOUND = "inbound"
     CONCATENATES_INBOUND = "concatenates_inbound"
+    IDEMPOTENT = "idempotent"
+    """Knows a message again by our id: submitting it a second time sends no second SMS."""
 
 
 class NotAvailable(Exception):

@@ -107,7 +107,14 @@ class SimulatorProvider:
     """A provider without a network. `options`: `path` of the journal, `magic` (true), `report_delay` (seconds)."""
 
     capabilities = frozenset(
-        {Capability.PRICE, Capability.BALANCE, Capability.PING, Capability.INBOUND, Capability.CONCATENATES_INBOUND}
+        {
+            Capability.PRICE,
+            Capability.BALANCE,
+            Capability.PING,
+            Capability.IDEMPOTENT,
+            Capability.INBOUND,
+            Capability.CONCATENATES_INBOUND,
+        }
     )
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
@@ -147,7 +154,7 @@ class SimulatorProvider:
             magic = _PLAIN
         if magic.pause:
             await asyncio.sleep(magic.pause)
-        if magic.arrives:
+        if magic.arrives and not self._has_arrived(message):
             try:
                 self._arrive(message)
             except OSError as error:
@@ -162,6 +169,10 @@ class SimulatorProvider:
         if magic.reply:
             self._later(self._answer(message, magic.reply))
         return SubmitResult(Outcome.ACCEPTED, refs=(ref,))
+
+    def _has_arrived(self, message: OutgoingSms) -> bool:
+        """Whether an earlier attempt, perhaps of a process that died, has put the SMS on its phone."""
+        return message.attempts > 0 and self.journal.has_received(message.to_number, message.id)
 
     def _magic_of(self, phone: str) -> Magic:
         return MAGIC.get(phone[-6:], _PLAIN) if self._magic else _PLAIN
@@ -341,6 +352,10 @@ class Journal:
         offsets = self._all if phone is None else self._by_phone.get(phone, array("Q"))
         entries = (self._read(offset) for offset in (offsets[-limit:] if limit else offsets))
         return [_without_kind(entry) for entry in entries if entry["kind"] == "received"]
+
+    def has_received(self, phone: str, message_id: str) -> bool:
+        """Whether a phone has a message, by its id."""
+        return any(entry["id"] == message_id for entry in self.received(phone))
 
     def conversation(self, phone: str) -> list[JsonDict]:
         """What a phone received and sent, oldest first, with `kind`."""

@@ -359,9 +359,17 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def recover(connection: Connection, now: float) -> None:
-    """Mark as unknown what was in flight in a process that is gone, and free the mails that it held."""
+def recover(connection: Connection, now: float, idempotent: Sequence[str] = ()) -> None:
+    """Mark as unknown what was in flight in a process that is gone, and free the mails that it held.
+
+    To providers that know a message again (`idempotent`) the attempt may simply be repeated.
+    """
     orphaned = messages.c.lease.is_(None) | ~exists().where(processes.c.token == messages.c.lease)
+    connection.execute(
+        update(messages)
+        .where(messages.c.state == "submitting", orphaned, messages.c.provider.in_(idempotent))
+        .values(state=MessageState.QUEUED, state_at=now, available_at=now, lease=None)
+    )
     connection.execute(
         update(messages)
         .where(messages.c.state == "submitting", orphaned)

@@ -242,3 +242,18 @@ async def test_mails_that_a_dead_process_held_are_free_at_once(spool: Spool, dat
     assert again.mail.id == "L9"
     await spool.recover()
     assert await database.write(claim, Claim(now + 2, "other", now + 122, 10)) == [], "the living keep theirs"
+
+
+@pytest.mark.proves("never sent again blindly")
+async def test_an_idempotent_provider_is_simply_asked_again(spool: Spool, database: Database, clock: Clock):
+    accepted = acceptance(clock)
+    (message,) = accepted.messages
+    await spool.put(accepted)
+    assert await spool.begin(message) is Permit.GO
+    await spool.stop()
+    other = Spool(database, clock, idempotent=["p"])
+    await other.start()
+    (again,) = await other.claim(10)
+    assert (again.id, again.attempts) == (message.id, 1)
+    assert await other.begin(again) is Permit.GO
+    await other.stop()

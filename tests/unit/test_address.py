@@ -217,3 +217,10 @@ def test_a_plain_address_costs_microseconds():
             read_recipient(f"{KEY}@sms.example.com", DOMAINS)
         best = min(best, (time.perf_counter() - started) / 100)
     assert best < 15e-6
+
+
+@pytest.mark.proves("hostile input")
+def test_a_foreign_script_is_not_ours_where_none_of_ours_is():
+    with pytest.raises(Refusal, match="relay denied"):
+        read_recipient("30643064@blåbær.dk", ["sms.example.com"])
+    assert read_recipient("30643064@BLÅBÆR.dk", ["xn--blbr-roah.dk"]).value == "30643064"

@@ -363,3 +363,12 @@ async def test_a_listener_that_does_not_keep_up_is_sent_away(simulator, monkeypa
             await simulator.submit(sms(PHONE, str(number), ident=f"M{number}.1"))
         assert [slow.get_nowait().get("text") for _ in range(slow.qsize())] == ["1", "2", "3", "4", None]
     assert not simulator._listeners
+
+
+@pytest.mark.proves("never sent again blindly")
+async def test_an_sms_that_is_submitted_again_is_known_again(simulator):
+    for attempts in range(3):
+        result = await simulator.submit(sms("+4530643064", attempts=attempts))
+        assert result.outcome is Outcome.ACCEPTED
+    await simulator.submit(sms("+4530643064", ident="M1.2", attempts=1))
+    assert [entry["id"] for entry in simulator.journal.received("+4530643064")] == ["M1.1", "M1.2"]
