@@ -169,8 +169,9 @@ def test_a_refused_recipient_comes_back_with_our_words(gateway: Gateway, front: 
 
 @pytest.mark.proves("X1", "refusals help")
 def test_a_refused_mail_comes_back_with_our_words(gateway: Gateway, front: Postfix, key: str, number: str, mark: str):
-    front.send(mail(f"{key}@{DOMAIN}", f"uden nummer {mark}", "hej"), [f"{key}@{DOMAIN}"], sender=ANNA)
-    told = bounce(front, f"uden nummer {mark}")
+    word = mark.translate(str.maketrans("0123456789", "ghijklmnop"))  # digits alone could be a phone
+    front.send(mail(f"{key}@{DOMAIN}", f"uden nummer {word}", "hej"), [f"{key}@{DOMAIN}"], sender=ANNA)
+    told = bounce(front, f"uden nummer {word}")
     assert "no mobile number found: write it in the subject" in " ".join(told.as_string().split())
 
 

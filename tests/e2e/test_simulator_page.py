@@ -18,6 +18,8 @@ from gateway.store.database import StoreUnavailableError
 from web.app import make_app
 from web.server import WebServer
 
+expect.set_options(timeout=20_000)
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OURS = "+45609946000001"
@@ -83,7 +85,7 @@ class Desk:
         )
         self._contexts.append(context)
         page = await context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
         page.on("dialog", lambda dialog: self.complaints.append(dialog.message))

@@ -270,10 +270,15 @@ async function send(form) {
   }
 }
 
+let heard = new Map(); // what came in while the list was on its way: it may not be in it
+
 async function refresh() {
+  heard = new Map();
   const list = await get("phones");
   phones.clear();
-  for (const entry of list) phones.set(entry.phone, entry);
+  for (const entry of [...list, ...heard.values()]) {
+    if (!(phones.get(entry.phone)?.last.at > entry.last.at)) phones.set(entry.phone, entry);
+  }
   known = true;
   if (current) await openPhone(current);
   else paint();
@@ -282,7 +287,9 @@ async function refresh() {
 
 function hear(message) {
   const { phone, phone_shown: shown } = message;
-  phones.set(phone, { phone, shown, last: message });
+  const entry = { phone, shown, last: message };
+  phones.set(phone, entry);
+  heard.set(phone, entry);
   if (phone === current) {
     talk.push(message);
     if (talk.length > SHOWN) talk.shift();
