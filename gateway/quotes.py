@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
 from gateway.quoting.footers import is_device_footer
@@ -24,6 +25,7 @@ from gateway.quoting.lines import (
     Sureness,
     attribution,
     find_attribution,
+    find_foreign_headers,
     find_header_block,
     find_stacked_headers,
     header_kind,
@@ -63,20 +65,12 @@ class Cut:
 def cut_text(text: str) -> Cut:
     """Cut a text/plain body (line ends are line feeds, format=flowed is undone)."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    middle = lines[_HEAD:-_TAIL] if len(lines) > _HEAD + _TAIL else []
-    if middle:
-        lines[_HEAD:-_TAIL] = []
-    own = Zone.OWN
-    return _cut([(line, own) for line in lines], middle)
+    return _cut(list(zip(lines, repeat(Zone.OWN), strict=False)))
 
 
 def cut_html(html: str) -> Cut:
     """Cut an HTML body by what its client marks as quoted, and then by the rules for text."""
-    lines = html_lines(html, zone_of)
-    middle = [text for text, _ in lines[_HEAD:-_TAIL]] if len(lines) > _HEAD + _TAIL else []
-    if middle:
-        lines[_HEAD:-_TAIL] = []
-    return _cut(lines, middle)
+    return _cut(html_lines(html, zone_of))
 
 
 def split_signature(text: str) -> tuple[str, str]:
@@ -91,11 +85,13 @@ def split_signature(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _cut(lines: list[Line], middle: Sequence[str]) -> Cut:
-    """Cut until nothing more is found; `middle` is what was left out of an endless body after line _HEAD."""
-    kept = lines
-    away = [(_HEAD, "\n".join(middle))] if middle else []
-    places = [index + (index >= _HEAD) for index in range(len(lines))]
+def _cut(lines: list[Line]) -> Cut:
+    """Cut until nothing more is found."""
+    kept, away = lines, []
+    if len(lines) > _HEAD + _TAIL:
+        kept = lines[:_HEAD] + lines[-_TAIL:]
+        away = [(_HEAD, "\n".join([text for text, _ in lines[_HEAD:-_TAIL]]))]
+    places = [index + (index >= _HEAD) for index in range(len(kept))]
     for _ in range(_MAX_ROUNDS):
         history = _Search(kept).run()
         if not any(history):
@@ -269,7 +265,7 @@ class _Search:
             return span
         if _RUN_ON.match(raw) and attribution(text[: text.index(">:") + 2]) is Sureness.STRONG:
             return index, index + 1
-        end = find_stacked_headers(self.plain, index)
+        end = find_foreign_headers(self.plain, index) or find_stacked_headers(self.plain, index)
         return None if end is None else (index, end)
 
     def _separator_end(self, index: int) -> int:

@@ -60,6 +60,8 @@ _TIME: Final[re.Pattern[str]] = re.compile(r"(?<!\d)\d{1,2}\s?(?:[:.٫]\s?\d{2}|
 _DATE: Final[re.Pattern[str]] = re.compile(
     r"(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})(?!\d)|(?<!\d)\d{1,2}[./]\d{1,2}[./](?!\d)"
 )
+_KEY_ADDRESS: Final[re.Pattern[str]] = re.compile(r"(?<!\w)[0-9a-f]{32}@[^\s@]{3}", re.IGNORECASE)
+"""The address that our own mails come from: with a date or labels round it, it is quoted, in any language."""
 _TOKEN: Final[re.Pattern[str]] = re.compile(r"\d+|[^\W\d_]+|\S")
 _DATE_PUNCTUATION: Final[frozenset[str]] = frozenset(".,:/-–()+'’،、\u200e\u200f")
 _CJK_DATE: Final[frozenset[str]] = frozenset(
@@ -107,6 +109,8 @@ def attribution(text: str) -> Sureness:
     dated = _DATE.search(text) is not None or any(mark in text for mark in _CJK_DATE)
     timed = _TIME.search(text) is not None
     angled = _ANGLED.search(text)
+    if angled is not None and (dated or timed) and _KEY_ADDRESS.search(angled.group()):
+        return Sureness.STRONG
     rest = _after_date(text)
     if rest is not None and (dated or timed) and _names_writer(rest[:-1], found=angled is not None):
         return Sureness.STRONG if dated or (timed and angled) else Sureness.WEAK
@@ -148,7 +152,8 @@ def _name_first(text: str, verb: re.Match[str], *, dated: bool) -> Sureness:
     """Judge "Anna Jensen <a@b> wrote on 19.02.2012 22:38:" and the like."""
     before, after = text[: verb.start()], text[verb.end() : -1].strip()
     addressed = _BRACKETED.search(before) is not None
-    named = _is_name(_BRACKETED.sub(" ", _trailing_date_off(before))) and bool(before.strip())
+    pronoun = before.split()[-1:] and before.split()[-1].casefold() in PRONOUNS
+    named = not pronoun and _is_name(_BRACKETED.sub(" ", _trailing_date_off(before))) and bool(before.strip())
     rest = _after_date(after)
     closed = not after or (rest is not None and not rest.strip(" .,)-"))
     if named and closed and (addressed or dated):
@@ -276,9 +281,19 @@ def _is_header_block(kinds: set[str], text: str, *, announced: bool) -> bool:
     dated = "date" in kinds and _DATE.search(text) is not None and _TIME.search(text) is not None
     if "from" in kinds and addressed and len(kinds) >= 3 and ("date" in kinds or "subject" in kinds):
         return True
-    if addressed and dated and len(kinds) >= 3:
+    if addressed and dated and len(kinds - {"other"}) >= 3:
         return True
     return {"from", "date", "subject"} <= kinds and (dated or "[SMS]" in text)
+
+
+def find_foreign_headers(lines: Sequence[str], start: int) -> int | None:
+    """Return the index after header lines in a language that no table knows: labels, and our own address first."""
+    if _KEY_ADDRESS.search(lines[start]) is None or not looks_labelled(lines[start : start + 4]):
+        return None
+    end = start
+    while end < len(lines) and 0 < lines[end].find(":") <= 24:
+        end += 1
+    return end if end - start >= 3 else None
 
 
 def find_stacked_headers(lines: Sequence[str], start: int) -> int | None:
