@@ -57,6 +57,13 @@ HISTORY = [
     "De : X <x@y.fr>\nEnvoyé : dimanche 19 février 2012 22:38\nÀ : Z\nObjet : Bonjour",
     "От: X <x@y.ru>\nОтправлено: 19 февраля 2012 г. 22:38\nКому: Z\nТема: Привет",
 ]
+KEY = "604cf54f8dc39dccb2e59e4d9172a9fb@sms.example.com"
+HISTORY += [
+    f"Frá: X <{KEY}>\nSent: 18. nóvember 2026 21:38\nTil: Anna\nEfni: Hæ",
+    f"Hapana: X <{KEY}>\nTarehe: 18.11.2026 21:38\nKwa: Anna\nMada: Habari",
+    f"Vào Th 4, 18 thg 11, 2026 vào lúc 21:38 X\n<{KEY}> đã viết:",
+    f"Missatge de X <{KEY}> del dia dc., 18 de nov. 2026 a les 21:38:",
+]
 INTRODUCED = [
     *[line for line in HISTORY if not line.startswith(">>>")],
     "X skrev:",
@@ -83,6 +90,10 @@ OWN = [
     "Mvh",
     "Mvh\nAnna\n\n\n\nPS: ring",
     "-- \nAnna",
+    "Dato: 18.11.2026\nTid: 21:38\nEmne: Fest\nSvar til: anna@firm.example",
+    "Le 3 mai 2026 à 10:30, il a écrit :\nje viens",
+    "Am 3.5.2026 um 10:30 schrieb ich Ihnen:\nbitte kommen",
+    "Fra: Anna Jensen, anna@firm.example\nTil: Per\nLevering: i morgen",
     "Sendt fra kontoret",
     "Sendt fra Aarhus i går",
     "Gesendet von Frau Müller",
