@@ -24,7 +24,6 @@ from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
 from gateway.maillog import Event
 from gateway.model import DeliveryReport, InboundEvent, InboundSms, Service, SystemClock
-from gateway.optout import OptOuts
 from gateway.providers.base import Capability, Provider
 from gateway.providers.simulator import SimulatorProvider
 from gateway.returned import Returned
@@ -55,7 +54,6 @@ class Rooms:
         self.clock = SystemClock()
         self.keyring = Keyring.load(settings.store.secret_file)
         self.resolver = DnsResolver(settings.dns)
-        self.optouts = OptOuts(database)
         self.threads = Threads(database, settings.mail.hostname)
         self.accounts = Accounts(
             database, self.keyring, settings.pool, settings.dialog, self.clock, settings.mail.domains
@@ -126,10 +124,9 @@ class Rooms:
                 settings=self.settings,
                 accounts=self.accounts,
                 spool=self.spool,
-                optouts=self.optouts,
                 threads=self.threads,
                 letters=self.letters,
-                offer=self.sms_out.offer,
+                departures=self.sms_out,
             ),
             enrolment=Enrolment(accounts=self.accounts, spool=self.spool, letters=self.letters),
             returned=Returned(

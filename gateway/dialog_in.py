@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from gateway import errors, maillog
 from gateway.accounts import Accounts
@@ -17,6 +18,7 @@ from gateway.dialog import (
     text_of,
     without_opted_out,
 )
+from gateway.lane import Reservation
 from gateway.letters import Letters
 from gateway.maillog import Event
 from gateway.model import (
@@ -33,12 +35,32 @@ from gateway.model import (
     Reply,
     SmsText,
 )
-from gateway.optout import OptOuts
+from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
 from gateway.spool import Spool
-from gateway.store.spool_items import Acceptance, MailRecord, mail_record
+from gateway.store.spool_items import Acceptance, MailRecord, Verdict, mail_record
 from gateway.threads import Threads
 from gateway.writing.frame import masked
+
+
+class Departures(Protocol):
+    """Where messages leave from: asked for room before they are committed."""
+
+    def reserve(self, provider: str, count: int) -> Reservation:
+        """Ask for room for `count` messages."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialog:
+    """One mail as it was understood."""
+
+    envelope: Envelope
+    mail: ParsedMail
+    proof: Proof
+    account: Account
+    text: SmsText
+    revision: int
 
 
 class DialogIn:
@@ -50,43 +72,62 @@ class DialogIn:
         settings: GatewaySettings,
         accounts: Accounts,
         spool: Spool,
-        optouts: OptOuts,
         threads: Threads,
         letters: Letters,
-        offer: Callable[[Sequence[OutgoingSms]], None],
+        departures: Departures,
     ) -> None:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
         self._accounts = accounts
         self._spool = spool
-        self._optouts = optouts
         self._threads = threads
         self._letters = letters
-        self._offer = offer
+        self._departures = departures
 
     async def take(self, envelope: Envelope, mail: ParsedMail, proof: Proof) -> dict[LocalAddress, Reply]:
         """Store one SMS per phone and answer every recipient; raises the Refusal where nothing can go at all."""
+        return await self._accounts.decide(lambda revision: self._decide(envelope, mail, proof, revision))
+
+    async def _decide(
+        self, envelope: Envelope, mail: ParsedMail, proof: Proof, revision: int
+    ) -> dict[LocalAddress, Reply]:
         addresses = our_addresses(envelope.recipients, mail.recipients, self._domains)
         account = await self._account(mail.from_address, addresses)
         targets = await self._targets(mail, addresses, account)
         text = text_of(mail, account, max_parts=self._dialog.max_parts, smart=self._dialog.smart)
-        phones = phones_of(targets)
-        if not phones:
-            raise refusal_of(targets[0])
-        messages = _messages(envelope, account, phones, text)
-        refused = _refused_one_by_one(envelope, targets)
-        new = await self._spool.put(
-            Acceptance(
-                mail=_sms_record(envelope, mail, proof, account),
-                messages=messages,
-                dedupe=tuple(dedupe_key(account.id, mail, phone) for phone in phones),
-                mails=self._report(envelope, mail, account, targets, refused),
-            )
-        )
-        self._offer([message for message in messages if message.id in new])
-        _note(envelope, proof, account, new, text)
-        done = Reply(f"taken as {envelope.id}" if new else "already taken before, nothing is sent again")
+        dialog = _Dialog(envelope, mail, proof, account, text, revision)
+        while True:
+            phones = phones_of(targets)
+            if not phones:
+                raise refusal_of(targets[0])
+            refused = _refused_one_by_one(envelope, targets)
+            verdict = await self._put(dialog, phones, self._report(envelope, mail, account, targets, refused))
+            if verdict.stored:
+                break
+            targets = without_opted_out(targets, verdict.opted_out)
+        _note(envelope, proof, account, verdict.new, text)
+        done = Reply(f"taken as {envelope.id}" if verdict.new else "already taken before, nothing is sent again")
         return {address: refused.get(address, done) for address in envelope.recipients}
+
+    async def _put(self, dialog: _Dialog, phones: Sequence[str], letters: tuple[OutgoingMail, ...]) -> Verdict:
+        """Commit the messages, and let them leave. Raises StaleDirectory."""
+        account = dialog.account
+        messages = _messages(dialog.envelope, account, phones, dialog.text)
+        with self._departures.reserve(account.provider, len(messages)) as room:
+            verdict = await self._spool.put(
+                Acceptance(
+                    mail=_sms_record(dialog.envelope, dialog.mail, dialog.proof, account),
+                    messages=messages,
+                    dedupe=tuple(dedupe_key(account.id, dialog.mail, phone) for phone in phones),
+                    mails=letters,
+                    revision=dialog.revision,
+                    departs=room.granted,
+                )
+            )
+            room.committed([message for message in messages if message.id in verdict.new])
+        if verdict.stale:
+            raise StaleDirectory
+        return verdict
 
     async def _account(self, sender: str, addresses: Sequence[LocalAddress]) -> Account:
         """The sender's account: under the key that the mail names, or the only one where it names none."""
@@ -118,10 +159,9 @@ class DialogIn:
             if not phone.startswith("+"):
                 raise errors.unanswerable(phone)
             targets = (Target(phone, phone),)
-        phones = phones_of(targets)
-        if len(phones) > self._dialog.max_recipients:
+        if len(phones_of(targets)) > self._dialog.max_recipients:
             raise errors.too_many_recipients(self._dialog.max_recipients)
-        return without_opted_out(targets, await self._optouts.among(account.org_id, phones))
+        return targets
 
     def _report(
         self,

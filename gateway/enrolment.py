@@ -34,6 +34,7 @@ class Enrolment:
         key = _first_key(mail.subject, mail.text)
         if key is None:
             raise errors.key_missing("subject")
+        await self._accounts.refresh()
         account = await self._accounts.subscribe(key, mail.from_address, proof)
         maillog.note(Event.ACCOUNT_OPENED, id=envelope.id, account=account.id, proof=proof.method)
         welcome = await self._letters.welcome(account, mail.message_id)
@@ -44,6 +45,7 @@ class Enrolment:
         key = _first_key(mail.subject, mail.text, mail.cut)
         if key is None:
             raise errors.key_missing("mail")
+        await self._accounts.refresh()
         account = await self._accounts.unsubscribe(key, mail.from_address)
         if account is None:
             raise errors.nothing_to_close()

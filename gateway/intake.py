@@ -82,17 +82,19 @@ class Intake:
             raise errors.one_kind_at_a_time()
         try:
             if local.kind is AddressKind.KEY:
-                await self._accounts.refresh()
-                if await self._accounts.find_key(local.value) is None:
-                    raise errors.no_such_recipient()
+                await self._accounts.decide(lambda _revision: self._check_key(local))
             elif local.kind is AddressKind.NUMBER:
-                await self._check_number(local, mail_from, so_far)
+                await self._accounts.decide(lambda _revision: self._check_number(local, mail_from, so_far))
         except StoreUnavailableError as error:
             raise errors.storage_unavailable() from error
         return local
 
     def _is_return_path(self, token: str) -> bool:
         return self._keyring.open_token(token) is not None
+
+    async def _check_key(self, local: LocalAddress) -> None:
+        if await self._accounts.find_key(local.value) is None:
+            raise errors.no_such_recipient()
 
     async def _check_number(self, local: LocalAddress, mail_from: str, so_far: Sequence[LocalAddress]) -> None:
         """Refuse a number that is none in any region that the mail may mean."""
@@ -106,7 +108,6 @@ class Intake:
 
     async def _regions(self, mail_from: str, so_far: Sequence[LocalAddress]) -> set[str]:
         """Regions of the accounts that the sender may have, and of the key that was named before."""
-        await self._accounts.refresh()
         regions = {account.region for account in await self._accounts.accounts_of(mail_from)} if mail_from else set()
         for address in so_far:
             key = await self._accounts.find_key(address.value) if address.kind is AddressKind.KEY else None
@@ -135,7 +136,6 @@ class Intake:
         """Turn a refusal into everyone's reply; a fault that nobody expected is temporary."""
         answer: Refusal
         try:
-            await self._accounts.refresh()
             return await take(envelope)
         except Refusal as refusal:
             answer = refusal

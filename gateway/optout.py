@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.store import optout_sql as sql
-from gateway.store.database import Database
-
 _STOP = """
     stop stopall stop-all stopp stoppe quit end cancel unsubscribe optout opt-out
     afmeld afmeldt framelding frameld avmeld avslutt avsluta avregistrera
@@ -42,14 +39,3 @@ def read_wish(text: str) -> Wish | None:
     if word in _START_WORDS:
         return Wish.START
     return None
-
-
-class OptOuts:
-    """The suppression list, asked before every SMS."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def among(self, org_id: str, phones: tuple[str, ...]) -> frozenset[str]:
-        """Those of the phones that have said STOP."""
-        return await self._database.read(lambda connection: sql.opted_out(connection, org_id, phones))

@@ -1,25 +1,17 @@
-"""Which provider takes a message, and when a message is tried again.
+"""When a message is tried again. Pure.
 
 A dialog message leaves by the provider that owns the account's number, since only there does the answer come back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gateway.errors import Outcome
 from gateway.model import MessageState, OutgoingSms, SubmitResult
-from gateway.providers.base import Provider
 
 RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 3600.0)
 """Pauses between attempts; the last one repeats."""
 GIVE_UP_AFTER = 24 * 3600.0
 """Seconds after which an SMS has outlived its use."""
-
-
-def choose(message: OutgoingSms, providers: Mapping[str, Provider]) -> Provider | None:
-    """Pick the provider that owns the sender's number; None while it is not configured."""
-    return providers.get(message.provider)
 
 
 def after_attempt(message: OutgoingSms, result: SubmitResult, now: float) -> tuple[MessageState, float]:

@@ -1,10 +1,12 @@
-"""The durable queue of outgoing SMS: put, lease, begin, settle, delay.
+"""The durable queue of outgoing SMS: put, depart, settle.
 
-A message is put leased to the process that took it, so the hot path never selects. Before bytes leave for a provider
-the attempt is committed (`begin`); afterwards its outcome is (`settle`). Whatever lies between the two when a process
-dies may have been sent: it becomes *unknown* and is never sent again blindly.
+A message is put with its first attempt begun where the provider has room for it, so the hot path never selects; else it
+waits, and departs when there is room. Either way the attempt is committed before bytes leave, and its outcome
+afterwards (`settle`). Whatever lies between the two when a process dies may have been sent: it becomes *unknown* and is
+never sent again blindly.
 
-A lease names a process, and is good while that process's heartbeat is. SQL is in `gateway.store.spool_sql`.
+A lease names a process, and is good while that process's heartbeat is. SQL is in `gateway.store.accept_sql`,
+`spool_sql` and `process_sql`.
 """
 
 from __future__ import annotations
@@ -17,13 +19,16 @@ from collections.abc import Collection
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import Clock, OutgoingSms, new_id
-from gateway.store import spool_sql as sql
+from gateway.model import Clock, new_id
+from gateway.routes import GIVE_UP_AFTER
+from gateway.store import accept_sql, process_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError, alone
-from gateway.store.spool_items import Acceptance, Permit, Settlement
+from gateway.store.spool_items import Acceptance, Demand, Departure, Settlement, Verdict
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
+REST_SECONDS = 20.0
+"""How long a message rests that cannot go now: its key is paused, its provider not configured."""
 
 
 class Spool:
@@ -52,47 +57,45 @@ class Spool:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._heart
         with contextlib.suppress(StoreUnavailableError):
-            await self._database.write(sql.leave, self.lease)
+            await self._database.write(process_sql.leave, self.lease)
 
-    async def put(self, acceptance: Acceptance) -> frozenset[str]:
-        """Commit what one mail leads to, messages leased to this process; the ids of the messages that were new."""
-        return await self._database.write(sql.accept, (acceptance, self.lease))
+    async def put(self, acceptance: Acceptance) -> Verdict:
+        """Commit what one mail leads to, unless something stands against it by now."""
+        return await self._database.write(accept_sql.accept, (acceptance, self.lease))
 
-    async def claim(self, limit: int) -> list[OutgoingSms]:
-        """Lease up to `limit` due messages that nobody alive holds."""
+    async def depart(self, provider: str, room: int) -> Departure:
+        """Commit that attempts of up to `room` due messages begin now, save those that may not go."""
+        return await self._database.write(spool_sql.depart, self._demand(provider, room))
+
+    async def turn_away(self, known: Collection[str], word: str) -> Departure:
+        """Put off, or give up in the end, messages that wait for a provider which is not among the known."""
+        demand = self._demand("", 500)
+        return await self._database.write(spool_sql.strays, (tuple(known), word, demand))
+
+    def _demand(self, provider: str, room: int) -> Demand:
         now = self._clock.now()
-        return await self._database.write(alone(lambda connection: sql.claim(connection, self.lease, now, limit)), None)
-
-    async def begin(self, message: OutgoingSms) -> Permit:
-        """Commit that an attempt starts now, unless the phone has opted out, the key is paused or the lease is lost."""
-        return await self._database.write(sql.begin, sql.Attempt(message, self.lease, self._clock.now()))
+        return Demand(provider, room, self.lease, now, rest_until=now + REST_SECONDS, made_after=now - GIVE_UP_AFTER)
 
     async def settle(self, settlement: Settlement) -> None:
         """Commit the outcome of an attempt, and reports that came before it."""
-        await self._database.write(sql.settle, settlement)
-
-    async def delay(self, message_id: str, available_at: float, cause: str) -> None:
-        """Give a message back unsent, to be claimed at `available_at`."""
-        await self._database.write(sql.delay, (message_id, available_at, cause))
-
-    async def fail(self, message_id: str, reason: str) -> None:
-        """Give a message up without an attempt; `reason` is a word of FailureReason."""
-        await self._database.write(sql.fail, (message_id, self._clock.now(), reason))
+        await self._database.write(spool_sql.settle, settlement)
 
     async def recover(self) -> None:
-        """Free what dead processes held: what was in flight becomes unknown or is repeated, the rest can be claimed."""
+        """Free what dead processes held: what was in flight becomes unknown or is repeated."""
         now = self._clock.now()
         host = socket.gethostname()
-        await self._database.write(alone(lambda connection: sql.bury(connection, host, now)), None)
-        await self._database.write(alone(lambda connection: sql.recover(connection, now, self._idempotent)), None)
+        await self._database.write(alone(lambda connection: process_sql.bury(connection, host, now)), None)
+        await self._database.write(
+            alone(lambda connection: process_sql.recover(connection, now, self._idempotent)), None
+        )
 
     async def waiting(self) -> int:
         """Messages that are queued."""
-        return await self._database.read(sql.count_waiting)
+        return await self._database.read(spool_sql.count_waiting)
 
     async def _beat(self) -> None:
-        row = sql.Process(self.lease, socket.gethostname(), os.getpid(), self._clock.now() + LEASE_SECONDS)
-        await self._database.write(sql.beat, row)
+        row = process_sql.Process(self.lease, socket.gethostname(), os.getpid(), self._clock.now() + LEASE_SECONDS)
+        await self._database.write(process_sql.beat, row)
 
     async def _beat_forever(self) -> None:
         while True:

@@ -43,6 +43,8 @@ class Provider(Protocol):
 
     name: str
     capabilities: frozenset[Capability]
+    window: int
+    """Messages that it may be given at once, before it has answered any."""
 
     async def start(self, sink: EventSink) -> None:
         """Open connections. `sink` takes incoming messages and reports, and returns once they are durable."""

@@ -106,6 +106,7 @@ _PLAIN = Magic("accepted and delivered")
 class SimulatorProvider:
     """A provider without a network. `options`: `path` of the journal, `magic` (true), `report_delay` (seconds)."""
 
+    window = 256
     capabilities = frozenset(
         {
             Capability.PRICE,

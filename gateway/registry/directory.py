@@ -3,15 +3,19 @@
 In: ids, key secrets, mail addresses, phone numbers. Out: frozen records, or None. Promises: after `refresh` returns,
 no look-up gives what another process had already changed before `refresh` was called. Nothing is loaded before it is
 asked for, and no more than `capacity` answers are kept.
+
+A decision need not refresh first (`decide`): it is made from memory, and the transaction that makes it stand compares
+the revision that it was made on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar, cast
 
+from gateway.errors import Refusal
 from gateway.keyring import Keyring
 from gateway.model import Account, ApiKey, Clock, KeyKind, Organisation
 from gateway.registry.employee_address import fold_email
@@ -20,6 +24,12 @@ from gateway.store.database import Database
 
 T = TypeVar("T")
 _CAPACITY = 20_000
+_TRIES = 5
+"""Times that a decision is made anew because the directory changes under it."""
+
+
+class StaleDirectory(Exception):
+    """The directory has changed since a decision was made."""
 
 
 class Directory:
@@ -36,8 +46,26 @@ class Directory:
         self._checking = asyncio.Lock()
         self._next_check: asyncio.Task[None] | None = None
 
+    async def decide(self, decision: Callable[[int], Awaitable[T]]) -> T:
+        """Make a decision from memory: `decision` is given the revision that it is made on.
+
+        What it refuses, or finds stale, is decided anew where the directory has changed since. Raises what it raises.
+        """
+        for _ in range(_TRIES):
+            if self._revision is None:
+                await self.refresh()
+            revision = self._revision
+            try:
+                return await decision(revision or 0)
+            except (Refusal, StaleDirectory) as objection:
+                await self.refresh()
+                if self._revision == revision:
+                    raise
+                last = objection
+        raise last
+
     async def refresh(self) -> None:
-        """Notice what any process has changed; call it at the start of a decision.
+        """Notice what any process has changed.
 
         Callers share a check, but only one that begins after they asked: a check under way may be too old.
         """

@@ -8,7 +8,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert:
     """Make the dialect's INSERT, the one that knows ON CONFLICT."""
-    if connection.dialect.name == "postgresql":
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: Table) -> sqlite.Insert:
+    """The same for a dialect by its name."""
+    if dialect == "postgresql":
         # The two classes share no base, but every method that is used here.
         return postgresql.insert(table)  # type: ignore[return-value]
     return sqlite.insert(table)

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Executable, select, update
 
 from gateway.store.dialect import insert
+from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import optouts
 
 
-def opted_out(connection: Connection, org_id: str, phones: Sequence[str]) -> frozenset[str]:
-    """Those of the phones that are on the organisation's list now."""
-    rows = connection.execute(
-        select(optouts.c.phone).where(
-            optouts.c.org_id == org_id, optouts.c.phone.in_(phones), optouts.c.ended_at.is_(None)
-        )
+def _stopped(dialect: str) -> Executable:
+    return select(optouts.c.org_id, optouts.c.phone).where(
+        among(dialect, optouts.c.org_id, "organisations"),
+        among(dialect, optouts.c.phone, "phones"),
+        optouts.c.ended_at.is_(None),
     )
-    return frozenset(rows.scalars())
+
+
+_STOPPED = Prepared(_stopped)
+
+
+def stopped(connection: Connection, pairs: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Those of the (organisation, phone) that are on the list now."""
+    if not pairs:
+        return frozenset()
+    wanted = {
+        "organisations": values_of(connection, sorted({org_id for org_id, _ in pairs})),
+        "phones": values_of(connection, sorted({phone for _, phone in pairs})),
+    }
+    return frozenset((row.org_id, row.phone) for row in _STOPPED.one(connection, wanted)).intersection(pairs)
 
 
 def opt_out(connection: Connection, org_id: str, phone: str, word: str, now: float) -> None:

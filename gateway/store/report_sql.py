@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, tuple_, update
+from sqlalchemy import Connection, Executable, bindparam, null, or_, select, update
 
 from gateway.model import DeliveryReport, MessageState, ReportStatus
-from gateway.store.dialect import insert
+from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import messages, provider_refs, reports
 
 _STATE = {
@@ -32,9 +32,8 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class _Matched:
-    """A stored report, and the message (and phone) whose id it names."""
+    """A report, and the message (and phone) whose id it names."""
 
-    id: int
     report: DeliveryReport
     message_id: str
     to_number: str
@@ -54,19 +53,92 @@ class Moved:
     state: MessageState
 
 
+Refs = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+"""Rows of `provider_refs` by provider and id: a provider may give one id to all recipients of a call."""
+
+
+def _refs_by_ref(dialect: str) -> Executable:
+    return select(provider_refs).where(
+        among(dialect, provider_refs.c.provider, "providers"), among(dialect, provider_refs.c.ref, "refs")
+    )
+
+
+def _refs_by_message(dialect: str) -> Executable:
+    return select(provider_refs.c.message_id, provider_refs.c.status, provider_refs.c.cause).where(
+        among(dialect, provider_refs.c.message_id, "ids")
+    )
+
+
+def _early(dialect: str) -> Executable:
+    return (
+        select(reports)
+        .where(
+            among(dialect, reports.c.provider, "providers"),
+            among(dialect, reports.c.ref, "refs"),
+            reports.c.message_id.is_(None),
+        )
+        .order_by(reports.c.received_at)
+    )
+
+
+def _states(dialect: str) -> Executable:
+    # Locked, since two parts' reports must not pass each other unseen; in one order, so that nobody waits in a ring.
+    query = select(messages.c.id, messages.c.state).where(among(dialect, messages.c.id, "ids"))
+    return query.order_by(messages.c.id).with_for_update()
+
+
+_REPORT = insert_new(reports, ("provider", "ref", "to_number", "status", "at", "received_at", "cause", "message_id"))
+_REFS_BY_REF = Prepared(_refs_by_ref)
+_REFS_BY_MESSAGE = Prepared(_refs_by_message)
+_EARLY = Prepared(_early)
+_STATES = Prepared(_states)
+_ADOPT = Prepared(
+    lambda _dialect: (
+        update(reports)
+        .where(
+            reports.c.provider == bindparam("name"),
+            reports.c.ref == bindparam("named"),
+            reports.c.to_number == bindparam("phone"),
+            reports.c.status == bindparam("word"),
+        )
+        .values(message_id=bindparam("message"))
+    )
+)
+_NOTE = Prepared(
+    lambda _dialect: (
+        update(provider_refs)
+        .where(
+            provider_refs.c.provider == bindparam("name"),
+            provider_refs.c.ref == bindparam("named"),
+            provider_refs.c.to_number == bindparam("phone"),
+            or_(provider_refs.c.status.is_(None), provider_refs.c.status == "accepted"),
+        )
+        .values(status=bindparam("word"), at=bindparam("moment"), cause=bindparam("why"))
+    )
+)
+_MOVE = Prepared(
+    lambda _dialect: (
+        update(messages)
+        .where(messages.c.id == bindparam("message"))
+        .values(state=bindparam("new_state"), state_at=bindparam("now"), lease=null(), cause=bindparam("why"))
+    )
+)
+
+
 def store_reports(connection: Connection, items: Sequence[Received]) -> list[Moved | None]:
     """Keep reports and move their messages; per report the message that it moved, or None.
 
-    A report that was stored before changes nothing; one that names an id that is not known yet waits for it.
+    A report that came before changes nothing; one that names an id that is not known yet waits for it.
     """
-    fresh = _insert(connection, items)
-    keys = {(report.provider, report.ref) for _, report in fresh}
-    refs = _refs_named(connection, keys)
-    matched = [
-        _Matched(row_id, report, ref["message_id"], ref["to_number"])
-        for row_id, report in fresh
-        if (ref := _ref_for(report, refs[report.provider, report.ref])) is not None
-    ]
+    refs = _refs_named(connection, [item.report for item in items])
+    matched: list[_Matched] = []
+    rows: list[dict[str, Any]] = []
+    for item in items:
+        match = _match(item.report, refs)
+        if match is not None:
+            matched.append(match)
+        rows.append(_report_row(item, match))
+    _REPORT.many(connection, rows)
     moved = _apply(connection, matched, max(item.received_at for item in items))
     told: dict[DeliveryReport, Moved] = {}
     for match in matched:
@@ -75,110 +147,82 @@ def store_reports(connection: Connection, items: Sequence[Received]) -> list[Mov
     return [told.pop(item.report, None) for item in items]
 
 
-def _insert(connection: Connection, items: Sequence[Received]) -> list[tuple[int, DeliveryReport]]:
-    """Store the reports that are new, with their row ids, in order."""
-    rows = [
-        {
-            "provider": item.report.provider,
-            "ref": item.report.ref,
-            "to_number": item.report.to_number,
-            "status": item.report.status,
-            "at": item.report.at,
-            "received_at": item.received_at,
-            "cause": item.report.cause,
-        }
-        for item in items
-    ]
-    statement = insert(connection, reports).on_conflict_do_nothing().returning(*reports.c)
-    return [(row.id, _report(row)) for row in sorted(connection.execute(statement, rows), key=lambda row: row.id)]
+def _report_row(item: Received, match: _Matched | None) -> dict[str, Any]:
+    report = item.report
+    return {
+        "provider": report.provider,
+        "ref": report.ref,
+        "to_number": report.to_number,
+        "status": report.status,
+        "at": report.at,
+        "received_at": item.received_at,
+        "cause": report.cause,
+        "message_id": match.message_id if match else None,
+    }
 
 
-def _report(row: Any) -> DeliveryReport:
-    return DeliveryReport(row.provider, row.ref, ReportStatus(row.status), row.at, row.to_number, row.cause)
-
-
-def _refs_named(
-    connection: Connection, keys: Iterable[tuple[str, str]]
-) -> Mapping[tuple[str, str], list[dict[str, Any]]]:
+def _refs_named(connection: Connection, named: Sequence[DeliveryReport]) -> Refs:
     """The provider ids that reports name, with the messages that they belong to."""
-    named: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    rows = connection.execute(
-        select(provider_refs).where(tuple_(provider_refs.c.provider, provider_refs.c.ref).in_(list(keys)))
-    )
-    for row in rows.mappings():
-        named[row["provider"], row["ref"]].append(dict(row))
-    return named
+    found: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    wanted = _names(connection, [(report.provider, report.ref) for report in named])
+    for row in _REFS_BY_REF.one(connection, wanted).mappings():
+        found[row["provider"], row["ref"]].append(dict(row))
+    return found
 
 
-def _ref_for(report: DeliveryReport, refs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The id that a report is about; a provider may give one id to all recipients of a call."""
-    return next((ref for ref in refs if report.to_number in {"", ref["to_number"]}), None)
+def _names(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "providers": values_of(connection, sorted({provider for provider, _ in pairs})),
+        "refs": values_of(connection, sorted({ref for _, ref in pairs})),
+    }
+
+
+def _match(report: DeliveryReport, refs: Refs) -> _Matched | None:
+    for ref in refs.get((report.provider, report.ref), ()):
+        if report.to_number in {"", ref["to_number"]}:
+            return _Matched(report, ref["message_id"], ref["to_number"])
+    return None
 
 
 def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> dict[str, MessageState]:
-    """Note the furthest status of each id, then move the messages that their ids allow to move."""
+    """Note the furthest status of each id, then move the messages that their ids allow to move.
+
+    A report that comes twice finds its id's status and its message as it left them, and moves nothing.
+    """
     if not matched:
         return {}
-    connection.execute(
-        update(reports).where(reports.c.id == bindparam("row")).values(message_id=bindparam("message")),
-        [{"row": match.id, "message": match.message_id} for match in matched],
-    )
-    standing = _lock_messages(connection, {match.message_id for match in matched})
-    connection.execute(
-        update(provider_refs)
-        .where(
-            provider_refs.c.provider == bindparam("provider_name"),
-            provider_refs.c.ref == bindparam("provider_ref"),
-            provider_refs.c.to_number == bindparam("phone"),
-            or_(provider_refs.c.status.is_(None), provider_refs.c.status == ReportStatus.ACCEPTED),
-        )
-        .values(status=bindparam("new_status"), at=bindparam("moment"), cause=bindparam("why")),
+    ids = sorted({match.message_id for match in matched})
+    standing = _STATES.one(connection, {"ids": values_of(connection, ids)}).all()
+    _NOTE.many(connection, [_note_row(match) for match in matched])
+    verdicts = _verdicts(connection, [row.id for row in standing if row.state in _OPEN])
+    _MOVE.many(
+        connection,
         [
-            {
-                "provider_name": match.report.provider,
-                "provider_ref": match.report.ref,
-                "phone": match.to_number,
-                "new_status": match.report.status,
-                "moment": match.report.at,
-                "why": match.report.cause,
-            }
-            for match in matched
+            {"message": message, "new_state": verdict.state, "now": now, "why": verdict.cause}
+            for message, verdict in verdicts.items()
         ],
     )
-    verdicts = _verdicts(connection, [message for message, state in standing.items() if state in _OPEN])
-    if verdicts:
-        connection.execute(
-            update(messages)
-            .where(messages.c.id == bindparam("message"))
-            .values(state=bindparam("new_state"), state_at=now, lease=None, cause=bindparam("why")),
-            [
-                {"message": message, "new_state": verdict.state, "why": verdict.cause}
-                for message, verdict in verdicts.items()
-            ],
-        )
     return {message: verdict.state for message, verdict in verdicts.items()}
 
 
-def _lock_messages(connection: Connection, ids: Iterable[str]) -> dict[str, MessageState]:
-    """The states of messages; locked, since two parts' reports must not pass each other unseen."""
-    rows = connection.execute(
-        select(messages.c.id, messages.c.state)
-        .where(messages.c.id.in_(sorted(ids)))
-        .order_by(messages.c.id)
-        .with_for_update()
-    )
-    return {row.id: MessageState(row.state) for row in rows}
+def _note_row(match: _Matched) -> dict[str, Any]:
+    report = match.report
+    return {
+        "name": report.provider,
+        "named": report.ref,
+        "phone": match.to_number,
+        "word": report.status,
+        "moment": report.at,
+        "why": report.cause,
+    }
 
 
 def _verdicts(connection: Connection, ids: Sequence[str]) -> dict[str, _Verdict]:
     """What the ids of messages amount to: failed with the first that failed, delivered with the last delivered."""
+    if not ids:
+        return {}
     parts: defaultdict[str, list[Any]] = defaultdict(list)
-    rows = connection.execute(
-        select(provider_refs.c.message_id, provider_refs.c.status, provider_refs.c.cause).where(
-            provider_refs.c.message_id.in_(ids)
-        )
-    )
-    for row in rows:
+    for row in _REFS_BY_MESSAGE.one(connection, {"ids": values_of(connection, ids)}):
         parts[row.message_id].append(row)
     verdicts = {message: _verdict(known) for message, known in parts.items()}
     return {message: verdict for message, verdict in verdicts.items() if verdict is not None}
@@ -195,20 +239,21 @@ def _verdict(parts: Sequence[Any]) -> _Verdict | None:
 
 def apply_early(connection: Connection, refs: Sequence[Mapping[str, Any]], now: float) -> None:
     """Apply reports that were stored before the answer that named their ids."""
-    keys = [(ref["provider"], ref["ref"]) for ref in refs]
-    early = connection.execute(
-        select(reports)
-        .where(reports.c.message_id.is_(None), tuple_(reports.c.provider, reports.c.ref).in_(keys))
-        .order_by(reports.c.id)
-    ).all()
+    if not refs:
+        return
+    early = _EARLY.one(connection, _names(connection, [(ref["provider"], ref["ref"]) for ref in refs])).all()
     if not early:
         return
     named: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for each in refs:
         named[each["provider"], each["ref"]].append(each)
-    matched = [
-        _Matched(row.id, _report(row), ref["message_id"], ref["to_number"])
-        for row in early
-        if (ref := _ref_for(_report(row), named[row.provider, row.ref])) is not None
-    ]
+    matched = [match for row in early if (match := _match(_report(row), named)) is not None]
+    _ADOPT.many(
+        connection,
+        [{**_note_row(match), "phone": match.report.to_number, "message": match.message_id} for match in matched],
+    )
     _apply(connection, matched, now)
+
+
+def _report(row: Any) -> DeliveryReport:
+    return DeliveryReport(row.provider, row.ref, ReportStatus(row.status), row.at, row.to_number, row.cause)

@@ -8,7 +8,6 @@ Times are seconds since the epoch (UTC); phone numbers are E.164; states are the
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Double,
@@ -32,8 +31,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-_RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 # --- directory -----------------------------------------------------------------------------------------------------
 
@@ -144,11 +141,11 @@ mails = Table(
     "mails",
     metadata,
     Column("id", String, primary_key=True),
-    Column("received_at", Double, nullable=False, index=True),
+    Column("received_at", Double, nullable=False),
     Column("decision", String, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("org_id", String),
-    Column("account_id", String, index=True),
+    Column("account_id", String),
     Column("listener", String, nullable=False),
     Column("peer_ip", String, nullable=False),
     Column("helo", String, nullable=False),
@@ -186,7 +183,7 @@ messages = Table(
     Column("state_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("available_at", Double, nullable=False),
-    Column("lease", String),  # the process that holds it
+    Column("lease", String),  # the process that submits it
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cause", Text, nullable=False, server_default=""),
     Column("reason", String, nullable=False, server_default=""),  # a word of FailureReason, for the sender
@@ -194,6 +191,7 @@ messages = Table(
     Column("told_at", Double),  # when its sender was told of a failure
     Index(
         "ix_messages_due",
+        "provider",
         "priority",
         "available_at",
         sqlite_where=text("state = 'queued'"),
@@ -223,6 +221,7 @@ attempts = Table(
     Column("finished_at", Double),
     Column("outcome", String),
     Column("cause", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
 )
 
 provider_refs = Table(
@@ -236,21 +235,21 @@ provider_refs = Table(
     Column("status", String),  # the furthest report so far
     Column("at", Double),
     Column("cause", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
 )
 
 reports = Table(
     "reports",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
-    Column("provider", String, nullable=False),
-    Column("ref", String, nullable=False),
-    Column("to_number", String, nullable=False, server_default=""),
-    Column("status", String, nullable=False),
+    Column("provider", String, primary_key=True),
+    Column("ref", String, primary_key=True),
+    Column("to_number", String, primary_key=True, server_default=""),
+    Column("status", String, primary_key=True),
     Column("at", Double, nullable=False),
     Column("received_at", Double, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),
-    Column("message_id", String, index=True),  # NULL: came before the answer that names the id
-    UniqueConstraint("provider", "ref", "to_number", "status"),
+    Column("message_id", String),  # NULL: came before the answer that names the id
+    sqlite_with_rowid=False,
 )
 
 # --- SMS to mail ---------------------------------------------------------------------------------------------------
@@ -306,6 +305,7 @@ thread_refs = Table(
     Column("phone", String, primary_key=True),
     Column("at", Double, nullable=False),
     Index("ix_thread_refs_latest", "account_id", "phone", "at"),
+    sqlite_with_rowid=False,
 )
 
 # --- mail out ------------------------------------------------------------------------------------------------------

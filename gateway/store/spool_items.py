@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from gateway.model import (
     Account,
@@ -76,17 +75,55 @@ class Acceptance:
     """One key per message: a second message with the same key is not stored."""
     mails: tuple[OutgoingMail, ...] = ()
     """Confirmations and reports to send; not sent when every message was a duplicate."""
+    revision: int | None = None
+    """The directory's revision that this was decided on; None where it does not hang on the directory."""
+    departs: bool = False
+    """Whether the first attempt begins with the commit: whoever puts it has room at the provider for all messages."""
 
 
-class Permit(StrEnum):
-    """Whether an attempt may begin."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an acceptance: stored, save for what was known, or an objection and nothing stored."""
 
-    GO = "go"
-    """It has: that is committed."""
-    GONE = "gone"
-    """This process does not hold the message any more."""
-    OPTED_OUT = "opted-out"
-    PAUSED = "paused"
+    new: frozenset[str] = frozenset()
+    """Ids of the messages that were not stored before."""
+    stale: bool = False
+    """The directory has changed since the decision: decide anew."""
+    opted_out: frozenset[str] = frozenset()
+    """Phones among the recipients that have said STOP."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether the acceptance stands."""
+        return not self.stale and not self.opted_out
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A wish for due messages of one provider, whose first attempt by this process begins with the commit."""
+
+    provider: str
+    room: int
+    """Messages at most."""
+    lease: str
+    now: float
+    rest_until: float
+    """When messages under a paused key are looked at again."""
+    made_after: float
+    """Messages that were made earlier and cannot go now have outlived their use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What a demand found: messages whose attempt has begun, and those that could not go."""
+
+    go: tuple[OutgoingSms, ...] = ()
+    failed: tuple[tuple[OutgoingSms, str], ...] = ()
+    """Given up, with the word of FailureReason that says why."""
+    rested: tuple[tuple[OutgoingSms, str], ...] = ()
+    """Put off, with the same."""
+    more: bool = False
+    """Whether others may be due as well."""
 
 
 @dataclass(frozen=True, slots=True)

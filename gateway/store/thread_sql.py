@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.store.dialect import insert
+from gateway.store.prepared import insert_new
 from gateway.store.schema import thread_refs
+
+_REFERENCE = insert_new(thread_refs, ("account_id", "message_id", "phone", "at"))
 
 
 def latest(connection: Connection, account_id: str, phone: str, limit: int) -> list[str]:
@@ -38,5 +40,4 @@ def phones(connection: Connection, account_id: str, message_ids: Sequence[str]) 
 
 def remember(connection: Connection, references: Sequence[dict[str, Any]]) -> None:
     """Store rows of `thread_refs`; known ones stay."""
-    if references:
-        connection.execute(insert(connection, thread_refs).on_conflict_do_nothing(), list(references))
+    _REFERENCE.many(connection, references)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 from gateway.model import JsonDict
 from gateway.store.schema import attempts, inbound, inbound_parts, mail_queue, mails, messages, provider_refs, reports
@@ -19,7 +19,7 @@ def list_messages(
     connection: Connection, *, states: Sequence[str], phone: str | None, account_id: str | None, limit: int
 ) -> list[JsonDict]:
     """Outgoing messages, the newest first."""
-    query = select(messages).order_by(messages.c.created_at.desc(), messages.c.id).limit(limit)
+    query = select(messages).order_by(messages.c.id.desc()).limit(limit)
     if states:
         query = query.where(messages.c.state.in_(states))
     if phone:
@@ -101,10 +101,17 @@ def _add_history(connection: Connection, message: JsonDict) -> None:
     for name, table, order in (
         ("history", attempts, attempts.c.n),
         ("refs", provider_refs, provider_refs.c.part),
-        ("reports", reports, reports.c.id),
     ):
         query = select(table).where(table.c.message_id == message["id"]).order_by(order)
         message[name] = _rows(connection, query)
+    same_ref = and_(provider_refs.c.provider == reports.c.provider, provider_refs.c.ref == reports.c.ref)
+    about = (
+        select(reports)
+        .join(provider_refs, same_ref)
+        .where(provider_refs.c.message_id == message["id"], reports.c.message_id == message["id"])
+        .order_by(reports.c.received_at)
+    )
+    message["reports"] = _rows(connection, about)
 
 
 def _letters_about(connection: Connection, ids: Sequence[str]) -> list[JsonDict]:

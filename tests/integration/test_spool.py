@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 
+from gateway.accounts import Accounts
 from gateway.errors import Outcome
+from gateway.keyring import Keyring
 from gateway.model import (
+    Account,
+    ApiKey,
     DeliveryReport,
     Encoding,
     MailKind,
     MessageState,
     OutgoingMail,
     OutgoingSms,
+    Priority,
     ReportStatus,
     SmsText,
     SubmitResult,
 )
+from gateway.settings import DialogSettings, PoolSettings
 from gateway.spool import Spool
-from gateway.store import report_sql, trace_sql
-from gateway.store.database import Database
+from gateway.store import directory_sql, optout_sql, report_sql, trace_sql
+from gateway.store.database import Database, alone
 from gateway.store.mail_queue_sql import Claim, NewMails, claim, counts, put
 from gateway.store.report_sql import Received
-from gateway.store.spool_items import Acceptance, MailRecord, Permit, Settlement
+from gateway.store.spool_items import Acceptance, Departure, MailRecord, Settlement
 
 _ids = itertools.count(1)
 
@@ -50,7 +57,15 @@ async def spool(database: Database, clock: Clock):
     await spool.stop()
 
 
-def acceptance(clock: Clock, phones: int = 1, dedupe: str = "", mails: tuple[OutgoingMail, ...] = ()) -> Acceptance:
+def acceptance(
+    clock: Clock,
+    phones: int = 1,
+    dedupe: str = "",
+    mails: tuple[OutgoingMail, ...] = (),
+    *,
+    departs: bool = False,
+    priority: Priority = Priority.DIALOG,
+) -> Acceptance:
     mail_id = f"M{next(_ids)}"
     record = MailRecord(
         mail_id, clock.now(), "sms", "smtp", "127.0.0.1", "x", False, "a@b", "a@b", f"{mail_id}@b", "trusted", "", 1
@@ -65,11 +80,34 @@ def acceptance(clock: Clock, phones: int = 1, dedupe: str = "", mails: tuple[Out
             to_number=f"+453064306{n}",
             text=SmsText("hej", Encoding.GSM7, 1, 3),
             provider="p",
+            priority=priority,
             created_at=clock.now(),
         )
         for n in range(phones)
     )
-    return Acceptance(record, messages, tuple(f"{dedupe or mail_id}/{n}" for n in range(phones)), mails)
+    return Acceptance(
+        record, messages, tuple(f"{dedupe or mail_id}/{n}" for n in range(phones)), mails, departs=departs
+    )
+
+
+async def an_account(database: Database, clock: Clock) -> tuple[Accounts, Account]:
+    pools = [PoolSettings(provider="p", range="+45609946000000..+45609946999999")]
+    accounts = Accounts(database, Keyring(b"s" * 32), pools, DialogSettings(), clock)
+    organisation = await accounts.create_organisation("Firma")
+    key, _ = await accounts.create_key(organisation)
+    return accounts, await accounts.open_account(key.id, "anna@firm.example")
+
+
+async def key_of(accounts: Accounts, account: Account) -> ApiKey:
+    await accounts.refresh()
+    key = await accounts.key(account.key_id)
+    assert key is not None
+    return key
+
+
+def with_account(accepted: Acceptance, account: Account) -> Acceptance:
+    ids = {"org_id": account.org_id, "account_id": account.id, "key_id": account.key_id}
+    return replace(accepted, messages=tuple(replace(message, **ids) for message in accepted.messages))
 
 
 async def state(database: Database, message: OutgoingSms) -> str:
@@ -79,7 +117,7 @@ async def state(database: Database, message: OutgoingSms) -> str:
 
 
 async def submit(spool: Spool, clock: Clock, message: OutgoingSms, *refs: str) -> None:
-    assert await spool.begin(message) is Permit.GO
+    """An answer with these ids to an attempt that began with the message's commit."""
     result = SubmitResult(Outcome.ACCEPTED, refs)
     await spool.settle(Settlement(message, result, MessageState.SUBMITTED, clock.now(), clock.now()))
 
@@ -93,9 +131,9 @@ async def test_a_message_with_a_known_identity_is_not_stored_again(spool: Spool,
     letter = OutgoingMail("L1", MailKind.REPORT, "", "a@b", b"x")
     first, second = acceptance(clock, 2, "same"), acceptance(clock, 3, "same", (letter,))
     third = acceptance(clock, 3, "same", (OutgoingMail("L2", MailKind.REPORT, "", "a@b", b"x"),))
-    assert await spool.put(first) == {message.id for message in first.messages}
-    assert await spool.put(second) == {second.messages[2].id}, "only the new recipient"
-    assert await spool.put(third) == frozenset()
+    assert (await spool.put(first)).new == {message.id for message in first.messages}
+    assert (await spool.put(second)).new == {second.messages[2].id}, "only the new recipient"
+    assert (await spool.put(third)).new == frozenset()
     assert await database.read(trace_sql_mail(third)) is None
     assert (await database.read(counts)).waiting == 1, "no report about a mail that was nothing new"
 
@@ -107,64 +145,157 @@ def trace_sql_mail(accepted: Acceptance):
 @pytest.mark.proves("the same mail again")
 async def test_two_copies_at_once_are_one_message(spool: Spool, clock: Clock):
     results = await asyncio.gather(*(spool.put(acceptance(clock, 1, "twin")) for _ in range(20)))
-    assert sum(len(new) for new in results) == 1
+    assert sum(len(verdict.new) for verdict in results) == 1
+
+
+async def due(spool: Spool, room: int = 10) -> list[str]:
+    return [message.id for message in (await spool.depart("p", room)).go]
+
+
+@pytest.mark.proves("the same mail again")
+async def test_only_what_is_new_departs_with_its_commit(spool: Spool, database: Database, clock: Clock):
+    waiting, known = acceptance(clock, 1, "same"), acceptance(clock, 2, "same", departs=True)
+    await spool.put(waiting)
+    assert (await spool.put(known)).new == {known.messages[1].id}
+    assert await state(database, waiting.messages[0]) == "queued"
+    assert await due(spool) == [waiting.messages[0].id]
 
 
 @pytest.mark.proves("leases")
-async def test_what_one_process_holds_no_other_claims_until_it_dies(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock, 2)
-    await spool.put(accepted)
+async def test_two_processes_never_draw_the_same_message(spool: Spool, database: Database, clock: Clock):
     other = Spool(database, clock)
     await other.start()
-    assert await other.claim(10) == []
-    assert await spool.claim(10) == [], "its own are in its memory already"
-    await spool.stop()
-    assert {message.id for message in await other.claim(10)} == {message.id for message in accepted.messages}
-    assert await other.claim(10) == []
+    accepted = acceptance(clock, 40)
+    await spool.put(accepted)
+    drawn = await asyncio.gather(*(one.depart("p", 7) for one in (spool, other) * 5))
+    ids = [message.id for departure in drawn for message in departure.go]
+    assert sorted(ids) == sorted(message.id for message in accepted.messages)
     await other.stop()
 
 
 @pytest.mark.proves("leases")
-async def test_a_lease_ends_with_the_heartbeat(spool: Spool, database: Database, clock: Clock):
-    await spool.put(acceptance(clock))
+async def test_what_waits_is_drawn_once_and_by_room(spool: Spool, clock: Clock):
+    accepted = acceptance(clock, 3)
+    await spool.put(accepted)
+    first = await spool.depart("p", 2)
+    assert (len(first.go), first.more) == (2, True)
+    second = await spool.depart("p", 2)
+    assert (len(second.go), second.more) == (1, False)
+    assert await spool.depart("p", 2) == Departure()
+    assert await spool.depart("another", 2) == Departure()
+
+
+@pytest.mark.proves("leases")
+async def test_an_attempt_is_unknown_when_the_heartbeat_of_its_process_ends(
+    spool: Spool, database: Database, clock: Clock
+):
+    accepted = acceptance(clock, departs=True)
+    await spool.put(accepted)
     other = Spool(database, clock)
     await other.start()
+    assert await state(database, accepted.messages[0]) == "submitting"
     clock.time += 3600
     await other.recover()
-    assert len(await other.claim(10)) == 1
+    assert await state(database, accepted.messages[0]) == "unknown"
     await other.stop()
 
 
 @pytest.mark.proves("never sent again blindly")
-async def test_what_was_in_flight_when_a_process_died_is_unknown(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock)
+@pytest.mark.parametrize("departs", [True, False])
+async def test_what_was_in_flight_when_a_process_died_is_unknown(
+    spool: Spool, database: Database, clock: Clock, departs: bool
+):
+    accepted = acceptance(clock, departs=departs)
     (message,) = accepted.messages
     await spool.put(accepted)
-    assert await spool.begin(message) is Permit.GO
-    assert await spool.begin(message) is Permit.GONE, "an attempt begins once"
+    assert await due(spool) == ([] if departs else [message.id])
+    assert await due(spool) == [], "an attempt begins once"
     await spool.stop()
     other = Spool(database, clock)
     await other.start()
     assert await state(database, message) == "unknown"
-    assert await other.claim(10) == []
+    assert await due(other) == []
     await other.stop()
 
 
 @pytest.mark.proves("leases")
 async def test_dialog_goes_first_and_what_is_not_due_waits(spool: Spool, clock: Clock):
-    early, late = acceptance(clock), acceptance(clock)
-    for accepted in (early, late):
+    campaign = acceptance(clock, 2, priority=Priority.CAMPAIGN)
+    dialog = acceptance(clock, 2)
+    for accepted in (campaign, dialog):
         await spool.put(accepted)
-    await spool.delay(early.messages[0].id, clock.now() + 5, "later")
-    await spool.delay(late.messages[0].id, clock.now() + 1, "soon")
-    assert await spool.claim(10) == []
+    (first,) = await due(spool, 1)
+    assert first == dialog.messages[0].id
+    refused = SubmitResult(Outcome.TEMPORARY, cause="busy")
+    await spool.settle(Settlement(dialog.messages[0], refused, MessageState.QUEUED, clock.now(), clock.now() + 5))
+    assert await due(spool, 2) == [dialog.messages[1].id, campaign.messages[0].id]
     clock.time += 6
-    assert [message.id for message in await spool.claim(10)] == [late.messages[0].id, early.messages[0].id]
+    assert await due(spool, 2) == [dialog.messages[0].id, campaign.messages[1].id]
+
+
+@pytest.mark.proves("D14")
+async def test_a_paused_key_puts_its_messages_off_and_gives_them_up_in_the_end(
+    spool: Spool, database: Database, clock: Clock
+):
+    accounts, account = await an_account(database, clock)
+    accepted = with_account(acceptance(clock), account)
+    await spool.put(accepted)
+    await accounts.pause_key(await key_of(accounts, account))
+    departure = await spool.depart("p", 5)
+    assert [(message.id, word) for message, word in departure.rested] == [(accepted.messages[0].id, "paused")]
+    assert await spool.depart("p", 5) == Departure(), "it rests"
+    clock.time += 2 * 86400
+    departure = await spool.depart("p", 5)
+    assert [word for _, word in departure.failed] == ["paused"]
+    assert await state(database, accepted.messages[0]) == "failed"
+
+
+@pytest.mark.proves("opt-out")
+async def test_stop_is_obeyed_in_the_transaction_that_takes_and_in_the_one_that_sends(
+    spool: Spool, database: Database, clock: Clock
+):
+    _, account = await an_account(database, clock)
+    accepted = with_account(acceptance(clock, 2), account)
+    await spool.put(accepted)
+    stopped = accepted.messages[1].to_number
+    await database.write(alone(lambda c: optout_sql.opt_out(c, account.org_id, stopped, "STOP", clock.now())), None)
+    refused = with_account(acceptance(clock, 2, departs=True), account)
+    verdict = await spool.put(refused)
+    assert (verdict.stored, verdict.opted_out) == (False, frozenset({stopped}))
+    assert await database.read(trace_sql_mail(refused)) is None, "nothing of it is stored"
+    departure = await spool.depart("p", 5)
+    assert [message.id for message in departure.go] == [accepted.messages[0].id]
+    assert [(message.id, word) for message, word in departure.failed] == [(accepted.messages[1].id, "opted-out")]
+
+
+@pytest.mark.proves("D14")
+async def test_a_decision_made_on_an_older_directory_does_not_stand(spool: Spool, database: Database, clock: Clock):
+    accounts, account = await an_account(database, clock)
+    decided = replace(acceptance(clock, departs=True), revision=await database.read(directory_sql.revision))
+    await accounts.pause_key(await key_of(accounts, account))
+    verdict = await spool.put(decided)
+    assert (verdict.stale, verdict.stored) == (True, False)
+    assert await database.read(trace_sql_mail(decided)) is None
+
+
+@pytest.mark.proves("no route")
+async def test_messages_whose_provider_is_not_configured_rest_and_are_given_up(
+    spool: Spool, database: Database, clock: Clock
+):
+    accepted = acceptance(clock)
+    await spool.put(accepted)
+    assert await spool.turn_away(["p"], "no-route") == Departure()
+    departure = await spool.turn_away(["another"], "no-route")
+    assert [word for _, word in departure.rested] == ["no-route"]
+    clock.time += 2 * 86400
+    departure = await spool.turn_away([], "no-route")
+    assert [word for _, word in departure.failed] == ["no-route"]
+    assert await state(database, accepted.messages[0]) == "failed"
 
 
 @pytest.mark.proves("reports")
 async def test_a_message_is_delivered_with_its_last_part(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock)
+    accepted = acceptance(clock, departs=True)
     (message,) = accepted.messages
     await spool.put(accepted)
     await submit(spool, clock, message, "a", "b")
@@ -189,7 +320,7 @@ async def test_a_message_is_delivered_with_its_last_part(spool: Spool, database:
 async def test_reports_never_move_a_message_backwards(
     spool: Spool, database: Database, clock: Clock, order: list[ReportStatus], end: str
 ):
-    accepted = acceptance(clock)
+    accepted = acceptance(clock, departs=True)
     await spool.put(accepted)
     await submit(spool, clock, accepted.messages[0], "r")
     for status in order:
@@ -199,7 +330,7 @@ async def test_reports_never_move_a_message_backwards(
 
 @pytest.mark.proves("reports")
 async def test_a_report_may_come_before_the_answer_that_names_its_id(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock)
+    accepted = acceptance(clock, departs=True)
     await spool.put(accepted)
     assert await report(database, "early", ReportStatus.DELIVERED) is None
     await submit(spool, clock, accepted.messages[0], "early")
@@ -208,7 +339,7 @@ async def test_a_report_may_come_before_the_answer_that_names_its_id(spool: Spoo
 
 @pytest.mark.proves("reports")
 async def test_a_batch_of_reports_moves_each_message_once(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock, 9)
+    accepted = acceptance(clock, 9, departs=True)
     await spool.put(accepted)
     for number, message in enumerate(accepted.messages):
         await submit(spool, clock, message, f"x{number}", f"y{number}")
@@ -220,10 +351,9 @@ async def test_a_batch_of_reports_moves_each_message_once(spool: Spool, database
 
 @pytest.mark.proves("never sent again blindly")
 async def test_a_report_resolves_what_was_unknown(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock)
+    accepted = acceptance(clock, departs=True)
     (message,) = accepted.messages
     await spool.put(accepted)
-    assert await spool.begin(message) is Permit.GO
     result = SubmitResult(Outcome.UNKNOWN, ("late",), cause="time-out")
     await spool.settle(Settlement(message, result, MessageState.UNKNOWN, clock.now(), clock.now()))
     assert await state(database, message) == "unknown"
@@ -246,14 +376,12 @@ async def test_mails_that_a_dead_process_held_are_free_at_once(spool: Spool, dat
 
 @pytest.mark.proves("never sent again blindly")
 async def test_an_idempotent_provider_is_simply_asked_again(spool: Spool, database: Database, clock: Clock):
-    accepted = acceptance(clock)
+    accepted = acceptance(clock, departs=True)
     (message,) = accepted.messages
     await spool.put(accepted)
-    assert await spool.begin(message) is Permit.GO
     await spool.stop()
     other = Spool(database, clock, idempotent=["p"])
     await other.start()
-    (again,) = await other.claim(10)
+    (again,) = (await other.depart("p", 10)).go
     assert (again.id, again.attempts) == (message.id, 1)
-    assert await other.begin(again) is Permit.GO
     await other.stop()

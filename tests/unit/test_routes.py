@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import Outcome
 from gateway.model import Encoding, MessageState, OutgoingSms, SmsText, SubmitResult
-from gateway.routes import GIVE_UP_AFTER, RETRY_SECONDS, after_attempt, choose
+from gateway.routes import GIVE_UP_AFTER, RETRY_SECONDS, after_attempt
 
 
 def sms(attempts: int = 0) -> OutgoingSms:
@@ -41,8 +41,3 @@ def test_pauses_grow_and_a_provider_may_name_its_own():
 @pytest.mark.proves("provider throttles")
 def test_a_message_that_has_outlived_its_use_fails():
     assert after_attempt(sms(9), SubmitResult(Outcome.TEMPORARY), GIVE_UP_AFTER)[0] is MessageState.FAILED
-
-
-@pytest.mark.proves("D2")
-def test_a_message_leaves_by_the_provider_that_owns_its_number():
-    assert choose(sms(), {"other": object()}) is None

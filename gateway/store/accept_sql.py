@@ -1,0 +1,161 @@
+"""SQL of taking mails: each with all that it leads to, or an objection and nothing.
+
+A decision was made from memory; what it rests on is asked once more here, inside the transaction that makes it stand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, select, update
+
+from gateway.model import MessageState, OutgoingSms, Priority
+from gateway.store import directory_sql, mail_queue_sql, optout_sql, thread_sql
+from gateway.store.prepared import Prepared, among, insert_new, values_of
+from gateway.store.schema import accounts, attempts, mails, messages
+from gateway.store.spool_items import Acceptance, MailRecord, Verdict
+
+PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
+Put = tuple[Acceptance, str]
+"""An acceptance, and the lease of the process that it was handed to."""
+
+_MAIL_COLUMNS = tuple(MailRecord.__dataclass_fields__)
+_mail_values = attrgetter(*_MAIL_COLUMNS)
+_MAIL = insert_new(mails, _MAIL_COLUMNS)
+_MESSAGE = insert_new(
+    messages,
+    (
+        "id", "mail_id", "org_id", "account_id", "key_id", "provider", "from_number", "to_number", "text", "encoding",
+        "parts", "units", "priority", "dedupe", "state", "state_at", "created_at", "available_at", "lease", "attempts",
+    ),
+    unless=("dedupe",),
+)  # fmt: skip
+_ATTEMPT = insert_new(attempts, ("message_id", "n", "provider", "started_at"))
+_COUNT_SENT = Prepared(
+    lambda _dialect: (
+        update(accounts)
+        .where(accounts.c.id == bindparam("account"))
+        .values(sent_count=accounts.c.sent_count + bindparam("more"), active_at=bindparam("moment"))
+    )
+)
+
+
+def _known(dialect: str) -> Executable:
+    return select(messages.c.id).where(among(dialect, messages.c.id, "ids"))
+
+
+_KNOWN = Prepared(_known)
+
+
+def accept(connection: Connection, items: Sequence[Put]) -> list[Verdict]:
+    """Store mails with their messages, or say what stands against it."""
+    revision = directory_sql.revision(connection)
+    stopped = optout_sql.stopped(connection, {pair for acceptance, _ in items for pair in _phones(acceptance)})
+    objections = [_objection(acceptance, revision, stopped) for acceptance, _ in items]
+    clear = [item for item, objection in zip(items, objections, strict=True) if objection is None]
+    new = _store_messages(connection, clear)
+    _store_mails(connection, [acceptance for acceptance, _ in clear], new)
+    return [
+        objection or Verdict(new.intersection(message.id for message in acceptance.messages))
+        for (acceptance, _), objection in zip(items, objections, strict=True)
+    ]
+
+
+def _phones(acceptance: Acceptance) -> Iterable[tuple[str, str]]:
+    return ((message.org_id, message.to_number) for message in acceptance.messages)
+
+
+def _objection(acceptance: Acceptance, revision: int, stopped: frozenset[tuple[str, str]]) -> Verdict | None:
+    if acceptance.revision is not None and acceptance.revision != revision:
+        return Verdict(stale=True)
+    opted_out = stopped.intersection(_phones(acceptance)) if stopped else None
+    return Verdict(opted_out=frozenset(phone for _, phone in opted_out)) if opted_out else None
+
+
+def _store_messages(connection: Connection, items: Sequence[Put]) -> frozenset[str]:
+    """Insert the messages that are new; their ids."""
+    rows = [row for item in items for row in _message_rows(*item)]
+    if not rows:
+        return frozenset()
+    new = frozenset(row["id"] for row in rows)
+    if _MESSAGE.many(connection, rows) != len(rows):
+        new = frozenset(_KNOWN.one(connection, {"ids": values_of(connection, sorted(new))}).scalars())
+    _ATTEMPT.many(connection, [_attempt_row(row) for row in rows if row["attempts"] and row["id"] in new])
+    return new
+
+
+def _message_rows(acceptance: Acceptance, lease: str) -> Iterable[dict[str, Any]]:
+    departs = acceptance.departs
+    for message, dedupe in zip(acceptance.messages, acceptance.dedupe, strict=True):
+        yield {
+            "id": message.id,
+            "mail_id": acceptance.mail.id,
+            "org_id": message.org_id,
+            "account_id": message.account_id,
+            "key_id": message.key_id,
+            "provider": message.provider,
+            "from_number": message.from_number,
+            "to_number": message.to_number,
+            "text": message.text.text,
+            "encoding": message.text.encoding,
+            "parts": message.text.parts,
+            "units": message.text.units,
+            "priority": PRIORITIES[message.priority],
+            "dedupe": dedupe,
+            "state": MessageState.SUBMITTING if departs else MessageState.QUEUED,
+            "state_at": message.created_at,
+            "created_at": message.created_at,
+            "available_at": message.created_at,
+            "lease": lease if departs else None,
+            "attempts": 1 if departs else 0,
+        }
+
+
+def _attempt_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {"message_id": row["id"], "n": 1, "provider": row["provider"], "started_at": row["created_at"]}
+
+
+def _store_mails(connection: Connection, items: Sequence[Acceptance], new: frozenset[str]) -> None:
+    """Keep the mails that led to something, with their letters; those that were known altogether leave no trace."""
+    taken = [
+        acceptance
+        for acceptance in items
+        if not acceptance.messages or not new.isdisjoint(message.id for message in acceptance.messages)
+    ]
+    _MAIL.many(
+        connection, [dict(zip(_MAIL_COLUMNS, _mail_values(acceptance.mail), strict=True)) for acceptance in taken]
+    )
+    mail_queue_sql.insert(connection, [mail for acceptance in taken for mail in acceptance.mails])
+    sent = [(acceptance, message) for acceptance in taken for message in acceptance.messages if message.id in new]
+    _count(connection, [message for _, message in sent])
+    thread_sql.remember(
+        connection,
+        [
+            {
+                "account_id": message.account_id,
+                "message_id": acceptance.mail.message_id,
+                "phone": message.to_number,
+                "at": message.created_at,
+            }
+            for acceptance, message in sent
+            if acceptance.mail.message_id
+        ],
+    )
+
+
+def _count(connection: Connection, sent: Sequence[OutgoingSms]) -> None:
+    """Count messages on their accounts."""
+    by_account: defaultdict[str, list[float]] = defaultdict(list)
+    for message in sent:
+        by_account[message.account_id].append(message.created_at)
+    _COUNT_SENT.many(
+        connection,
+        # In one order everywhere, so that two writers on PostgreSQL do not wait for each other.
+        [
+            {"account": account, "more": len(moments), "moment": max(moments)}
+            for account, moments in sorted(by_account.items())
+        ],
+    )
