@@ -75,11 +75,11 @@ def measure(text: str) -> SmsText:
         return SmsText(text, Encoding.GSM7, parts, units)
     if _ONLY_GSM7.fullmatch(text):
         units = len(text) + sum(map(text.count, _EXTENSION_CHARACTERS))
-        parts = 1 if units <= GSM7_SINGLE else len(_cut_septets(septets(text)))
+        parts = 1 if units <= GSM7_SINGLE else len(cut_septets(septets(text)))
         return SmsText(text, Encoding.GSM7, parts, units)
     encoded = ucs2(text)
     units = len(encoded) // 2
-    parts = 1 if units <= UCS2_SINGLE else len(_cut_ucs2(encoded))
+    parts = 1 if units <= UCS2_SINGLE else len(cut_ucs2(encoded))
     return SmsText(text, Encoding.UCS2, parts, units, tuple(dict.fromkeys(_NOT_GSM7.findall(text))))
 
 
@@ -108,8 +108,8 @@ def split(text: SmsText) -> tuple[str, ...]:
     if text.parts == 1:
         return (text.text,)
     if text.encoding is Encoding.GSM7:
-        return tuple(from_septets(part) for part in _cut_septets(septets(text.text)))
-    return tuple(from_ucs2(part) for part in _cut_ucs2(ucs2(text.text)))
+        return tuple(from_septets(part) for part in cut_septets(septets(text.text)))
+    return tuple(from_ucs2(part) for part in cut_ucs2(ucs2(text.text)))
 
 
 def septets(text: str) -> bytes:
@@ -183,12 +183,12 @@ def _plain(character: str) -> str | None:
     return plain if _ONLY_GSM7.fullmatch(plain) else None
 
 
-def _cut_septets(data: bytes) -> list[bytes]:
-    """Cut at 153 septets, or 152 where the last would be an escape parted from its character."""
+def cut_septets(data: bytes, size: int = GSM7_PART) -> list[bytes]:
+    """Cut at `size` septets, or one less where the last would be an escape parted from its character."""
     parts = []
     start = 0
     while start < len(data):
-        end = start + GSM7_PART
+        end = start + size
         if end < len(data) and data[end - 1] == _ESCAPE:
             end -= 1
         parts.append(data[start:end])
@@ -196,12 +196,12 @@ def _cut_septets(data: bytes) -> list[bytes]:
     return parts
 
 
-def _cut_ucs2(data: bytes) -> list[bytes]:
-    """Cut at 67 code units, or 66 where the last would be the first half of a surrogate pair."""
+def cut_ucs2(data: bytes, size: int = UCS2_PART) -> list[bytes]:
+    """Cut at `size` code units, or one less where the last would be the first half of a surrogate pair."""
     parts = []
     start = 0
     while start < len(data):
-        end = start + 2 * UCS2_PART
+        end = start + 2 * size
         if end < len(data) and data[end - 2] & 0xFC == 0xD8:
             end -= 2
         parts.append(data[start:end])

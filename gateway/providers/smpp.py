@@ -1,0 +1,174 @@
+"""SMPP 3.4: messages to and from a message centre over binds that are kept up (`gateway.smpp`).
+
+Options, and which command_status means what: docs/providers.md. A message is unknown when its bytes may have left and
+no answer came, and when some of its parts were taken and others not; then no part is ever sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gateway import maillog
+from gateway.errors import Outcome
+from gateway.maillog import Event
+from gateway.model import OutgoingSms, SubmitResult
+from gateway.providers.base import Capability, EventSink
+from gateway.smpp.addresses import to_address
+from gateway.smpp.binds import Binds, Door
+from gateway.smpp.incoming import Incoming, Reading
+from gateway.smpp.link import Limits, Link, Lost
+from gateway.smpp.options import BindKind, read_options, tls_context
+from gateway.smpp.pace import Pace
+from gateway.smpp.pdu import SUBMIT_SM_RESP, Bind, Command, Pdu, ShortMessage, Status, first_string, write_message
+from gateway.smpp.receipt import answered_id
+from gateway.smpp.statuses import SLOW_DOWN, Answer, name_of, outcome_of, together
+from gateway.smpp.text import encode
+
+_FIRST_LOOK = 1.0
+"""Seconds that a start waits for the first bind; the others, and a message centre that is away, are not waited for."""
+_LONGEST_ABSENCE = 30.0
+"""Seconds after which a message is offered again while no bind stands."""
+_NOT_NOW = Answer(Outcome.TEMPORARY, cause="waits for its turn")
+
+
+class SmppProvider:
+    """One message centre."""
+
+    capabilities = frozenset({Capability.INBOUND})
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        self._options = chosen = read_options(options)
+        self._tls = tls_context(chosen)
+        self._pace = Pace(chosen.parts_per_second)
+        self._references = itertools.count(random.randrange(1 << 16))  # noqa: S311  tells texts apart, no secret
+        self._validity = _relative_time(chosen.validity)
+        self._binds: Binds | None = None
+        self._incoming: Incoming | None = None
+
+    async def start(self, sink: EventSink) -> None:
+        """Begin to bind. Returns when the first bind stands or has failed, and after a second at the latest."""
+        chosen = self._options
+        reading = Reading(chosen.gsm_encoding, chosen.message_id, chosen.region)
+        self._incoming = incoming = Incoming(self.name, reading, sink)
+        limits = Limits(chosen.window, chosen.response_timeout, chosen.enquire_link)
+        self._binds = Binds(self.name, self._door(), limits, incoming.hear, incoming.link_ended, self._late)
+        self._binds.start()
+        tried = asyncio.ensure_future(self._binds.tried.wait())
+        await asyncio.wait([tried], timeout=_FIRST_LOOK)
+        tried.cancel()
+
+    def _door(self) -> Door:
+        chosen = self._options
+        separate = (Command.BIND_TRANSMITTER, Command.BIND_RECEIVER)
+        commands = separate if chosen.bind is BindKind.SEPARATE else (Command.BIND_TRANSCEIVER,)
+        bind = Bind(chosen.system_id, chosen.password, chosen.system_type)
+        return Door(chosen.host, chosen.port, self._tls, bind, commands * chosen.binds)
+
+    async def stop(self) -> None:
+        """Store and answer what has come, wait for outstanding answers, unbind."""
+        if self._incoming is not None:
+            await self._incoming.finish(self._options.response_timeout)
+        if self._binds is not None:
+            await self._binds.stop()
+
+    async def submit(self, message: OutgoingSms) -> SubmitResult:
+        """Hand all parts of one SMS over."""
+        try:
+            bodies = list(self._bodies(message))
+        except ValueError as error:
+            return SubmitResult(
+                Outcome.PERMANENT,
+                cause=f"not for SMPP: {error}",
+                reason="text",
+                public_text="the SMS network does not take this message",
+            )
+        loop = asyncio.get_running_loop()
+        wait = self._pace.turn(len(bodies), loop.time())
+        if wait:
+            await asyncio.sleep(wait)
+        answers = await self._send(bodies) if wait is not None else [_NOT_NOW]
+        result = together(answers)
+        if result.outcome is Outcome.TEMPORARY:
+            return replace(result, retry_after=self._retry_after(len(bodies), loop.time()))
+        return result
+
+    def _bodies(self, message: OutgoingSms) -> Iterator[bytes]:
+        """The bodies of a message's submit_sm, one for each part. Raises ValueError for what SMPP has no room for."""
+        chosen = self._options
+        source = to_address(message.from_number, chosen.source_ton, chosen.source_npi)
+        dest = to_address(message.to_number, chosen.dest_ton, chosen.dest_npi)
+        for wire in encode(message.text, chosen.long_text, chosen.gsm_encoding, next(self._references)):
+            yield write_message(
+                ShortMessage(
+                    source=source,
+                    dest=dest,
+                    text=wire.text,
+                    esm_class=wire.esm_class,
+                    data_coding=wire.data_coding,
+                    service_type=chosen.service_type,
+                    validity=self._validity,
+                    registered_delivery=chosen.registered_delivery,
+                    tlvs=wire.tlvs,
+                )
+            )
+
+    async def _send(self, bodies: list[bytes]) -> list[Answer]:
+        """Put every part on one link, each in its turn, and wait for the answers."""
+        link = await self._link()
+        if link is None:
+            return [Answer(Outcome.TEMPORARY, cause="not connected")]
+        sent: list[asyncio.Future[Pdu | Lost]] = []
+        for body in bodies:
+            if link.room <= 0 and not await link.wait_for_room():
+                break
+            sent.append(link.submit(body))
+        answers = [self._understand(await answer) for answer in sent]
+        missing = Answer(Outcome.TEMPORARY, cause="connection lost before it was sent")
+        return answers + [missing] * (len(bodies) - len(sent))
+
+    async def _link(self) -> Link | None:
+        """A link with room, or None where none is bound."""
+        while self._binds is not None and (link := self._binds.least_busy()) is not None:
+            if link.room > 0 or await link.wait_for_room():
+                return link
+        return None
+
+    def _understand(self, answer: Pdu | Lost) -> Answer:
+        if isinstance(answer, Lost):
+            return Answer(Outcome.UNKNOWN if answer.sent else Outcome.TEMPORARY, cause=answer.cause)
+        now = asyncio.get_running_loop().time()
+        status = answer.status
+        if status == Status.ESME_ROK and answer.command == SUBMIT_SM_RESP:
+            self._pace.went_well(now)
+            return Answer(Outcome.ACCEPTED, answered_id(first_string(answer.body), self._options.message_id))
+        if status in SLOW_DOWN:
+            self._pace.slow_down(now)
+        if status == Status.ESME_ROK:  # a generic_nack that names no fault
+            return Answer(Outcome.UNKNOWN, cause="generic_nack without a status")
+        return Answer(outcome_of(status, self._options.temporary), cause=name_of(status), status=status)
+
+    def _retry_after(self, parts: int, now: float) -> float:
+        """When a message that could not go may come back: when the pace allows it, and when a bind may stand again."""
+        reconnect = self._binds.next_try - now if self._binds is not None else 0.0
+        return max(self._pace.later(parts, now), min(reconnect, _LONGEST_ABSENCE))
+
+    def _late(self, pdu: Pdu) -> None:
+        """An answer after its time: the message is unknown already; the log tells what became of it."""
+        what = f"taken as {first_string(pdu.body)}" if pdu.status == Status.ESME_ROK else name_of(pdu.status)
+        maillog.warn(Event.SMS_UNKNOWN, provider=self.name, cause=f"late answer: {what}")
+
+
+def _relative_time(seconds: float) -> str:
+    """A validity period as SMPP writes spans of time (§7.1.1.2), "" for none."""
+    if not seconds:
+        return ""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"0000{days:02}{hour:02}{minute:02}{second:02}000R"

@@ -1,0 +1,147 @@
+"""What a message centre sends: receipts and messages from phones, handed on and only then answered.
+
+In: deliver_sm and data_sm as a link read them. Out: events for the sink, and ESME_ROK once they are durable;
+ESME_RX_T_APPN where they could not be stored, so that they come again. What came in one read is stored as one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway import maillog
+from gateway.maillog import Event
+from gateway.model import DeliveryReport, InboundEvent, InboundSms, new_id
+from gateway.providers.base import EventSink
+from gateway.smpp.addresses import from_address
+from gateway.smpp.link import Link
+from gateway.smpp.pdu import Command, MalformedPduError, Pdu, ShortMessage, Status, read_data, read_message
+from gateway.smpp.receipt import IdForm, Receipt, read_receipt
+from gateway.smpp.redelivery import Redeliveries, fingerprint
+from gateway.smpp.text import GsmEncoding, decode
+
+MAX_OPEN = 5000
+"""Requests that wait for the sink; beyond, the message centre is told to come again."""
+_NO_ID = b"\0"
+"""The body of a deliver_sm_resp: message_id is unused (§4.6.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one message centre writes."""
+
+    gsm: GsmEncoding = GsmEncoding.GSM7
+    ids: IdForm = IdForm.TEXT
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    pdu: Pdu
+    event: InboundEvent
+    print: bytes | None
+    """What tells a message from others; None for a receipt, which may come as often as it likes."""
+
+
+class Incoming:
+    """The events of one provider, from all of its links."""
+
+    def __init__(self, provider: str, reading: Reading, sink: EventSink) -> None:
+        self._provider = provider
+        self._where = f"provider-{provider}"
+        self._reading = reading
+        self._sink = sink
+        self._again = Redeliveries(lambda: new_id(time.time()))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = 0
+
+    def hear(self, link: Link, pdus: Sequence[Pdu]) -> None:
+        """Take what came in one read."""
+        arrived: list[_Arrived] = []
+        for pdu in pdus:
+            if self._open + len(arrived) >= MAX_OPEN:
+                self._answer(link, pdu, Status.ESME_RX_T_APPN)
+                continue
+            try:
+                read = self._read(pdu)
+            except MalformedPduError as error:
+                maillog.warn(Event.FAULT, where=self._where, cause=f"unreadable message: {error}")
+                self._answer(link, pdu, error.status)
+                continue
+            if read is None:
+                self._answer(link, pdu, Status.ESME_ROK)
+            else:
+                arrived.append(read)
+        if arrived:
+            self._open += len(arrived)
+            task = asyncio.create_task(self._hand_on(link, arrived))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def link_ended(self, link: Link) -> None:
+        """A link is gone, and perhaps the last answers with it."""
+        self._again.link_ended(link, time.monotonic())
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for what is being stored."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    def _read(self, pdu: Pdu) -> _Arrived | None:
+        """Understand one request; None for a receipt that names no message. Raises MalformedPduError."""
+        message = read_message(pdu.body) if pdu.command == Command.DELIVER_SM else read_data(pdu.body)
+        receipt = read_receipt(message, self._reading.ids)
+        if receipt is not None:
+            return self._report(pdu, receipt)
+        print_ = fingerprint(message)
+        return _Arrived(pdu, self._sms(message, self._again.ref(print_, time.monotonic())), print_)
+
+    def _report(self, pdu: Pdu, receipt: Receipt) -> _Arrived | None:
+        if not receipt.ref:
+            maillog.warn(Event.FAULT, where=self._where, cause=f"a receipt without id: {receipt.cause}")
+            return None
+        # Ids are the message centre's own, one for each message: how it writes the phone's number does not matter.
+        report = DeliveryReport(self._provider, receipt.ref, receipt.status, time.time(), cause=receipt.cause)
+        return _Arrived(pdu, report, None)
+
+    def _sms(self, message: ShortMessage, ref: str) -> InboundSms:
+        text, part = decode(message, self._reading.gsm)
+        region = self._reading.region
+        sender, receiver = from_address(message.source, region), from_address(message.dest, region)
+        return InboundSms(self._provider, ref, sender, receiver, text, time.time(), part)
+
+    async def _hand_on(self, link: Link, arrived: Sequence[_Arrived]) -> None:
+        try:
+            if await self._stored(arrived):
+                for each in arrived:
+                    self._settle(link, each, stored=True)
+            elif len(arrived) == 1:
+                self._settle(link, arrived[0], stored=False)
+            else:  # one of them spoils it for the others: each for itself
+                for each in arrived:
+                    self._settle(link, each, stored=await self._stored([each]))
+        finally:
+            self._open -= len(arrived)
+
+    async def _stored(self, arrived: Sequence[_Arrived]) -> bool:
+        try:
+            await self._sink([each.event for each in arrived])
+        except Exception as error:  # whatever it was, the message centre keeps the message and sends it again
+            maillog.warn(Event.FAULT, where=self._where, cause=f"not stored: {error!r}")
+            return False
+        return True
+
+    def _settle(self, link: Link, each: _Arrived, *, stored: bool) -> None:
+        answered = self._answer(link, each.pdu, Status.ESME_ROK if stored else Status.ESME_RX_T_APPN)
+        if each.print is None:
+            return
+        now = time.monotonic()
+        if stored and answered:
+            self._again.answered(link, each.print, each.event.ref, now)
+        else:
+            self._again.expect(each.print, each.event.ref, now)
+
+    def _answer(self, link: Link, pdu: Pdu, status: Status) -> bool:
+        return link.answer(pdu, status, _NO_ID)
