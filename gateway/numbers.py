@@ -38,8 +38,9 @@ _SEPARATORS = re.compile(r"[^\d+]+")
 _SERIES_DIGITS, _SAMPLES = 2, 41
 """A series of numbers is known by its first national digits, and judged by so many numbers spread over it."""
 _MOBILE_TYPES = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
-_COSTLY_TYPES = frozenset(
+_NO_TYPES = frozenset(
     {
+        PhoneNumberType.UNKNOWN,
         PhoneNumberType.PREMIUM_RATE,
         PhoneNumberType.SHARED_COST,
         PhoneNumberType.TOLL_FREE,
@@ -49,7 +50,7 @@ _COSTLY_TYPES = frozenset(
         PhoneNumberType.VOICEMAIL,
     }
 )
-"""Services: an SMS to them reaches nobody, or costs what a stranger sets."""
+"""What no plan knows; and services: an SMS to them reaches nobody, or costs what a stranger sets."""
 _REASONS = {
     ValidationResult.INVALID_COUNTRY_CODE: "unknown country code",
     ValidationResult.TOO_SHORT: "too short",
@@ -220,10 +221,8 @@ def _valid(candidate: str, region: str, *, only_mobile: bool = False) -> str:
         number = phonenumbers.parse(candidate, region)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_valid_number(number):
-        return ""
     kind = phonenumbers.number_type(number)
-    if kind in _COSTLY_TYPES or (only_mobile and kind not in _MOBILE_TYPES):
+    if kind in _NO_TYPES or (only_mobile and kind not in _MOBILE_TYPES):
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

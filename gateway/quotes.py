@@ -33,11 +33,13 @@ from gateway.quoting.lines import (
     is_nested,
     is_rule,
     is_separator,
+    is_stacked_label,
     looks_labelled,
     plain,
     without_mark,
 )
 from gateway.quoting.zones import zone_of
+from gateway.reading.charsets import only_visible
 from gateway.reading.html_text import Line, Zone, html_lines
 
 _MAX_ROUNDS: Final[int] = 25
@@ -49,6 +51,11 @@ _MAX_SEARCHES: Final[int] = 400
 """Places in one mail where an attribution is looked for."""
 _RUN_ON: Final[re.Pattern[str]] = re.compile(r"[^:]{0,30}\d[^<>]{0,200}<[^\s<>]{3,120}>:[ \xa0]{2,}\S")
 """An attribution that the quoted words follow on the same line, after some spaces (Yahoo's apps)."""
+_SIGNS: Final = (">", "\uff1a")
+_DRAWN: Final = frozenset({"", *"-_=*\u2014\u2013\u2010\u2500#~"})
+_MESSAGE_OF: Final = frozenset("mMnN")
+"""First letters of the separators without dashes ("Message du 12.03.2020")."""
+_FOOTER_LINES: Final[int] = 3
 _OTHER_SIGNS: Final = frozenset({"| ", ": ", "} ", "# ", "» "})
 
 
@@ -93,6 +100,8 @@ def _cut(lines: list[Line]) -> Cut:
         away = [(_HEAD, "\n".join([text for text, _ in lines[_HEAD:-_TAIL]]))]
     places = [index + (index >= _HEAD) for index in range(len(kept))]
     for _ in range(_MAX_ROUNDS):
+        if _untouched(kept):
+            break
         history = _Search(kept).run()
         if not any(history):
             break
@@ -100,6 +109,41 @@ def _cut(lines: list[Line]) -> Cut:
         kept, places = _without(kept, history, places)
     away.sort(key=lambda item: item[0])
     return Cut("\n".join(_trimmed([text for text, _ in kept])), "\n".join(_trimmed([text for _, text in away])))
+
+
+def _untouched(lines: Sequence[Line]) -> bool:
+    """Whether it is plain at once that no line is history: what most mails are, told without a search.
+
+    Nothing here is a sign of a quote by itself; a line that bears one of the signs is looked at by `_Search`.
+    """
+    text = "\n".join([line for line, zone in lines if zone is Zone.OWN])
+    if any(sign in text for sign in _SIGNS) or not only_visible(text) or any(zone is not Zone.OWN for _, zone in lines):
+        return False
+    own = [line.strip() for line, _ in lines]
+    return not any(map(_bears_sign, own)) and not _ends_with_footer(own)
+
+
+def _bears_sign(line: str) -> bool:
+    """Whether a line could be, or belong to, an announcement: a drawn or labelled line, the end of an attribution."""
+    if ":" in line:
+        text = plain(line)
+        if text.endswith(":") or header_kind(text) is not None:
+            return True
+    if line[:1] in _DRAWN or "--" in line:
+        return line not in {"", "--"}
+    return is_stacked_label(line) or (line[:1] in _MESSAGE_OF and is_separator(line))
+
+
+def _ends_with_footer(lines: Sequence[str]) -> bool:
+    last = next((index for index in range(len(lines) - 1, -1, -1) if lines[index]), -1)
+    joined = ""
+    for index in range(last, max(-1, last - _FOOTER_LINES), -1):
+        if not lines[index]:
+            return False
+        joined = f"{plain(lines[index])} {joined}"
+        if is_device_footer(joined):
+            return True
+    return False
 
 
 def _trimmed(lines: Sequence[str]) -> Sequence[str]:
@@ -384,7 +428,7 @@ class _Search:
     def _take_footer(self, end: int) -> bool:
         """Take the footer whose last line is `end`, with a signature mark right above it; tell if there was one."""
         joined, top = "", end + 1
-        for start in range(end, max(-1, end - 3), -1):
+        for start in range(end, max(-1, end - _FOOTER_LINES), -1):
             if not self.plain[start] or self.gone[start]:
                 break
             joined = f"{self.plain[start]} {joined}"

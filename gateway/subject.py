@@ -47,6 +47,7 @@ _FORWARD = re.compile(
     r"\s*(?:fwd?|wg|tr|vs|vb|vl|rv|enc|doorst|пер|пересл)\s*(?:\[\d{1,3}\])?\s*[:\uff1a]", re.IGNORECASE
 )
 """Forwarded, in the language of the client; "VS:" is an answer in Finnish and a forward in Danish and Norwegian."""
+_SIGNS = frozenset("#€$£%")
 _WORD = re.compile(r"[^\W\d_]+")
 _UNDERSCORE = re.compile(r"_(?![0-9])")
 _REPLY_PREFIX = re.compile(
@@ -194,7 +195,7 @@ def _read_list(text: str, reader: RunReader, *, answered: bool) -> tuple[list[st
 
 def _has_words(text: str) -> bool:
     """Whether anything is said beside numbers: words of their own, or the signs of a case number or a price."""
-    return any(sign in text for sign in "#€$£%") or any(not _NEUTRAL.fullmatch(word) for word in _WORD.findall(text))
+    return not _SIGNS.isdisjoint(text) or any(not _NEUTRAL.fullmatch(word) for word in _WORD.findall(text))
 
 
 def _without_prefixes(text: str) -> str:

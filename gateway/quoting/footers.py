@@ -170,7 +170,12 @@ _ORNAMENTS: Final[dict[int, None]] = dict.fromkeys(map(ord, '™®"«»“”„
 
 def is_device_footer(line: str) -> bool:
     """Whether `line` is, as a whole, a default footer of a device or a mail app."""
-    text = " ".join(_TARGET.sub("", line[:600]).translate(_ORNAMENTS).split()).strip("*_ ")
+    text = line[:600]
+    if "http" in text or "www." in text:
+        text = _TARGET.sub("", text)
+    if not text.isascii() or '"' in text:
+        text = text.translate(_ORNAMENTS)
+    text = " ".join(text.split()).strip("*_ ")
     return 8 <= len(text) <= _FOOTER_MAX and (
         _FOOTER.fullmatch(text) is not None or _AKA.fullmatch(line.strip()[:300]) is not None
     )

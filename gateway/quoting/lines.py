@@ -41,6 +41,7 @@ class Sureness(IntEnum):
 MAX_WRAPPED: Final[int] = 5
 """Lines that one attribution may have been wrapped over."""
 _MAX_LENGTH: Final[int] = 420
+_MAX_LABEL: Final[int] = 40
 
 _EMAIL: Final[str] = r"[^\s<>()\[\]\"',;:]{1,80}@[^\s<>()\[\]\"',;:]{2,120}"
 _BRACKETED: Final[re.Pattern[str]] = re.compile(
@@ -294,6 +295,11 @@ def find_foreign_headers(lines: Sequence[str], start: int) -> int | None:
     while end < len(lines) and 0 < lines[end].find(":") <= 24:
         end += 1
     return end if end - start >= 3 else None
+
+
+def is_stacked_label(line: str) -> bool:
+    """Whether a line says "subject" and nothing else, as one of Notes' stacked labels does."""
+    return len(line) < _MAX_LABEL and HEADER_KIND.get(line.rstrip(":").casefold()) == "subject"
 
 
 def find_stacked_headers(lines: Sequence[str], start: int) -> int | None:

@@ -102,6 +102,8 @@ def reason_in_words(subject: str, text: str) -> str | None:
     """Tell by the subject, for a recall or a receipt also by the text, that a machine wrote a mail."""
     start = unicodedata.normalize("NFC", subject)
     start = _TAG.sub("", start, count=1) if start.startswith("[") else start
+    if start[:1].isascii() and not start[:1].isalpha() and start[:1] != "_":
+        return None  # words begin with a letter; most subjects with a phone number or our tag
     if _ABSENT.match(start):
         return "out of office (subject)"
     if _RECALL_SUBJECT.match(start) and _RECALL_TEXT.search(text[:_READ]):

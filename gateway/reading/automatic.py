@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gateway.reading.absence import reason_in_words
@@ -90,7 +91,7 @@ def _by_headers(headers: Headers) -> str | None:
         word = re.split(r"[\s;(]", value.strip(), maxsplit=1)[0].lower()
         if word and word != "no":
             return _shown("Auto-Submitted", word)
-    for name in headers:
+    for name in () if _HEADERS.keys().isdisjoint(headers) else headers:
         reason = _HEADERS.get(name)
         if reason and headers.first(name).strip().lower() not in _NO:
             return f"{reason} ({name})"
@@ -107,7 +108,8 @@ def _shown(name: str, value: str) -> str:
 
 def _by_habits(headers: Headers) -> str | None:
     """Fields that only some values make automatic."""
-    lower = {name: headers.first(name).strip().lower() for name in _HABITS if name in headers}
+    found = () if _HABITS.keys().isdisjoint(headers) else (name for name in _HABITS if name in headers)
+    lower = {name: headers.first(name).strip().lower() for name in found}
     for name, value in lower.items():
         if _HABITS[name].search(value):
             return _shown(name, value)
@@ -133,7 +135,12 @@ def _calendar_method(part: Part) -> str:
     return match[1].decode() if match else ""
 
 
+@lru_cache(maxsize=2048)
+def _is_robot(address: str) -> bool:
+    return _ROBOTS.fullmatch(address.rpartition("@")[0]) is not None
+
+
 def _by_sender(address: str, name: str) -> str | None:
-    if _ROBOTS.fullmatch(address.rpartition("@")[0]):
+    if _is_robot(address):
         return f"robot sender ({address.rpartition('@')[0][:40]})"
     return "robot sender" if _ROBOT_NAMES.match(name) else None

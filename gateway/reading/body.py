@@ -142,12 +142,16 @@ class _BodyReader:
         if part.kind == "text/richtext":
             return Piece("plain", plain_text.clean(plain_text.read_richtext(text)))
         plain = plain_text.without_marks(signed.without_armor(plain_text.read_plain(text, part.params)))
-        return Piece("html", text) if _MARKUP.match(plain) else Piece("plain", plain)
+        return Piece("html", text) if _looks_like_markup(plain) else Piece("plain", plain)
 
     def _attach(self, part: Part, place: Place) -> None:
         if part.kind in _SILENT_KINDS or (place == "inside" and part.disposition != "attachment"):
             return
         self.attachments.append(part.filename or for_people(part.kind))
+
+
+def _looks_like_markup(text: str) -> bool:
+    return (text.startswith("<") or text[:1].isspace()) and _MARKUP.match(text) is not None
 
 
 def _meta_charset(data: bytes) -> str:

@@ -167,8 +167,15 @@ _ONE_BYTE_LATIN: Final = frozenset({"cp1252", "iso8859-15", "iso8859-2", "cp1250
 _C1: Final = re.compile("[\x80-\x9f]")
 
 
+def only_visible(text: str) -> bool:
+    """Whether a text holds line ends and what can be seen, and nothing else: true of most, and quickly told."""
+    return text.replace("\n", "").replace("\r", "").isprintable()
+
+
 def _without_c1(text: str) -> str:
     """Control characters of ISO 6429 are never meant: Windows-1252 punctuation went through a wrong conversion."""
+    if only_visible(text):
+        return text
     return _C1.sub(lambda match: match[0].encode("latin-1").decode("cp1252", "ignore"), text)
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 import phonenumbers
 
@@ -39,8 +39,7 @@ _NO_WAY: _Cost = (1_000_000, 0, 0, 0)
 """A country code must not be torn off what follows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of a run: `number` in E.164, or None and the `reason` why it is none."""
 
     start: int
@@ -51,8 +50,7 @@ class Piece:
     """It holds valid numbers, but in more than one way."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(NamedTuple):
     start: int
     end: int
     digits: str
@@ -64,8 +62,7 @@ class _Group:
     """Stands apart from the group before it, or begins with a trunk zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     """A stretch of groups that is a valid number, and what speaks against it."""
 
     number: str
@@ -73,8 +70,7 @@ class _Reading:
     joins: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """Groups first..last (last excluded) read as one number, or left over."""
 
     first: int
@@ -104,11 +100,21 @@ class RunReader:
             self.exhausted = True
             return []
         groups = _groups(run, matches)
+        if len(groups) == 1:
+            return [self._lone(run, groups[0])]
         readings = self._readings_of(run, groups)
         spans = _best_cut(groups, readings, last_of_equals=False)
         only_one_way = len(readings) == sum(span.number is not None for span in spans)
         others = spans if only_one_way else _best_cut(groups, readings, last_of_equals=True)
         return list(self._agreed(run, groups, spans, others))
+
+    def _lone(self, run: str, group: _Group) -> Piece:
+        """The only group of a run: a number or none, with no question where it ends."""
+        written = f"+{group.digits.removeprefix('00')}" if group.dials else group.digits
+        fits = len(group.digits) <= MAX_DIGITS and _plausible(written, self._region)
+        number = self._read(run[group.start : group.end] if "(0)" in run else written) if fits else None
+        reason = "" if number else self._why_not(run[group.start : group.end])
+        return Piece(group.start, group.end, number, reason)
 
     def _readings_of(self, run: str, groups: list[_Group]) -> _Readings:
         """Every stretch of groups that is a valid number."""
@@ -141,8 +147,7 @@ class RunReader:
             return None
 
     def _is_foreign(self, first: _Group, number: str) -> int:
-        code = phonenumbers.country_code_for_region(self._region)
-        return 0 if first.dials or number.startswith(f"+{code}") else 1
+        return 0 if first.dials or number.startswith(_country(self._region)) else 1
 
     def _agreed(self, run: str, groups: list[_Group], spans: list[_Span], others: list[_Span]) -> Iterator[Piece]:
         """Keep the numbers that both cuts know; what lies between is left over, up to the next plus."""
@@ -231,6 +236,11 @@ def _spans_ending(groups: list[_Group], readings: _Readings, last: int) -> Itera
 
 
 @lru_cache(maxsize=512)
+def _country(region: str) -> str:
+    return f"+{phonenumbers.country_code_for_region(region)}"
+
+
+@lru_cache(maxsize=512)
 def _lengths(region: str) -> tuple[frozenset[int], str, str]:
     """Possible lengths of a region's national numbers, its trunk prefix and its country code."""
     plan = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
@@ -242,9 +252,11 @@ def _lengths(region: str) -> tuple[frozenset[int], str, str]:
 def _plausible(written: str, region: str) -> bool:
     """Sort out by length alone what cannot be a number, since most stretches of groups cannot."""
     length = len(written)
-    if written.startswith("+"):
+    if written[0] == "+":
         return length > _FEWEST_INTERNATIONAL
     lengths, trunk, code = _lengths(region)
-    if length in lengths or length >= 10 or (written[0] == "0" and length >= 6):
+    if length >= 10 or length in lengths or (length >= 6 and written[0] == "0"):
         return True
-    return any(prefix and written.startswith(prefix) and length - len(prefix) in lengths for prefix in (trunk, code))
+    return (written.startswith(trunk or "-") and length - len(trunk) in lengths) or (
+        written.startswith(code or "-") and length - len(code) in lengths
+    )

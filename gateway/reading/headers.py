@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.reading.charsets import decode
 
-_FOLD: Final = re.compile(r"\n(?=[ \t])")
-_NAME: Final = re.compile(r"([!-9;-~]+)[ \t]*:")
 _WORD: Final = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]{0,4000}+(?:\?(?!=)[^?]{0,200}+){0,5})\?=")
 _CONTROL: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
@@ -65,16 +64,28 @@ def read_block(block: bytes) -> tuple[Headers, int]:
     text = block.decode("utf-8", "surrogateescape")
     fields: list[tuple[str, str]] = []
     used = 0
-    for line in _FOLD.sub("\r", text).split("\n"):
-        match = _NAME.match(line)
-        if match:
-            fields.append((match[1].lower(), line[match.end() :].replace("\r", " ").strip(" \t")))
+    for line in text.replace("\n ", "\r ").replace("\n\t", "\r\t").split("\n"):
+        head, colon, value = line.partition(":")
+        name = (_known_name(head) if len(head) <= _MAX_KNOWN_NAME else _name(head)) if colon else ""
+        if name:
+            fields.append((name, value.replace("\r", " ").strip(" \t")))
         elif used or not line.startswith(("From ", ">From ")):
             break
         used += len(line) + 1
     else:
         return Headers(fields), len(block)
     return Headers(fields), len(text[:used].encode("utf-8", "surrogateescape"))
+
+
+def _name(head: str) -> str:
+    """The lower-case name in what stands before a colon, "" where it is none (RFC 5322 §2.2, §4.5)."""
+    name = head.rstrip(" \t")
+    return name.lower() if name.isascii() and name.isprintable() and " " not in name else ""
+
+
+_known_name: Final = lru_cache(maxsize=1024)(_name)
+_MAX_KNOWN_NAME: Final = 64
+"""Characters; mail programs use a few hundred names, over and over."""
 
 
 def raw_bytes(value: str) -> bytes:
@@ -159,12 +170,16 @@ _KEEP_BASE64: Final = (
 )
 
 
-def parameters(value: str) -> tuple[str, dict[str, str]]:
+def parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """Split "text/plain; charset=x" into its lower-case value and its parameters (RFC 2045 §5.1, RFC 2231).
 
     Continuations (`name*0`, `name*1*`) are joined and their percent-encoding decoded; encoded words stay, since a
     boundary may look like one. The first of two equal names wins.
     """
+    return _known_parameters(value) if len(value) <= _MAX_KNOWN_PARAMETERS else _parameters(value)
+
+
+def _parameters(value: str) -> tuple[str, Mapping[str, str]]:
     main, semicolon, rest = value.partition(";")
     found: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
@@ -184,6 +199,11 @@ def parameters(value: str) -> tuple[str, dict[str, str]]:
     for name, sections in pieces.items():
         found[name] = _join_sections(sections)
     return (words[0].strip("\"',").lower() if words else ""), found
+
+
+_known_parameters: Final = lru_cache(maxsize=512)(_parameters)
+_MAX_KNOWN_PARAMETERS: Final = 128
+"""Characters; most mails say "text/plain; charset=utf-8" or the like."""
 
 
 def _unquote(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -48,11 +49,20 @@ def one_mailbox(values: list[str]) -> tuple[str, str]:
     value = values[0]
     if len(value) > MAX_FROM:
         raise bad_from_header("it is too long")
+    return _known_mailbox(value) if len(value) <= _MAX_KNOWN else _mailbox(value)
+
+
+def _mailbox(value: str) -> tuple[str, str]:
     if _FORBIDDEN.search(value):
         raise bad_from_header("it holds control characters")
     phrase, spec, comment = _split(_tokens(value))
     name = phrase or comment
     return _address(spec), for_people(decode_words(name))
+
+
+_known_mailbox: Final = lru_cache(maxsize=2048)(_mailbox)
+_MAX_KNOWN: Final = 256
+"""Characters of a field that is remembered: the same people write again and again, to the same addresses."""
 
 
 def _tokens(value: str) -> list[tuple[str, str]]:
@@ -150,12 +160,23 @@ def addresses(values: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for value in values:
-        for address in _collect(repaired(value)):
-            local, _, domain = address.rpartition("@")
-            found.setdefault(f"{local}@{domain.lower()}", None)
+        for address in _known_addresses(value) if len(value) <= _MAX_KNOWN else _addresses(value):
+            found.setdefault(address, None)
             if len(found) >= MAX_ADDRESSES:
                 return tuple(found)
     return tuple(found)
+
+
+def _addresses(value: str) -> Iterator[str]:
+    """The addresses of one field, with the domain in lower case."""
+    for address in _collect(repaired(value)):
+        local, _, domain = address.rpartition("@")
+        yield f"{local}@{domain.lower()}"
+
+
+@lru_cache(maxsize=2048)
+def _known_addresses(value: str) -> tuple[str, ...]:
+    return tuple(_addresses(value))
 
 
 def _collect(value: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,7 +40,7 @@ class Part:
     headers: Headers
     kind: str
     """Media type in lower case, "text/plain" where it is missing or malformed (RFC 2045 §5.2)."""
-    params: dict[str, str]
+    params: Mapping[str, str]
     body: bytes = field(repr=False)
     disposition: str = ""
     filename: str = ""

@@ -10,6 +10,8 @@ import html
 import re
 from typing import Final
 
+from gateway.reading.charsets import only_visible
+
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = str.maketrans(dict.fromkeys("\t\u00a0\u2007\u202f", " "))
 _CONTROL: Final = re.compile(
@@ -22,7 +24,8 @@ _SYMBOLS: Final = str.maketrans(
     {"\uf04a": ":-)", "\uf04b": ":-|", "\uf04c": ":-(", "\uf0e0": "->", "\uf0df": "<-", "\uf0e8": "=>", "\uf0a7": "-"}
 )
 """What Outlook's autocorrection leaves of smileys and arrows: Wingdings in the private use area."""
-_QUOTE_MARKS: Final = re.compile(r">+")
+_FLOWED_SIGNS: Final = (" \n", "\n ", "\n>")
+"""A text without them has no line that flows, is stuffed or quoted."""
 OWN_MARK: Final = "\ue000"
 """Stands before a ">" that the person typed, as space-stuffing says (RFC 3676 §4.4), until quotes are cut."""
 
@@ -33,6 +36,8 @@ def clean(text: str) -> str:
     Joiners stay inside emoji and the scripts that need them; direction marks stay where a text runs right to left. The
     signature delimiter "-- " keeps its blank; other blanks at the end of a line go, since they would cost.
     """
+    if _is_clean(text):
+        return trimmed(text)
     text = _LINE_ENDS.sub("\n", text)
     if text.isascii():
         return trimmed(_CONTROL.sub("", text.replace("\t", " ")))
@@ -41,6 +46,11 @@ def clean(text: str) -> str:
     if not _RIGHT_TO_LEFT.search(text):
         text = _BIDI.sub("", text)
     return trimmed(text.replace("\ufffd", "?"))
+
+
+def _is_clean(text: str) -> bool:
+    """Whether nothing but blanks at the ends of lines is left to clean."""
+    return "\r" not in text and "\ufffc" not in text and "\ufffd" not in text and only_visible(text)
 
 
 def trimmed(text: str) -> str:
@@ -53,7 +63,8 @@ def trimmed(text: str) -> str:
 def read_plain(text: str, params: dict[str, str]) -> str:
     """Read a text/plain part by its `format` and `delsp` parameters."""
     if params.get("format", "").lower() == "flowed":
-        text = unflow(_LINE_ENDS.sub("\n", text), delsp=params.get("delsp", "").lower() == "yes")
+        lines = text if _is_clean(text) else _LINE_ENDS.sub("\n", text)
+        text = unflow(lines, delsp=params.get("delsp", "").lower() == "yes")
     return _unescaped(clean(text))
 
 
@@ -77,13 +88,15 @@ def unflow(text: str, *, delsp: bool) -> str:
 
     A line that the person began with ">" comes back behind OWN_MARK.
     """
+    if not text.startswith((" ", ">")) and not any(sign in text for sign in _FLOWED_SIGNS) and text[-1:] != " ":
+        return text
     paragraphs: list[str] = []
     pieces: list[str] = []
     open_depth = -1
     for line in text.split("\n"):
-        marks = _QUOTE_MARKS.match(line)
-        depth = marks.end() if marks else 0
-        content = line[depth:].removeprefix(" ")
+        content = line.lstrip(">")
+        depth = len(line) - len(content)
+        content = content.removeprefix(" ")
         if not depth and content.startswith(">"):
             content = OWN_MARK + content
         signature = content == "-- "

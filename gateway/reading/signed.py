@@ -159,7 +159,7 @@ def without_armor(text: str) -> str:
 
     Raises Refusal where the text is, or begins with, an encrypted block; one further down was quoted by somebody.
     """
-    begin = _ARMOR.search(text)
+    begin = _ARMOR.search(text) if "-----BEGIN PGP " in text else None
     if not begin:
         return text
     before = text[: begin.start()]
