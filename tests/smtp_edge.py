@@ -231,20 +231,30 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def captured_log() -> Iterator[io.StringIO]:
-    """What the log would hold as JSON lines."""
-    lines = io.StringIO()
-    processors = [
-        structlog.processors.add_log_level,
-        structlog.processors.format_exc_info,
-        maillog._redact_processor,
-        structlog.processors.JSONRenderer(),
-    ]
+    """What the log holds as JSON lines."""
+    captured = _Captured()
     usual = maillog._log
-    maillog._log = structlog.wrap_logger(structlog.PrintLogger(lines), processors=processors)
+    lines = maillog.configure(as_json=True, level="info", write=captured.take)
+    captured.catch_up = lines.flush
     try:
-        yield lines
+        yield captured
     finally:
+        lines.close()
+        structlog.reset_defaults()
         maillog._log = usual
+
+
+class _Captured(io.StringIO):
+    """Lines as text, those of the turn that is under way included."""
+
+    catch_up: Callable[[], None]
+
+    def take(self, data: bytes) -> None:
+        self.write(data.decode())
+
+    def getvalue(self) -> str:
+        self.catch_up()
+        return super().getvalue()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5) -> None:

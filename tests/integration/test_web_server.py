@@ -14,12 +14,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import structlog
 
-from gateway import maillog
 from gateway.model import InboundEvent
 from gateway.providers.simulator import SimulatorProvider
 from gateway.store.database import StoreUnavailableError
+from tests.smtp_edge import captured_log
 from web.app import make_app
 from web.server import STOP_SECONDS, WebServer
 
@@ -177,14 +176,10 @@ async def test_another_sites_page_cannot_send_from_a_phone(simulator, sink, site
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def log() -> Iterator[io.StringIO]:
     """What the program logs."""
-    lines = io.StringIO()
-    maillog.configure(as_json=True, level="info")
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(lines), cache_logger_on_first_use=False)
-    monkeypatch.setattr(maillog, "_log", structlog.get_logger())
-    yield lines
-    structlog.reset_defaults()
+    with captured_log() as lines:
+        yield lines
 
 
 @pytest.mark.parametrize(
