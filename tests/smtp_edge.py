@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
 import trustme
 import uvloop
 
-from gateway import maillog
 from gateway.errors import Refusal, bad_number, no_such_recipient, not_our_domain
 from gateway.model import AddressKind, Envelope, LocalAddress, Peer, Reply, SystemClock
 from gateway.settings import GatewaySettings
 from gateway.smtp_in import MailEdge
 from gateway.tls import ServerCertificate
+from tests.log import log_into
 
 KEY = "0123456789abcdef0123456789abcdef"
 TO_KEY = f"{KEY}@sms.example.com"
@@ -233,15 +232,9 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 def captured_log() -> Iterator[io.StringIO]:
     """What the log holds as JSON lines."""
     captured = _Captured()
-    usual = maillog._log
-    lines = maillog.configure(as_json=True, level="info", write=captured.take)
-    captured.catch_up = lines.flush
-    try:
+    with log_into(captured.take) as lines:
+        captured.catch_up = lines.flush
         yield captured
-    finally:
-        lines.close()
-        structlog.reset_defaults()
-        maillog._log = usual
 
 
 class _Captured(io.StringIO):

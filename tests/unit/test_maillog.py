@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
-import structlog
 
 from gateway import maillog
 from gateway.log_lines import LogLines, to_descriptor
 from gateway.maillog import Event
 from gateway.model import Encoding, MessageState, ProofMethod
+from tests.log import log_into
 
 KEY = "0123456789abcdef0123456789abcdef"
 PHONE = "+4530643064"
@@ -33,12 +33,9 @@ class Written(list[bytes]):
 
 @pytest.fixture
 def written() -> Iterator[Written]:
-    usual, writes = maillog._log, Written()
-    lines = maillog.configure(as_json=True, level="info", write=writes.append)
-    yield writes
-    lines.close()
-    structlog.reset_defaults()
-    maillog._log = usual
+    writes = Written()
+    with log_into(writes.append):
+        yield writes
 
 
 def test_a_line_has_event_level_time_and_fields(written):
@@ -111,12 +108,9 @@ def test_any_value_makes_a_line(written, value):
 
 
 def test_people_read_a_line_as_well():
-    usual, writes = maillog._log, Written()
-    lines = maillog.configure(as_json=False, level="info", write=writes.append)
-    maillog.note(Event.SMS_REPORT, id=ID, state=MessageState.DELIVERED, phone=PHONE)
-    lines.close()
-    structlog.reset_defaults()
-    maillog._log = usual
+    writes = Written()
+    with log_into(writes.append, as_json=False):
+        maillog.note(Event.SMS_REPORT, id=ID, state=MessageState.DELIVERED, phone=PHONE)
     text = b"".join(writes).decode()
     assert "sms-report" in text
     assert "+45…64" in text
@@ -194,28 +188,23 @@ def test_a_slow_reader_is_waited_for_and_a_gone_one_is_not():
 @pytest.mark.proves("CPU per mail")
 async def test_a_line_costs_little():
     """Three lines of a mail on its way, as the gateway writes them; the best of several runs."""
-    usual = maillog._log
-    null = os.open(os.devnull, os.O_WRONLY)
-    lines = maillog.configure(as_json=True, level="info", write=to_descriptor(null))
-    best = 1.0
-    for _ in range(7):
-        began = time.process_time()
-        for _ in range(2000):
-            maillog.note(
-                Event.MAIL_ACCEPTED,
-                id=ID,
-                account=ID,
-                proof=ProofMethod.TRUSTED,
-                phones=1,
-                parts=1,
-                encoding=Encoding.GSM7,
-            )
-            maillog.note(Event.SMS_SUBMITTED, id=ID, provider="simulator", attempt=1, parts=1)
-            maillog.note(Event.SMS_REPORT, id=ID, provider="simulator", state=MessageState.DELIVERED, cause="")
-            await asyncio.sleep(0)
-        best = min(best, (time.process_time() - began) / 6000)
-    lines.close()
-    structlog.reset_defaults()
-    maillog._log = usual
+    null, best = os.open(os.devnull, os.O_WRONLY), 1.0
+    with log_into(to_descriptor(null)):
+        for _ in range(7):
+            began = time.process_time()
+            for _ in range(2000):
+                maillog.note(
+                    Event.MAIL_ACCEPTED,
+                    id=ID,
+                    account=ID,
+                    proof=ProofMethod.TRUSTED,
+                    phones=1,
+                    parts=1,
+                    encoding=Encoding.GSM7,
+                )
+                maillog.note(Event.SMS_SUBMITTED, id=ID, provider="simulator", attempt=1, parts=1)
+                maillog.note(Event.SMS_REPORT, id=ID, provider="simulator", state=MessageState.DELIVERED, cause="")
+                await asyncio.sleep(0)
+            best = min(best, (time.process_time() - began) / 6000)
     os.close(null)
     assert best < 20e-6, f"{best * 1e6:.1f} µs a line"
