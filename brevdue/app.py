@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
-from functools import cached_property
-from importlib.metadata import entry_points
+from functools import cached_property, partial
+from importlib.metadata import entry_points, version
 
 from fastapi import FastAPI
 
 from brevdue.console import CommandError
+from brevdue.readiness import free_bytes, places, readiness
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
 from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
+from gateway.figures import FigureReader
 from gateway.intake import Intake
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -32,10 +34,12 @@ from gateway.sms_in import SmsIn
 from gateway.sms_out import SmsOut
 from gateway.smtp_in import MailEdge
 from gateway.spool import Spool
-from gateway.store.database import Database, alone
+from gateway.store.database import Database
 from gateway.store.opening import open_database
+from gateway.tally import Tally
 from gateway.threads import Threads
 from web.app import make_app
+from web.metrics import Sources
 from web.server import WebServer
 
 
@@ -54,6 +58,8 @@ class Rooms:
         self.clock = SystemClock()
         self.keyring = Keyring.load(settings.store.secret_file)
         self.resolver = DnsResolver(settings.dns)
+        self.tally = Tally(self.clock.now)
+        self.figures = FigureReader(database, self.clock.now)
         self.threads = Threads(database, settings.mail.hostname)
         self.accounts = Accounts(
             database, self.keyring, settings.pool, settings.dialog, self.clock, settings.mail.domains
@@ -148,14 +154,21 @@ class Rooms:
     def web(self) -> FastAPI:
         """Pages."""
         return make_app(
-            checks={"database": self._check_database},
+            checks=readiness(self.settings, self.figures, self.spool.lease),
             simulators={
                 name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
             },
+            sources=Sources(
+                version=version("brevdue"),
+                process=self.spool.lease,
+                tally=self.tally,
+                figures=self.figures,
+                providers=tuple(self.providers),
+                connections=lambda: self.edge.connections,
+                free_bytes=partial(free_bytes, places(self.settings)),
+                certificate_expiry=self.edge.certificate_expires_at,
+            ),
         )
-
-    async def _check_database(self) -> None:
-        await self.database.write(alone(lambda _connection: None), None)
 
 
 class _ProviderService:
@@ -186,6 +199,7 @@ class App:
     def __init__(self, settings: GatewaySettings, database: Database) -> None:
         self.rooms = rooms = Rooms(settings, database)
         self._services: list[Service] = [
+            rooms.tally,
             rooms.spool,
             rooms.mail_out,
             rooms.failures,

@@ -1,15 +1,24 @@
 """The closed list of log events: one JSON line per decision, one id from mail to delivery report.
 
 Keys, tokens and message texts never reach a line; phone numbers are shortened to country code and last two digits.
+Whoever counts what happens watches the same events (`watch`), so that log and figures cannot disagree.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import Any
 
+import orjson
 import structlog
+from structlog.typing import EventDict
+
+from gateway.log_lines import LogLines, Write, to_descriptor
 
 
 class Event(StrEnum):
@@ -50,6 +59,12 @@ class Event(StrEnum):
 _KEY = re.compile(r"[0-9a-fA-F]{24,}")
 """Keys, and what was meant as one: a digit too many or too few hides the others badly."""
 _PHONE = re.compile(r"\+(\d{2})\d{4,12}(\d{2})(?!\d)")
+_SUSPECT = re.compile(r"[0-9a-fA-F]{24}|\+\d{8}")
+"""What every key and every phone number contains: the one look that a harmless text costs."""
+_SHORTEST = len("+12345678")
+_OURS = frozenset({"id", "timestamp", "level", "account", "org", "provider"})
+"""Fields that hold our own ids, words and names of the configuration."""
+_STDERR = 2
 
 
 def redact(value: str) -> str:
@@ -57,49 +72,108 @@ def redact(value: str) -> str:
     return _PHONE.sub(r"+\1…\2", _KEY.sub("[key]", value))
 
 
-def _redact_processor(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _clean(value: object) -> Any:
+    """A field's value as a line may hold it."""
+    if isinstance(value, str):
+        # An enum's words are ours, and a text too short or without suspicious digits hides nothing.
+        harmless = isinstance(value, Enum) or len(value) < _SHORTEST or _SUSPECT.search(value) is None
+        return value if harmless else redact(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {_clean(str(name)): _clean(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(each) for each in value]
+    return redact(repr(value))
+
+
+def _complete(_logger: object, method: str, event: EventDict) -> EventDict:
+    """Add level and time, and make every field one that may leave."""
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(_logger, method, event)
     for name, value in event.items():
-        if isinstance(value, str) and name not in {"id", "timestamp"}:
-            event[name] = redact(value)
-        elif isinstance(value, BaseException):
-            event[name] = redact(repr(value))
+        if name not in _OURS:
+            event[name] = _clean(value)
+    event["level"] = method
+    event["timestamp"] = datetime.now(UTC)
     return event
 
 
-def configure(*, as_json: bool, level: str) -> None:
-    """Set up structlog for the whole process; called once at start."""
-    numbers = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-    renderer = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
-    )
+def _as_json(_logger: object, _method: str, event: EventDict) -> bytes:
+    try:
+        return orjson.dumps(event, option=orjson.OPT_UTC_Z)
+    except TypeError:  # half a surrogate pair, an endless integer: what the fast encoder refuses
+        event["timestamp"] = _iso(event["timestamp"])
+        return json.dumps(event, default=str).encode()
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _as_text(*, colors: bool) -> Callable[[object, str, EventDict], bytes]:
+    """For people: the event, then its fields."""
+    draw = structlog.dev.ConsoleRenderer(colors=colors)
+
+    def render(logger: object, method: str, event: EventDict) -> bytes:
+        event["timestamp"] = _iso(event["timestamp"])
+        return draw(logger, method, event).encode(errors="replace")
+
+    return render
+
+
+def configure(*, as_json: bool, level: str, write: Write | None = None) -> LogLines:
+    """Set up structlog for the whole process; called once at start.
+
+    Lines go to `write`, else to standard error. Whoever ends without `exit` flushes what this returns.
+    """
+    global _log  # noqa: PLW0603 - the log is the process's
+    lines = LogLines(write or to_descriptor(_STDERR))
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _redact_processor,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(numbers[level]),
+        processors=[_complete, _as_json if as_json else _as_text(colors=sys.stderr.isatty())],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
+    _log = structlog.get_logger().bind()
+    return lines
 
 
-_log = structlog.get_logger()
+_log: Any = structlog.get_logger()
+
+Watcher = Callable[[Event, Mapping[str, Any]], None]
+"""Hears of every event with its fields, also of those below the log's level. Must not fail, nor take long."""
+_watchers: tuple[Watcher, ...] = ()
+
+
+def watch(watcher: Watcher) -> None:
+    """Let a watcher hear of every event from now on."""
+    global _watchers  # noqa: PLW0603 - like the log itself
+    _watchers = (*_watchers, watcher)
+
+
+def unwatch(watcher: Watcher) -> None:
+    """Let it hear no more."""
+    global _watchers  # noqa: PLW0603 - like the log itself
+    _watchers = tuple(each for each in _watchers if each != watcher)
 
 
 def note(event: Event, **fields: object) -> None:
     """Write one line. `id` names the mail, message or session that the decision is about."""
-    _log.info(str(event), **fields)
+    for watcher in _watchers:
+        watcher(event, fields)
+    _log.info(event, **fields)
 
 
 def warn(event: Event, **fields: object) -> None:
     """Write one line that an operator should look at."""
-    _log.warning(str(event), **fields)
+    for watcher in _watchers:
+        watcher(event, fields)
+    _log.warning(event, **fields)
 
 
 def fault(event: Event, error: BaseException, **fields: object) -> None:
     """Write one line with a traceback: something that should not happen did."""
-    _log.error(str(event), exc_info=error, **fields)
+    for watcher in _watchers:
+        watcher(event, fields)
+    _log.error(event, exc_info=error, **fields)

@@ -43,6 +43,14 @@ def new_id(now: float) -> str:
     return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 
+_AS_PYTHON = bytes.maketrans(_CROCKFORD.encode(), b"0123456789abcdefghijklmnopqrstuv")
+
+
+def time_of(ulid: str) -> float:
+    """When an id was made, to the millisecond. Raises ValueError for what is no ULID."""
+    return int(ulid[:10].encode().translate(_AS_PYTHON), 32) / 1000
+
+
 # --- people and keys -----------------------------------------------------------------------------------------------
 
 

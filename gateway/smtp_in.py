@@ -71,6 +71,10 @@ class MailEdge:
         """Open connections now."""
         return self._edge.connections.open
 
+    def certificate_expires_at(self) -> float | None:
+        """When the certificate ends (seconds since the epoch); None without one."""
+        return None if self._edge.certificate is None else self._edge.certificate.expires_at()
+
     async def start(self) -> None:
         """Listen. Raises OSError when a port or the socket cannot be had."""
         self._edge.stopping = False

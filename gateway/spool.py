@@ -89,10 +89,6 @@ class Spool:
             alone(lambda connection: process_sql.recover(connection, now, self._idempotent)), None
         )
 
-    async def waiting(self) -> int:
-        """Messages that are queued."""
-        return await self._database.read(spool_sql.count_waiting)
-
     async def _beat(self) -> None:
         row = process_sql.Process(self.lease, socket.gethostname(), os.getpid(), self._clock.now() + LEASE_SECONDS)
         await self._database.write(process_sql.beat, row)

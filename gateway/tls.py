@@ -51,6 +51,13 @@ class ServerCertificate:
             self._follow()
         return self._context
 
+    def expires_at(self) -> float | None:
+        """When the certificate on disk ends, in seconds since the epoch; None where it cannot be read just now."""
+        try:
+            return x509.load_pem_x509_certificate(self._certificate.read_bytes()).not_valid_after_utc.timestamp()
+        except (OSError, ValueError):
+            return None
+
     def _follow(self) -> None:
         try:
             stamp = self._look()

@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
 import trustme
 import uvloop
 
-from gateway import maillog
 from gateway.errors import Refusal, bad_number, no_such_recipient, not_our_domain
 from gateway.model import AddressKind, Envelope, LocalAddress, Peer, Reply, SystemClock
 from gateway.settings import GatewaySettings
 from gateway.smtp_in import MailEdge
 from gateway.tls import ServerCertificate
+from tests.log import log_into
 
 KEY = "0123456789abcdef0123456789abcdef"
 TO_KEY = f"{KEY}@sms.example.com"
@@ -231,20 +230,24 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def captured_log() -> Iterator[io.StringIO]:
-    """What the log would hold as JSON lines."""
-    lines = io.StringIO()
-    processors = [
-        structlog.processors.add_log_level,
-        structlog.processors.format_exc_info,
-        maillog._redact_processor,
-        structlog.processors.JSONRenderer(),
-    ]
-    usual = maillog._log
-    maillog._log = structlog.wrap_logger(structlog.PrintLogger(lines), processors=processors)
-    try:
-        yield lines
-    finally:
-        maillog._log = usual
+    """What the log holds as JSON lines."""
+    captured = _Captured()
+    with log_into(captured.take) as lines:
+        captured.catch_up = lines.flush
+        yield captured
+
+
+class _Captured(io.StringIO):
+    """Lines as text, those of the turn that is under way included."""
+
+    catch_up: Callable[[], None]
+
+    def take(self, data: bytes) -> None:
+        self.write(data.decode())
+
+    def getvalue(self) -> str:
+        self.catch_up()
+        return super().getvalue()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5) -> None:

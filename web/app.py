@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.providers.simulator import SimulatorProvider
 from web.health import Check, health_routes
+from web.metrics import Sources, metric_routes
 from web.problems import Faults, ProblemResponse, answer_problems
 from web.simulator import simulator_routes
 
@@ -65,12 +66,16 @@ class OwnPagesOnly:
         await self._app(scope, receive, send)
 
 
-def make_app(*, checks: dict[str, Check], simulators: Mapping[str, SimulatorProvider]) -> FastAPI:
+def make_app(
+    *, checks: Sequence[Check], simulators: Mapping[str, SimulatorProvider], sources: Sources | None = None
+) -> FastAPI:
     """Put the application together. `app.state.stopping` (an Event) tells endless answers that the server stops."""
     app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.stopping = asyncio.Event()
     answer_problems(app)
     app.include_router(health_routes(checks))
+    if sources is not None:
+        app.include_router(metric_routes(sources, checks))
     if simulators:
         app.include_router(simulator_routes(simulators))
         app.include_router(_front_door("sim"))

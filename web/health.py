@@ -1,22 +1,57 @@
-"""Liveness and readiness, for whatever starts and watches the program."""
+"""Liveness and readiness, for whatever starts, watches and feeds the program.
+
+`/livez` answers 200 while the loop turns: no answer means restart. `/readyz` answers 200 while mail can be taken and
+kept, else 503: send mail elsewhere. What only needs a person, such as messages that wait, is a warning there and leaves
+it 200: taking mail while a provider is away is what a queue is for, and a balancer that turned away from every gateway
+at once would turn a delay into refused mail.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
-Check = Callable[[], Awaitable[None]]
-"""Raises an exception when something is not ready; its kind is shown, its words are not."""
+Look = Callable[[], Awaitable[str]]
+"""Says in words what is wrong, "" where nothing is. Of an exception its kind is shown, its words are not."""
 
 CHECK_SECONDS = 3.0
 """A check that takes longer has failed: whoever asks does not wait for ever either."""
 
 
-def health_routes(checks: dict[str, Check]) -> APIRouter:
-    """`/livez` answers while the loop runs; `/readyz` 200 when every check passes, else 503; a line for each."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that is looked at."""
+
+    name: str
+    look: Look
+    warns_only: bool = False
+    """Whether a problem is shown and leaves the gateway ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found."""
+
+    name: str
+    state: str
+    """"fine", "warning" or "failing"."""
+    problem: str
+    seconds: float
+    """What looking took."""
+
+
+async def look_at(checks: Sequence[Check]) -> list[Finding]:
+    """Do all checks at once."""
+    return list(await asyncio.gather(*map(_finding, checks)))
+
+
+def health_routes(checks: Sequence[Check]) -> APIRouter:
+    """`/livez` and `/readyz`; the latter's JSON has an entry for each check."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/livez", methods=["GET", "HEAD"])
@@ -24,20 +59,23 @@ def health_routes(checks: dict[str, Check]) -> APIRouter:
         return PlainTextResponse("alive\n")
 
     @router.api_route("/readyz", methods=["GET", "HEAD"])
-    async def readyz() -> PlainTextResponse:
-        faults = dict(zip(checks, await asyncio.gather(*map(_fault, checks.values())), strict=True))
-        lines = ["not ready" if any(faults.values()) else "ready"]
-        lines += [f"{name}: {fault or 'fine'}" for name, fault in faults.items()]
-        return PlainTextResponse("\n".join(lines) + "\n", 503 if any(faults.values()) else 200)
+    async def readyz() -> JSONResponse:
+        findings = await look_at(checks)
+        ready = all(finding.state != "failing" for finding in findings)
+        body = {"ready": ready, "checks": [asdict(finding) for finding in findings]}
+        return JSONResponse(body, 200 if ready else 503)
 
     return router
 
 
-async def _fault(check: Check) -> str:
-    """The kind of fault that a check finds, or ""."""
+async def _finding(check: Check) -> Finding:
+    began = time.monotonic()
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await check()
+            problem = await check.look()
+    except TimeoutError:
+        problem = f"no answer within {CHECK_SECONDS:g} seconds"
     except Exception as error:  # whatever is wrong, the answer is "not ready"
-        return type(error).__name__
-    return ""
+        problem = f"{type(error).__name__}, see the log"
+    state = "fine" if not problem else "warning" if check.warns_only else "failing"
+    return Finding(check.name, state, problem, round(time.monotonic() - began, 4))

@@ -163,7 +163,7 @@ def strays(connection: Connection, items: Sequence[tuple[Sequence[str], str, Dem
 def _put_off_strays(connection: Connection, known: Sequence[str], word: str, demand: Demand) -> Departure:
     failed: list[tuple[OutgoingSms, str]] = []
     rested: list[tuple[OutgoingSms, str]] = []
-    for provider in _waiting_for(connection):
+    for provider in waiting_for(connection):
         if provider in known:
             continue
         for rank in (0, 1):
@@ -175,18 +175,13 @@ def _put_off_strays(connection: Connection, known: Sequence[str], word: str, dem
     return Departure(failed=tuple(failed), rested=tuple(rested))
 
 
-def _waiting_for(connection: Connection) -> Iterable[str]:
+def waiting_for(connection: Connection) -> Iterable[str]:
     """The providers that messages wait for: one look into the index for each."""
     queued = select(func.min(messages.c.provider)).where(messages.c.state == "queued")
     provider = connection.execute(queued).scalar()
     while provider is not None:
         yield provider
         provider = connection.execute(queued.where(messages.c.provider > provider)).scalar()
-
-
-def count_waiting(connection: Connection) -> int:
-    """Count messages that wait for an attempt."""
-    return connection.execute(select(func.count()).where(messages.c.state == "queued")).scalar_one()
 
 
 # --- attempts end --------------------------------------------------------------------------------------------------

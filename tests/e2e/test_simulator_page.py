@@ -53,7 +53,7 @@ class Desk:
         """Open, at the same port as before where it was open before."""
         self.simulator = SimulatorProvider("simulator", {"path": str(self.path), "report_delay": 0})
         await self.simulator.start(self._take)
-        self.server = WebServer(make_app(checks={}, simulators={"simulator": self.simulator}), "127.0.0.1", self.port)
+        self.server = WebServer(make_app(checks=(), simulators={"simulator": self.simulator}), "127.0.0.1", self.port)
         await self.server.start()
         self.port = self.server.port
 

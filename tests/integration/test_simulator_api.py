@@ -64,7 +64,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         name: SimulatorProvider(name, {"path": str(tmp_path / name), "report_delay": 0})
         for name in ("simulator", "other")
     }
-    server = WebServer(make_app(checks={}, simulators=simulators), "127.0.0.1", 0)
+    server = WebServer(make_app(checks=(), simulators=simulators), "127.0.0.1", 0)
     await server.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http:
         made = Gateway(simulators, http)

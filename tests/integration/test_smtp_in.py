@@ -410,7 +410,7 @@ async def test_stop_has_an_end(taker: ScriptedTaker, monkeypatch: pytest.MonkeyP
             await until(lambda: bool(edge._edge.hooks.commits))
             await edge.stop()
             await until(lambda: edge.connections == 0)
-            assert '"commits_left": 1' in log.getvalue()
+            assert '"commits_left":1' in log.getvalue()
             may_end.set()
             await until(lambda: bool(taker.mails))
 

@@ -8,19 +8,19 @@ import json
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-import structlog
 
-from gateway import maillog
 from gateway.model import InboundEvent
 from gateway.providers.simulator import SimulatorProvider
 from gateway.store.database import StoreUnavailableError
+from tests.smtp_edge import captured_log
 from web.app import make_app
+from web.health import Check
 from web.server import STOP_SECONDS, WebServer
 
 CANARY = "0123456789abcdef0123456789abcdef"
@@ -58,7 +58,7 @@ async def simulator(tmp_path: Path, sink: Sink) -> AsyncIterator[SimulatorProvid
     await provider.stop()
 
 
-def web_server(simulator: SimulatorProvider | None = None, **checks: Callable[[], Awaitable[None]]) -> WebServer:
+def web_server(simulator: SimulatorProvider | None = None, *checks: Check) -> WebServer:
     simulators = {} if simulator is None else {simulator.name: simulator}
     return WebServer(make_app(checks=checks, simulators=simulators), "127.0.0.1", 0)
 
@@ -87,34 +87,52 @@ async def seconds_to_stop(server: WebServer) -> float:
 # --- readiness -----------------------------------------------------------------------------------------------------
 
 
-async def fine() -> None:
-    """A check that passes."""
+async def fine() -> str:
+    return ""
 
 
-async def broken() -> None:
+async def short_of_room() -> str:
+    return "/var has 12 MB left"
+
+
+async def broken() -> str:
     raise ConnectionError(f"postgresql://user:{CANARY}@db is away")
 
 
-async def endless() -> None:
+async def endless() -> str:
     await asyncio.Event().wait()
+    return ""
+
+
+FINE = {"state": "fine", "problem": ""}
 
 
 @pytest.mark.parametrize(
-    ("checks", "status", "text"),
+    ("checks", "status", "found"),
     [
-        ({}, 200, "ready\n"),
-        ({"database": fine}, 200, "ready\ndatabase: fine\n"),
-        ({"database": broken}, 503, "not ready\ndatabase: ConnectionError\n"),
-        ({"disk": fine, "database": broken}, 503, "not ready\ndisk: fine\ndatabase: ConnectionError\n"),
-        ({"database": endless}, 503, "not ready\ndatabase: TimeoutError\n"),
+        ([], 200, []),
+        ([Check("database", fine)], 200, [FINE]),
+        ([Check("disk", short_of_room)], 503, [{"state": "failing", "problem": "/var has 12 MB left"}]),
+        (
+            [Check("database", fine), Check("waiting", short_of_room, warns_only=True)],
+            200,
+            [FINE, {"state": "warning", "problem": "/var has 12 MB left"}],
+        ),
+        ([Check("database", broken)], 503, [{"state": "failing", "problem": "ConnectionError, see the log"}]),
+        ([Check("database", endless)], 503, [{"state": "failing", "problem": "no answer within 0.1 seconds"}]),
     ],
 )
 @pytest.mark.proves("outside contract")
-async def test_readiness(checks, status, text, monkeypatch):
+async def test_readiness(checks, status, found, monkeypatch):
     monkeypatch.setattr("web.health.CHECK_SECONDS", 0.1)
-    async with serving(web_server(**checks)) as http:
+    async with serving(web_server(None, *checks)) as http:
         async with http.get("/readyz") as answer:
-            assert (answer.status, await answer.text()) == (status, text)
+            body = await answer.json()
+        assert (answer.status, body["ready"]) == (status, status == 200)
+        assert [{"state": each["state"], "problem": each["problem"]} for each in body["checks"]] == found
+        assert [each["name"] for each in body["checks"]] == [check.name for check in checks]
+        assert all(0 <= each["seconds"] < 3 for each in body["checks"])
+        assert CANARY not in str(body)
         async with http.head("/readyz") as answer:
             assert answer.status == status
         async with http.get("/livez") as answer:
@@ -177,14 +195,10 @@ async def test_another_sites_page_cannot_send_from_a_phone(simulator, sink, site
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def log() -> Iterator[io.StringIO]:
     """What the program logs."""
-    lines = io.StringIO()
-    maillog.configure(as_json=True, level="info")
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(lines), cache_logger_on_first_use=False)
-    monkeypatch.setattr(maillog, "_log", structlog.get_logger())
-    yield lines
-    structlog.reset_defaults()
+    with captured_log() as lines:
+        yield lines
 
 
 @pytest.mark.parametrize(
@@ -225,14 +239,14 @@ async def test_what_is_no_request_is_refused_and_the_rest_goes_on(simulator, cap
 
 async def test_an_address_in_use_is_said_at_start():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = WebServer(make_app(checks={}, simulators={}), "127.0.0.1", taken.getsockname()[1])
+        server = WebServer(make_app(checks=(), simulators={}), "127.0.0.1", taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             await server.start()
         await server.stop()
 
 
 async def test_ipv6():
-    server = WebServer(make_app(checks={}, simulators={}), "::1", 0)
+    server = WebServer(make_app(checks=(), simulators={}), "::1", 0)
     await server.start()
     async with aiohttp.ClientSession() as http, http.get(f"http://[::1]:{server.port}/livez") as answer:
         assert answer.status == 200

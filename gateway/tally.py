@@ -1,0 +1,152 @@
+"""What happened since the process started: log events counted, times measured from one event to the next.
+
+In: every log event with its fields (`hear` is a watcher of `gateway.maillog`). Out: totals, histograms, and how many of
+each event there were in the last minute and hour. Nobody counts anything by a second call, so figures and log cannot
+disagree. No key, number, address or id is kept with a count; ids of submitted messages are held to time their reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from gateway import maillog
+from gateway.maillog import Event
+from gateway.model import time_of
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
+"""Upper bounds in seconds: from what a good minute looks like to what has waited a day."""
+REMEMBER_SECONDS = 10.0
+"""How often totals are put aside, to tell what the last minute and hour added."""
+MINUTE, HOUR = 60.0, 3600.0
+_GENERATION = 20_000
+"""Submitted messages whose reports are timed: as many, and up to as many before them."""
+
+
+class Kind(NamedTuple):
+    """What is counted: an event, the provider that it is about ("" for none), and the event's own word."""
+
+    event: Event
+    provider: str
+    word: str
+
+
+_WORD = {
+    Event.MAIL_ACCEPTED: "proof",
+    Event.SMS_REPORT: "state",
+    Event.MAIL_SENT: "kind",
+    Event.MAIL_DELAYED: "kind",
+    Event.MAIL_FAILED: "kind",
+}
+"""The field of an event that is counted apart: each has a closed list of values."""
+_PROVIDER = frozenset(
+    {
+        Event.SMS_SUBMITTED, Event.SMS_DELAYED, Event.SMS_FAILED, Event.SMS_UNKNOWN, Event.SMS_REPORT,
+        Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_UNROUTED, Event.PROVIDER_STATE,
+    }
+)  # fmt: skip
+
+
+class Histogram:
+    """Durations in seconds, by bucket."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        """Per bucket, not added up; the last one is for what is longer than all bounds."""
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration; a clock that was set back makes it 0."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sum += max(0.0, seconds)
+
+
+class Tally:
+    """The counts of one process, and as a service what keeps their last hour."""
+
+    name = "tally"
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.started_at = now()
+        self.counts: dict[Kind, int] = {}
+        self.to_submission = Histogram()
+        """From the acceptance of a mail to the provider's yes to each of its messages, retries included."""
+        self.to_report = Histogram()
+        """From that yes to the report that settles the message; what another process submitted is not timed."""
+        self.provider_states: dict[str, str] = {}
+        """What providers last said of themselves, by name."""
+        self._submitted: dict[str, float] = {}
+        self._submitted_before: dict[str, float] = {}
+        self._past: deque[tuple[float, dict[Kind, int]]] = deque(maxlen=int(HOUR / REMEMBER_SECONDS) + 2)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to hear."""
+        maillog.watch(self.hear)
+        self._task = asyncio.create_task(self._remember_forever(), name=self.name)
+
+    async def stop(self) -> None:
+        """Hear no more."""
+        maillog.unwatch(self.hear)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def hear(self, event: Event, fields: Mapping[str, Any]) -> None:
+        """Count one event."""
+        word = _WORD.get(event)
+        provider = fields.get("provider", "") if event in _PROVIDER else ""
+        kind = Kind(event, provider, fields.get(word, "") if word else "")
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if event is Event.SMS_SUBMITTED:
+            self._time_submission(fields["id"])
+        elif event is Event.SMS_REPORT:
+            self._time_report(fields["id"])
+        elif event is Event.PROVIDER_STATE:
+            self.provider_states[provider] = str(fields.get("state", ""))
+
+    def _time_submission(self, message_id: str) -> None:
+        now = self._now()
+        with contextlib.suppress(ValueError):
+            self.to_submission.observe(now - time_of(message_id))
+        self._submitted[message_id] = now
+        if len(self._submitted) >= _GENERATION:
+            self._submitted_before, self._submitted = self._submitted, {}
+
+    def _time_report(self, message_id: str) -> None:
+        submitted_at = self._submitted.pop(message_id, None) or self._submitted_before.pop(message_id, None)
+        if submitted_at is not None:
+            self.to_report.observe(self._now() - submitted_at)
+
+    def total(self, event: Event) -> int:
+        """How often an event happened since the start."""
+        return sum(count for kind, count in list(self.counts.items()) if kind.event is event)
+
+    def lately(self, seconds: float) -> tuple[dict[Event, int], float]:
+        """How often each event happened in the last `seconds`, and the seconds that were really looked at."""
+        now = self._now()
+        then, before = self._past[0] if self._past else (self.started_at, {})
+        for at, counts in self._past:
+            if at > now - seconds:
+                break
+            then, before = at, counts
+        added: dict[Event, int] = {}
+        for kind, count in list(self.counts.items()):
+            if more := count - before.get(kind, 0):
+                added[kind.event] = added.get(kind.event, 0) + more
+        return added, max(now - then, 1.0)
+
+    def remember(self) -> None:
+        """Put the totals aside."""
+        self._past.append((self._now(), dict(self.counts)))
+
+    async def _remember_forever(self) -> None:
+        while True:
+            self.remember()
+            await asyncio.sleep(REMEMBER_SECONDS)

@@ -1,0 +1,213 @@
+"""Watching a gateway: what a scrape says, what readiness notices, and that neither tells on anybody."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import shutil
+import sqlite3
+import time
+import urllib.error
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from brevdue import readiness
+from brevdue.settings import load
+from gateway.figures import FigureReader
+from gateway.model import new_id
+from gateway.store import figures_sql
+from gateway.store.opening import open_database
+from tests.gateway_process import Gateway, mail, wait_for
+
+PHONE = "+4530643064"
+UNDELIVERABLE = "+4520999905"
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with Gateway(tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+def scraped(gateway: Gateway) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels, in order of the labels' names."""
+    text = gateway.get("/metrics", raw=True).decode()
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()) if value)): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_one_mail_is_seen_from_acceptance_to_report(gateway):
+    key = gateway.key()
+    gateway.account(key)
+    before = scraped(gateway)
+    assert before["brevdue_provider_up", "simulator"] == 1
+    assert before["brevdue_database_up",] == 1
+    gateway.send(mail(f"{key}@sms.example.com", "30643064", "Hej"))
+    after = wait_for(
+        lambda: (
+            now
+            if (now := scraped(gateway)).get(("brevdue_events_total", "sms-report", "simulator", "delivered"))
+            else None
+        ),
+        "the report in the metrics",
+    )
+    assert after["brevdue_events_total", "mail-accepted", "trusted"] == 1
+    assert after["brevdue_events_total", "sms-submitted", "simulator"] == 1
+    assert after["brevdue_submission_seconds_count",] == after["brevdue_report_seconds_count",] == 1
+    assert 0 < after["brevdue_submission_seconds_sum",] < 30
+    assert after["process_resident_memory_bytes",] > 10_000_000
+    assert after["brevdue_disk_free_bytes", "database"] > 0
+    assert after["brevdue_processes", "alive"] == 1
+
+
+@pytest.mark.proves("canary key")
+def test_nothing_that_is_told_names_anybody(gateway):
+    key = gateway.key("Secret Ltd")
+    number = gateway.account(key, "berta@firm.example")
+    gateway.send(
+        mail(f"{key}@sms.example.com", UNDELIVERABLE, "Hemmeligt", "berta@firm.example"), sender="berta@firm.example"
+    )
+    wait_for(lambda: gateway.events("sms-report"), "the report")
+    told = gateway.get("/metrics", raw=True).decode() + json.dumps([gateway.get("/status"), gateway.get("/readyz")])
+    for secret in (key, number, UNDELIVERABLE, "999905", "berta", "firm.example", "Hemmeligt", "Secret", *ids(gateway)):
+        assert secret not in told
+
+
+def ids(gateway: Gateway) -> set[str]:
+    """Every id in the log that belongs to somebody's mail or account."""
+    return {line[name][:26] for line in gateway.events() for name in ("id", "account") if line.get(name)}
+
+
+def test_status_tells_the_same_in_json(gateway):
+    status = gateway.get("/status")
+    assert status["providers"] == {"simulator": "up"}
+    wait_for(lambda: gateway.get("/status")["figures"]["queued"] == 0, "the figures of a moment later")
+    assert {check["name"]: check["state"] for check in status["checks"]} == {
+        "database": "fine",
+        "disk": "fine",
+        "waiting": "fine",
+    }
+    assert set(status["lately"]) == {"minute", "hour"}
+
+
+@pytest.mark.proves("outside contract")
+def test_a_database_that_takes_no_writes_is_not_ready(gateway):
+    with (gateway.folder / "brevdue.db.pen").open("rb") as pen:
+        fcntl.flock(pen, fcntl.LOCK_EX)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            gateway.get("/readyz")
+        assert refused.value.code == 503
+        body = json.loads(refused.value.read())
+        refused.value.close()
+        assert gateway.get("/livez", raw=True) == b"alive\n"
+        assert scraped(gateway)["brevdue_database_up",] == 1, "it still reads"
+    assert [check["name"] for check in body["checks"] if check["state"] == "failing"] == ["database"]
+    wait_for(lambda: gateway.get("/readyz")["ready"], "ready again")
+
+
+async def _findings(gateway: Gateway) -> dict[str, str]:
+    settings = load(gateway.config, {})
+    database = await open_database(settings.store.url)
+    try:
+        checks = readiness.readiness(settings, FigureReader(database, time.time), "nobody")
+        return {check.name: await check.look() for check in checks}
+    finally:
+        await database.close()
+
+
+async def test_a_full_disk_is_said_with_its_path(gateway, monkeypatch):
+    free = shutil.disk_usage(gateway.folder).free
+    monkeypatch.setattr(readiness, "LEAST_FREE", free * 2)
+    assert re.search(rf"{gateway.folder} has \d+ MB left", (await _findings(gateway))["disk"])
+
+
+async def test_a_message_that_waits_too_long_is_said(gateway, monkeypatch):
+    monkeypatch.setattr(readiness, "STUCK_SECONDS", 0.0)
+    assert "0 messages wait" in (await _findings(gateway))["waiting"]
+    monkeypatch.undo()
+    assert not (await _findings(gateway))["waiting"]
+
+
+# --- figures -------------------------------------------------------------------------------------------------------
+
+
+def _fill(path: Path, rows: int, now: float) -> None:
+    """Messages that wait, one a millisecond, the last one due now; one in a hundred is due in an hour."""
+    columns = (
+        "id, org_id, account_id, key_id, provider, from_number, to_number, text, encoding, parts, units, priority, "
+        "state, state_at, created_at, available_at"
+    )
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.executemany(
+            f"INSERT INTO messages ({columns}) VALUES "
+            "(?, 'o', 'a', 'k', 'simulator', '+45609946000001', '+4530643064', 'Hej', 'gsm7', 1, 3, ?, 'queued', ?, ?, ?)",
+            (
+                (new_id(at), n % 2, at, at, now + 3600 if n % 100 == 0 else at)
+                for n in range(rows)
+                for at in (now - (rows - n) / 1000,)
+            ),
+        )
+    connection.close()
+
+
+async def test_figures_count_what_waits(tmp_path):
+    database, now = await open_database(f"sqlite:///{tmp_path}/brevdue.db"), time.time()
+    _fill(tmp_path / "brevdue.db", 1000, now)
+    figures = await database.read(lambda connection: figures_sql.figures(connection, now))
+    await database.close()
+    assert (figures.queued, figures.due, figures.in_flight, figures.unknown) == (1000, 990, 0, 0)
+    assert figures.overdue_seconds == pytest.approx(0.999, abs=0.01)
+
+
+async def test_figures_read_indexes_and_no_tables(tmp_path):
+    database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+    statements: list[str] = []
+
+    def plans(connection) -> list[str]:
+        raw = connection.connection.driver_connection
+        raw.set_trace_callback(statements.append)
+        figures_sql.figures(connection, 0.0)
+        raw.set_trace_callback(None)
+        return [row[3] for statement in statements for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+    steps = await database.read(plans)
+    await database.close()
+    assert len(statements) >= 10
+    scans = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step and "processes" not in step]
+    assert not scans
+
+
+async def test_those_who_ask_at_once_share_one_reading(tmp_path):
+    database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+    reader = FigureReader(database, time.time)
+    first = await reader.read()
+    assert await reader.read() is first
+    await database.close()
+    reader._kept_until = 0.0
+    with pytest.raises(Exception, match="closed"):
+        await reader.read()
+    with pytest.raises(Exception, match="closed"):
+        await reader.read()
+
+
+@pytest.mark.stopwatch
+@pytest.mark.proves("a million waiting")
+async def test_figures_of_many_messages_cost_little(tmp_path):
+    """200,000 here; the cost grows with their number, and how long figures are kept grows with the cost."""
+    database, now = await open_database(f"sqlite:///{tmp_path}/brevdue.db"), time.time()
+    _fill(tmp_path / "brevdue.db", 200_000, now)
+    best = 10.0
+    for _ in range(3):
+        began = time.process_time()
+        await database.read(lambda connection: figures_sql.figures(connection, now))
+        best = min(best, time.process_time() - began)
+    await database.close()
+    assert best < 0.1

@@ -1,0 +1,188 @@
+"""What the gateway says of itself to programs: `/metrics` for Prometheus, `/status` for `brevdue status`.
+
+Promises: no phone number, mail address, key, id of a message or text stands in either; a database that is away costs
+the figures that come from it and nothing else. Counts are those of the process that answers, figures of the database
+are everybody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from gateway.figures import FigureReader
+from gateway.model import JsonDict
+from gateway.store.figures_sql import Figures
+from gateway.tally import BUCKETS, HOUR, MINUTE, Histogram, Tally
+from web.health import Check, look_at
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+FIGURES_SECONDS = 3.0
+"""How long a scrape waits for the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the figures come from."""
+
+    version: str
+    process: str
+    """What this process is called in the database."""
+    tally: Tally
+    figures: FigureReader
+    providers: Sequence[str]
+    connections: Callable[[], int]
+    """Open SMTP connections."""
+    free_bytes: Callable[[], dict[str, int]]
+    """What the disks have left, by what is kept there."""
+    certificate_expiry: Callable[[], float | None]
+    """When the certificate ends (seconds since the epoch); None without one."""
+
+    def provider_states(self) -> dict[str, str]:
+        """Each configured provider's last word; one that says nothing of itself counts as up."""
+        return {name: self.tally.provider_states.get(name, "up") for name in self.providers}
+
+
+def metric_routes(sources: Sources, checks: Sequence[Check]) -> APIRouter:
+    """`/metrics` and `/status`."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        content = await asyncio.to_thread(exposition, sources, await _figures(sources))
+        return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @router.get("/status")
+    async def status() -> JSONResponse:
+        figures, findings = await asyncio.gather(_figures(sources), look_at(checks))
+        return JSONResponse(
+            {
+                **_of_this_process(sources),
+                "figures": None if figures is None else asdict(figures),
+                "checks": [asdict(finding) for finding in findings],
+            }
+        )
+
+    return router
+
+
+async def _figures(sources: Sources) -> Figures | None:
+    try:
+        async with asyncio.timeout(FIGURES_SECONDS):
+            return await sources.figures.read()
+    except Exception:  # the database is away: /readyz says so, and brevdue_database_up
+        return None
+
+
+def _of_this_process(sources: Sources) -> JsonDict:
+    tally = sources.tally
+    lately = {name: tally.lately(seconds) for name, seconds in (("minute", MINUTE), ("hour", HOUR))}
+    return {
+        "version": sources.version,
+        "pid": os.getpid(),
+        "process": sources.process,
+        "started_at": tally.started_at,
+        "connections": sources.connections(),
+        "providers": sources.provider_states(),
+        "lately": {name: {"seconds": seconds, "events": events} for name, (events, seconds) in lately.items()},
+    }
+
+
+# --- Prometheus ----------------------------------------------------------------------------------------------------
+
+
+def exposition(sources: Sources, figures: Figures | None) -> bytes:
+    """Everything in Prometheus's text format (version 0.0.4)."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.process_collector import ProcessCollector
+    from prometheus_client.registry import Collector
+
+    class OfGateway(Collector):
+        def collect(self) -> Iterator[Metric]:
+            yield from _counted(sources.tally)
+            yield from _now(sources)
+            yield from _stored(figures)
+
+    registry = CollectorRegistry()
+    registry.register(OfGateway())
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+def _gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    gauge = GaugeMetricFamily(f"brevdue_{name}", text, labels=[label] if label else [])
+    for value_of, value in values.items():
+        gauge.add_metric([value_of] if label else [], value)
+    return gauge
+
+
+def _counted(tally: Tally) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    events = CounterMetricFamily(
+        "brevdue_events",
+        "Log events. 'word' is an event's own: a report's state, a mail's proof or kind.",
+        labels=["event", "provider", "word"],
+    )
+    for kind, count in list(tally.counts.items()):
+        events.add_metric([kind.event, kind.provider, kind.word], count)
+    yield events
+    yield _histogram("submission", "From acceptance to the provider's yes, retries included.", tally.to_submission)
+    yield _histogram("report", "From the provider's yes to the report that settles the message.", tally.to_report)
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    from prometheus_client.core import HistogramMetricFamily
+
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+    return HistogramMetricFamily(f"brevdue_{name}_seconds", text, buckets=buckets, sum_value=histogram.sum)
+
+
+def _now(sources: Sources) -> Iterator[Metric]:
+    from prometheus_client.core import InfoMetricFamily
+
+    build = {"version": sources.version, "python": platform.python_version()}
+    yield InfoMetricFamily("brevdue_build", "What runs.", value=build)
+    yield _gauge("smtp_connections", "Open SMTP, submission and LMTP connections.", {"": sources.connections()})
+    up = {name: float(state == "up") for name, state in sources.provider_states().items()}
+    yield _gauge("provider_up", "Whether a provider's connection stands.", up, "provider")
+    free = {name: float(size) for name, size in sources.free_bytes().items()}
+    yield _gauge("disk_free_bytes", "What the disk has left, by what is kept on it.", free, "place")
+    if (expiry := sources.certificate_expiry()) is not None:
+        yield _gauge("certificate_expiry_timestamp_seconds", "When the TLS certificate ends.", {"": expiry})
+
+
+def _stored(figures: Figures | None) -> Iterator[Metric]:
+    yield _gauge("database_up", "Whether the database answers.", {"": float(figures is not None)})
+    if figures is None:
+        return
+    messages = {
+        "queued": figures.queued,
+        "due": figures.due,
+        "submitting": figures.in_flight,
+        "unknown": figures.unknown,
+    }
+    yield _gauge("messages", "SMS by state; 'due' are those of 'queued' whose time has come.", messages, "state")
+    yield _gauge("messages_overdue_seconds", "How long the oldest due SMS has been due.", {"": figures.overdue_seconds})
+    yield _gauge("mails", "Mails that wait to leave.", {"": figures.mails})
+    yield _gauge(
+        "mails_overdue_seconds", "How long the oldest due mail has been due.", {"": figures.mails_overdue_seconds}
+    )
+    inbound = {"held": figures.held, "unrouted": figures.unrouted}
+    yield _gauge("inbound", "Incoming SMS that wait for a pause's end, or that belong to nobody.", inbound, "state")
+    alive = sum(process.alive for process in figures.processes)
+    processes = {"alive": alive, "dead": len(figures.processes) - alive}
+    yield _gauge("processes", "Processes of this database by their heartbeat.", processes, "state")
