@@ -133,16 +133,22 @@ class Rooms:
                 threads=self.threads,
                 letters=self.letters,
                 departures=self.sms_out,
+                mail_queued=self.mail_out.nudge,
             ),
-            enrolment=Enrolment(accounts=self.accounts, spool=self.spool, letters=self.letters),
+            enrolment=Enrolment(
+                accounts=self.accounts,
+                spool=self.spool,
+                letters=self.letters,
+                mail_queued=self.mail_out.nudge,
+            ),
             returned=Returned(
                 database=self.database,
                 accounts=self.accounts,
                 keyring=self.keyring,
                 letters=self.letters,
                 clock=self.clock,
+                mail_queued=self.mail_out.nudge,
             ),
-            mail_queued=self.mail_out.nudge,
         )
 
     @cached_property

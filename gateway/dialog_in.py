@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -75,6 +75,7 @@ class DialogIn:
         threads: Threads,
         letters: Letters,
         departures: Departures,
+        mail_queued: Callable[[], None],
     ) -> None:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
@@ -83,6 +84,7 @@ class DialogIn:
         self._threads = threads
         self._letters = letters
         self._departures = departures
+        self._mail_queued = mail_queued
 
     async def take(self, envelope: Envelope, mail: ParsedMail, proof: Proof) -> dict[LocalAddress, Reply]:
         """Store one SMS per phone and answer every recipient; raises the Refusal where nothing can go at all."""
@@ -127,6 +129,8 @@ class DialogIn:
             room.committed([message for message in messages if message.id in verdict.new])
         if verdict.stale:
             raise StaleDirectory
+        if letters:
+            self._mail_queued()
         return verdict
 
     async def _account(self, sender: str, addresses: Sequence[LocalAddress]) -> Account:

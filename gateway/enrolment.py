@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from gateway import errors, maillog
 from gateway.accounts import Accounts
@@ -24,7 +25,8 @@ _MAX_SEARCHED = 100_000
 class Enrolment:
     """Takes mail to subscribe@ and unsubscribe@ from proven senders."""
 
-    def __init__(self, *, accounts: Accounts, spool: Spool, letters: Letters) -> None:
+    def __init__(self, *, accounts: Accounts, spool: Spool, letters: Letters, mail_queued: Callable[[], None]) -> None:
+        self._mail_queued = mail_queued
         self._accounts = accounts
         self._spool = spool
         self._letters = letters
@@ -64,6 +66,7 @@ class Enrolment:
     ) -> dict[LocalAddress, Reply]:
         record = mail_record(envelope, mail, proof, decision, account)
         await self._spool.put(Acceptance(record, mails=(letter,)))
+        self._mail_queued()
         return dict.fromkeys(envelope.recipients, Reply(f"taken as {envelope.id}"))
 
 

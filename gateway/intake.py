@@ -52,13 +52,11 @@ class Intake:
         dialog: DialogIn,
         enrolment: Enrolment,
         returned: Returned,
-        mail_queued: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._keyring = keyring
         self._mail_auth = mail_auth
-        self._mail_queued = mail_queued
         self._rooms: tuple[tuple[frozenset[AddressKind], _Takes], ...] = (
             (frozenset({AddressKind.RETURN_PATH}), returned.take_bounce),
             (frozenset({AddressKind.OPERATOR}), returned.take_operator_mail),
@@ -129,7 +127,6 @@ class Intake:
             addresses = tuple(address for address in envelope.recipients if address.kind in kinds)
             if addresses:
                 replies.update(await self._guarded(take, replace(envelope, recipients=addresses)))
-        self._mail_queued()
         return [replies[address] for address in envelope.recipients]
 
     async def _guarded(self, take: _Takes, envelope: Envelope) -> Replies:

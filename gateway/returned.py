@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from gateway import errors, maillog
 from gateway.accounts import Accounts
@@ -28,8 +29,16 @@ class Returned:
     """Takes mail that no employee wrote."""
 
     def __init__(
-        self, *, database: Database, accounts: Accounts, keyring: Keyring, letters: Letters, clock: Clock
+        self,
+        *,
+        database: Database,
+        accounts: Accounts,
+        keyring: Keyring,
+        letters: Letters,
+        clock: Clock,
+        mail_queued: Callable[[], None],
     ) -> None:
+        self._mail_queued = mail_queued
         self._database = database
         self._accounts = accounts
         self._keyring = keyring
@@ -73,6 +82,7 @@ class Returned:
             OperatorCase.FORWARDED, facts, address=envelope.recipients[0].address, original=envelope.content
         )
         await self._database.write(put, NewMails((letter,), about=envelope.id))
+        self._mail_queued()
         maillog.note(Event.MAIL_ACCEPTED, id=envelope.id, phones=0, mail_from=envelope.mail_from)
         return dict.fromkeys(envelope.recipients, Reply(f"taken as {envelope.id}"))
 

@@ -82,7 +82,7 @@ def _store_messages(connection: Connection, items: Sequence[Put]) -> frozenset[s
         return frozenset()
     new = frozenset(row["id"] for row in rows)
     if _MESSAGE.many(connection, rows) != len(rows):
-        new = frozenset(_KNOWN.one(connection, {"ids": values_of(connection, sorted(new))}).scalars())
+        new = frozenset(_KNOWN.scalars(connection, {"ids": values_of(connection, sorted(new))}))
     _ATTEMPT.many(connection, [_attempt_row(row) for row in rows if row["attempts"] and row["id"] in new])
     return new
 

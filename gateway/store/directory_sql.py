@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, literal_column, select
 
 from gateway.model import Account, ApiKey, KeyKind, Organisation
 from gateway.store.dialect import insert
+from gateway.store.prepared import Prepared
 from gateway.store.schema import accounts, api_keys, key_secrets, organisations, revisions
 
-_REVISION = text("SELECT value FROM revisions WHERE name = 'directory'")
+_REVISION = Prepared(
+    lambda _dialect: select(revisions.c.value).where(revisions.c.name == literal_column("'directory'"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class FoundKey:
 
 def revision(connection: Connection) -> int:
     """The number that every change of the directory makes another; 0 before the first."""
-    return int(connection.execute(_REVISION).scalar() or 0)
+    return next(iter(_REVISION.scalars(connection, {})), 0)
 
 
 def begin_change(connection: Connection) -> None:

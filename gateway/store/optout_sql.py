@@ -30,7 +30,7 @@ def stopped(connection: Connection, pairs: Collection[tuple[str, str]]) -> froze
         "organisations": values_of(connection, sorted({org_id for org_id, _ in pairs})),
         "phones": values_of(connection, sorted({phone for _, phone in pairs})),
     }
-    return frozenset((row.org_id, row.phone) for row in _STOPPED.one(connection, wanted)).intersection(pairs)
+    return frozenset((row.org_id, row.phone) for row in _STOPPED.rows(connection, wanted)).intersection(pairs)
 
 
 def opt_out(connection: Connection, org_id: str, phone: str, word: str, now: float) -> None:

@@ -36,7 +36,10 @@ class PostgresDatabase:
     async def open(cls, url: str) -> PostgresDatabase:
         """Connect, refuse a server that does not sync its commits, bring the schema up to date."""
         engine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"), pool_size=WRITERS + 4, pool_pre_ping=True
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=WRITERS + 4,
+            pool_pre_ping=True,
+            hide_parameters=True,  # a fault's words reach the log, and parameters hold people's texts
         )
         try:
             async with engine.begin() as connection:

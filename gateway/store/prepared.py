@@ -1,35 +1,28 @@
 """Statements of the hot path: composed once in SQLAlchemy Core, compiled once per dialect, run for many rows at once.
 
-`Connection.execute` finds out anew, for each call and each row, what a statement and its parameters are. Where
-thousands of rows a second pass through few statements that is most of the time; here the compiled text goes straight
-to the driver.
+`Connection.execute` finds out anew, for each call and each row, what a statement and its parameters are, and what its
+results are. Where thousands of rows a second pass through few statements that is most of the time; here the compiled
+text goes straight to the driver. Faults are those that SQLAlchemy would raise.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    CursorResult,
-    Executable,
-    Table,
-    Text,
-    any_,
-    bindparam,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Executable, Table, Text, any_, bindparam, func, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from gateway.store.dialect import insert_for
 
-Row = Mapping[str, Any]
+Values = Mapping[str, Any]
+"""Parameters by name. Enums and numbers go as they are; nothing is converted."""
 Build = Callable[[str], Executable]
 """Composes a statement for a dialect, by its name."""
 
@@ -39,38 +32,80 @@ class Prepared:
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._compiled: dict[str, tuple[str, Callable[[Row], tuple[Any, ...]]]] = {}
+        self._compiled: dict[str, tuple[str, Callable[[Values], tuple[Any, ...]]]] = {}
+        self._row: Callable[[Sequence[Any]], Any] | None = None
 
-    def many(self, connection: Connection, rows: Sequence[Row]) -> int:
+    def many(self, connection: Connection, rows: Sequence[Values]) -> int:
         """Run once per row, in order; the number of rows changed in all, or -1 where the driver does not count."""
         if not rows:
             return 0
         text, ordered = self._for(connection)
-        return connection.exec_driver_sql(text, [ordered(row) for row in rows]).rowcount
+        with _cursor(connection) as cursor:
+            cursor.executemany(text, [ordered(row) for row in rows])
+            return int(cursor.rowcount)
 
-    def one(self, connection: Connection, row: Row) -> CursorResult[Any]:
-        """Run once."""
+    def rows(self, connection: Connection, values: Values) -> list[Any]:
+        """Run a query; its rows, with columns as attributes."""
         text, ordered = self._for(connection)
-        return connection.exec_driver_sql(text, ordered(row))
+        with _cursor(connection) as cursor:
+            cursor.execute(text, ordered(values))
+            if self._row is None:
+                self._row = _named([column[0] for column in cursor.description])
+            return list(map(self._row, cursor.fetchall()))
 
-    def _for(self, connection: Connection) -> tuple[str, Callable[[Row], tuple[Any, ...]]]:
+    def scalars(self, connection: Connection, values: Values) -> list[Any]:
+        """Run a query; the first column of its rows."""
+        return [row[0] for row in self.rows(connection, values)]
+
+    def _for(self, connection: Connection) -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
         name = connection.dialect.name
         if name not in self._compiled:
-            compiled = self._build(name).compile(dialect=connection.dialect)  # type: ignore[attr-defined]
+            compiled = self._build(name).compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # every statement that is built can
             self._compiled[name] = str(compiled), _in_order(compiled)
         return self._compiled[name]
 
 
-def _in_order(compiled: SQLCompiler) -> Callable[[Row], tuple[Any, ...]]:
-    """How a row of named values becomes the driver's tuple."""
+def _named(columns: list[str]) -> Callable[[Sequence[Any]], Any]:
+    row: Any = namedtuple("Row", columns)  # type: ignore[misc]  # noqa: PYI024 - known when the first row comes
+    return cast("Callable[[Sequence[Any]], Any]", row._make)
+
+
+@contextmanager
+def _cursor(connection: Connection) -> Iterator[Any]:
+    """The driver's cursor; its errors as SQLAlchemy's, without parameters in their words."""
+    driver = connection.dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except driver.Error as error:
+        gone = connection.dialect.is_disconnect(error, connection.connection, cursor)
+        if gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            statement=None,
+            params=None,
+            orig=error,
+            dbapi_base_err=driver.Error,
+            hide_parameters=True,
+            connection_invalidated=gone,
+            dialect=connection.dialect,
+        ) from error
+    finally:
+        cursor.close()
+
+
+def _in_order(compiled: SQLCompiler) -> Callable[[Values], tuple[Any, ...]]:
+    """How named values become the driver's tuple."""
     names = compiled.positiontup or []
     fixed = {name: value for name, value in compiled.params.items() if value is not None}
+    if not names:
+        return lambda _values: ()
     if len(names) == 1:
         (only,) = names
-        return lambda row: (row[only],)
+        return lambda values: (values[only],)
     pick = itemgetter(*names)
     if fixed:
-        return lambda row: pick({**fixed, **row})
+        return lambda values: pick({**fixed, **values})
     return pick
 
 

@@ -165,8 +165,8 @@ def _refs_named(connection: Connection, named: Sequence[DeliveryReport]) -> Refs
     """The provider ids that reports name, with the messages that they belong to."""
     found: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     wanted = _names(connection, [(report.provider, report.ref) for report in named])
-    for row in _REFS_BY_REF.one(connection, wanted).mappings():
-        found[row["provider"], row["ref"]].append(dict(row))
+    for row in _REFS_BY_REF.rows(connection, wanted):
+        found[row.provider, row.ref].append(row._asdict())
     return found
 
 
@@ -192,7 +192,7 @@ def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> d
     if not matched:
         return {}
     ids = sorted({match.message_id for match in matched})
-    standing = _STATES.one(connection, {"ids": values_of(connection, ids)}).all()
+    standing = _STATES.rows(connection, {"ids": values_of(connection, ids)})
     _NOTE.many(connection, [_note_row(match) for match in matched])
     verdicts = _verdicts(connection, [row.id for row in standing if row.state in _OPEN])
     _MOVE.many(
@@ -222,7 +222,7 @@ def _verdicts(connection: Connection, ids: Sequence[str]) -> dict[str, _Verdict]
     if not ids:
         return {}
     parts: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in _REFS_BY_MESSAGE.one(connection, {"ids": values_of(connection, ids)}):
+    for row in _REFS_BY_MESSAGE.rows(connection, {"ids": values_of(connection, ids)}):
         parts[row.message_id].append(row)
     verdicts = {message: _verdict(known) for message, known in parts.items()}
     return {message: verdict for message, verdict in verdicts.items() if verdict is not None}
@@ -241,7 +241,7 @@ def apply_early(connection: Connection, refs: Sequence[Mapping[str, Any]], now: 
     """Apply reports that were stored before the answer that named their ids."""
     if not refs:
         return
-    early = _EARLY.one(connection, _names(connection, [(ref["provider"], ref["ref"]) for ref in refs])).all()
+    early = _EARLY.rows(connection, _names(connection, [(ref["provider"], ref["ref"]) for ref in refs]))
     if not early:
         return
     named: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, bindparam, func, null, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, null, or_, select, update
 
 from gateway.errors import Outcome
 from gateway.model import Encoding, OutgoingSms, Priority, SmsText
@@ -101,11 +101,11 @@ def _due_messages(connection: Connection, demand: Demand) -> list[OutgoingSms]:
     for rank in (0, 1):
         if len(found) < demand.room:
             wanted = {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": demand.room - len(found)}
-            found += map(message_of, _DUE.one(connection, wanted))
+            found += map(message_of, _DUE.rows(connection, wanted))
     return found
 
 
-def message_of(row: Row[Any]) -> OutgoingSms:
+def message_of(row: Any) -> OutgoingSms:
     """Read a row of `messages` back."""
     return OutgoingSms(
         id=row.id,
@@ -125,7 +125,7 @@ def message_of(row: Row[Any]) -> OutgoingSms:
 def _paused_keys(connection: Connection, key_ids: set[str]) -> frozenset[str]:
     if not key_ids:
         return frozenset()
-    return frozenset(_PAUSED.one(connection, {"keys": values_of(connection, sorted(key_ids))}).scalars())
+    return frozenset(_PAUSED.scalars(connection, {"keys": values_of(connection, sorted(key_ids))}))
 
 
 def _begin(connection: Connection, go: Sequence[OutgoingSms], demand: Demand) -> None:
@@ -168,7 +168,7 @@ def _put_off_strays(connection: Connection, known: Sequence[str], word: str, dem
             continue
         for rank in (0, 1):
             wanted = {"wanted": provider, "rank": rank, "now": demand.now, "most": demand.room}
-            for message in map(message_of, _DUE.one(connection, wanted)):
+            for message in map(message_of, _DUE.rows(connection, wanted)):
                 (failed if message.created_at < demand.made_after else rested).append((message, word))
     _give_up(connection, failed, demand.now)
     _put_off(connection, rested, demand.rest_until)

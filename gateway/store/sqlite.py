@@ -8,6 +8,7 @@ server and a command line beside it never do both at the same time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import threading
@@ -40,6 +41,7 @@ class SqliteDatabase:
         self._writer_engine = _engine(path, connections=1, writes=True)
         self._reader_engine = _engine(path, connections=READERS, writes=False)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._writer: Connection | None = None
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_forever, name="sqlite-write", daemon=True)
         self._closed = False
@@ -94,6 +96,8 @@ class SqliteDatabase:
     def _let_go(self) -> None:
         self._readers.shutdown()
         with self._pen.held():
+            if self._writer is not None:
+                self._writer.close()
             self._reader_engine.dispose()
             self._writer_engine.dispose()
         self._pen.close()
@@ -130,8 +134,18 @@ class SqliteDatabase:
                 self._commit([job])
 
     def _in_transaction(self, body: Callable[[Connection], None]) -> None:
-        with self._pen.held(), self._writer_engine.begin() as connection:
-            body(connection)
+        """Commit what `body` does. A connection that failed is not trusted again: its successor reads the file anew."""
+        if self._writer is None:
+            self._writer = self._writer_engine.connect()
+        try:
+            with self._pen.held(), self._writer.begin():
+                body(self._writer)
+        except BaseException:
+            writer, self._writer = self._writer, None
+            with contextlib.suppress(Exception):
+                writer.invalidate()
+                writer.close()
+            raise
 
 
 def _settle(jobs: Sequence[Job]) -> None:
@@ -149,6 +163,7 @@ def _engine(path: Path, connections: int, *, writes: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # a fault's words reach the log, and parameters hold people's texts
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 30},
     )
 
