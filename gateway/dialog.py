@@ -15,7 +15,7 @@ from gateway import errors
 from gateway.address import read_recipient
 from gateway.errors import Refusal
 from gateway.model import Account, AddressKind, LocalAddress, ParsedMail, SmsText
-from gateway.numbers import NumberError, from_local_part
+from gateway.numbers import NumberError, country_of, from_local_part
 from gateway.quotes import split_signature
 from gateway.sms_text import describe_forced, prepare
 from gateway.subject import read_subject
@@ -26,6 +26,8 @@ class Problem(StrEnum):
 
     BAD_NUMBER = "bad-number"
     OPTED_OUT = "opted-out"
+    COUNTRY = "country"
+    """In a country that the organisation does not send to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,18 @@ def _addressed(address: LocalAddress, region: str) -> Target:
         return Target(address.value, problem=Problem.BAD_NUMBER, address=address)
 
 
+def abroad(targets: Sequence[Target], countries: Collection[str] | None) -> tuple[str, ...]:
+    """The targets' phones that are in none of the countries (ISO 3166); None allows all."""
+    if countries is None:
+        return ()
+    return tuple(phone for phone in phones_of(targets) if country_of(phone) not in countries)
+
+
+def without_abroad(targets: Sequence[Target], phones: Collection[str]) -> tuple[Target, ...]:
+    """Mark the targets with these phones as being in countries that are not written to."""
+    return tuple(replace(target, problem=Problem.COUNTRY) if target.phone in phones else target for target in targets)
+
+
 def without_opted_out(targets: Sequence[Target], opted_out: Collection[str]) -> tuple[Target, ...]:
     """Mark the targets whose phones have said STOP."""
     return tuple(
@@ -92,7 +106,13 @@ def phones_of(targets: Sequence[Target]) -> tuple[str, ...]:
 
 def refusal_of(target: Target) -> Refusal:
     """What a client is told about a target with a problem."""
-    return errors.opted_out(1) if target.problem is Problem.OPTED_OUT else errors.bad_number(target.written)
+    match target.problem:
+        case Problem.OPTED_OUT:
+            return errors.opted_out(1)
+        case Problem.COUNTRY:
+            return errors.country_not_allowed(target.written, country_of(target.phone or ""))
+        case _:
+            return errors.bad_number(target.written)
 
 
 def text_of(mail: ParsedMail, account: Account, *, max_parts: int, smart: bool) -> SmsText:

@@ -10,12 +10,14 @@ from gateway import errors, maillog
 from gateway.accounts import Accounts
 from gateway.dialog import (
     Target,
+    abroad,
     dedupe_key,
     our_addresses,
     phones_of,
     refusal_of,
     targets_of,
     text_of,
+    without_abroad,
     without_opted_out,
 )
 from gateway.lane import Reservation
@@ -37,6 +39,7 @@ from gateway.model import (
 )
 from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
+from gateway.spending import Runs, charge, countries_of
 from gateway.spool import Spool
 from gateway.store.spool_items import Acceptance, MailRecord, Verdict, mail_record
 from gateway.threads import Threads
@@ -79,6 +82,8 @@ class DialogIn:
     ) -> None:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
+        self._limits = settings.limits
+        self._runs = Runs(settings.limits.adjacent_numbers)
         self._accounts = accounts
         self._spool = spool
         self._threads = threads
@@ -106,7 +111,10 @@ class DialogIn:
             verdict = await self._put(dialog, phones, self._report(envelope, mail, account, targets, refused))
             if verdict.stored:
                 break
+            if verdict.over is not None:
+                raise errors.daily_limit(verdict.over.whose, verdict.over.limit, verdict.over.what)
             targets = without_opted_out(targets, verdict.opted_out)
+        self._watch(dialog, phones)
         _note(envelope, proof, account, verdict.new, text)
         done = Reply(f"taken as {envelope.id}" if verdict.new else "already taken before, nothing is sent again")
         return {address: refused.get(address, done) for address in envelope.recipients}
@@ -123,6 +131,7 @@ class DialogIn:
                     dedupe=tuple(dedupe_key(account.id, dialog.mail, phone) for phone in phones),
                     mails=letters,
                     revision=dialog.revision,
+                    charge=charge(account, messages, self._limits, dialog.envelope.received_at),
                     departs=room.granted,
                 )
             )
@@ -165,7 +174,20 @@ class DialogIn:
             targets = (Target(phone, phone),)
         if len(phones_of(targets)) > self._dialog.max_recipients:
             raise errors.too_many_recipients(self._dialog.max_recipients)
-        return targets
+        foreign = abroad(targets, countries_of(account.region, self._limits))
+        if not foreign:
+            return targets
+        # Who has written to the account may be answered, wherever the phone is from.
+        known = await self._threads.known(account.id, foreign)
+        return without_abroad(targets, [phone for phone in foreign if phone not in known])
+
+    def _watch(self, dialog: _Dialog, phones: Sequence[str]) -> None:
+        """Tell the operator of an account that writes to one number after the other."""
+        run = self._runs.notice(dialog.account.id, phones, dialog.envelope.received_at)
+        if run:
+            maillog.warn(
+                Event.ADJACENT_NUMBERS, id=dialog.envelope.id, account=dialog.account.id, phones=run, last=phones[-1]
+            )
 
     def _report(
         self,

@@ -199,6 +199,28 @@ def opted_out(phones: int) -> Refusal:
     )
 
 
+def country_not_allowed(what: str, country: str) -> Refusal:
+    """A phone in a country that the organisation does not send to; `country` is its ISO 3166 code, "001" for none."""
+    where = "satellite and service numbers" if country == "001" else f"numbers in {country}"
+    return Refusal(
+        550,
+        "5.7.1",
+        f"'{what}': your organisation does not send SMS to {where}; your administrator can allow it",
+        cause=f"country {country} not allowed",
+    )
+
+
+def daily_limit(whose: str, limit: int, what: str) -> Refusal:
+    """Today's cap would be passed. `whose` is account, key or organisation; `what` is counted: SMS parts or money."""
+    return Refusal(
+        550,
+        "5.7.1",
+        f"this would pass today's limit of your {whose} ({limit} {what} a day), nothing was sent: "
+        "try again tomorrow (UTC), or ask your administrator",
+        cause=f"daily limit of the {whose}: {limit} {what}",
+    )
+
+
 def unreadable_mail(detail: str) -> Refusal:
     """The MIME structure cannot be read, or is larger or deeper than allowed."""
     return Refusal(

@@ -27,7 +27,11 @@ from gateway.settings import GatewaySettings
 from gateway.threads import Thread
 from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
 
-_REASONS = {Problem.BAD_NUMBER: FailureReason.BAD_NUMBER, Problem.OPTED_OUT: FailureReason.OPTED_OUT}
+_REASONS = {
+    Problem.BAD_NUMBER: FailureReason.BAD_NUMBER,
+    Problem.OPTED_OUT: FailureReason.OPTED_OUT,
+    Problem.COUNTRY: FailureReason.NOT_ALLOWED,
+}
 
 
 class Letters:

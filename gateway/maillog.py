@@ -26,6 +26,7 @@ class Event(StrEnum):
 
     STARTED = "started"
     STOPPED = "stopped"
+    WORKER_DIED = "worker-died"
     CONNECTION_REFUSED = "connection-refused"
     SESSION_FAULT = "session-fault"
     LOGIN_FAILED = "login-failed"
@@ -36,6 +37,7 @@ class Event(StrEnum):
     MAIL_AUTOMATIC = "mail-automatic"
     ACCOUNT_OPENED = "account-opened"
     ACCOUNT_CLOSED = "account-closed"
+    ADJACENT_NUMBERS = "adjacent-numbers"
     SMS_SUBMITTED = "sms-submitted"
     SMS_DELAYED = "sms-delayed"
     SMS_FAILED = "sms-failed"

@@ -68,6 +68,15 @@ class NumberError(ValueError):
         self.reason = reason
 
 
+@lru_cache(maxsize=4096)
+def country_of(phone: str) -> str:
+    """The country of an E.164 number (ISO 3166); "001" for satellites and other services that belong to none."""
+    parsed = phonenumbers.parse(phone)
+    return phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
+        parsed.country_code or 0
+    )
+
+
 def to_e164(text: str, region: str) -> str:
     """Read one number in any writing. National numbers follow `region`.
 

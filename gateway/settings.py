@@ -154,6 +154,23 @@ class DialogSettings(Section):
         return self.language or _SPOKEN.get(region, "en")
 
 
+class LimitSettings(Section):
+    """`[limits]`: what may be spent. Caps hold for a day (UTC); 0 means none. Costs are minor units of one currency."""
+
+    countries: Annotated[tuple[str, ...], AfterValidator(forms.countries)] = ()
+    """Beyond the organisation's own region: ISO 3166 codes, "001" for satellite and service numbers; or "any" alone."""
+    account_parts: int = Field(100_000, ge=0)
+    key_parts: int = Field(300_000, ge=0)
+    organisation_parts: int = Field(1_000_000, ge=0)
+    account_cost: int = Field(0, ge=0)
+    key_cost: int = Field(0, ge=0)
+    organisation_cost: int = Field(0, ge=0)
+    part_cost: Annotated[dict[str, Annotated[int, Field(ge=0)]], AfterValidator(forms.priced)] = {}
+    """What one SMS part costs, by country of the phone; "other" for all that are not named."""
+    adjacent_numbers: int = Field(10, ge=0)
+    """Phones with adjacent numbers that one account may write to within a day before the operator is told; 0: never."""
+
+
 class ProviderSettings(BaseModel):
     """`[[provider]]`: a name, a kind, and whatever the kind's adapter takes."""
 
@@ -197,6 +214,7 @@ class GatewaySettings(BaseModel):
     trust: TrustSettings = TrustSettings()
     dns: DnsSettings = DnsSettings()
     dialog: DialogSettings = DialogSettings()
+    limits: LimitSettings = LimitSettings()
     provider: tuple[ProviderSettings, ...] = (ProviderSettings(name="simulator", kind="simulator"),)
     pool: tuple[PoolSettings, ...] = (PoolSettings(provider="simulator", range="+45609946000000..+45609946999999"),)
     log: LogSettings = LogSettings()

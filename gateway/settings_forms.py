@@ -170,6 +170,25 @@ def region(value: str) -> str:
     return code
 
 
+def country(value: str) -> str:
+    """A country whose phones are meant, "001" for phones of no country."""
+    return value if value == "001" else region(value)
+
+
+def countries(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Countries, or "any" alone."""
+    if "any" in values:
+        if len(values) > 1:
+            raise ValueError('must be countries (["DK", "SE"]), or ["any"] alone')
+        return values
+    return tuple(dict.fromkeys(country(value) for value in values))
+
+
+def priced(values: dict[str, int]) -> dict[str, int]:
+    """What a part costs by country, "other" for those not named."""
+    return {name if name == "other" else country(name): cost for name, cost in values.items()}
+
+
 def subject_tag(value: str) -> str:
     """What stands in brackets at the head of a Subject; it must be found again in the answer."""
     if not (1 <= len(value) <= 20) or not value.isprintable() or value != value.strip() or set(value) & set("[]"):

@@ -45,6 +45,10 @@ class Threads:
         references = (root, *(known for known in latest if known != root))
         return Thread(references[-1], references)
 
+    async def known(self, account_id: str, phones: Sequence[str]) -> frozenset[str]:
+        """Those of the phones that the account has a conversation with."""
+        return await self._database.read(lambda connection: sql.known(connection, account_id, phones))
+
     async def phone_of(self, account_id: str, message_ids: Sequence[str]) -> str | None:
         """The one phone that a mail answering these Message-IDs is for; None when there is none, or more than one.
 

@@ -38,7 +38,8 @@ class WebServer:
 
     name = "http"
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, host: str, port: int, *, reuse_port: bool = False) -> None:
+        """`reuse_port` lets several processes share the port."""
         self._app = app
         self._server = _Embedded(
             uvicorn.Config(
@@ -55,6 +56,7 @@ class WebServer:
         )
         self._host = host
         self._port = port
+        self._reuse_port = reuse_port
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -65,7 +67,7 @@ class WebServer:
     async def start(self) -> None:
         """Bind, then serve; returns when connections are taken. Raises OSError where the address is in use."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        sock = socket.create_server((self._host, self._port), family=family, backlog=1024)
+        sock = socket.create_server((self._host, self._port), family=family, backlog=1024, reuse_port=self._reuse_port)
         self._port = sock.getsockname()[1]
         self._task = asyncio.create_task(self._server.serve(sockets=[sock]), name="http")
         while not self._server.started:

@@ -16,6 +16,7 @@ from gateway.model import MessageState, OutgoingSms, Priority
 from gateway.store import directory_sql, mail_queue_sql, optout_sql, thread_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, attempts, mails, messages
+from gateway.store.spend_sql import Ledger
 from gateway.store.spool_items import Acceptance, MailRecord, Verdict
 
 PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
@@ -54,10 +55,12 @@ def accept(connection: Connection, items: Sequence[Put]) -> list[Verdict]:
     """Store mails with their messages, or say what stands against it."""
     revision = directory_sql.revision(connection)
     stopped = optout_sql.stopped(connection, {pair for acceptance, _ in items for pair in _phones(acceptance)})
-    objections = [_objection(acceptance, revision, stopped) for acceptance, _ in items]
+    ledger = Ledger(connection, [acceptance.charge for acceptance, _ in items if acceptance.charge])
+    objections = [_objection(acceptance, revision, stopped, ledger) for acceptance, _ in items]
     clear = [item for item, objection in zip(items, objections, strict=True) if objection is None]
     new = _store_messages(connection, clear)
     _store_mails(connection, [acceptance for acceptance, _ in clear], new)
+    _spend(ledger, [acceptance for acceptance, _ in clear], new)
     return [
         objection or Verdict(new.intersection(message.id for message in acceptance.messages))
         for (acceptance, _), objection in zip(items, objections, strict=True)
@@ -68,11 +71,25 @@ def _phones(acceptance: Acceptance) -> Iterable[tuple[str, str]]:
     return ((message.org_id, message.to_number) for message in acceptance.messages)
 
 
-def _objection(acceptance: Acceptance, revision: int, stopped: frozenset[tuple[str, str]]) -> Verdict | None:
+def _objection(
+    acceptance: Acceptance, revision: int, stopped: frozenset[tuple[str, str]], ledger: Ledger
+) -> Verdict | None:
     if acceptance.revision is not None and acceptance.revision != revision:
         return Verdict(stale=True)
     opted_out = stopped.intersection(_phones(acceptance)) if stopped else None
-    return Verdict(opted_out=frozenset(phone for _, phone in opted_out)) if opted_out else None
+    if opted_out:
+        return Verdict(opted_out=frozenset(phone for _, phone in opted_out))
+    over = ledger.over(acceptance.charge) if acceptance.charge else None
+    return Verdict(over=over) if over else None
+
+
+def _spend(ledger: Ledger, taken: Sequence[Acceptance], new: frozenset[str]) -> None:
+    for acceptance in taken:
+        if acceptance.charge:
+            ledger.spend(
+                acceptance.charge, (place for place, message in enumerate(acceptance.messages) if message.id in new)
+            )
+    ledger.close()
 
 
 def _store_messages(connection: Connection, items: Sequence[Put]) -> frozenset[str]:

@@ -16,7 +16,7 @@ from gateway.store.database import StoreUnavailableError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision that `gateway.store.schema` describes."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

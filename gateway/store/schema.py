@@ -8,6 +8,7 @@ Times are seconds since the epoch (UTC); phone numbers are E.164; states are the
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -122,6 +123,16 @@ optouts = Table(
     Column("since", Double, nullable=False),
     Column("word", String, nullable=False),  # what the person wrote
     Column("ended_at", Double),
+)
+
+spend = Table(
+    "spend",
+    metadata,
+    Column("purse", String, primary_key=True),  # "account:ID", "key:ID", "organisation:ID"
+    Column("day", Integer, primary_key=True),  # days since the epoch, UTC
+    Column("parts", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),  # minor units
+    sqlite_with_rowid=False,
 )
 
 # --- processes -----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from gateway.model import (
     Proof,
     SubmitResult,
 )
+from gateway.spending import Charge, OverCap
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Acceptance:
     """Confirmations and reports to send; not sent when every message was a duplicate."""
     revision: int | None = None
     """The directory's revision that this was decided on; None where it does not hang on the directory."""
+    charge: Charge | None = None
+    """What the messages cost; None where nobody pays."""
     departs: bool = False
     """Whether the first attempt begins with the commit: whoever puts it has room at the provider for all messages."""
 
@@ -91,11 +94,13 @@ class Verdict:
     """The directory has changed since the decision: decide anew."""
     opted_out: frozenset[str] = frozenset()
     """Phones among the recipients that have said STOP."""
+    over: OverCap | None = None
+    """The cap that the messages would pass."""
 
     @property
     def stored(self) -> bool:
         """Whether the acceptance stands."""
-        return not self.stale and not self.opted_out
+        return not self.stale and not self.opted_out and self.over is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,12 @@ def latest(connection: Connection, account_id: str, phone: str, limit: int) -> l
     return list(reversed(list(rows.scalars())))
 
 
+def known(connection: Connection, account_id: str, phones: Sequence[str]) -> frozenset[str]:
+    """Those of the phones that an account has exchanged messages with."""
+    query = select(thread_refs.c.phone).where(thread_refs.c.account_id == account_id, thread_refs.c.phone.in_(phones))
+    return frozenset(connection.execute(query.distinct()).scalars())
+
+
 def phones(connection: Connection, account_id: str, message_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """The phones that each Message-ID belongs to, within an account."""
     found: defaultdict[str, list[str]] = defaultdict(list)
