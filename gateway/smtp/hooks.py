@@ -7,7 +7,6 @@ client is still there to hear of it.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Protocol
 
@@ -41,11 +40,12 @@ class Transaction(LibraryEnvelope):
     """A mail transaction as far as it has come."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.mail_from: str | None = None
+        self.mail_options: list[str] = []
+        self.smtp_utf8 = False
         self.recipients: list[LocalAddress] = []
         self.refused = 0
         """RCPT commands that got no."""
-        self.message = b""
 
 
 class Server(Protocol):
@@ -71,7 +71,7 @@ class EdgeHooks:
         self._clock = clock
         self._logins = AttemptLimit(LOGIN_BURST, LOGIN_FORGET)
         self._strangers = AttemptLimit(STRANGER_BURST, STRANGER_FORGET)
-        self.commits: set[asyncio.Task[list[Reply]]] = set()
+        self.commits = 0
         """Messages in the taker's hands. A graceful stop waits for them."""
 
     async def handle_AUTH(
@@ -120,21 +120,27 @@ class EdgeHooks:
         if server.unknown_recipients > limit:
             raise too_busy("too many unknown recipients")
 
-    async def handle_DATA(self, server: Server, _session: Session, envelope: Transaction) -> list[Reply]:
-        """Hand a complete message over: one Reply per recipient, in order. Being cancelled does not cancel it."""
+    async def handle_DATA(
+        self, server: Server, _session: Session, envelope: Transaction, content: bytes
+    ) -> list[Reply]:
+        """Hand a complete message over: one Reply per recipient, in order.
+
+        Whoever calls lets it run to its end, also where the client goes away meanwhile.
+        """
         now = self._clock.now()
         mail = Envelope(
             id=new_id(now),
             peer=server.peer(),
             mail_from=envelope.mail_from or "",
             recipients=tuple(envelope.recipients),
-            content=envelope.message,
+            content=content,
             received_at=now,
         )
-        task = asyncio.create_task(self._take(mail))
-        self.commits.add(task)
-        task.add_done_callback(self.commits.discard)
-        return await asyncio.shield(task)
+        self.commits += 1
+        try:
+            return await self._take(mail)
+        finally:
+            self.commits -= 1
 
     async def _take(self, mail: Envelope) -> list[Reply]:
         try:
@@ -150,11 +156,6 @@ class EdgeHooks:
             fault(Event.SESSION_FAULT, mismatch, id=mail.id, ip=mail.peer.ip)
             return [Reply(refusal=internal_fault())] * len(mail.recipients)
         return [reply if reply.refusal or reply.text else Reply(text=f"taken as {mail.id}") for reply in replies]
-
-    async def handle_exception(self, error: Exception) -> str:
-        """Answer a fault of ours: temporary, and without its text (aiosmtpd's own answer would be 500 with it)."""
-        fault(Event.SESSION_FAULT, error)
-        return internal_fault().smtp_reply
 
 
 def _masked(address: str) -> str:

@@ -38,12 +38,16 @@ def client_key(ip: str) -> str:
 
 def within(ip: str, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks, which may be written as IPv4 wrapped in IPv6."""
+    return any(form in network for network in networks for form in _both_forms(ip))
+
+
+@lru_cache(4096)
+def _both_forms(ip: str) -> tuple[IPv4Address | IPv6Address, ...]:
     try:
         parsed = ip_address(ip)
     except ValueError:
-        return False
-    wrapped = IPv6Address(f"::ffff:{parsed}") if isinstance(parsed, IPv4Address) else parsed
-    return any(parsed in network or wrapped in network for network in networks)
+        return ()
+    return (parsed, IPv6Address(f"::ffff:{parsed}")) if isinstance(parsed, IPv4Address) else (parsed,)
 
 
 class ConnectionLimits:
