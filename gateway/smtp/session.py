@@ -45,6 +45,9 @@ LINGER = 1.0
 
 _CLOSING_TIME = 5.0
 
+_TURNS = 3
+"""Turns of the loop before the greeting: enough to read what came with the connection."""
+
 Work = Coroutine[Any, Any, None]
 """What is left of a command that has to wait for somebody else."""
 
@@ -132,7 +135,7 @@ class EdgeSession(SMTP):
         if behind_proxy or self.door.implicit_tls:
             self._begin(self._open(behind_proxy=behind_proxy))
         else:
-            self.loop.call_soon(self._greet_soon)
+            self.loop.call_soon(self._greet_after, _TURNS - 1)
 
     def data_received(self, data: bytes) -> None:
         """Obey what the client says, or keep it until what it said before is done."""
@@ -233,9 +236,11 @@ class EdgeSession(SMTP):
             transport.write(refusal.smtp_reply.encode() + b"\r\n")
         transport.close()
 
-    def _greet_soon(self) -> None:
-        """Let the loop turn once, to read what came with the connection."""
-        self.loop.call_soon(self._greet)
+    def _greet_after(self, turns: int) -> None:
+        if turns:
+            self.loop.call_soon(self._greet_after, turns - 1)
+        else:
+            self._greet()
 
     def _greet(self) -> None:
         if self._ended:
@@ -258,7 +263,7 @@ class EdgeSession(SMTP):
             await self._read_proxy_header()
         if self.door.implicit_tls:
             await self.start_tls(early=self._input.take_all())
-        for _ in range(2):
+        for _ in range(_TURNS):
             await asyncio.sleep(0)
         self._prepare_greeting()
 
@@ -493,11 +498,14 @@ class EdgeSession(SMTP):
         return self.login is not None or self.own_relay
 
     def begin_message(self) -> None:
-        """Read a message from here on, with memory in the name of who signed in, or else of the client's address."""
-        client = self.login or client_key(self._ip)
-        memory = MessageMemory(self.edge.memory, client, own_relay=self.own_relay)
+        """Read a message from here on."""
+        memory = self.message_memory()
         self._message = MessageReader(self._limits.max_size, memory)
         self._timer.enter_message(memory)
+
+    def message_memory(self) -> MessageMemory:
+        """Memory for one message, in the name of who signed in, or else of the client's address."""
+        return MessageMemory(self.edge.memory, self.login or client_key(self._ip), own_relay=self.own_relay)
 
     def _drop_message(self) -> None:
         if self._message is not None:

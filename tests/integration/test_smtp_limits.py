@@ -403,7 +403,7 @@ async def test_memory_is_held_by_login_or_by_ipv6_network(taker: ScriptedTaker) 
         (session,) = edge._edge.sessions
 
         def holder(ip: str, login: str | None = None) -> tuple[str, bool]:
-            session._ip, session.login = ip, login
+            session._ip, session.login, session._is_own_relay = ip, login, None
             memory = session.message_memory()
             return memory._client, memory._own_relay
 
