@@ -63,7 +63,7 @@ class MailEdge:
         """Bound ports by listener: "smtp", "submission", "submissions", "lmtp"."""
         self._edge = Edge(
             settings=settings,
-            hooks=EdgeHooks(taker, clock),
+            hooks=EdgeHooks(taker, clock, settings.smtp.mails_per_minute),
             certificate=tls or server_certificate(settings),
             connections=ConnectionLimits(settings.smtp.max_connections, settings.smtp.max_connections_per_client),
             memory=MemoryPool(max(MESSAGE_MEMORY, 4 * settings.smtp.max_size)),

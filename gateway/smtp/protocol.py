@@ -197,10 +197,19 @@ class EdgeProtocol(EdgeSession):
         if self.envelope.mail_from is not None:
             raise Refusal(503, "5.5.1", "one MAIL at a time", cause="sequence")
         path = reverse_path(arg, self._limits.max_size)
+        if not self.ours:
+            self._check_rate()
         self.envelope.mail_from = path.address
         self.envelope.mail_options = list(path.options)
         self.envelope.smtp_utf8 = path.utf8
         self.say("250 2.1.0 sender ok")
+
+    def _check_rate(self) -> None:
+        try:
+            self.event_handler.check_mail_rate(self._ip)
+        except Refusal as refusal:
+            self.edge.note_turned_away(self._ip, refusal, self.loop.time())
+            raise
 
     async def smtp_RCPT(self, arg: str) -> None:
         """Add a recipient (RFC 5321 §4.1.1.3)."""
