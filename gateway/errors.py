@@ -7,6 +7,7 @@ Reply codes follow RFC 5321 §4.2.3, enhanced codes RFC 3463 and the IANA regist
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 
@@ -151,6 +152,14 @@ def too_many_for_operator() -> Refusal:
     """More mail to postmaster@ and abuse@ than an operator can read."""
     return Refusal(
         450, "4.7.1", "too many mails to this address right now, try again later", cause="operator budget spent"
+    )
+
+
+def too_many_mails(whose: str, seconds: float) -> Refusal:
+    """More mails a minute than one client's address or one account may send; `whose` names it to the peer."""
+    wait = f"{math.ceil(seconds)} seconds" if seconds <= 90 else f"{math.ceil(seconds / 60)} minutes"
+    return Refusal(
+        450, "4.7.1", f"too many mails from {whose} right now: send again in {wait}", cause=f"mail rate of {whose}"
     )
 
 

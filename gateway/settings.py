@@ -45,6 +45,7 @@ class SmtpSettings(Section):
     max_size: int = Field(10_000_000, ge=10_000, description="bytes")
     max_connections: int = Field(10_000, ge=1)
     max_connections_per_client: int = Field(200, ge=1)
+    mails_per_minute: int = Field(600, ge=0, description="from one client, 0 for any number; our relays are free")
     max_recipients: int = Field(200, ge=1, description="RCPT per transaction")
     command_timeout: float = Field(300, gt=0, description="seconds of silence")
     session_timeout: float = Field(1800, gt=0, description="seconds per connection in all")
@@ -145,6 +146,7 @@ class DialogSettings(Section):
     tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)
+    mails_per_minute: int = Field(120, ge=0, description="from one account, 0 for any number")
     smart: bool = True
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
     quarantine_days: float = Field(90, ge=0)

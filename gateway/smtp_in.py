@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import stat
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from gateway.smtp.hooks import EdgeHooks
 from gateway.smtp.limits import ConnectionLimits, MemoryPool
 from gateway.smtp.lmtp import LmtpProtocol
 from gateway.smtp.protocol import EdgeProtocol
+from gateway.smtp.timer import TimerWheel
 from gateway.tls import ServerCertificate, server_certificate
 
 STOP_TIME = 30.0
@@ -60,7 +63,7 @@ class MailEdge:
         """Bound ports by listener: "smtp", "submission", "submissions", "lmtp"."""
         self._edge = Edge(
             settings=settings,
-            hooks=EdgeHooks(taker, clock),
+            hooks=EdgeHooks(taker, clock, settings.smtp.mails_per_minute),
             certificate=tls or server_certificate(settings),
             connections=ConnectionLimits(settings.smtp.max_connections, settings.smtp.max_connections_per_client),
             memory=MemoryPool(max(MESSAGE_MEMORY, 4 * settings.smtp.max_size)),
@@ -77,7 +80,10 @@ class MailEdge:
 
     async def start(self) -> None:
         """Listen. Raises OSError when a port or the socket cannot be had."""
+        loop = asyncio.get_running_loop()
+        allow_many_files()
         self._edge.stopping = False
+        self._edge.wheel = TimerWheel(loop, self._settings.smtp)
         for library_log in ("mail.log", "mail.debug"):  # names recipients, in words that are not ours
             logging.getLogger(library_log).setLevel(logging.CRITICAL)
         smtp, submission, lmtp = self._settings.smtp, self._settings.submission, self._settings.lmtp
@@ -93,30 +99,30 @@ class MailEdge:
                 if port is not None:
                     await self._listen(door, host, port)
             if lmtp.socket is not None:
-                await self._listen_on_socket(Door("lmtp", Listener.LMTP), lmtp.socket)
+                await self._listen_on_socket(Door("lmtp", Listener.LMTP, unix_socket=True), lmtp.socket)
         except OSError:
             self._stop_listening()
             raise
         note(Event.STARTED, name=self.name, ports=dict(self.ports))
 
     async def _listen(self, door: Door, host: str, port: int) -> None:
-        server = await asyncio.get_running_loop().create_server(
-            partial(self._session, door), host or None, port, backlog=_BACKLOG, reuse_port=self._reuse_port or None
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            self._sessions(door), host or None, port, backlog=_BACKLOG, reuse_port=self._reuse_port or None
         )
         self._servers.append(server)
         self.ports[door.name] = server.sockets[0].getsockname()[1]
 
     async def _listen_on_socket(self, door: Door, path: Path) -> None:
         _remove_socket(path)
-        server = await asyncio.get_running_loop().create_unix_server(
-            partial(self._session, door), str(path), backlog=_BACKLOG
-        )
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(self._sessions(door), str(path), backlog=_BACKLOG)
         self._servers.append(server)
         _share_with_group(path)
 
-    def _session(self, door: Door) -> EdgeProtocol:
+    def _sessions(self, door: Door) -> Callable[[], EdgeProtocol]:
         protocol = LmtpProtocol if door.listener is Listener.LMTP else EdgeProtocol
-        return protocol(self._edge, door, asyncio.get_running_loop())
+        return protocol.behind(door, self._edge, asyncio.get_running_loop())
 
     def _stop_listening(self) -> None:
         for server in self._servers:
@@ -134,18 +140,24 @@ class MailEdge:
         try:
             async with asyncio.timeout(STOP_TIME):
                 await self._edge.empty.wait()
-                await asyncio.gather(*(asyncio.shield(commit) for commit in self._edge.hooks.commits))
         except TimeoutError:
             warn(
                 Event.STOPPED,
                 name=self.name,
                 sessions_cut=len(self._edge.sessions),
-                commits_left=len(self._edge.hooks.commits),
+                commits_left=self._edge.hooks.commits,
             )
             for session in list(self._edge.sessions):
                 session.abort()
             return
         note(Event.STOPPED, name=self.name)
+
+
+def allow_many_files() -> None:
+    """Raise this process's limit on open files as far as the system allows: every connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _share_with_group(path: Path) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
+import threading
 import time
 from asyncio import Transport, sslproto
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -82,10 +84,26 @@ class ServerCertificate:
         return context
 
 
-class TlsLayer(sslproto.SSLProtocol):
-    """The TLS of one connection, with a read buffer of a size that ten thousand connections can have."""
+_READ_SIZE = 64 * 1024
+_read_into = threading.local()
 
-    max_size = 32 * 1024
+
+class TlsLayer(sslproto.SSLProtocol):
+    """The TLS of one connection. What is read goes through one buffer for all connections of the thread's loop.
+
+    A transport asks for the buffer, reads into it and reports, with nothing in between; the layer then takes the bytes
+    out at once. A buffer for each of ten thousand connections would be the most of what they cost.
+    """
+
+    max_size = _READ_SIZE
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not hasattr(_read_into, "buffer"):
+            _read_into.buffer = bytearray(_READ_SIZE)
+            _read_into.view = memoryview(_read_into.buffer)
+        self._ssl_buffer = _read_into.buffer
+        self._ssl_buffer_view = _read_into.view
 
     @property
     def application_side(self) -> Transport:

@@ -14,10 +14,13 @@ from gateway.model import Listener
 from gateway.settings import GatewaySettings
 from gateway.smtp.hooks import EdgeHooks
 from gateway.smtp.limits import ConnectionLimits, MemoryPool
+from gateway.smtp.timer import TimerWheel
 from gateway.tls import ServerCertificate
 
 if TYPE_CHECKING:
     from gateway.smtp.session import EdgeSession
+
+_OF_ONE_SESSION = {"_smtp_methods", "_auth_methods", "_closed", "_drain_waiters", "_strong_reader", "_stream_reader_wr"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Door:
     listener: Listener
     implicit_tls: bool = False
     login_required: bool = False
+    unix_socket: bool = False
 
 
 @dataclass(slots=True)
@@ -39,34 +43,33 @@ class Edge:
     certificate: ServerCertificate | None
     connections: ConnectionLimits
     memory: MemoryPool
+    wheel: TimerWheel = field(init=False)
+    """Made when the doors open: it belongs to a loop."""
     sessions: set[EdgeSession] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while there are no sessions."""
+    """Set while there are no sessions, nor anything in hand for clients that are gone."""
     stopping: bool = False
     refusals_unlogged: int = 0
     refusal_logged_at: float = float("-inf")
-    _library_state: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.empty.set()
 
     def library_state(self, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-        """Give what aiosmtpd's constructor would set up for a session.
+        """Give what aiosmtpd's constructor sets up for a session.
 
         It looks for hooks, commands and mechanisms among all attributes, which costs more than a mail does, and finds
-        the same every time: so it runs once.
+        the same every time: so it runs once for each door. What belongs to one session alone is left out.
         """
-        if not self._library_state:
-            settings = self.settings
-            library = SMTP(
-                self.hooks,
-                data_size_limit=settings.smtp.max_size,
-                enable_SMTPUTF8=True,
-                hostname=settings.mail.hostname,
-                loop=loop,
-            )
-            self._library_state = {name: value for name, value in vars(library).items() if name != "_smtp_methods"}
-        return self._library_state
+        settings = self.settings
+        library = SMTP(
+            self.hooks,
+            data_size_limit=settings.smtp.max_size,
+            enable_SMTPUTF8=True,
+            hostname=settings.mail.hostname,
+            loop=loop,
+        )
+        return {name: value for name, value in vars(library).items() if name not in _OF_ONE_SESSION}
 
     def enter(self, session: EdgeSession) -> None:
         """A session begins."""

@@ -7,17 +7,17 @@ client is still there to hear of it.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Protocol
 
 from aiosmtpd.smtp import Envelope as LibraryEnvelope
 from aiosmtpd.smtp import Session
 
-from gateway.errors import Refusal, internal_fault, too_busy
+from gateway.errors import Refusal, internal_fault, too_busy, too_many_mails
 from gateway.maillog import Event, fault, note, redact
 from gateway.model import Clock, Envelope, LocalAddress, MailTaker, Peer, Reply, new_id
-from gateway.smtp.limits import AttemptLimit, client_key, login_pause
+from gateway.rates import Rate
+from gateway.smtp.limits import client_key, login_pause
 
 LOGIN_BURST, LOGIN_FORGET = 10, 30.0
 """Failed sign-ins from one address before it has to wait, and the seconds after which one is forgotten."""
@@ -41,11 +41,12 @@ class Transaction(LibraryEnvelope):
     """A mail transaction as far as it has come."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.mail_from: str | None = None
+        self.mail_options: list[str] = []
+        self.smtp_utf8 = False
         self.recipients: list[LocalAddress] = []
         self.refused = 0
         """RCPT commands that got no."""
-        self.message = b""
 
 
 class Server(Protocol):
@@ -66,12 +67,14 @@ class Server(Protocol):
 class EdgeHooks:
     """The hooks of every listener."""
 
-    def __init__(self, taker: MailTaker, clock: Clock) -> None:
+    def __init__(self, taker: MailTaker, clock: Clock, mails_per_minute: int) -> None:
+        """Ask `taker`; one client's address may begin `mails_per_minute`, 0 for any number."""
         self._taker = taker
         self._clock = clock
-        self._logins = AttemptLimit(LOGIN_BURST, LOGIN_FORGET)
-        self._strangers = AttemptLimit(STRANGER_BURST, STRANGER_FORGET)
-        self.commits: set[asyncio.Task[list[Reply]]] = set()
+        self._logins = Rate(LOGIN_BURST, LOGIN_FORGET)
+        self._strangers = Rate(STRANGER_BURST, STRANGER_FORGET)
+        self._mails = Rate(mails_per_minute, 60 / mails_per_minute) if mails_per_minute else None
+        self.commits = 0
         """Messages in the taker's hands. A graceful stop waits for them."""
 
     async def handle_AUTH(
@@ -80,7 +83,7 @@ class EdgeHooks:
         """Check credentials: the account address that they prove, or None. Raises a Refusal during a pause."""
         peer = server.peer()
         client = client_key(peer.ip)
-        if self._logins.spent(client, self._clock.now()):
+        if self._logins.wait(client, self._clock.now()):
             raise login_pause()
         try:
             login = await self._taker.login(peer, user, password)
@@ -90,9 +93,15 @@ class EdgeHooks:
             fault(Event.SESSION_FAULT, error, ip=peer.ip)
             raise Refusal(454, "4.7.0", "cannot check passwords right now, try again later", cause="fault") from error
         if login is None:
-            self._logins.failed(client, self._clock.now())
+            self._logins.count(client, self._clock.now())
             note(Event.LOGIN_FAILED, ip=peer.ip, user=redact(user)[:64])
         return login
+
+    def check_mail_rate(self, ip: str) -> None:
+        """Count one more mail of this client; raises the Refusal of one that comes too fast."""
+        wait = self._mails.take(client_key(ip), self._clock.now()) if self._mails is not None else 0.0
+        if wait:
+            raise too_many_mails("your address", wait)
 
     async def handle_RCPT(self, server: Server, _session: Session, envelope: Transaction, address: str) -> LocalAddress:
         """Understand one recipient and add it to the transaction, or raise the Refusal that explains why not."""
@@ -114,27 +123,33 @@ class EdgeHooks:
     def _count_unknown(self, server: Server, client: str) -> None:
         """Hold an unknown recipient against the session and its client; raises the Refusal that ends the session."""
         now = self._clock.now()
-        limit = MAX_UNKNOWN_WHEN_SPENT if self._strangers.spent(client, now) else MAX_UNKNOWN
-        self._strangers.failed(client, now)
+        limit = MAX_UNKNOWN_WHEN_SPENT if self._strangers.wait(client, now) else MAX_UNKNOWN
+        self._strangers.count(client, now)
         server.unknown_recipients += 1
         if server.unknown_recipients > limit:
             raise too_busy("too many unknown recipients")
 
-    async def handle_DATA(self, server: Server, _session: Session, envelope: Transaction) -> list[Reply]:
-        """Hand a complete message over: one Reply per recipient, in order. Being cancelled does not cancel it."""
+    async def handle_DATA(
+        self, server: Server, _session: Session, envelope: Transaction, content: bytes
+    ) -> list[Reply]:
+        """Hand a complete message over: one Reply per recipient, in order.
+
+        Whoever calls lets it run to its end, also where the client goes away meanwhile.
+        """
         now = self._clock.now()
         mail = Envelope(
             id=new_id(now),
             peer=server.peer(),
             mail_from=envelope.mail_from or "",
             recipients=tuple(envelope.recipients),
-            content=envelope.message,
+            content=content,
             received_at=now,
         )
-        task = asyncio.create_task(self._take(mail))
-        self.commits.add(task)
-        task.add_done_callback(self.commits.discard)
-        return await asyncio.shield(task)
+        self.commits += 1
+        try:
+            return await self._take(mail)
+        finally:
+            self.commits -= 1
 
     async def _take(self, mail: Envelope) -> list[Reply]:
         try:
@@ -150,11 +165,6 @@ class EdgeHooks:
             fault(Event.SESSION_FAULT, mismatch, id=mail.id, ip=mail.peer.ip)
             return [Reply(refusal=internal_fault())] * len(mail.recipients)
         return [reply if reply.refusal or reply.text else Reply(text=f"taken as {mail.id}") for reply in replies]
-
-    async def handle_exception(self, error: Exception) -> str:
-        """Answer a fault of ours: temporary, and without its text (aiosmtpd's own answer would be 500 with it)."""
-        fault(Event.SESSION_FAULT, error)
-        return internal_fault().smtp_reply
 
 
 def _masked(address: str) -> str:

@@ -1,6 +1,7 @@
-"""How much one client, and everybody together, may ask of the SMTP edge: connections, memory and failed attempts.
+"""How much one client, and everybody together, may hold of the SMTP edge: connections and memory.
 
-Counts live in memory and are forgotten soon. An IPv6 client is its /64, since that is what one customer gets.
+Counts live in memory and end with what they count; how many mails and failed attempts a minute is in `gateway.rates`.
+An IPv6 client is its /64, since that is what one customer gets.
 """
 
 from __future__ import annotations
@@ -38,12 +39,16 @@ def client_key(ip: str) -> str:
 
 def within(ip: str, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks, which may be written as IPv4 wrapped in IPv6."""
+    return any(form in network for network in networks for form in _both_forms(ip))
+
+
+@lru_cache(4096)
+def _both_forms(ip: str) -> tuple[IPv4Address | IPv6Address, ...]:
     try:
         parsed = ip_address(ip)
     except ValueError:
-        return False
-    wrapped = IPv6Address(f"::ffff:{parsed}") if isinstance(parsed, IPv4Address) else parsed
-    return any(parsed in network or wrapped in network for network in networks)
+        return ()
+    return (parsed, IPv6Address(f"::ffff:{parsed}")) if isinstance(parsed, IPv4Address) else (parsed,)
 
 
 class ConnectionLimits:
@@ -133,35 +138,6 @@ class MessageMemory:
         """The message is gone."""
         self._pool.give_back(self._client, self.held)
         self.held = 0
-
-
-class AttemptLimit:
-    """A leaky bucket per client: `burst` failures at once, one forgotten every `forget_every` seconds."""
-
-    _MANY = 50_000
-
-    def __init__(self, burst: int, forget_every: float) -> None:
-        self._burst = burst
-        self._forget_every = forget_every
-        self._failures: dict[str, tuple[float, float]] = {}
-
-    def _level(self, client: str, now: float) -> float:
-        level, at = self._failures.get(client, (0.0, now))
-        return max(0.0, level - max(0.0, now - at) / self._forget_every)
-
-    def spent(self, client: str, now: float) -> bool:
-        """Whether the client has failed too often lately."""
-        return client in self._failures and self._level(client, now) > self._burst - 1
-
-    def failed(self, client: str, now: float) -> None:
-        """Remember one failure."""
-        if len(self._failures) >= self._MANY:
-            self._forget_old(now)
-        self._failures[client] = (min(self._level(client, now) + 1, self._burst), now)
-
-    def _forget_old(self, now: float) -> None:
-        live = {client: entry for client, entry in self._failures.items() if self._level(client, now) > 0}
-        self._failures = live if len(live) < self._MANY // 2 else {}
 
 
 def login_pause() -> Refusal:

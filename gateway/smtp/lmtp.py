@@ -11,18 +11,19 @@ class LmtpProtocol(EdgeProtocol):
     """An LMTP session."""
 
     COMMANDS = EdgeProtocol.COMMANDS | {"LHLO"}
+    greeting_protocol = "LMTP"
     none_valid_code = 503
     """RFC 2033 §4.2: DATA without a valid recipient fails with 503."""
 
-    async def smtp_LHLO(self, arg: str) -> None:
+    def smtp_LHLO(self, arg: str) -> None:
         """Greet (RFC 2033 §4.1)."""
-        await super().smtp_EHLO(arg)
+        super().smtp_EHLO(arg)
 
-    async def smtp_EHLO(self, _arg: str) -> None:
+    def smtp_EHLO(self, _arg: str) -> None:
         """Not spoken here."""
         raise Refusal(500, "5.5.1", "this is LMTP: greet with LHLO", cause="EHLO on LMTP")
 
-    async def smtp_HELO(self, _arg: str) -> None:
+    def smtp_HELO(self, _arg: str) -> None:
         """Not spoken here."""
         raise Refusal(500, "5.5.1", "this is LMTP: greet with LHLO", cause="HELO on LMTP")
 

@@ -6,17 +6,24 @@ In: command lines. Out: replies with enhanced codes (RFC 2034, RFC 3463). Anythi
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from gateway.errors import Refusal, auth_required, too_busy
 from gateway.maillog import Event, note
 from gateway.model import Reply
 from gateway.smtp.auth import MAX_RESPONSE, MECHANISMS, credentials
 from gateway.smtp.doors import LastWord
-from gateway.smtp.hooks import EdgeHooks
-from gateway.smtp.limits import MessageMemory
-from gateway.smtp.session import EdgeSession
-from gateway.smtp.syntax import client_name, forward_path, message_pieces, reverse_path, syntax_error
-from gateway.smtp.timer import Phase
+from gateway.smtp.hooks import EdgeHooks, Transaction
+from gateway.smtp.session import EdgeSession, Work
+from gateway.smtp.syntax import (
+    PIECE,
+    client_name,
+    forward_path,
+    message_content,
+    message_pieces,
+    reverse_path,
+    syntax_error,
+)
 
 _NOT_IMPLEMENTED = frozenset({"EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML", "BDAT", "XCLIENT", "XFORWARD"})
 
@@ -35,13 +42,14 @@ class EdgeProtocol(EdgeSession):
         {"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "HELP", "VRFY", "EXPN", "QUIT"}
     )
     event_handler: EdgeHooks
-    none_valid_code = 554
+    none_valid_code: ClassVar[int] = 554
     """The reply code of DATA after nothing but refused recipients."""
+    _ehlo_replies: ClassVar[dict[bool, bytes]]
     _failed_logins = 0
     _idle_commands = 0
 
-    async def obey(self, line: bytes) -> None:
-        """Do what one command line says."""
+    def obey(self, line: bytes) -> Work | None:
+        """Do what one command line says; give what of it has to wait for somebody else."""
         verb_bytes, _, rest = line.partition(b" ")
         verb = verb_bytes.upper().decode("ascii", "replace")
         self._idle_commands += 1
@@ -49,13 +57,8 @@ class EdgeProtocol(EdgeSession):
             raise LastWord(too_busy("too many commands without a mail"))
         if verb not in self.COMMANDS:
             raise self._unknown(verb)
-        method = getattr(self, f"smtp_{verb}")
-        try:
-            await method(rest.strip().decode("utf-8", "surrogateescape"))
-        except (Refusal, LastWord, OSError, EOFError):
-            raise
-        except Exception as error:
-            await self.push(await self.event_handler.handle_exception(error))
+        work: Work | None = getattr(self, f"smtp_{verb}")(rest.strip().decode("utf-8", "surrogateescape"))
+        return work
 
     def _unknown(self, verb: str) -> Refusal | LastWord:
         if verb in _NOT_MAIL:
@@ -66,55 +69,64 @@ class EdgeProtocol(EdgeSession):
 
     # --- greeting and session --------------------------------------------------------------------------------------
 
-    async def smtp_EHLO(self, arg: str) -> None:
+    def smtp_EHLO(self, arg: str) -> None:
         """Greet, and offer what there is (RFC 5321 §4.1.1.1)."""
         name = client_name(arg)
-        self._set_rset_state()
-        self.facts.host_name = name
-        self.facts.extended_smtp = True
-        lines = [self.hostname, *self._offers()]
-        for line in lines[:-1]:
-            await self.push(f"250-{line}")
-        await self.push(f"250 {lines[-1]}")
+        self._begin_as(name)
+        self.session.extended_smtp = True
+        self._replies += self._ehlo_reply()
+
+    def _ehlo_reply(self) -> bytes:
+        """The same for every session behind this door, before TLS and after."""
+        under_tls = self.session.ssl is not None
+        if under_tls not in self._ehlo_replies:
+            first, *more = reversed([self.hostname, *self._offers()])
+            lines = [*(f"250-{line}" for line in reversed(more)), f"250 {first}"]
+            self._ehlo_replies[under_tls] = "".join(f"{line}\r\n" for line in lines).encode()
+        return self._ehlo_replies[under_tls]
 
     def _offers(self) -> list[str]:
         offers = ["PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         if self._can_start_tls():
             offers.append("STARTTLS")
-        if self.door.login_required and self.facts.ssl is not None:
+        if self.door.login_required and self.session.ssl is not None:
             offers.append(f"AUTH {' '.join(MECHANISMS)}")
         return [*offers, "HELP"]
 
-    async def smtp_HELO(self, arg: str) -> None:
+    def smtp_HELO(self, arg: str) -> None:
         """Greet the old way (RFC 5321 §4.1.1.1)."""
         name = client_name(arg)
-        self._set_rset_state()
-        self.facts.host_name = name
-        await self.push(f"250 {self.hostname}")
+        self._begin_as(name)
+        self.say(f"250 {self.hostname}")
 
-    async def smtp_NOOP(self, _arg: str) -> None:
+    def _begin_as(self, name: str) -> None:
+        self._peer = None
+        self.session.host_name = name
+        self.envelope = Transaction()
+
+    def smtp_NOOP(self, _arg: str) -> None:
         """Do nothing (RFC 5321 §4.1.1.9)."""
-        await self.push("250 2.0.0 still here")
+        self.say("250 2.0.0 still here")
 
-    async def smtp_RSET(self, _arg: str) -> None:
+    def smtp_RSET(self, _arg: str) -> None:
         """Forget the transaction (RFC 5321 §4.1.1.5)."""
-        self._set_rset_state()
-        await self.push("250 2.0.0 forgotten")
+        self.envelope = Transaction()
+        self.say("250 2.0.0 forgotten")
 
-    async def smtp_QUIT(self, _arg: str) -> None:
+    def smtp_QUIT(self, _arg: str) -> None:
         """End (RFC 5321 §4.1.1.10)."""
-        await self.push("221 2.0.0 goodbye")
+        self.say("221 2.0.0 goodbye")
         self._close()
 
-    async def smtp_HELP(self, _arg: str) -> None:
+    def smtp_HELP(self, _arg: str) -> None:
         """Name the commands (RFC 5321 §4.1.1.8)."""
-        await self.push("214 2.0.0 " + " ".join(sorted(self.COMMANDS - _NOT_IMPLEMENTED)))
+        self.say("214 2.0.0 " + " ".join(sorted(self.COMMANDS - _NOT_IMPLEMENTED)))
 
-    async def smtp_VRFY(self, arg: str) -> None:
+    def smtp_VRFY(self, arg: str) -> None:
         """Tell nobody who exists (RFC 5321 §3.5.3, §7.3)."""
         if not arg:
             raise syntax_error("VRFY <address>")
-        await self.push("252 2.5.0 write a mail and see")
+        self.say("252 2.5.0 write a mail and see")
 
     async def smtp_EXPN(self, _arg: str) -> None:
         """There are no lists to tell of (RFC 5321 §3.5.2)."""
@@ -123,19 +135,19 @@ class EdgeProtocol(EdgeSession):
     # --- TLS and AUTH ----------------------------------------------------------------------------------------------
 
     def _can_start_tls(self) -> bool:
-        return self.edge.certificate is not None and self.facts.ssl is None
+        return self.edge.certificate is not None and self.session.ssl is None
 
     async def smtp_STARTTLS(self, arg: str) -> None:
         """Go on under TLS, forgetting everything said before (RFC 3207)."""
         if arg:
             raise syntax_error("STARTTLS alone")
-        if self.facts.ssl is not None:
+        if self.session.ssl is not None:
             raise Refusal(503, "5.5.1", "TLS is on already", cause="sequence")
         if not self._can_start_tls():
             raise Refusal(454, "4.7.0", "TLS is not available", cause="no certificate")
-        await self.push("220 2.0.0 begin TLS")
-        await self.flush()
-        self._reader.take_all()
+        self.say("220 2.0.0 begin TLS")
+        self.flush()
+        self._input.take_all()
         await self.start_tls()
 
     async def smtp_AUTH(self, arg: str) -> None:
@@ -143,15 +155,16 @@ class EdgeProtocol(EdgeSession):
         self._check_may_sign_in()
         mechanism, _, initial = arg.partition(" ")
         user, password = await credentials(mechanism, initial or None, self._ask)
-        login = await self.event_handler.handle_AUTH(self, self.facts, self.envelope, user, password)
+        login = await self.event_handler.handle_AUTH(self, self.session, self.envelope, user, password)
         if login is None:
             self._failed_logins += 1
             if self._failed_logins >= _MAX_FAILED_LOGINS:
                 raise LastWord(too_busy("too many failed sign-ins"))
             raise Refusal(535, "5.7.8", "user name or password is wrong", cause="login failed")
         self.login = login
-        self.facts.authenticated = True
-        await self.push("235 2.7.0 signed in")
+        self._peer = None
+        self.session.authenticated = True
+        self.say("235 2.7.0 signed in")
 
     def _check_may_sign_in(self) -> None:
         if not self.door.login_required:
@@ -162,23 +175,20 @@ class EdgeProtocol(EdgeSession):
             raise Refusal(503, "5.5.1", "too late to sign in", cause="sequence")
 
     async def _ask(self, challenge: str) -> str:
-        await self.push(f"334 {challenge}")
-        line = await self._next_line(MAX_RESPONSE)
-        if line is None:
-            raise EOFError
-        return line.decode("ascii", "replace")
+        self.say(f"334 {challenge}")
+        return (await self.next_line(MAX_RESPONSE)).decode("ascii", "replace")
 
     def _check_greeted(self) -> None:
-        if not self.facts.host_name:
+        if not self.session.host_name:
             raise Refusal(503, "5.5.1", "greet first", cause="sequence")
 
     def _check_tls(self) -> None:
-        if self.door.login_required and self.facts.ssl is None:
+        if self.door.login_required and self.session.ssl is None:
             raise Refusal(530, "5.7.0", "begin with STARTTLS", cause="no TLS")
 
     # --- mail ------------------------------------------------------------------------------------------------------
 
-    async def smtp_MAIL(self, arg: str) -> None:
+    def smtp_MAIL(self, arg: str) -> None:
         """Begin a transaction (RFC 5321 §4.1.1.2)."""
         self._check_greeted()
         self._check_tls()
@@ -187,10 +197,19 @@ class EdgeProtocol(EdgeSession):
         if self.envelope.mail_from is not None:
             raise Refusal(503, "5.5.1", "one MAIL at a time", cause="sequence")
         path = reverse_path(arg, self._limits.max_size)
+        if not self.ours:
+            self._check_rate()
         self.envelope.mail_from = path.address
         self.envelope.mail_options = list(path.options)
         self.envelope.smtp_utf8 = path.utf8
-        await self.push("250 2.1.0 sender ok")
+        self.say("250 2.1.0 sender ok")
+
+    def _check_rate(self) -> None:
+        try:
+            self.event_handler.check_mail_rate(self._ip)
+        except Refusal as refusal:
+            self.edge.note_turned_away(self._ip, refusal, self.loop.time())
+            raise
 
     async def smtp_RCPT(self, arg: str) -> None:
         """Add a recipient (RFC 5321 §4.1.1.3)."""
@@ -202,44 +221,43 @@ class EdgeProtocol(EdgeSession):
         address = forward_path(arg, utf8=envelope.smtp_utf8)
         if "@" not in address:
             address = f"{address}@{next(iter(self.edge.settings.mail.domains), self.hostname)}"
-        await self.event_handler.handle_RCPT(self, self.facts, envelope, address)
-        envelope.rcpt_tos.append(address)
-        await self.push("250 2.1.5 recipient ok")
+        await self.event_handler.handle_RCPT(self, self.session, envelope, address)
+        self.say("250 2.1.5 recipient ok")
 
-    async def smtp_DATA(self, arg: str) -> None:
+    def smtp_DATA(self, arg: str) -> None:
         """Take the message (RFC 5321 §4.1.1.4)."""
         try:
             self._check_ready_for_data(arg)
         except Refusal as refusal:
-            if self._reader.waiting:  # it did not wait for our answer: its message would be read as commands
+            if self._input.buffer:  # it did not wait for our answer: its message would be read as commands
                 raise LastWord(refusal) from None
             raise
-        await self.push("354 go ahead, end with CRLF.CRLF")
-        await self.flush()
-        memory = self.message_memory()
+        self.say("354 go ahead, end with CRLF.CRLF")
+        self.flush()
+        self.begin_message()
+
+    async def take_message(self, message: bytes | Refusal) -> None:
+        """Hand the message over, and answer for it."""
         try:
-            replies = await self._take_message(memory)
+            replies = await self._hand_over(message)
         finally:
-            memory.give_back()
-        self._set_post_data_state()
+            self._drop_message()
+        self.envelope = Transaction()
         self._idle_commands = 0
         for reply in self.data_replies(replies):
-            await self.push(reply.refusal.smtp_reply if reply.refusal else f"250 2.0.0 {_one_line(reply.text)}")
+            self.say(reply.refusal.smtp_reply if reply.refusal else f"250 2.0.0 {_one_line(reply.text)}")
         if any(reply.refusal and reply.refusal.code == 421 for reply in replies):
             self._close()
 
-    async def _take_message(self, memory: MessageMemory) -> list[Reply]:
-        self._timer.enter_message(memory)
+    async def _hand_over(self, message: bytes | Refusal) -> list[Reply]:
         try:
-            wire = await self._reader.message(self._limits.max_size, memory)
-            self._timer.enter(Phase.SERVER)
-            self.envelope.message = await _put_right(wire)
+            if isinstance(message, Refusal):
+                raise message
+            content = message_content(message) if len(message) <= PIECE else await _put_right(message)
         except Refusal as refusal:
             note(Event.MAIL_REFUSED, ip=self.peer().ip, cause=refusal.cause)
             return [Reply(refusal=refusal)] * len(self.envelope.recipients)
-        finally:
-            self._timer.enter(Phase.SERVER)
-        return await self.event_handler.handle_DATA(self, self.facts, self.envelope)
+        return await self.event_handler.handle_DATA(self, self.session, self.envelope, content)
 
     def _check_ready_for_data(self, arg: str) -> None:
         if arg:

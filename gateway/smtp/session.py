@@ -1,16 +1,18 @@
 """The life of one SMTP or LMTP connection, without its commands: admission, PROXY header, TLS, greeting, timers, end.
 
-A subclass of aiosmtpd's protocol that keeps its state, its streams, its hooks and its switch to TLS, and replaces what
-a hostile client could wear out: reading, the command loop, time limits and the end. Promises: every session ends (a
-silent one, a slow one, a long one), a session that is told to end is told why, and a reply is written as soon as
-nothing more of the client's is waiting to be obeyed.
+A subclass of aiosmtpd's protocol that keeps its state, its commands' and hooks' names, its session and its PROXY
+parser, and replaces what a hostile client could wear out: reading, the command loop, time limits and the end. What
+arrives is obeyed at once, where it arrives; only a command that has to wait for somebody else goes on in a task, and
+such a task is never cancelled. Promises: every session ends (a silent one, a slow one, a long one), a session that is
+told to end is told why, a reply is written as soon as nothing more of the client's is waiting to be obeyed, and what
+was begun for a client is finished without it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import ClassVar, cast
+from collections.abc import Coroutine
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from aiosmtpd.proxy_protocol import AF, PROTO, get_proxy
 from aiosmtpd.smtp import SMTP, Session
@@ -18,11 +20,12 @@ from aiosmtpd.smtp import SMTP, Session
 from gateway.errors import Refusal, internal_fault, shutting_down, too_busy
 from gateway.maillog import Event, fault
 from gateway.model import Listener, Peer
+from gateway.settings import SmtpSettings
 from gateway.smtp.doors import Door, Edge, LastWord
 from gateway.smtp.hooks import Transaction
 from gateway.smtp.limits import MessageMemory, client_key, plain_ip, within
 from gateway.smtp.timer import Phase, SessionTimer, session_too_long
-from gateway.smtp.wire import SmtpReader
+from gateway.smtp.wire import READ_AHEAD, MessageReader, SmtpReader
 from gateway.tls import TlsLayer
 
 MAX_LINE = 2048
@@ -42,125 +45,184 @@ LINGER = 1.0
 
 _CLOSING_TIME = 5.0
 
+_TURNS = 3
+"""Turns of the loop before the greeting: enough to read what came with the connection."""
+
+Work = Coroutine[Any, Any, None]
+"""What is left of a command that has to wait for somebody else."""
+
+T = TypeVar("T")
+
 
 class EdgeSession(SMTP):
     """A connection."""
 
     COMMANDS: ClassVar[frozenset[str]] = frozenset()
+    greeting_protocol: ClassVar[str] = "ESMTP"
+
+    # the same for every session behind a door
+    edge: ClassVar[Edge]
+    door: ClassVar[Door]
+    loop: asyncio.AbstractEventLoop
+    hostname: str
+    _limits: ClassVar[SmtpSettings]
+    _greeting: ClassVar[bytes]
+
+    # the session's own; what most sessions never change stands here
     envelope: Transaction
+    session: Session
     transport: asyncio.Transport | None
+    login: str | None = None
+    unknown_recipients = 0
+    """Recipients that do not exist, in all transactions."""
+    _errors = 0
+    _ip, _port = "", 0
+    _client: str | None = None
+    _admitted = False
+    _ended = False
+    """Whether the last reply is written, or was begun."""
+    _gone = False
+    """Whether the connection is no more."""
+    _task: asyncio.Task[None] | None = None
+    _message: MessageReader | None = None
+    """The message that the client is sending."""
+    _peer: Peer | None = None
+    _is_own_relay: bool | None = None
+    _reading_paused = False
+    _writing_paused = False
+    _proxy_header: asyncio.StreamReader | None = None
+    _awaited: asyncio.Future[Any] | None = None
+    """What the client has to do before the task can go on."""
 
-    def __init__(self, edge: Edge, door: Door, loop: asyncio.AbstractEventLoop) -> None:
-        vars(self).update(edge.library_state(loop))
-        reader = SmtpReader(loop)
-        asyncio.StreamReaderProtocol.__init__(self, reader, client_connected_cb=self._connected, loop=loop)
-        self.edge = edge
-        self.door = door
-        self.login: str | None = None
-        self._reader: SmtpReader = reader
-        self._limits = edge.settings.smtp
-        self._replies = bytearray()
-        self._ip, self._port = "", 0
-        self._on_unix_socket = False
-        self._behind_proxy = False
-        self._admitted = False
-        self._client: str | None = None
-        self._timer = SessionTimer(loop, self._limits, reader, self._overdue)
-        self._ended = False
-        self._abort_handle: asyncio.TimerHandle | None = None
-        self._errors = 0
-        self.unknown_recipients = 0
-        """Recipients that do not exist, in all transactions."""
+    @classmethod
+    def behind(cls, door: Door, edge: Edge, loop: asyncio.AbstractEventLoop) -> type[Self]:
+        """Give the class of the sessions behind a door: it holds once what is the same for all of them."""
+        greeting = f"220 {edge.settings.mail.hostname} {cls.greeting_protocol} ready\r\n"
+        shared = {
+            "edge": edge,
+            "door": door,
+            "_limits": edge.settings.smtp,
+            "_greeting": greeting.encode(),
+            "_ehlo_replies": {},
+        }
+        return cast("type[Self]", type(cls.__name__, (cls,), {**edge.library_state(loop), **shared}))
 
-    # --- what the library calls ------------------------------------------------------------------------------------
+    def __init__(self) -> None:
+        self._input = SmtpReader()
+        self._replies = b""
+        self._busy = True
+        """Whether what arrives has to wait: for the greeting, or for a task."""
 
-    def _connected(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-
-    def _create_envelope(self) -> Transaction:
-        return Transaction()
+    # --- what the transport calls ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit a new connection or turn it away; also called when the TLS layer stands."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.envelope = Transaction()
+        self.session = Session(self.loop)
         if self._original_transport is not None:
-            super().connection_made(transport)
+            self._begin_anew_under_tls(transport)
             return
-        self._on_unix_socket = transport.get_extra_info("socket").family == socket.AF_UNIX
         self._ip, self._port = self._address(transport)
-        self._behind_proxy = self._comes_by_proxy()
+        behind_proxy = self._comes_by_proxy()
         try:
-            self._admit()
+            self._admit(behind_proxy=behind_proxy)
         except Refusal as refusal:
-            self._turn_away(cast("asyncio.Transport", transport), refusal)
+            self._turn_away(self.transport, refusal)
             return
+        self._timer = SessionTimer(self.edge.wheel, self._limits, self._input, self)
         self.edge.enter(self)
-        super().connection_made(transport)
+        if behind_proxy or self.door.implicit_tls:
+            self._begin(self._open(behind_proxy=behind_proxy))
+        else:
+            self.loop.call_soon(self._greet_after, _TURNS - 1)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """Forget the session. A message that is being committed goes on without it."""
-        self._timer.cancel()
-        self.edge.leave(self)
-        if self._abort_handle is not None:
-            self._abort_handle.cancel()
-        if self._admitted:
-            self._admitted = False
-            self.edge.connections.leave(self._client)
-        if self._handler_coroutine is not None and self._reader is not None:
-            super().connection_lost(error)
+    def data_received(self, data: bytes) -> None:
+        """Obey what the client says, or keep it until what it said before is done."""
+        if self._proxy_header is not None:
+            self._proxy_header.feed_data(data)
+            return
+        reader = self._input
+        reader.feed(data)
+        if not self._busy:
+            self._go_on()
+        elif self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
+        if len(reader.buffer) > 2 * READ_AHEAD and not self._reading_paused and self.transport is not None:
+            self._reading_paused = True
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Let what the client sent before it stopped sending be obeyed, and answered where it still reads."""
         if self._ended or self._tls_protocol is not None:
             return False
-        self._reader.feed_eof()
+        self._input.ended = True
+        if self._proxy_header is not None:
+            self._proxy_header.feed_eof()
+        elif not self._busy:
+            self._go_on()
+        elif self._awaited is not None:
+            self._awaited.cancel()
         return True
 
-    def _reset_timeout(self, _duration: float | None = None) -> None:
-        """Leave the library's timer unset: SessionTimer has its place."""
-        self._timeout_handle = self._timer.handle
+    def pause_writing(self) -> None:
+        """The client does not read its replies: obey it no further."""
+        self._writing_paused = True
 
-    async def push(self, status: str | bytes) -> None:
-        """Put one reply line in the queue."""
-        self._replies += (status.encode() if isinstance(status, str) else status) + b"\r\n"
+    def resume_writing(self) -> None:
+        """It reads them again."""
+        self._writing_paused = False
+        if not self._busy and not self._ended:
+            self._timer.enter(Phase.CLIENT)
+            self._go_on()
 
-    async def _handle_client(self) -> None:
-        try:
-            await self._open()
-            await self._converse()
-            self._close()
-        except LastWord as word:
-            self.end(word.refusal)
-        except (OSError, EOFError):  # the peer went away, or its TLS failed
-            self._close()
-        except Exception as error:
-            fault(Event.SESSION_FAULT, error, ip=self._ip)
-            self.end(internal_fault())
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Forget the client. What was begun for it goes on without it."""
+        if self._gone:
+            return
+        self._gone = self._ended = True
+        self.transport = None
+        self._input.deaf = True
+        if self._original_transport is not None:
+            self._original_transport.close()
+        if not self._admitted:
+            return
+        self.edge.connections.leave(self._client)
+        self._timer.cancel()
+        self._drop_message()
+        self._wait_no_more()
+        if self._task is None:
+            self.edge.leave(self)
 
     # --- beginning -------------------------------------------------------------------------------------------------
 
     def _address(self, transport: asyncio.BaseTransport) -> tuple[str, int]:
         """Give the client's address and port: this machine's on a Unix socket, nobody's where it is gone already."""
-        if self._on_unix_socket:
+        if self.door.unix_socket:
             return "127.0.0.1", 0
         name = transport.get_extra_info("peername")
         return (plain_ip(str(name[0])), int(name[1])) if name else ("0.0.0.0", 0)  # noqa: S104 - nobody's address
 
     def _comes_by_proxy(self) -> bool:
         """Whether a load balancer connects: then its header is wanted. LMTP is the last step and has none before it."""
-        if self.door.listener is Listener.LMTP:
-            return False
-        return within(self._ip, self._limits.proxy_networks)
+        networks = self._limits.proxy_networks
+        return bool(networks) and self.door.listener is not Listener.LMTP and within(self._ip, networks)
 
-    def _admit(self) -> None:
+    def _admit(self, *, behind_proxy: bool) -> None:
         if self.edge.stopping:
             raise shutting_down()
         self.edge.connections.enter()
         self._admitted = True
-        if not self._behind_proxy:
-            self._count_client()
+        if not behind_proxy:
+            try:
+                self._count_client()
+            except Refusal:
+                self._admitted = False
+                self.edge.connections.leave(None)
+                raise
 
     def _count_client(self) -> None:
-        if self._on_unix_socket:
+        if self.door.unix_socket:
             return
         client = client_key(self._ip)
         self.edge.connections.enter_as(client)
@@ -169,52 +231,74 @@ class EdgeSession(SMTP):
     def _turn_away(self, transport: asyncio.Transport, refusal: Refusal) -> None:
         self.edge.note_turned_away(self._ip, refusal, self.loop.time())
         self._ended = True
+        self._input.deaf = True
         if not self.door.implicit_tls:
             transport.write(refusal.smtp_reply.encode() + b"\r\n")
         transport.close()
 
-    async def _open(self) -> None:
-        if self._behind_proxy:
+    def _greet_after(self, turns: int) -> None:
+        if turns:
+            self.loop.call_soon(self._greet_after, turns - 1)
+        else:
+            self._greet()
+
+    def _greet(self) -> None:
+        if self._ended:
+            return
+        try:
+            self._prepare_greeting()
+        except LastWord as word:
+            self.end(word.refusal)
+        else:
+            self._go_on()
+
+    def _prepare_greeting(self) -> None:
+        """Greet a client that has waited for it (RFC 5321 §4.3.1)."""
+        if self._input.buffer:
+            raise LastWord(Refusal(554, "5.5.1", "you spoke before the greeting", cause="early talk"))
+        self._replies = self._greeting
+
+    async def _open(self, *, behind_proxy: bool) -> None:
+        if behind_proxy:
             await self._read_proxy_header()
         if self.door.implicit_tls:
-            await self.start_tls(early=self._reader.take_all())
-        for _ in range(2):  # one turn of the loop to read what came with the connection
+            await self.start_tls(early=self._input.take_all())
+        for _ in range(_TURNS):
             await asyncio.sleep(0)
-        if self._reader.waiting:
-            raise LastWord(Refusal(554, "5.5.1", "you spoke before the greeting", cause="early talk"))
-        protocol = "LMTP" if self.door.listener is Listener.LMTP else "ESMTP"
-        await self.push(f"220 {self.hostname} {protocol} ready")
+        self._prepare_greeting()
 
     async def _read_proxy_header(self) -> None:
         """Learn the real client from the load balancer (PROXY protocol, versions 1 and 2)."""
+        stream = self._proxy_header = asyncio.StreamReader(loop=self.loop)
+        if early := self._input.take_all():
+            stream.feed_data(early)
+        if self._input.ended or self._gone:
+            stream.feed_eof()
+        self._timer.enter(Phase.CLIENT)
         try:
-            self._timer.enter(Phase.CLIENT)
             async with asyncio.timeout(HANDSHAKE_TIME):
-                header = await get_proxy(self._reader)
+                header = await get_proxy(stream)
         except TimeoutError:
             raise LastWord(too_busy("no PROXY header")) from None
+        finally:
+            self._proxy_header = None
+        if not stream.at_eof():
+            stream.feed_eof()
+            self._input.feed(await stream.read())
         if not header.valid or header.protocol == PROTO.DGRAM:
             raise LastWord(Refusal(554, "5.5.1", "a PROXY header is needed here", cause="bad PROXY header"))
         if header.family in {AF.INET, AF.INET6} and (header.version == 1 or header.command == 1):
             self._ip, self._port = plain_ip(str(header.src_addr)), header.src_port or 0
+        if self._gone:
+            raise EOFError
         try:
             self._count_client()
         except Refusal as refusal:
             self.edge.note_turned_away(self._ip, refusal, self.loop.time())
             raise LastWord(refusal) from None
 
-    @property
-    def facts(self) -> Session:
-        """What the library keeps of the client; it is there from the first byte to the last."""
-        if self.session is None:
-            raise EOFError
-        return self.session
-
     async def start_tls(self, early: bytes = b"") -> None:
-        """Put TLS under the session and wait for the handshake; `early` is what of it has been read already.
-
-        What was read in plain before belongs to nobody (RFC 3207 §5): the library drops it when the layer stands.
-        """
+        """Put TLS under the session and wait for the handshake; `early` is what of it has been read already."""
         plain, certificate = self.transport, self.edge.certificate
         if plain is None or certificate is None:
             raise EOFError
@@ -235,106 +319,227 @@ class EdgeSession(SMTP):
         layer.feed(early)
         self._timer.enter(Phase.CLIENT)
         try:
-            await waiter
+            await self._until(waiter)
         finally:
-            if self.facts.ssl is None:  # the layer tells us of a lost connection only once it stands
+            self._timer.enter(Phase.SERVER)
+            if self.session.ssl is None:  # the layer tells us of a lost connection only once it stands
                 plain.abort()
                 self.connection_lost(None)
-        if self.facts.ssl is None:
+        if self.session.ssl is None:
             raise EOFError
+
+    def _begin_anew_under_tls(self, transport: asyncio.BaseTransport) -> None:
+        """Forget what was said in plain, for it belongs to nobody (RFC 3207 §4.2, §5)."""
+        self._input.take_all()
+        self._peer = None
+        self.session.ssl = transport.get_extra_info("ssl_object")
 
     # --- the conversation ------------------------------------------------------------------------------------------
 
-    async def _converse(self) -> None:
-        while True:
-            if self.edge.stopping:
-                raise LastWord(shutting_down())
-            if self._timer.session_over:
-                raise LastWord(session_too_long())
-            try:
-                line = await self._next_line()
-                if line is None:
-                    return
-                await self.obey(line)
-            except Refusal as refusal:
-                await self._refuse(refusal)
-            if self._ended:
-                return
+    def _begin(self, work: Work) -> None:
+        self._busy = True
+        self._timer.enter(Phase.SERVER)
+        self._task = self.loop.create_task(self._work(work))
 
-    async def obey(self, line: bytes) -> None:
-        """Do what one command line says."""
+    def _go_on(self) -> None:
+        """Obey what has come."""
+        self._busy = True
+        work = self._obey_waiting()
+        if work is not None:
+            self._begin(work)
+
+    async def _work(self, work: Work) -> None:
+        """Do what has to be waited for, then go on with what came meanwhile."""
+        next_work: Work | None = work
+        try:
+            while next_work is not None:
+                try:
+                    await next_work
+                except Exception as error:
+                    self._failed(error)
+                next_work = self._obey_waiting()
+        finally:
+            self._task = None
+            if self._gone:
+                self.edge.leave(self)
+
+    def _obey_waiting(self) -> Work | None:
+        """Obey line by line until something has to be waited for: give that, or None where it is the client's turn."""
+        obeyed = self._timer.phase is Phase.SERVER
+        while not (self._ended or self._writing_paused):
+            try:
+                if self._message is not None:
+                    message = self._message.read(self._input)
+                    if message is None:
+                        break
+                    return self.take_message(message)
+                self._check_may_go_on()
+                line = self._input.line(MAX_LINE)
+                if line is None:
+                    break
+                obeyed = True
+                work = self.obey(line)
+            except Exception as error:
+                self._failed(error)
+                continue
+            if work is not None:
+                return work
+            if len(self._replies) > MAX_REPLIES_HELD:
+                self.flush()
+        self._await_client(obeyed=obeyed)
+        return None
+
+    def obey(self, line: bytes) -> Work | None:
+        """Do what one command line says; give what of it has to wait for somebody else."""
         raise NotImplementedError
 
-    async def _next_line(self, limit: int = MAX_LINE) -> bytes | None:
-        if self._replies and (len(self._replies) > MAX_REPLIES_HELD or not self._reader.has_line()):
-            await self.flush()
+    def take_message(self, message: bytes | Refusal) -> Work:
+        """Give what has to be done with a message that has come to its end."""
+        raise NotImplementedError
+
+    def _check_may_go_on(self) -> None:
+        if self.edge.stopping:
+            raise LastWord(shutting_down())
+        if self._timer.session_over:
+            raise LastWord(session_too_long())
+
+    def _await_client(self, *, obeyed: bool) -> None:
+        """It is the client's turn; its time is measured anew if it has said something whole."""
+        if self._ended:
+            return
+        self.flush()
+        if self._input.ended and not self._writing_paused:
+            self._close()
+            return
+        if obeyed and self._message is None:
+            self._timer.enter(Phase.CLIENT)
+        self._busy = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._reading_paused and len(self._input.buffer) <= READ_AHEAD and self.transport is not None:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def say(self, status: str) -> None:
+        """Put one reply line in the queue."""
+        self._replies += status.encode() + b"\r\n"
+
+    def flush(self) -> None:
+        """Write the replies that wait."""
+        if self._replies and self.transport is not None:
+            self.transport.write(self._replies)
+        self._replies = b""
+
+    async def next_line(self, limit: int) -> bytes:
+        """Wait for a line that is no command. Raises EOFError where the session ends first."""
+        self.flush()
         self._timer.enter(Phase.CLIENT)
-        line = await self._reader.command_line(limit)
+        while (line := self._input.line(limit)) is None:
+            if self._input.ended:
+                raise EOFError
+            await self._until(self.loop.create_future())
         self._timer.enter(Phase.SERVER)
         return line
 
-    async def flush(self) -> None:
-        """Write the replies that wait; returns when the client keeps up with reading them."""
-        self._timer.enter(Phase.CLIENT)
-        self._writer.write(bytes(self._replies))
-        self._replies.clear()
-        await self._writer.drain()
-        self._timer.enter(Phase.SERVER)
+    async def _until(self, awaited: asyncio.Future[T]) -> T:
+        """Wait for the client's doing. Raises EOFError where the session ends first."""
+        self._awaited = awaited
+        if self._ended:
+            awaited.cancel()
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            raise EOFError from None
+        finally:
+            self._awaited = None
 
-    async def _refuse(self, refusal: Refusal) -> None:
+    def _wait_no_more(self) -> None:
+        if self._awaited is not None:
+            self._awaited.cancel()
+
+    def _failed(self, error: Exception) -> None:
+        """Answer what a command raised."""
+        if isinstance(error, Refusal):
+            self._refuse(error)
+        elif isinstance(error, LastWord):
+            self.end(error.refusal)
+        elif isinstance(error, (OSError, EOFError)):  # the peer went away, or its TLS failed
+            self._close()
+        else:
+            fault(Event.SESSION_FAULT, error, ip=self._ip)
+            if self.session.host_name:
+                self.say(internal_fault().smtp_reply)
+            else:
+                self.end(internal_fault())
+
+    def _refuse(self, refusal: Refusal) -> None:
         if refusal.code == 421:
-            raise LastWord(refusal)
-        await self.push(refusal.smtp_reply)
+            self.end(refusal)
+            return
+        self.say(refusal.smtp_reply)
         if refusal.code in {500, 501, 502, 504, 553, 555}:
             self._errors += 1
             if self._errors >= MAX_ERRORS and not self.ours:
-                raise LastWord(too_busy("too many errors"))
+                self.end(too_busy("too many errors"))
 
     @property
-    def _own_relay(self) -> bool:
+    def own_relay(self) -> bool:
         """Whether the organisation's own mail server is there: nobody else speaks LMTP or is in `[trust] networks`."""
-        return self.door.listener is Listener.LMTP or within(self._ip, self.edge.settings.trust.networks)
+        if self._is_own_relay is None:
+            self._is_own_relay = self.door.listener is Listener.LMTP or within(
+                self._ip, self.edge.settings.trust.networks
+            )
+        return self._is_own_relay
 
     @property
     def ours(self) -> bool:
         """Whether errors are forgiven: a relay of ours, whose errors are other people's, or somebody signed in."""
-        return self.login is not None or self._own_relay
+        return self.login is not None or self.own_relay
+
+    def begin_message(self) -> None:
+        """Read a message from here on."""
+        memory = self.message_memory()
+        self._message = MessageReader(self._limits.max_size, memory)
+        self._timer.enter_message(memory)
 
     def message_memory(self) -> MessageMemory:
         """Memory for one message, in the name of who signed in, or else of the client's address."""
-        client = self.login or client_key(self._ip)
-        return MessageMemory(self.edge.memory, client, own_relay=self._own_relay)
+        return MessageMemory(self.edge.memory, self.login or client_key(self._ip), own_relay=self.own_relay)
+
+    def _drop_message(self) -> None:
+        if self._message is not None:
+            self._message.memory.give_back()
+            self._message = None
 
     def peer(self) -> Peer:
         """Describe the client as it stands now."""
-        return Peer(
-            ip=self._ip,
-            port=self._port,
-            helo=self.facts.host_name or "",
-            listener=self.door.listener,
-            tls=self.facts.ssl is not None,
-            login=self.login,
-        )
+        if self._peer is None:
+            self._peer = Peer(
+                ip=self._ip,
+                port=self._port,
+                helo=self.session.host_name or "",
+                listener=self.door.listener,
+                tls=self.session.ssl is not None,
+                login=self.login,
+            )
+        return self._peer
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """End now if the client has nothing under way; else after the reply to what it has."""
-        if self._timer.phase is Phase.CLIENT and not self._ended:
-            self._end_now(shutting_down())
+        if self._timer.phase is Phase.CLIENT:
+            self.overdue(shutting_down())
 
-    def _overdue(self, refusal: Refusal) -> None:
+    def overdue(self, refusal: Refusal) -> None:
+        """End now."""
         if not self._ended:
-            self._end_now(refusal)
-
-    def _end_now(self, refusal: Refusal) -> None:
-        self.end(refusal)
-        if self._handler_coroutine is not None:
-            self._handler_coroutine.cancel()
+            self.end(refusal)
 
     def end(self, refusal: Refusal) -> None:
         """Say why, and close."""
-        self._replies += refusal.smtp_reply.encode() + b"\r\n"
+        self.say(refusal.smtp_reply)
         self._close()
 
     def _close(self) -> None:
@@ -345,20 +550,22 @@ class EdgeSession(SMTP):
         transport = self.transport
         if transport is None or self._ended:
             return
-        self._ended = True
-        unread = bool(self._reader.take_all()) or self._timer.phase is Phase.MESSAGE
-        talking = unread and not self._reader.ended
-        self._reader.deaf = True
-        if self._replies:
-            transport.write(bytes(self._replies))
+        self._ended = self._busy = True
+        unread = bool(self._input.take_all()) or self._timer.phase is Phase.MESSAGE
+        talking = unread and not self._input.ended
+        self._input.deaf = True
+        self._read_on()
+        self._drop_message()
+        self.flush()
         if talking and self._tls_protocol is None and transport.can_write_eof():
             transport.write_eof()
-            self._abort_handle = self.loop.call_later(LINGER, transport.abort)
+            self._timer.close_within(LINGER)
         else:
             transport.close()
-            self._abort_handle = self.loop.call_later(_CLOSING_TIME, transport.abort)
+            self._timer.close_within(_CLOSING_TIME)
+        self._wait_no_more()
 
     def abort(self) -> None:
-        """Close without a word: the time to stop is over."""
+        """Close without a word: the time for it is over."""
         if self.transport is not None:
             self.transport.abort()

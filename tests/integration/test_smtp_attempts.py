@@ -7,13 +7,13 @@ import base64
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from gateway.smtp import hooks as smtp_hooks
 from gateway.smtp.hooks import MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT
-from gateway.smtp.limits import AttemptLimit
 from gateway.smtp.session import MAX_ERRORS
 from tests.smtp_edge import (
     KEY,
@@ -75,27 +75,50 @@ async def test_failed_sign_ins_end_the_session(taker: ScriptedTaker, tmp_path: P
         assert await wire.reply() == ""
 
 
-@pytest.mark.proves("guessing passwords")
-def test_failures_are_forgotten_one_by_one() -> None:
-    limit = AttemptLimit(burst=3, forget_every=30)
-    for _ in range(5):
-        limit.failed("a", 1000)
-    assert limit.spent("a", 1000)
-    assert not limit.spent("b", 1000)
-    assert limit.spent("a", 1020)
-    assert not limit.spent("a", 1031)
-    limit.failed("a", 1031)
-    assert limit.spent("a", 1031)
-    assert not limit.spent("a", 1000 + 30 * 10)
-    assert limit.spent("a", 900), "a clock that steps back forgets nothing"
+# --- mails --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.proves("guessing passwords")
-def test_a_flood_of_addresses_is_forgotten_in_bounds() -> None:
-    limit = AttemptLimit(burst=3, forget_every=30)
-    for number in range(120_000):
-        limit.failed(str(number), number / 1000)
-    assert len(limit._failures) <= 50_000
+@pytest.mark.proves("mails per minute and address")
+async def test_who_sends_too_fast_is_told_how_long_to_wait(taker: ScriptedTaker) -> None:
+    with captured_log() as log:
+        async with (
+            smtp_edge(taker, smtp={"mails_per_minute": 3}) as edge,
+            client(edge) as fast,
+            client(edge, source="127.0.0.9") as other,
+        ):
+            await fast.greet()
+            for _ in range(3):
+                assert (await fast.ask("MAIL FROM:<a@b.example>")).startswith("250 ")
+                await fast.ask("RSET")
+            for _ in range(3):
+                assert await fast.ask("MAIL FROM:<a@b.example>") == (
+                    "450 4.7.1 too many mails from your address right now: send again in 20 seconds"
+                )
+            assert (await fast.ask("NOOP")).startswith("250 ")
+            await other.greet()
+            assert (await other.ask("MAIL FROM:<a@b.example>")).startswith("250 ")
+    assert log.getvalue().count("mail rate of your address") == 1, "one line a second is enough"
+
+
+@pytest.mark.proves("mails per minute and address")
+@pytest.mark.parametrize("how", ["a relay of ours", "LMTP", "signed in", "no limit"])
+async def test_who_is_known_is_not_counted_by_address(taker: ScriptedTaker, how: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    listener = {"LMTP": "lmtp", "signed in": "submissions"}.get(how, "smtp")
+    sections: dict[str, Any] = {"smtp": {"mails_per_minute": 0 if how == "no limit" else 1}}
+    if how == "a relay of ours":
+        sections["trust"] = {"networks": ["127.0.0.0/8"]}
+    if how == "signed in":
+        sections["tls"] = write_certificate(tmp_path, authority)
+    context = trusting(authority) if how == "signed in" else None
+    async with smtp_edge(taker, listener, **sections) as edge, client(edge, listener, context) as wire:
+        await wire.greet("LHLO" if how == "LMTP" else "EHLO")
+        if how == "signed in":
+            right = base64.b64encode(b"\0anna@example.org\0s3cret").decode()
+            assert (await wire.ask(f"AUTH PLAIN {right}")).startswith("235 ")
+        for _ in range(5):
+            assert (await wire.ask("MAIL FROM:<a@b.example>")).startswith("250 ")
+            await wire.ask("RSET")
 
 
 # --- recipients ----------------------------------------------------------------------------------------------------

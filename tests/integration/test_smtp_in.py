@@ -280,7 +280,7 @@ async def test_a_fault_of_a_command_is_temporary(taker: ScriptedTaker, monkeypat
 @pytest.mark.proves("a misspelt hook is ignored silently")
 def test_the_hooks_are_exactly_the_known_ones(taker: ScriptedTaker) -> None:
     hooks = {name for name in dir(EdgeHooks) if name.startswith("handle_")}
-    assert hooks == {"handle_AUTH", "handle_RCPT", "handle_DATA", "handle_exception"}
+    assert hooks == {"handle_AUTH", "handle_RCPT", "handle_DATA"}
     commands = {name.removeprefix("smtp_") for name in dir(EdgeProtocol) if name.startswith("smtp_")}
     assert commands == KNOWN_COMMANDS
     ours = {name.removeprefix("smtp_") for name in vars(EdgeProtocol) if name.startswith("smtp_")}

@@ -304,7 +304,7 @@ def small_pool(monkeypatch: pytest.MonkeyPatch) -> int:
 
 async def _hold(edge: smtp_in.MailEdge, wires: list[Wire], verb: str = "EHLO") -> None:
     """Send big messages but for their ends, and wait until they have been read."""
-    readers = [session._reader for session in edge._edge.sessions]
+    readers = [session._input for session in edge._edge.sessions]
     for wire in wires:
         await wire.begin(verb=verb)
         wire.send(BIG)
@@ -383,7 +383,7 @@ async def test_what_is_thrown_away_holds_nothing(taker: ScriptedTaker, small_poo
     async with smtp_edge(taker, smtp={"max_size": 500_000}) as edge, client(edge) as wire:
         await wire.begin()
         wire.send(b"x" * size)
-        await until(lambda: next(iter(edge._edge.sessions))._reader.received > size)
+        await until(lambda: next(iter(edge._edge.sessions))._input.received > size)
         assert edge._edge.memory.free == small_pool
         assert (await wire.ask("\r\n.\r\n")).startswith("552 5.3.4")
 
@@ -403,7 +403,7 @@ async def test_memory_is_held_by_login_or_by_ipv6_network(taker: ScriptedTaker) 
         (session,) = edge._edge.sessions
 
         def holder(ip: str, login: str | None = None) -> tuple[str, bool]:
-            session._ip, session.login = ip, login
+            session._ip, session.login, session._is_own_relay = ip, login, None
             memory = session.message_memory()
             return memory._client, memory._own_relay
 

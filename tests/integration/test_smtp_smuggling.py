@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.errors import Refusal
 from gateway.smtp import syntax as smtp_syntax
 from gateway.smtp.limits import MemoryPool, MessageMemory
 from gateway.smtp.syntax import message_content, message_pieces
-from gateway.smtp.wire import SmtpReader
+from gateway.smtp.wire import MessageReader, SmtpReader
 from tests.smtp_edge import LOOPS, ScriptedTaker, Wire, client, run, smtp_edge
 
 ENDS = ["\r\n", "\n", "\r", "\r\r\n", "\n\r", "\0\r\n", "\r\n\0", "\v\r\n", "\x1a"]
@@ -82,19 +84,24 @@ async def test_an_odd_end_cut_at_every_byte_ends_nothing(taker: ScriptedTaker, o
     assert len(taker.mails) == len(data) - start
 
 
+def _read(packets: Iterable[bytes]) -> tuple[bytes | Refusal | None, bytes]:
+    """Without a socket between, the reader sees exactly these packets: give the message and what stands behind it."""
+    reader = SmtpReader()
+    message = MessageReader(10_000, MessageMemory(MemoryPool(0), "192.0.2.1"))
+    read: bytes | Refusal | None = None
+    for packet in packets:
+        reader.feed(packet)
+        if read is None:
+            read = message.read(reader)
+    return read, reader.take_all()
+
+
 @pytest.mark.proves("SMTP smuggling")
-async def test_the_end_is_found_however_the_message_is_cut() -> None:
-    """Every cut into three pieces, without a socket between: the reader sees exactly these packets."""
+def test_the_end_is_found_however_the_message_is_cut() -> None:
     body = b"x\r\n..\r\n\r.\r\n\n.\r\n.a\r\n"
     data = body + b".\r\nNOOP\r\n"
     for first, second in itertools.combinations(range(1, len(data)), 2):
-        reader = SmtpReader(asyncio.get_running_loop())
-        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0), "192.0.2.1")))
-        for piece in (data[:first], data[first:second], data[second:]):
-            await asyncio.sleep(0)
-            reader.feed_data(piece)
-        assert await task == body
-        assert reader.take_all() == b"NOOP\r\n"
+        assert _read([data[:first], data[first:second], data[second:]]) == (body, b"NOOP\r\n")
 
 
 @pytest.mark.proves("SMTP smuggling")
@@ -107,20 +114,13 @@ def test_what_is_read_is_what_stood_before_the_first_crlf_dot_crlf(lines: list[s
     data = "\r\n".join(lines).encode() + b"\r\n.\r\nRSET\r\n"
     whole = b"\r\n" + data
     end = whole.index(b"\r\n.\r\n")
-    expected, behind = whole[2 : end + 2], whole[end + 5 :]
-
-    async def read() -> tuple[bytes, bytes]:
-        reader = SmtpReader(asyncio.get_running_loop())
-        task = asyncio.create_task(reader.message(10_000, MessageMemory(MemoryPool(0), "192.0.2.1")))
-        rest, sizes = data, itertools.cycle(cuts)
-        while rest:
-            size = next(sizes)
-            reader.feed_data(rest[:size])
-            rest = rest[size:]
-            await asyncio.sleep(0)
-        return await task, reader.take_all()
-
-    assert asyncio.run(read()) == (expected, behind)
+    sizes = itertools.cycle(cuts)
+    packets, rest = [], data
+    while rest:
+        size = next(sizes)
+        packets.append(rest[:size])
+        rest = rest[size:]
+    assert _read(packets) == (whole[2 : end + 2], whole[end + 5 :])
 
 
 @pytest.mark.proves("SMTP smuggling")
