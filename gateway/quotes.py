@@ -194,8 +194,11 @@ class _Search:
 
     def run(self) -> list[bool]:
         self.gone = [False] * len(self.lines)
-        self.marked = [zone is Zone.INDENTED or is_marked(text) for text, zone in self.lines]
-        self.plain = [plain(without_mark(text)) for text, _ in self.lines]
+        marks = [is_marked(text) for text, _ in self.lines]
+        self.plain = [
+            plain(without_mark(text) if mark else text) for (text, _), mark in zip(self.lines, marks, strict=True)
+        ]
+        self.marked = [mark or zone is Zone.INDENTED for (_, zone), mark in zip(self.lines, marks, strict=True)]
         self._mark_other_signs()
         self._take_zones()
         self._take_announced()
@@ -236,6 +239,8 @@ class _Search:
     # --- what HTML says ---
 
     def _take_zones(self) -> None:
+        if all(zone is Zone.OWN for _, zone in self.lines):
+            return
         written = False
         for index, (text, zone) in enumerate(self.lines):
             if zone is Zone.HISTORY or (zone is Zone.AFTER and written):
@@ -296,7 +301,7 @@ class _Search:
         """Return the span of lines that announces a quote and is first known at line `index`."""
         text = self.plain[index]
         raw = self.lines[index][0].strip()
-        if not text or (is_marked(raw) and not raw.startswith(">>>")):
+        if not text or (">" in raw and is_marked(raw) and not raw.startswith(">>>")):
             return None
         if separated := self._separator_end(index):
             return index, self._after_headers(separated)

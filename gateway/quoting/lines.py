@@ -83,7 +83,10 @@ _MESSAGE_OF: Final[re.Pattern[str]] = re.compile(
 
 def plain(line: str) -> str:
     """Return the line as it is compared: no emphasis marks, odd spaces or direction marks at its ends."""
-    text = " ".join(tidy_characters(line[:_MAX_LENGTH]).replace("：", ":").split())
+    text = line[:_MAX_LENGTH]
+    if not text.isascii():
+        text = tidy_characters(text).replace("：", ":")
+    text = " ".join(text.split())
     return (
         text.strip("*_ \u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
         if "*" in text or not text[:1].isalnum()
@@ -354,6 +357,8 @@ _MARKS: Final[re.Pattern[str]] = re.compile(r"\A\s{0,2}[^\W\d_a-zа-яæøåäö
 
 def is_marked(text: str) -> bool:
     """Whether a line bears ">" or "AJ>" as a quoted one does; an arrow, a smiley or a tag is no mark."""
+    if ">" not in text:
+        return False
     return (
         ">" in text[:6] and _MARKED.match(text) is not None and _NO_QUOTE.match(text) is None
     ) or text.strip() == ">"
@@ -365,5 +370,5 @@ def is_nested(text: str) -> bool:
 
 
 def without_mark(text: str) -> str:
-    """Return a line without its quote marks, however many."""
-    return _MARKS.sub("", text) if is_marked(text) else text
+    """Return a marked line without its quote marks, however many."""
+    return _MARKS.sub("", text)
