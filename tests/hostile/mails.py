@@ -33,7 +33,9 @@ def html(piece: bytes | str) -> bytes:
 
 def header(line: bytes, piece: bytes | str, size: int = 250_000) -> bytes:
     """A mail with one header field filled with one piece: up to the limit of a header block."""
-    return line + fill(piece, size) + b"\r\n" + (b"" if line.startswith(b"From") else b"From: a@b.example\r\n") + b"\r\nx"
+    return (
+        line + fill(piece, size) + b"\r\n" + (b"" if line.startswith(b"From") else b"From: a@b.example\r\n") + b"\r\nx"
+    )
 
 
 def nested(levels: int, inner: bytes) -> bytes:
@@ -129,7 +131,9 @@ TEXTS: dict[str, bytes] = {
     "labels set wide": plain("Fra: a\r\nx\r\n\r\nSendt: b\r\nx\r\nx\r\n"),
     "attributions": plain(f"{_DATE}skrev Anna:\r\n"),
     "attributions over quoted lines": plain(f"{_DATE}skrev Anna <{_KEY}>:\r\n> a\r\n\r\nb\r\n"),
-    "attributions wrapped over five lines": plain("Den 25.\r\nnovember 2026\r\nkl. 19.22\r\nskrev\r\nAnna:\r\n> a\r\nb\r\n"),
+    "attributions wrapped over five lines": plain(
+        "Den 25.\r\nnovember 2026\r\nkl. 19.22\r\nskrev\r\nAnna:\r\n> a\r\nb\r\n"
+    ),
     "almost attributions": plain("a b c d e f g h i j k l m n o p 1 2 3 4 skrev:\r\n"),
     "colons": plain("a:\r\n"),
     "dates before colons": plain("1.1.2026 " * 45 + ":\r\n"),
@@ -139,7 +143,7 @@ TEXTS: dict[str, bytes] = {
     "dashes": plain("--a" + "-" * 300 + "a\r\n"),
     "dashed words": plain("-- " + "a - " * 70 + "b\r\n"),
     "three angles": plain(">>> a 1:11" + "> " * 100 + "\r\n"),
-    "Notes' stacked labels": plain(f"Anna\r\n25.11.2026 19:22\r\nTil\r\nEmne\r\nEmne\r\n"),
+    "Notes' stacked labels": plain("Anna\r\n25.11.2026 19:22\r\nTil\r\nEmne\r\nEmne\r\n"),
     "our address": plain(f"a: {_KEY}\r\n"),
     "device footers": plain("Sendt fra min iPhone\r\n"),
     "footers over quoted lines": plain("Hej\r\n\r\nSendt fra min iPhone\r\n> a\r\n\r\n"),
@@ -222,7 +226,9 @@ PAGES: dict[str, bytes] = {
     "zero-width": html("\u200b\u200d"),
     "right to left": html("\u05d0\u202e"),
     "stub beside HTML": alternative(b"Your client does not show HTML", fill("<p>a ", MEGABYTE)),
-    "wrapped text beside HTML": alternative(fill("a " * 35 + "\r\n", MEGABYTE // 2), fill("a " * 35 + "<br>", MEGABYTE // 2)),
+    "wrapped text beside HTML": alternative(
+        fill("a " * 35 + "\r\n", MEGABYTE // 2), fill("a " * 35 + "<br>", MEGABYTE // 2)
+    ),
     "header blocks in both": alternative(
         fill(_HEADERS + "\r\n> Hej\r\n\r\n", MEGABYTE // 2),
         fill(_HEADERS.replace("<", "&lt;").replace("\r\n", "<br>") + "&gt; Hej<br><br>", MEGABYTE // 2),
