@@ -70,7 +70,7 @@ _CJK_DATE: Final[frozenset[str]] = frozenset(
 )
 _BRACKETS: Final = ("<", "[", "(")
 _RULE: Final[re.Pattern[str]] = re.compile(r"(?:[-_=*—–‐─]\s?){5,}")
-_DASHED: Final[re.Pattern[str]] = re.compile(r"[-_=*—–‐─#~]{2,}\s*(\S.{2,300}?)\s*:?\s*[-_=*—–‐─#~]{2,}:?")
+_DASHES: Final[str] = "-_=*—–‐─#~"
 _NOTES: Final[re.Pattern[str]] = re.compile(
     r"\S.{0,100}?\s?-{2,3}\s?\d{1,4}[-./]\d{1,2}[-./]\d{1,4},?\s+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AP]M)?\s?-{2,3}.*"
 )
@@ -331,13 +331,24 @@ def is_separator(line: str) -> bool:
         return False
     if _NOTES.fullmatch(line) or _GROUPWISE.fullmatch(line) or _MESSAGE_OF.fullmatch(line.lstrip("> ")):
         return True
-    dashed = _DASHED.fullmatch(line)
-    if dashed is not None:
-        words = dashed.group(1).casefold().strip("* ")
+    dashed = _between_dashes(line)
+    if dashed:
+        words = dashed.casefold().strip("* ")
         if words in SEPARATOR_WORDS or words.startswith(SEPARATOR_OPENINGS):
             return True
-        return "@" in words and attribution(f"{dashed.group(1)}:") is Sureness.STRONG
+        return "@" in words and attribution(f"{dashed}:") is Sureness.STRONG
     return line.endswith(":") and line[:-1].casefold().strip() in SEPARATOR_WORDS
+
+
+def _between_dashes(line: str) -> str:
+    """What stands between two drawn lines in one, colons before and behind the second left out; "" where nothing does."""
+    head, bare = line.lstrip(_DASHES), line.removesuffix(":")
+    tail = bare.rstrip(_DASHES)
+    start = len(line) - len(head)
+    if start < 2 or len(bare) - len(tail) < 2 or len(tail) <= start:
+        return ""
+    words = tail[start:].strip().removesuffix(":").rstrip()
+    return words if 3 <= len(words) <= 301 else ""
 
 
 def looks_labelled(lines: Sequence[str]) -> bool:

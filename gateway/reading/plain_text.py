@@ -26,6 +26,9 @@ _SYMBOLS: Final = str.maketrans(
 """What Outlook's autocorrection leaves of smileys and arrows: Wingdings in the private use area."""
 _FLOWED_SIGNS: Final = (" \n", "\n ", "\n>")
 """A text without them has no line that flows, is stuffed or quoted."""
+_HEAD: Final = 192 * 1024
+_TAIL: Final = 64 * 1024
+"""Characters of a text part that are read: from its beginning, and from its end for those who answer below."""
 OWN_MARK: Final = "\ue000"
 """Stands before a ">" that the person typed, as space-stuffing says (RFC 3676 §4.4), until quotes are cut."""
 
@@ -58,6 +61,11 @@ def trimmed(text: str) -> str:
     if " \n" in text or text.endswith(" "):
         text = "\n".join(line if line == "-- " else line.rstrip(" ") for line in text.split("\n"))
     return text.strip("\n ")
+
+
+def shortened(text: str) -> str:
+    """The beginning and the end of a text that is longer than anybody reads or any number of SMS can carry."""
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
 def read_plain(text: str, params: dict[str, str]) -> str:
@@ -119,6 +127,8 @@ _PICTURE: Final = re.compile(
     r"\[(?:cid:[^\]\s]{1,200}|image: ?[^\]\n]{0,200}|Inline image \d{1,3})\]|<tel:[^<>\s]{1,40}>", re.IGNORECASE
 )
 _PICTURE_SIGNS: Final = ("[cid:", "[image:", "[inline image ", "<tel:")
+_MAX_PICTURES: Final = 500
+"""Of more, a text keeps what stands for them: looking for their ends would cost."""
 _PICTURE_LINE: Final = re.compile(rf"(?im)(?<=\n\n)(?:{_PICTURE.pattern})[ ]*\n\n?|^(?:{_PICTURE.pattern})[ ]*\n")
 _TARGET: Final = re.compile(r"<((?:mailto|https?):[^<>\s]{1,300})>")
 _LONGEST_LINK: Final = 300
@@ -129,7 +139,7 @@ _SCHEME: Final = re.compile(r"^(?:mailto:|https?://)(?:www\.)?|\?.*$|/$|[\s()-]"
 def without_marks(text: str) -> str:
     """Remove what clients put into plain text for pictures, and link targets that only repeat the words before them."""
     lowered = text.lower() if "[" in text or "<" in text else ""
-    if any(sign in lowered for sign in _PICTURE_SIGNS):
+    if 0 < sum(lowered.count(sign) for sign in _PICTURE_SIGNS) <= _MAX_PICTURES:
         text = _PICTURE.sub("", _PICTURE_LINE.sub("", text))
     if "<mailto:" in text or "<http" in text:
         text = _without_repeated_targets(text)
