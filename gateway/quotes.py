@@ -48,7 +48,7 @@ _HEAD: Final[int] = 8_000
 _TAIL: Final[int] = 4_000
 """Lines that are read from the beginning and from the end; what lies between is taken for history."""
 _MAX_SEARCHES: Final[int] = 400
-"""Places in one mail where an attribution is looked for."""
+"""Places in one mail where an attribution or a header block is looked for."""
 _RUN_ON: Final[re.Pattern[str]] = re.compile(r"[^:]{0,30}\d[^<>]{0,200}<[^\s<>]{3,120}>:[ \xa0]{2,}\S")
 """An attribution that the quoted words follow on the same line, after some spaces (Yahoo's apps)."""
 _SIGNS: Final = (">", "\uff1a")
@@ -99,10 +99,13 @@ def _cut(lines: list[Line]) -> Cut:
         kept = lines[:_HEAD] + lines[-_TAIL:]
         away = [(_HEAD, "\n".join([text for text, _ in lines[_HEAD:-_TAIL]]))]
     places = [index + (index >= _HEAD) for index in range(len(kept))]
+    searches = 0
     for _ in range(_MAX_ROUNDS):
         if _untouched(kept):
             break
-        history = _Search(kept).run()
+        search = _Search(kept, searches)
+        history = search.run()
+        searches = search.searches
         if not any(history):
             break
         away += [(places[index], kept[index][0]) for index in range(len(kept)) if history[index]]
@@ -185,17 +188,21 @@ class _Search:
     """One pass over the lines of a body: which of them are history."""
 
     lines: list[Line]
+    searches: int
+    """How many there were in this mail before."""
     gone: list[bool] = field(init=False)
     plain: list[str] = field(init=False)
     """Lines without quote marks and emphasis, as they are compared."""
     marked: list[bool] = field(init=False)
     """Lines that would be quoted if something introduced them."""
-    searches: int = 0
 
     def run(self) -> list[bool]:
         self.gone = [False] * len(self.lines)
-        self.marked = [zone is Zone.INDENTED or is_marked(text) for text, zone in self.lines]
-        self.plain = [plain(without_mark(text)) for text, _ in self.lines]
+        marks = [is_marked(text) for text, _ in self.lines]
+        self.plain = [
+            plain(without_mark(text) if mark else text) for (text, _), mark in zip(self.lines, marks, strict=True)
+        ]
+        self.marked = [mark or zone is Zone.INDENTED for (_, zone), mark in zip(self.lines, marks, strict=True)]
         self._mark_other_signs()
         self._take_zones()
         self._take_announced()
@@ -218,7 +225,7 @@ class _Search:
                     index += 1
 
     def _searched_out(self) -> bool:
-        """Count a search for an attribution; tell whether a body has had its share of them."""
+        """Count a search for an attribution or a header block; tell whether a mail has had its share of them."""
         self.searches += 1
         return self.searches > _MAX_SEARCHES
 
@@ -236,6 +243,8 @@ class _Search:
     # --- what HTML says ---
 
     def _take_zones(self) -> None:
+        if all(zone is Zone.OWN for _, zone in self.lines):
+            return
         written = False
         for index, (text, zone) in enumerate(self.lines):
             if zone is Zone.HISTORY or (zone is Zone.AFTER and written):
@@ -296,11 +305,11 @@ class _Search:
         """Return the span of lines that announces a quote and is first known at line `index`."""
         text = self.plain[index]
         raw = self.lines[index][0].strip()
-        if not text or (is_marked(raw) and not raw.startswith(">>>")):
+        if not text or (">" in raw and is_marked(raw) and not raw.startswith(">>>")):
             return None
         if separated := self._separator_end(index):
             return index, self._after_headers(separated)
-        if header_kind(text) is not None:
+        if header_kind(text) is not None and not self._searched_out():
             announced = self._rule_above(index)
             end = find_header_block(self.plain, index, announced=announced)
             if end is not None:

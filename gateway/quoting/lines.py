@@ -70,7 +70,7 @@ _CJK_DATE: Final[frozenset[str]] = frozenset(
 )
 _BRACKETS: Final = ("<", "[", "(")
 _RULE: Final[re.Pattern[str]] = re.compile(r"(?:[-_=*—–‐─]\s?){5,}")
-_DASHED: Final[re.Pattern[str]] = re.compile(r"[-_=*—–‐─#~]{2,}\s*(\S.{2,300}?)\s*:?\s*[-_=*—–‐─#~]{2,}:?")
+_DASHES: Final[str] = "-_=*—–‐─#~"
 _NOTES: Final[re.Pattern[str]] = re.compile(
     r"\S.{0,100}?\s?-{2,3}\s?\d{1,4}[-./]\d{1,2}[-./]\d{1,4},?\s+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AP]M)?\s?-{2,3}.*"
 )
@@ -83,7 +83,10 @@ _MESSAGE_OF: Final[re.Pattern[str]] = re.compile(
 
 def plain(line: str) -> str:
     """Return the line as it is compared: no emphasis marks, odd spaces or direction marks at its ends."""
-    text = " ".join(tidy_characters(line[:_MAX_LENGTH]).replace("：", ":").split())
+    text = line[:_MAX_LENGTH]
+    if not text.isascii():
+        text = tidy_characters(text).replace("：", ":")
+    text = " ".join(text.split())
     return (
         text.strip("*_ \u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
         if "*" in text or not text[:1].isalnum()
@@ -328,13 +331,24 @@ def is_separator(line: str) -> bool:
         return False
     if _NOTES.fullmatch(line) or _GROUPWISE.fullmatch(line) or _MESSAGE_OF.fullmatch(line.lstrip("> ")):
         return True
-    dashed = _DASHED.fullmatch(line)
-    if dashed is not None:
-        words = dashed.group(1).casefold().strip("* ")
+    dashed = _between_dashes(line)
+    if dashed:
+        words = dashed.casefold().strip("* ")
         if words in SEPARATOR_WORDS or words.startswith(SEPARATOR_OPENINGS):
             return True
-        return "@" in words and attribution(f"{dashed.group(1)}:") is Sureness.STRONG
+        return "@" in words and attribution(f"{dashed}:") is Sureness.STRONG
     return line.endswith(":") and line[:-1].casefold().strip() in SEPARATOR_WORDS
+
+
+def _between_dashes(line: str) -> str:
+    """What stands between two drawn lines in one, colons before and behind the second left out; "" where nothing does."""
+    head, bare = line.lstrip(_DASHES), line.removesuffix(":")
+    tail = bare.rstrip(_DASHES)
+    start = len(line) - len(head)
+    if start < 2 or len(bare) - len(tail) < 2 or len(tail) <= start:
+        return ""
+    words = tail[start:].strip().removesuffix(":").rstrip()
+    return words if 3 <= len(words) <= 301 else ""
 
 
 def looks_labelled(lines: Sequence[str]) -> bool:
@@ -354,6 +368,8 @@ _MARKS: Final[re.Pattern[str]] = re.compile(r"\A\s{0,2}[^\W\d_a-zа-яæøåäö
 
 def is_marked(text: str) -> bool:
     """Whether a line bears ">" or "AJ>" as a quoted one does; an arrow, a smiley or a tag is no mark."""
+    if ">" not in text:
+        return False
     return (
         ">" in text[:6] and _MARKED.match(text) is not None and _NO_QUOTE.match(text) is None
     ) or text.strip() == ">"
@@ -365,5 +381,5 @@ def is_nested(text: str) -> bool:
 
 
 def without_mark(text: str) -> str:
-    """Return a line without its quote marks, however many."""
-    return _MARKS.sub("", text) if is_marked(text) else text
+    """Return a marked line without its quote marks, however many."""
+    return _MARKS.sub("", text)

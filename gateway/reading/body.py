@@ -36,6 +36,8 @@ _SEALED_KINDS: Final = frozenset({"application/x-microsoft-rpmsg-message", "appl
 """Rights-protected mail, and PGP/MIME whose multipart/encrypted some server turned into mixed."""
 Place = Literal["alone", "first", "later", "inside", "beside"]
 """The only part; before any text was found; after some; inside a page (related); beside what counts (a signature)."""
+_MOST_PLAIN: Final = 512 * 1024
+"""Characters of plain text in one mail: two parts of the greatest length."""
 _STUB: Final = re.compile(
     r"html|mime|browser|client|klient|programm?\b|viewer|webversion|navigateur|logiciel|клиент|браузер", re.IGNORECASE
 )
@@ -82,6 +84,8 @@ class _BodyReader:
     charset: str
     attachments: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    unread: int = _MOST_PLAIN
+    """Characters of plain text that are still read, over all parts."""
     spare: list[Piece] = field(default_factory=list)
     """HTML that was passed over for plain text."""
 
@@ -136,13 +140,19 @@ class _BodyReader:
         label = part.params.get("charset", "")
         if part.kind == "text/html":
             return Piece("html", decode(data, label if codec_for(label) else _meta_charset(data), self.charset))
-        text = decode(data, label, self.charset)
+        text = self._share(decode(data, label, self.charset))
         if part.kind == "text/enriched":
             return Piece("plain", plain_text.clean(plain_text.read_enriched(text)))
         if part.kind == "text/richtext":
             return Piece("plain", plain_text.clean(plain_text.read_richtext(text)))
         plain = plain_text.without_marks(signed.without_armor(plain_text.read_plain(text, part.params)))
         return Piece("html", text) if _looks_like_markup(plain) else Piece("plain", plain)
+
+    def _share(self, text: str) -> str:
+        """What is read of a plain text, given what was read of the mail's other texts."""
+        text = plain_text.shortened(text)[: self.unread]
+        self.unread -= len(text)
+        return text
 
     def _attach(self, part: Part, place: Place) -> None:
         if part.kind in _SILENT_KINDS or (place == "inside" and part.disposition != "attachment"):

@@ -27,6 +27,9 @@ _SYMBOLS: Final = str.maketrans(
 """What Outlook's autocorrection leaves of smileys and arrows: Wingdings in the private use area."""
 _FLOWED_SIGNS: Final = (" \n", "\n ", "\n>")
 """A text without them has no line that flows, is stuffed or quoted."""
+_HEAD: Final = 192 * 1024
+_TAIL: Final = 64 * 1024
+"""Characters of a text part that are read: from its beginning, and from its end for those who answer below."""
 OWN_MARK: Final = "\ue000"
 """Stands before a ">" that the person typed, as space-stuffing says (RFC 3676 §4.4), until quotes are cut."""
 
@@ -59,6 +62,11 @@ def trimmed(text: str) -> str:
     if " \n" in text or text.endswith(" "):
         text = "\n".join(line if line == "-- " else line.rstrip(" ") for line in text.split("\n"))
     return text.strip("\n ")
+
+
+def shortened(text: str) -> str:
+    """The beginning and the end of a text that is longer than anybody reads or any number of SMS can carry."""
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
 def read_plain(text: str, params: Mapping[str, str]) -> str:
@@ -100,9 +108,11 @@ def unflow(text: str, *, delsp: bool) -> str:
         content = content.removeprefix(" ")
         if not depth and content.startswith(">"):
             content = OWN_MARK + content
-        signature = content == "-- "
-        flows = content.endswith(" ") and not signature
-        content = content[:-1] if flows and delsp else content
+        flows = content[-1:] == " "
+        signature = flows and content == "-- "
+        flows = flows and not signature
+        if flows and delsp:
+            content = content[:-1]
         if open_depth == depth and not signature:
             pieces.append(content)
         else:
@@ -117,17 +127,38 @@ def unflow(text: str, *, delsp: bool) -> str:
 _PICTURE: Final = re.compile(
     r"\[(?:cid:[^\]\s]{1,200}|image: ?[^\]\n]{0,200}|Inline image \d{1,3})\]|<tel:[^<>\s]{1,40}>", re.IGNORECASE
 )
+_PICTURE_SIGNS: Final = ("[cid:", "[image:", "[inline image ", "<tel:")
+_MAX_PICTURES: Final = 500
+"""Of more, a text keeps what stands for them: looking for their ends would cost."""
 _PICTURE_LINE: Final = re.compile(rf"(?im)(?<=\n\n)(?:{_PICTURE.pattern})[ ]*\n\n?|^(?:{_PICTURE.pattern})[ ]*\n")
-_LINK: Final = re.compile(r"(\S{1,300}?) ?<((?:mailto|https?):[^<>\s]{1,300})>")
+_TARGET: Final = re.compile(r"<((?:mailto|https?):[^<>\s]{1,300})>")
+_LONGEST_LINK: Final = 300
+"""Characters of the words before a link's target, which stand without a blank between them."""
 _SCHEME: Final = re.compile(r"^(?:mailto:|https?://)(?:www\.)?|\?.*$|/$|[\s()-]", re.IGNORECASE)
 
 
 def without_marks(text: str) -> str:
     """Remove what clients put into plain text for pictures, and link targets that only repeat the words before them."""
-    if "[" in text or "<" in text:
+    lowered = text.lower() if "[" in text or "<" in text else ""
+    if 0 < sum(lowered.count(sign) for sign in _PICTURE_SIGNS) <= _MAX_PICTURES:
         text = _PICTURE.sub("", _PICTURE_LINE.sub("", text))
-        text = _LINK.sub(lambda link: link[1] if _bare(link[1]) == _bare(link[2]) else link[0], text)
+    if "<mailto:" in text or "<http" in text:
+        text = _without_repeated_targets(text)
     return trimmed(text)
+
+
+def _without_repeated_targets(text: str) -> str:
+    """Take off the targets of links that the word before them names already; a blank may stand between the two."""
+    pieces: list[str] = []
+    done = 0
+    for target in _TARGET.finditer(text):
+        end = target.start() - (text[target.start() - 1 : target.start()] == " ")
+        word = text[max(done, end - _LONGEST_LINK) : end]
+        word = "" if not word or word[-1].isspace() else word.split()[-1]
+        if word:
+            pieces.append(text[done:end] if _bare(word) == _bare(target[1]) else text[done : target.end()])
+            done = target.end()
+    return "".join([*pieces, text[done:]])
 
 
 def _bare(link: str) -> str:
