@@ -121,11 +121,11 @@ class SmppProvider:
 
     async def _send(self, bodies: list[bytes]) -> list[Answer]:
         """Put every part on one link, each in its turn, and wait for the answers."""
-        link = await self._link()
+        link = await self._link_with_room()
         if link is None:
             return [Answer(Outcome.TEMPORARY, cause="not connected")]
-        sent: list[asyncio.Future[Pdu | Lost]] = []
-        for body in bodies:
+        sent = [link.submit(bodies[0])]
+        for body in bodies[1:]:
             if link.room <= 0 and not await link.wait_for_room():
                 break
             sent.append(link.submit(body))
@@ -133,8 +133,8 @@ class SmppProvider:
         missing = Answer(Outcome.TEMPORARY, cause="connection lost before it was sent")
         return answers + [missing] * (len(bodies) - len(sent))
 
-    async def _link(self) -> Link | None:
-        """A link with room, or None where none is bound."""
+    async def _link_with_room(self) -> Link | None:
+        """A link on which the caller has a turn, or None where none is bound."""
         while self._binds is not None and (link := self._binds.least_busy()) is not None:
             if link.room > 0 or await link.wait_for_room():
                 return link

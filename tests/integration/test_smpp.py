@@ -660,3 +660,10 @@ async def test_a_phone_cannot_write_a_receipt(smsc):
 async def test_results_are_plain_values(smsc):
     async with connected(smsc) as provider:
         assert await provider.submit(sms()) == SubmitResult(TAKEN, ("id-1",))
+
+
+async def test_many_more_than_the_window_all_get_their_turn(smsc):
+    async with connected(smsc, window=8, binds=2) as provider:
+        results = await asyncio.gather(*(provider.submit(sms(LONG if n % 5 == 0 else "Hej")) for n in range(500)))
+    assert {result.outcome for result in results} == {TAKEN}
+    assert len(smsc.submits) == 100 * 3 + 400
