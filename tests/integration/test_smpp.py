@@ -236,9 +236,11 @@ async def test_a_pace_counts_parts(smsc):
         assert loop.time() - began >= 4 * 3 / 20 - 0.02
 
 
-async def test_more_than_a_second_of_work_goes_back(smsc):
+async def test_what_would_wait_too_long_goes_back(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.smpp.pace.PATIENCE", 1.0)
     async with connected(smsc, parts_per_second=3) as provider:
         results = await asyncio.gather(*(provider.submit(sms()) for _ in range(9)))
+        assert provider.window == 9
     assert [result.outcome for result in results] == [TAKEN] * 4 + [NOT_NOW] * 5
     assert [round(result.retry_after or 0) for result in results[4:]] == [2, 2, 2, 3, 3]
 

@@ -193,10 +193,15 @@ def test_never_more_than_the_rate(arrivals, rate):
 
 def test_who_finds_no_turn_is_told_one_behind_the_other():
     pace = Pace(2)
-    assert pace.turn(4, 100.0) == 0
+    assert pace.turn(40, 100.0) == 0
     assert pace.turn(1, 100.0) is None
-    assert [pace.later(1, 100.0) for _ in range(3)] == pytest.approx([2.5, 3.0, 3.5])
-    assert pace.turn(1, 102.5) == 0
+    assert [pace.later(1, 100.0) for _ in range(3)] == pytest.approx([20.5, 21.0, 21.5])
+    assert pace.turn(1, 120.5) == 0
+
+
+@pytest.mark.parametrize(("rate", "window"), [(0, 64), (1000, 64), (10, 30), (1, 3), (0.1, 1)])
+def test_a_slow_pace_needs_no_wide_window(rate, window):
+    assert Pace(rate).window(64) == window
 
 
 def test_complaints_make_longer_and_longer_rests():
