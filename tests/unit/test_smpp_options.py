@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from gateway.providers.base import Provider
@@ -10,6 +15,7 @@ from gateway.smpp.options import SmppOptions, read_options
 from gateway.smpp.receipt import IdForm
 from gateway.smpp.text import GsmEncoding, LongText
 
+SHIPPED = Path(__file__).parents[2] / "conf" / "brevdue.toml"
 LEAST = {"host": "smsc.example.net", "system_id": "firma"}
 
 
@@ -110,3 +116,17 @@ def test_all_mistakes_at_once():
 
 def test_the_password_shows_nowhere():
     assert "hemmelig" not in repr(read_options({**LEAST, "password": "hemmelig"}))
+
+
+def test_the_shipped_file_shows_every_option_with_its_default():
+    lines = SHIPPED.read_text().splitlines()
+    begin = lines.index('#   name = "smsc"')
+    block = itertools.takewhile(lambda line: line.startswith("#   "), lines[begin:])
+    shown = tomllib.loads("\n".join(line.removeprefix("#   ") for line in block))
+    assert (shown.pop("name"), shown.pop("kind")) == ("smsc", "smpp")
+    assert shown.keys() == {each.name for each in fields(SmppOptions)}
+    defaults = SmppOptions()
+    without = {"host", "system_id", "ca_file", "region"}
+    for name in shown.keys() - without:
+        assert getattr(defaults, name) == (frozenset() if name == "temporary" else shown[name])
+    read_options({name: value for name, value in shown.items() if name != "ca_file"})
