@@ -34,6 +34,8 @@ class Pace:
 
     def turn(self, parts: int, now: float) -> float | None:
         """Take a turn for `parts` parts: seconds until it comes, at most `PATIENCE`; None where none comes so soon."""
+        if not self._gap and self._rest_until <= now:
+            return 0.0
         wait = max(self._next - now, 0.0)
         if wait > PATIENCE or self._rest_until > now:
             return None
