@@ -269,6 +269,33 @@ async def test_some_parts_refused_is_unknown(smsc):
     assert result.cause == "2 of 3 parts taken (ids id-1, id-3); another: ESME_RSUBMITFAIL"
 
 
+@pytest.mark.proves("never sent again blindly")
+async def test_a_throttled_part_is_completed_and_no_other_sent_again(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.providers.smpp._COMPLETING", (0.05, 0.05, 0.05))
+    refusals = iter([Status.ESME_RTHROTTLED, Status.ESME_RSYSERR])
+    smsc.on_submit = lambda submit: (
+        submit.answer(next(refusals, Status.ESME_ROK), submit.id.encode() + b"\0")
+        if submit.message.text[5] == 2
+        else submit.accept()
+    )
+    async with connected(smsc) as provider:
+        result = await provider.submit(sms(LONG))
+    assert (result.outcome, result.refs) == (TAKEN, ("id-1", "id-5", "id-3"))
+    assert [submit.message.text[5] for submit in smsc.submits] == [1, 2, 3, 2, 2]
+    assert len({submit.message.text[3] for submit in smsc.submits}) == 1
+
+
+async def test_a_part_that_stays_refused_is_given_up(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.providers.smpp._COMPLETING", (0.01, 0.01, 0.01))
+    smsc.on_submit = lambda submit: (
+        submit.answer(Status.ESME_RTHROTTLED) if submit.message.text[5] == 3 else submit.accept()
+    )
+    async with connected(smsc) as provider:
+        result = await provider.submit(sms(LONG))
+    assert (result.outcome, result.refs) == (PERHAPS, ())
+    assert [submit.message.text[5] for submit in smsc.submits] == [1, 2, 3, 3, 3, 3]
+
+
 # --- no connection, no answer --------------------------------------------------------------------------------------
 
 
@@ -325,7 +352,9 @@ async def test_an_answer_after_its_time_harms_nobody(smsc, capsys):
         smsc.submits[0].accept()
         smsc.on_submit = Submit.accept
         assert (await provider.submit(sms())).refs == ("id-2",)
-    assert capsys.readouterr().out.count("late answer: taken as id-1") == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "late answer" in line]
+    assert "taken as id-1" in line
+    assert "M1.1" in line
 
 
 @pytest.mark.proves("never sent again blindly")
@@ -427,9 +456,56 @@ async def test_a_stop_waits_for_answers(smsc):
 
 
 async def test_a_stop_ends_waiting_for_a_bind(smsc):
+    smsc.on_bind = lambda _session: None
+    async with asyncio.timeout(5):
+        async with connected(smsc, response_timeout=60):
+            await until(lambda: smsc.connections, "a connection")
+
+
+async def test_a_stop_ends_a_pause_between_tries(smsc):
     await smsc.shut()
-    async with connected(smsc):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5), connected(smsc):
+        pass
+
+
+@pytest.mark.proves("slow clients")
+async def test_a_peer_that_asks_and_never_reads_is_bounded_and_dropped(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.smpp.link._MAX_UNREAD", 20_000)
+    async with connected(smsc, response_timeout=0.5, enquire_link=0.5) as provider:
+        session = smsc.session
+        link = provider._binds.least_busy()
+        session.transport.pause_reading()
+        held = 0
+        question = frame(Command.ENQUIRE_LINK, 1) * 1000
+        while not session.transport.is_closing():
+            session.send(question)
+            await asyncio.sleep(0.005)
+            held = max(held, link._transport.get_write_buffer_size())
+            if link.ended.done():
+                session.transport.resume_reading()  # sees the end
+        assert 20_000 <= held < 1_000_000
+        await until(provider._binds.least_busy, "bound again")
+        assert (await provider.submit(sms())).outcome is TAKEN
+
+
+async def test_a_link_that_nobody_reads_takes_no_submits(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.smpp.link._MAX_UNREAD", 5_000)
+    smsc.on_submit = lambda _submit: None
+    async with connected(smsc, window=10_000, response_timeout=1.0, long_text="payload") as provider:
+        session = smsc.session
+        session.transport.pause_reading()
+        big = sms("a" * 10_000)
+        sending = []
+        for _ in range(40):
+            sending += [asyncio.ensure_future(provider.submit(big)) for _ in range(50)]
+            await asyncio.sleep(0.001)
+        results = await asyncio.gather(*sending)
+        outcomes = [result.outcome for result in results]
+        assert outcomes.count(NOT_NOW) > 500  # never left our hands
+        assert outcomes.count(TAKEN) == 0
+        session.transport.resume_reading()
+        await asyncio.wait_for(session.closed.wait(), 5)
+        assert len(smsc.submits) <= outcomes.count(PERHAPS)
 
 
 # --- nonsense ------------------------------------------------------------------------------------------------------
