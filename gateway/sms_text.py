@@ -10,6 +10,8 @@ never lies across two parts; letters, signs with a meaning of their own and emoj
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import re
 import unicodedata
 
@@ -45,6 +47,8 @@ _TO_SEPTETS = {ord(character): chr(code) for code, character in enumerate(_BASIC
     ord(character): chr(_ESCAPE) + chr(code) for code, character in _EXTENSION_TABLE.items()
 }
 _BASIC_BYTES = _BASIC_CHARACTERS.encode("latin-1", "ignore")
+_BASIC_MAP = codecs.charmap_build(_BASIC_TABLE.replace("\x1b", "\ufffe"))
+"""For the codec in C: the basic table, with U+FFFE for "undefined" where it has its escape."""
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_CHARACTERS)}]*")
 _ONLY_GSM7 = re.compile(f"[{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]*")
 _NOT_GSM7 = re.compile(f"[^{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]")
@@ -119,6 +123,8 @@ def septets(text: str) -> bytes:
 
     Raises UnicodeEncodeError (a ValueError) when a character is not in the alphabet.
     """
+    with contextlib.suppress(UnicodeEncodeError):  # most texts need no escape
+        return codecs.charmap_encode(text, "strict", _BASIC_MAP)[0]
     stranger = _NOT_GSM7.search(text)
     if stranger:
         raise UnicodeEncodeError("gsm7", text, stranger.start(), stranger.end(), "not in the default alphabet")
@@ -130,6 +136,8 @@ def from_septets(data: bytes) -> str:
 
     An escape before an undefined position shows the main table's character; a second escape or one at the end, a space.
     """
+    if data.isascii() and _ESCAPE not in data:
+        return codecs.charmap_decode(data, "strict", _BASIC_TABLE)[0]
     characters: list[str] = []
     escaped = False
     for byte in data:

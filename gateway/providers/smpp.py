@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,8 @@ _FIRST_LOOK = 1.0
 """Seconds that a start waits for the first bind; the others, and a message centre that is away, are not waited for."""
 _LONGEST_ABSENCE = 30.0
 """Seconds after which a message is offered again while no bind stands."""
+_COMPLETING = (1.0, 2.0, 4.0)
+"""Seconds before each of the tries to complete a message of which some parts were taken."""
 _NOT_NOW = Answer(Outcome.TEMPORARY, cause="waits for its turn")
 
 
@@ -47,6 +49,7 @@ class SmppProvider:
         self.window = chosen.window * chosen.binds
         self._tls = tls_context(chosen)
         self._pace = Pace(chosen.parts_per_second)
+        self.window = self._pace.window(chosen.window * chosen.binds)
         self._references = itertools.count(random.randrange(1 << 16))  # noqa: S311  tells texts apart, no secret
         self._validity = _relative_time(chosen.validity)
         self._binds: Binds | None = None
@@ -93,7 +96,7 @@ class SmppProvider:
         wait = self._pace.turn(len(bodies), loop.time())
         if wait:
             await asyncio.sleep(wait)
-        answers = await self._send(bodies) if wait is not None else [_NOT_NOW]
+        answers = await self._send(bodies, message.id) if wait is not None else [_NOT_NOW]
         result = together(answers)
         if result.outcome is Outcome.TEMPORARY:
             return replace(result, retry_after=self._retry_after(len(bodies), loop.time()))
@@ -119,22 +122,38 @@ class SmppProvider:
                 )
             )
 
-    async def _send(self, bodies: list[bytes]) -> list[Answer]:
-        """Put every part on one link, each in its turn, and wait for the answers."""
-        link = await self._link()
+    async def _send(self, bodies: Sequence[bytes], name: str) -> list[Answer]:
+        """Offer every part; then, where some were taken and the others surely not, those others a few times more.
+
+        Such a message cannot go back to the spool, and half of it is worth nothing: nobody but us can complete it.
+        """
+        answers = await self._offer(bodies, name)
+        for pause in _COMPLETING:
+            if {answer.outcome for answer in answers} != {Outcome.ACCEPTED, Outcome.TEMPORARY}:
+                break
+            await asyncio.sleep(pause)
+            missing = [place for place, answer in enumerate(answers) if answer.outcome is Outcome.TEMPORARY]
+            again = await self._offer([bodies[place] for place in missing], name)
+            for place, answer in zip(missing, again, strict=True):
+                answers[place] = answer
+        return answers
+
+    async def _offer(self, bodies: Sequence[bytes], name: str) -> list[Answer]:
+        """Put parts on one link, each in its turn, and wait for the answers."""
+        link = await self._link_with_room()
         if link is None:
             return [Answer(Outcome.TEMPORARY, cause="not connected")]
-        sent: list[asyncio.Future[Pdu | Lost]] = []
-        for body in bodies:
+        sent = [link.submit(bodies[0], name)]
+        for body in bodies[1:]:
             if link.room <= 0 and not await link.wait_for_room():
                 break
-            sent.append(link.submit(body))
+            sent.append(link.submit(body, name))
         answers = [self._understand(await answer) for answer in sent]
         missing = Answer(Outcome.TEMPORARY, cause="connection lost before it was sent")
         return answers + [missing] * (len(bodies) - len(sent))
 
-    async def _link(self) -> Link | None:
-        """A link with room, or None where none is bound."""
+    async def _link_with_room(self) -> Link | None:
+        """A link on which the caller has a turn, or None where none is bound."""
         while self._binds is not None and (link := self._binds.least_busy()) is not None:
             if link.room > 0 or await link.wait_for_room():
                 return link
@@ -159,10 +178,10 @@ class SmppProvider:
         reconnect = self._binds.next_try - now if self._binds is not None else 0.0
         return max(self._pace.later(parts, now), min(reconnect, _LONGEST_ABSENCE))
 
-    def _late(self, pdu: Pdu) -> None:
+    def _late(self, name: str, pdu: Pdu) -> None:
         """An answer after its time: the message is unknown already; the log tells what became of it."""
         what = f"taken as {first_string(pdu.body)}" if pdu.status == Status.ESME_ROK else name_of(pdu.status)
-        maillog.warn(Event.SMS_UNKNOWN, provider=self.name, cause=f"late answer: {what}")
+        maillog.warn(Event.SMS_UNKNOWN, id=name, provider=self.name, cause=f"late answer: {what}")
 
 
 def _relative_time(seconds: float) -> str:

@@ -11,6 +11,8 @@ from gateway.smpp.pdu import Address
 
 UNKNOWN, INTERNATIONAL, NATIONAL, ALPHANUMERIC = 0, 1, 2, 5
 ISDN = 1
+_SHORT_CODE = 6
+"""Digits at most: without a type, so few are nobody's number in full."""
 _DIGITS = re.compile(r"[0-9]{3,20}")
 _INTERNATIONAL_FORM = re.compile(r"(?:\+|00)([1-9][0-9]{4,19})")
 
@@ -39,9 +41,10 @@ def from_address(address: Address, region: str) -> str:
         return digits
     if address.ton == INTERNATIONAL:
         return f"+{digits}"
-    if region and (national := _national(digits, region, sure=address.ton == NATIONAL)):
+    surely_national = address.ton == NATIONAL or digits.startswith("0")
+    if region and (national := _national(digits, region, sure=surely_national)):
         return national
-    return digits if address.ton == NATIONAL or digits.startswith("0") or len(digits) <= 6 else f"+{digits}"
+    return digits if surely_national or len(digits) <= _SHORT_CODE else f"+{digits}"
 
 
 def _national(digits: str, region: str, *, sure: bool) -> str:

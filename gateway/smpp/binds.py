@@ -47,7 +47,7 @@ class Binds:
         limits: Limits,
         hear: Callable[[Link, Sequence[Pdu]], None],
         gone: Callable[[Link], None],
-        late: Callable[[Pdu], None],
+        late: Callable[[str, Pdu], None],
     ) -> None:
         self._provider = provider
         self._door = door
@@ -57,6 +57,7 @@ class Binds:
         self._late = late
         self._links: list[Link] = []
         self._keepers: list[asyncio.Task[None]] = []
+        self._serving: set[int] = set()
         self._stopping = asyncio.Event()
         self.tried = asyncio.Event()
         """Set when a bind that may submit has stood or failed for the first time."""
@@ -71,8 +72,11 @@ class Binds:
         ]
 
     async def stop(self) -> None:
-        """Unbind everything."""
+        """Unbind everything; what is about to bind is given up."""
         self._stopping.set()
+        for number, keeper in enumerate(self._keepers, 1):
+            if number not in self._serving:
+                keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
     def least_busy(self) -> Link | None:
@@ -91,13 +95,15 @@ class Binds:
             link = Link(self._limits, self._hear, self._lost, self._late)
             try:
                 peer = await self._connect(link, command)
-            except OSError as error:
+            except Exception as error:  # whatever it is, the next try must come
                 if (cause := _words(error)) != told:
                     maillog.warn(Event.PROVIDER_STATE, provider=self._provider, bind=number, state="down", cause=cause)
                     told = cause
             else:
                 maillog.note(Event.PROVIDER_STATE, provider=self._provider, bind=number, state="up", peer=peer)
+                self._serving.add(number)
                 cause = await self._serve(link)
+                self._serving.discard(number)
                 maillog.warn(Event.PROVIDER_STATE, provider=self._provider, bind=number, state="down", cause=cause)
                 told = ""
             if loop.time() - began >= STEADY_SECONDS:

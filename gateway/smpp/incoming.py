@@ -113,25 +113,25 @@ class Incoming:
         return InboundSms(self._provider, ref, sender, receiver, text, time.time(), part)
 
     async def _hand_on(self, link: Link, arrived: Sequence[_Arrived]) -> None:
-        try:
-            if await self._stored(arrived):
-                for each in arrived:
-                    self._settle(link, each, stored=True)
-            elif len(arrived) == 1:
-                self._settle(link, arrived[0], stored=False)
-            else:  # one of them spoils it for the others: each for itself
-                for each in arrived:
-                    self._settle(link, each, stored=await self._stored([each]))
-        finally:
-            self._open -= len(arrived)
+        faults = [await self._store(arrived)]
+        if faults[0] is None or len(arrived) == 1:
+            faults *= len(arrived)
+        else:  # one of them may spoil it for the others: each for itself
+            faults = await asyncio.gather(*(self._store([each]) for each in arrived))
+        for each, fault in zip(arrived, faults, strict=True):
+            self._settle(link, each, stored=fault is None)
+        self._open -= len(arrived)
+        if failed := [fault for fault in faults if fault is not None]:
+            cause = f"{len(failed)} of {len(arrived)} not stored: {failed[0]!r}"
+            maillog.warn(Event.FAULT, where=self._where, cause=cause)
 
-    async def _stored(self, arrived: Sequence[_Arrived]) -> bool:
+    async def _store(self, arrived: Sequence[_Arrived]) -> Exception | None:
+        """Hand events on; the fault that kept them from being stored, if any."""
         try:
             await self._sink([each.event for each in arrived])
         except Exception as error:  # whatever it was, the message centre keeps the message and sends it again
-            maillog.warn(Event.FAULT, where=self._where, cause=f"not stored: {error!r}")
-            return False
-        return True
+            return error
+        return None
 
     def _settle(self, link: Link, each: _Arrived, *, stored: bool) -> None:
         answered = self._answer(link, each.pdu, Status.ESME_ROK if stored else Status.ESME_RX_T_APPN)

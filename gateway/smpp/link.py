@@ -18,8 +18,12 @@ from typing import NamedTuple, cast
 from gateway.smpp.pdu import MAX_SEQUENCE, RESPONSE, Bind, Command, Frames, Pdu, Status, first_string, frame, write_bind
 from gateway.smpp.statuses import name_of
 
+_LONGEST_GOODBYE = 20.0
+"""How long a close waits for outstanding answers, however long they may take otherwise."""
 _GOODBYE_SECONDS = 2.0
 """How long an answer to our unbind is waited for."""
+_MAX_UNREAD = 1 << 20
+"""Octets that may wait to be read by the message centre; beyond, it is not listened to either until it has."""
 _LATE = 1000
 """Requests that are remembered after their time, so that a late answer can be told from nonsense."""
 
@@ -53,6 +57,7 @@ class _Request(NamedTuple):
     command: int
     since: float
     answer: asyncio.Future[Pdu | Lost]
+    name: str
 
 
 class Link(asyncio.Protocol):
@@ -63,7 +68,7 @@ class Link(asyncio.Protocol):
         limits: Limits,
         hear: Callable[[Link, Sequence[Pdu]], None],
         lost: Callable[[Link, str], None],
-        late: Callable[[Pdu], None] = lambda _pdu: None,
+        late: Callable[[str, Pdu], None] = lambda _name, _pdu: None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
@@ -75,7 +80,7 @@ class Link(asyncio.Protocol):
         self._out: list[bytes] = []
         self._unwritten: set[int] = set()
         self._pending: dict[int, _Request] = {}
-        self._overdue: dict[int, None] = {}
+        self._overdue: dict[int, str] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._sequence = 0
         self._heard = self._loop.time()
@@ -119,9 +124,9 @@ class Link(asyncio.Protocol):
                 return True
         return self.open
 
-    def submit(self, body: bytes) -> asyncio.Future[Pdu | Lost]:
-        """Send one submit_sm, in a turn that the caller has."""
-        return self._request(Command.SUBMIT_SM, body)
+    def submit(self, body: bytes, name: str) -> asyncio.Future[Pdu | Lost]:
+        """Send one submit_sm, in a turn that the caller has. `name` is what `late` is told, should it come to that."""
+        return self._request(Command.SUBMIT_SM, body, name)
 
     async def bind(self, command: Command, bind: Bind) -> str:
         """Introduce ourselves; the message centre's system_id. Raises BindRefusedError or ConnectionError."""
@@ -146,7 +151,7 @@ class Link(asyncio.Protocol):
         self._release_waiters()
         waiting = [request.answer for request in self._pending.values()]
         if waiting:
-            await asyncio.wait(waiting, timeout=self._limits.response_timeout)
+            await asyncio.wait(waiting, timeout=min(self._limits.response_timeout, _LONGEST_GOODBYE))
         if not self.ended.done():
             await asyncio.wait([self._request(Command.UNBIND)], timeout=_GOODBYE_SECONDS)
         self._cause = "closed by us"
@@ -159,17 +164,7 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def pause_reading(self) -> None:
-        """Let the message centre wait."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read on."""
-        if self._transport is not None and not self.ended.done():
-            self._transport.resume_reading()
-
-    def _request(self, command: Command, body: bytes = b"") -> asyncio.Future[Pdu | Lost]:
+    def _request(self, command: Command, body: bytes = b"", name: str = "") -> asyncio.Future[Pdu | Lost]:
         answer: asyncio.Future[Pdu | Lost] = self._loop.create_future()
         if self.ended.done():
             answer.set_result(Lost(self._cause, sent=False))
@@ -177,7 +172,7 @@ class Link(asyncio.Protocol):
         sequence = self._sequence = self._sequence % MAX_SEQUENCE + 1
         while sequence in self._pending:
             sequence = self._sequence = self._sequence % MAX_SEQUENCE + 1
-        self._pending[sequence] = _Request(command, self._loop.time(), answer)
+        self._pending[sequence] = _Request(command, self._loop.time(), answer, name)
         self._unwritten.add(sequence)
         self._write(frame(command, sequence, body))
         return answer
@@ -198,12 +193,16 @@ class Link(asyncio.Protocol):
         self._transport.write(octets)
 
     def pause_writing(self) -> None:
-        """The message centre does not read: nothing more until it does."""
+        """The message centre does not read: nothing more is sent, and nothing taken that would have to be answered."""
         self._choked = True
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It reads again."""
         self._choked = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
         self._admit()
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -211,6 +210,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands; the bind comes next."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_MAX_UNREAD)
         self._sweep()
 
     def data_received(self, data: bytes) -> None:
@@ -244,8 +244,7 @@ class Link(asyncio.Protocol):
             if not request.answer.done():
                 request.answer.set_result(pdu)
         elif pdu.sequence in self._overdue:
-            del self._overdue[pdu.sequence]
-            self._late(pdu)
+            self._late(self._overdue.pop(pdu.sequence), pdu)
 
     def _asked(self, pdu: Pdu) -> None:
         match pdu.command:
@@ -326,7 +325,7 @@ class Link(asyncio.Protocol):
         if request.command != Command.SUBMIT_SM:
             self.abort(f"no answer to {Command(request.command).name.lower()}")
             return False
-        self._overdue[sequence] = None
+        self._overdue[sequence] = request.name
         if len(self._overdue) > _LATE:
             del self._overdue[next(iter(self._overdue))]
         return True

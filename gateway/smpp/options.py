@@ -102,7 +102,7 @@ def _octets(size: int) -> _Check:
 def _number(least: float, most: float, what: str) -> _Check:
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise ValueError(f"must be {what}, {least:g} to {most:g}")
+            raise ValueError(f"must be {what}, {least:.10g} to {most:.10g}")
         return float(value)
 
     return check

@@ -5,8 +5,14 @@ Times are seconds of one monotonic clock.
 
 from __future__ import annotations
 
-PATIENCE = 1.0
+import math
+
+PATIENCE = 15.0
 """Seconds that a message may wait for its turn here; one that would wait longer goes back with the time of its turn."""
+_AHEAD = 3.0
+"""Seconds of work, counted in messages of one part, that are worth having at hand where a pace is set."""
+_AGAIN = 1.0
+"""Seconds that one who is sent away stays away at least."""
 FIRST_REST, LONGEST_REST = 1.0, 30.0
 _SPREAD = 0.001
 """Seconds between those who are sent away where no pace is set."""
@@ -22,8 +28,14 @@ class Pace:
         self._rest_until = 0.0
         self._rest = FIRST_REST
 
+    def window(self, most: int) -> int:
+        """How many messages may wait or be under way at once, of the `most` that the binds can carry."""
+        return min(most, math.ceil(_AHEAD / self._gap)) if self._gap else most
+
     def turn(self, parts: int, now: float) -> float | None:
         """Take a turn for `parts` parts: seconds until it comes, at most `PATIENCE`; None where none comes so soon."""
+        if not self._gap and self._rest_until <= now:
+            return 0.0
         wait = max(self._next - now, 0.0)
         if wait > PATIENCE or self._rest_until > now:
             return None
@@ -35,7 +47,7 @@ class Pace:
 
         Each is told a time behind the one before, so that they do not come back all at once.
         """
-        earliest = max(self._next, self._rest_until, now + PATIENCE)
+        earliest = max(self._next, self._rest_until, now + _AGAIN)
         self._promised = max(self._promised, earliest) + parts * max(self._gap, _SPREAD)
         return self._promised - now
 

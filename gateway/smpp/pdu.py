@@ -382,6 +382,8 @@ def read_tlvs(body: bytes, start: int) -> Mapping[int, bytes]:
 
 def c_octets(text: str, size: int) -> bytes:
     """A C-octet string of at most `size` octets with its NUL (§3.1). Raises ValueError where it does not fit."""
+    if not text:
+        return b"\0"
     octets = text.encode("latin-1")
     if len(octets) >= size or 0 in octets:
         raise ValueError(f"holds at most {size - 1} characters")

@@ -65,6 +65,8 @@ def together(answers: Sequence[Answer], retry_after: float | None = None) -> Sub
     Once a part was taken, or may have been, the whole is never sent again: then anything but full success is unknown.
     Its ids stand in the cause alone, for reports on some parts must not pass for reports on the whole.
     """
+    if len(answers) == 1 and answers[0].ref:
+        return SubmitResult(Outcome.ACCEPTED, (answers[0].ref,))
     refs = tuple(answer.ref for answer in answers if answer.ref)
     first_bad = next((answer for answer in answers if answer.outcome is not Outcome.ACCEPTED), None)
     if first_bad is None:

@@ -3,7 +3,7 @@
 // PORT 0 takes any; the first line on stdout is the port. Every bind is taken, every submit_sm answered with an id
 // (hexadecimal, or decimal with --decimal). --receipts sends a DELIVRD receipt for each, on a bind that may receive.
 // --talk prints one JSON line for each submit_sm and each deliver_sm_resp, and sends the messages that come as JSON lines
-// on stdin: {"from", "to", "text", "udh": [octets] or nothing}. SIGUSR1 prints the counts as one JSON line; SIGTERM ends.
+// on stdin: {"from", "to", "text", "udh": [octets from its length on] or nothing}. SIGUSR1 prints the counts as one JSON line; SIGTERM ends.
 const smpp = require("smpp");
 
 const port = Number(process.argv[2] ?? 0);
@@ -14,6 +14,9 @@ const base = flags.has("--decimal") ? 10 : 16;
 const counts = { binds: 0, submits: 0, receipts: 0, acknowledged: 0, refused: 0 };
 const receivers = [];
 let nextId = 0xabc000;
+
+// The library's own choice is data coding 1, with the octets of the GSM alphabet.
+const gsm = (text) => smpp.encodings.detect(text) === "ASCII";
 
 const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
 
@@ -121,6 +124,7 @@ if (talk) {
         dest_addr_ton: 1,
         dest_addr_npi: 1,
         destination_addr: to,
+        data_coding: gsm(text) ? 0 : 8,
         short_message: udh ? { message: text, udh: Buffer.from(udh) } : text,
       });
     });
