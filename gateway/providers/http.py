@@ -48,10 +48,12 @@ class HttpProvider:
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
         self._options = made = read_options(options)
-        self._answers = AnswerReader(made.answer, _secrets(made))
+        self._answers = AnswerReader(made.answer, made.secrets)
         self._webhooks = None if made.webhook is None else WebhookReader(name, made.webhook)
         self.capabilities = frozenset(_capabilities(made))
         self._request = _Request(made, "")
+        self._free = asyncio.Semaphore(made.connections)
+        """Connections that may still be opened: the client's own limit does not serve first who came first."""
         self._session: aiohttp.ClientSession | None = None
         self._sink: EventSink | None = None
 
@@ -69,7 +71,7 @@ class HttpProvider:
             context = await asyncio.to_thread(ssl.create_default_context, cafile=options.ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=options.connections, keepalive_timeout=options.keepalive, ssl=context, enable_cleanup_closed=False
+                limit=0, keepalive_timeout=options.keepalive, ssl=context, enable_cleanup_closed=False
             ),
             timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -86,9 +88,27 @@ class HttpProvider:
         """Make one request and read its answer."""
         if self._session is None:
             return SubmitResult(Outcome.TEMPORARY, cause="not started")
+        if not await self._has_turn():
+            return SubmitResult(Outcome.TEMPORARY, cause="all connections are busy")
+        try:
+            return await self._attempt(self._session, message)
+        finally:
+            self._free.release()
+
+    async def _has_turn(self) -> bool:
+        """Wait for a connection that is free; False where all stay busy."""
+        if not self._free.locked():
+            return await self._free.acquire()
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                return await self._free.acquire()
+        except TimeoutError:
+            return False
+
+    async def _attempt(self, session: aiohttp.ClientSession, message: OutgoingSms) -> SubmitResult:
         try:
             async with asyncio.timeout(self._options.connect_timeout + self._options.timeout):
-                answer = await self._ask(self._session, message)
+                answer = await self._ask(session, message)
         except _NOT_MADE as error:
             return SubmitResult(Outcome.TEMPORARY, cause=f"no connection: {_kind(error)}")
         except TimeoutError:
@@ -166,14 +186,6 @@ def _authorization(options: HttpOptions) -> str:
         pair = f"{options.user}:{options.password.get_secret_value()}"
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
     return ""
-
-
-def _secrets(options: HttpOptions) -> list[str]:
-    """What no log may show, though a provider may repeat it."""
-    kept = [secret.get_secret_value() for secret in (options.password, options.token) if secret is not None]
-    if options.webhook is not None:
-        kept.append(options.webhook.secret.get_secret_value())
-    return kept
 
 
 def _capabilities(options: HttpOptions) -> set[Capability]:

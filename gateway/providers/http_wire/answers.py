@@ -63,6 +63,7 @@ class AnswerReader:
         self._id = None if options.id is None else steps(options.id)
         self._id_pattern = options.id_pattern
         self._error = None if options.error is None else steps(options.error)
+        self._error_pattern = options.error_pattern
         self._rules = [_Rule(rule, condition(rule)) for rule in options.rule]
         self._secrets = [secret for secret in secrets if secret]
         self._needs_json = self._id is not None or any(rule.options.at for rule in self._rules)
@@ -116,7 +117,7 @@ class AnswerReader:
             if refs:
                 return SubmitResult(Outcome.ACCEPTED, refs=refs)
             outcome, why = Outcome.UNKNOWN, "the answer has no id"
-        cause = ": ".join(filter(None, (_phrase(answer.status), why, self._words(document, text))))
+        cause = ": ".join(filter(None, (_phrase(answer.status), why, self._words(answer, document, text))))
         return SubmitResult(
             outcome,
             refs=refs if outcome is Outcome.UNKNOWN else (),
@@ -134,9 +135,11 @@ class AnswerReader:
             return (own_id,)
         return tuple(dict.fromkeys(ref[:_MAX_REF] for each in found if (ref := each.strip())))
 
-    def _words(self, document: Any, text: str) -> str:
+    def _words(self, answer: Answer, document: Any, text: str) -> str:
         """The provider's own words, without what must not be read in a log."""
         words = value(document, self._error) or ""
+        if self._error_pattern is not None and (found := self._error_pattern.search(answer.text)):
+            words = found[1] or ""
         for hidden in (*self._secrets, text):
             if hidden.strip():
                 words = words.replace(hidden, "…")

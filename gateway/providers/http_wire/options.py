@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.errors import Outcome
 from gateway.model import ReportStatus
-from gateway.providers.http_wire.templates import Compiler, names_in
+from gateway.providers.http_wire.templates import Compiler, names_in, texts_in
 
 Reason = Literal[
     "", "bad-number", "not-in-use", "opted-out", "not-allowed", "limit", "expired", "unreachable", "rejected", "text"
@@ -26,6 +26,7 @@ Reason = Literal[
 """What senders are told (`gateway.writing.reports.FailureReason`), as far as a provider's answer can say it."""
 Statuses = frozenset[int]
 _MAX_STATUS = 599
+_SHORTEST_SECRET = 6
 _SECRET_PATH = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 _STATUS_CLASS = re.compile(r"([1-5])xx")
 
@@ -40,7 +41,7 @@ def _pattern(value: str) -> re.Pattern[str]:
 def _group_pattern(value: str) -> re.Pattern[str]:
     pattern = _pattern(value)
     if pattern.groups != 1:
-        raise ValueError("must have one group in parentheses: the id")
+        raise ValueError("must have one group in parentheses: what to read")
     return pattern
 
 
@@ -156,12 +157,14 @@ class AnswerOptions(Table):
     id: Place | None = None
     id_pattern: GroupPattern | None = None
     error: Place | None = None
+    error_pattern: GroupPattern | None = None
     rule: tuple[RuleOptions, ...] = ()
 
     @model_validator(mode="after")
-    def _one_id(self) -> Self:
-        if self.id is not None and self.id_pattern is not None:
-            raise ValueError("has either id (a place in JSON) or id_pattern (in a text), not both")
+    def _one_of_each(self) -> Self:
+        for name, place, pattern in (("id", self.id, self.id_pattern), ("error", self.error, self.error_pattern)):
+            if place is not None and pattern is not None:
+                raise ValueError(f"has either {name} (a place in JSON) or {name}_pattern (in a text), not both")
         return self
 
 
@@ -307,6 +310,15 @@ class HttpOptions(Table):
             raise ValueError("{webhook} needs a table webhook")
         _compile(self)
         return self
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log may show, though a provider may repeat it: passwords, and whatever else is fixed in requests."""
+        kept = [secret.get_secret_value() for secret in (self.password, self.token) if secret is not None]
+        if self.webhook is not None:
+            kept.append(self.webhook.secret.get_secret_value())
+        fixed = texts_in([self.query, self.headers, self.form, self.json_])
+        return kept + [text for text in fixed if len(text) >= _SHORTEST_SECRET and not names_in(text)]
 
     @property
     def bodies(self) -> dict[str, Any]:

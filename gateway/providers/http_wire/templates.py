@@ -153,17 +153,19 @@ class Compiler:
         return lambda sms: escape(field(sms))
 
 
-def names_in(value: Any) -> set[str]:
-    """The placeholders in a text, a table or a list."""
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts in a table or a list, at any depth; a text is its own."""
     match value:
         case str():
-            return {found[1] for found in _PLACEHOLDER.finditer(value)}
-        case dict():
-            return set().union(*map(names_in, value.values()))
-        case list():
-            return set().union(*map(names_in, value))
-        case _:
-            return set()
+            yield value
+        case dict() | list():
+            for inner in value.values() if isinstance(value, dict) else value:
+                yield from texts_in(inner)
+
+
+def names_in(value: Any) -> set[str]:
+    """The placeholders in a text, a table or a list."""
+    return {found[1] for text in texts_in(value) for found in _PLACEHOLDER.finditer(text)}
 
 
 def _scalar(name: str, value: Any) -> str:
