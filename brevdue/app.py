@@ -224,7 +224,7 @@ class App:
             *(_ProviderService(provider, rooms.sms_in, rooms.sms_out) for provider in rooms.providers.values()),
             rooms.sms_out,
             rooms.edge,
-            WebServer(rooms.web, settings.http.host, settings.http.port),
+            WebServer(rooms.web, settings.http.host, settings.http.port, list(map(str, settings.http.proxy_networks))),
         ]
         self._started: list[Service] = []
 

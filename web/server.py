@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,11 +34,14 @@ class _Embedded(uvicorn.Server):
 
 
 class WebServer:
-    """Serves an application of `make_app` on a host and port (0: any that is free)."""
+    """Serves an application of `make_app` on a host and port (0: any that is free).
+
+    `proxies` are the networks whose X-Forwarded-For says who asks.
+    """
 
     name = "http"
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, host: str, port: int, proxies: Sequence[str] = ("127.0.0.1",)) -> None:
         self._app = app
         self._server = _Embedded(
             uvicorn.Config(
@@ -48,6 +51,7 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                forwarded_allow_ips=list(proxies),
                 http="httptools",
                 ws="none",
                 timeout_graceful_shutdown=STOP_SECONDS,

@@ -70,9 +70,7 @@ class HttpProvider:
         if options.ca_file is not None:
             context = await asyncio.to_thread(ssl.create_default_context, cafile=options.ca_file)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=options.keepalive, ssl=context, enable_cleanup_closed=False
-            ),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=options.keepalive, ssl=context),
             timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_once,),

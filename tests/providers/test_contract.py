@@ -163,7 +163,7 @@ async def test_a_server_that_speaks_no_tls_is_temporary(contract: Contract, peer
 @asynccontextmanager
 async def door(provider: Provider) -> AsyncIterator[aiohttp.ClientSession]:
     assert isinstance(provider, Webhooks)
-    server = WebServer(make_app(checks={}, simulators={}, webhooks={provider.name: provider}), "127.0.0.1", 0)
+    server = WebServer(make_app(checks=(), simulators={}, webhooks={provider.name: provider}), "127.0.0.1", 0)
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
