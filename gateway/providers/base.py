@@ -95,18 +95,20 @@ class WebhookAnswer:
     media_type: str = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Forged(Exception):
-    """A webhook that nothing proves: a wrong address, network, signature or secret. Answered 403."""
+class WebhookRefusal(Exception):
+    """A call that is not taken. `cause` is for the log, and never holds a secret."""
 
-    cause: str
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable(Exception):
-    """A proven webhook that does not say what it must. Answered 400, so that the provider shows it to somebody."""
+class Forged(WebhookRefusal):
+    """Nothing proves it: a wrong address, network, signature or secret. Answered 403."""
 
-    cause: str
+
+class Unreadable(WebhookRefusal):
+    """Proven, but it does not say what it must. Answered 400 with the cause, so that the provider shows it."""
 
 
 @runtime_checkable

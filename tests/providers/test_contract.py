@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,33 +13,18 @@ import aiohttp
 import pytest
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundEvent, InboundSms, ReportStatus
-from gateway.providers.base import Capability, Provider, WebhookRequest, Webhooks
+from gateway.model import DeliveryReport, InboundSms, ReportStatus
+from gateway.providers.base import Capability, Provider, WebhookRequest
 from gateway.store.database import StoreUnavailableError
 from tests.providers.contract import ID, SUBMITS, WEBHOOKS, Contract, Heard, Submit, sms
+from tests.providers.door import Sink, door
 from tests.providers.peer import Answer, Fault, Peer
-from web.app import make_app
-from web.server import WebServer
 
 CONTRACTS: list[Contract] = [
     importlib.import_module(f"tests.providers.{path.stem}").CONTRACT
     for path in sorted(Path(__file__).parent.glob("table_*.py"))
 ]
 each_contract = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
-
-
-class Sink:
-    """Takes events as the program does: durable when it returns, and a fault where the store is away."""
-
-    def __init__(self) -> None:
-        self.events: list[InboundEvent] = []
-        self.fault: Exception | None = None
-
-    async def __call__(self, events: Sequence[InboundEvent]) -> None:
-        await asyncio.sleep(0)
-        if self.fault is not None:
-            raise self.fault
-        self.events += events
 
 
 @asynccontextmanager
@@ -158,18 +142,6 @@ async def test_a_server_that_speaks_no_tls_is_temporary(contract: Contract, peer
 
 
 # --- webhooks ------------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def door(provider: Provider) -> AsyncIterator[aiohttp.ClientSession]:
-    assert isinstance(provider, Webhooks)
-    server = WebServer(make_app(checks=(), simulators={}, webhooks={provider.name: provider}), "127.0.0.1", 0)
-    await server.start()
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
-            yield session
-    finally:
-        await server.stop()
 
 
 async def call(http: aiohttp.ClientSession, name: str, request: WebhookRequest) -> tuple[int, str]:
