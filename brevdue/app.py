@@ -26,7 +26,7 @@ from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
 from gateway.maillog import Event
 from gateway.model import DeliveryReport, InboundEvent, InboundSms, Service, SystemClock
-from gateway.providers.base import Capability, Provider
+from gateway.providers.base import Capability, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.returned import Returned
 from gateway.settings import GatewaySettings, ProviderSettings
@@ -41,6 +41,7 @@ from gateway.threads import Threads
 from web.app import make_app
 from web.metrics import Sources
 from web.server import WebServer
+from web.webhooks import DOOR
 
 
 def make_providers(tables: Sequence[ProviderSettings]) -> dict[str, Provider]:
@@ -174,7 +175,17 @@ class Rooms:
                 free_bytes=partial(free_bytes, places(self.settings)),
                 certificate_expiry=self.edge.certificate_expires_at,
             ),
+            webhooks=self._webhooks(),
         )
+
+    def _webhooks(self) -> dict[str, Webhooks]:
+        """The providers that call us, each told where."""
+        calling: dict[str, Webhooks] = {
+            name: provider for name, provider in self.providers.items() if isinstance(provider, Webhooks)
+        }
+        for name, provider in calling.items():
+            provider.listen_at(f"{self.settings.http.public_url}{DOOR}{name}")
+        return calling
 
 
 class _ProviderService:
@@ -213,7 +224,12 @@ class App:
             *(_ProviderService(provider, rooms.sms_in, rooms.sms_out) for provider in rooms.providers.values()),
             rooms.sms_out,
             rooms.edge,
-            WebServer(rooms.web, settings.http.host, settings.http.port),
+            WebServer(
+                rooms.web,
+                settings.http.host,
+                settings.http.port,
+                proxies=list(map(str, settings.http.proxy_networks)),
+            ),
         ]
         self._started: list[Service] = []
 

@@ -54,6 +54,7 @@ class Event(StrEnum):
     MAILBOX_BOUNCED = "mailbox-bounced"
     CERTIFICATE_RELOADED = "certificate-reloaded"
     CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
+    WEBHOOK_REFUSED = "webhook-refused"
     PROVIDER_STATE = "provider-state"
     FAULT = "fault"
 

@@ -82,6 +82,8 @@ class HttpSettings(Section):
     host: ListenHost = "127.0.0.1"
     port: Port = 8025
     public_url: Annotated[str, AfterValidator(forms.public_url)] = "http://127.0.0.1:8025"
+    proxy_networks: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    """Whose X-Forwarded-For is believed: it says where a provider's call came from."""
 
 
 class StoreSettings(Section):

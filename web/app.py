@@ -12,11 +12,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.providers.base import Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from web.health import Check, health_routes
 from web.metrics import Sources, metric_routes
 from web.problems import Faults, ProblemResponse, answer_problems
 from web.simulator import simulator_routes
+from web.webhooks import WebhookDoor
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -67,9 +69,16 @@ class OwnPagesOnly:
 
 
 def make_app(
-    *, checks: Sequence[Check], simulators: Mapping[str, SimulatorProvider], sources: Sources | None = None
+    *,
+    checks: Sequence[Check],
+    simulators: Mapping[str, SimulatorProvider],
+    sources: Sources | None = None,
+    webhooks: Mapping[str, Webhooks] | None = None,
 ) -> FastAPI:
-    """Put the application together. `app.state.stopping` (an Event) tells endless answers that the server stops."""
+    """Put the application together; `webhooks` are the providers that call us.
+
+    `app.state.stopping` (an Event) tells endless answers that the server stops.
+    """
     app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.stopping = asyncio.Event()
     answer_problems(app)
@@ -82,6 +91,7 @@ def make_app(
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for layer in (Faults, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
+    app.add_middleware(WebhookDoor, providers=webhooks or {})  # before all of them: providers are no browsers
     return app
 
 

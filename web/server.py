@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,12 +34,23 @@ class _Embedded(uvicorn.Server):
 
 
 class WebServer:
-    """Serves an application of `make_app` on a host and port (0: any that is free)."""
+    """Serves an application of `make_app` on a host and port (0: any that is free).
+
+    `proxies` are the networks whose X-Forwarded-For says who asks.
+    """
 
     name = "http"
 
-    def __init__(self, app: FastAPI, host: str, port: int, *, reuse_port: bool = False) -> None:
-        """`reuse_port` lets several processes share the port."""
+    def __init__(
+        self,
+        app: FastAPI,
+        host: str,
+        port: int,
+        *,
+        proxies: Sequence[str] = ("127.0.0.1",),
+        reuse_port: bool = False,
+    ) -> None:
+        """`proxies` are believed about the client; `reuse_port` lets several processes share the port."""
         self._app = app
         self._server = _Embedded(
             uvicorn.Config(
@@ -49,6 +60,7 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                forwarded_allow_ips=list(proxies),
                 http="httptools",
                 ws="none",
                 timeout_graceful_shutdown=STOP_SECONDS,

@@ -7,7 +7,7 @@ never with a guess. Adapters are found by the entry point group `brevdue.provide
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -67,8 +67,65 @@ class ProviderFactory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Forged(Exception):
-    """A webhook whose signature does not hold. Answered 403."""
+# --- what a provider calls us with ---------------------------------------------------------------------------------
 
-    cause: str
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A request that came in under `/in/<provider>/`, as far as it has been read."""
+
+    method: str
+    path: str
+    """What follows `/in/<provider>/`, percent-decoded: where the secret stands."""
+    query: str
+    """As it came, still percent-encoded, without the question mark."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+    client: str
+    """The IP address that it came from, as a trusted proxy reports it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """What the provider reads back."""
+
+    status: int = 200
+    text: str = ""
+    media_type: str = "text/plain; charset=utf-8"
+
+
+class WebhookRefusal(Exception):
+    """A call that is not taken. `cause` is for the log, and never holds a secret."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Forged(WebhookRefusal):
+    """Nothing proves it: a wrong address, network, signature or secret. Answered 403."""
+
+
+class Unreadable(WebhookRefusal):
+    """Proven, but it does not say what it must. Answered 400 with the cause, so that the provider shows it."""
+
+
+@runtime_checkable
+class Webhooks(Protocol):
+    """The capability of a provider that calls us by HTTP."""
+
+    def listen_at(self, url: str) -> None:
+        """Learn, before the start, the public address that leads here: `https://sms.example.com/in/<provider>`."""
+        ...
+
+    def admit(self, path: str, client: str) -> None:
+        """Look at where a request goes to and comes from, before its body is read. Raises `Forged`."""
+        ...
+
+    async def hear(self, request: WebhookRequest) -> WebhookAnswer:
+        """Check an admitted request, hand what it says to the sink, and answer: durable by then, or not at all.
+
+        Raises `Forged`, `Unreadable`, and whatever the sink raises: then the provider has to come again.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The craft of the generic HTTP provider: options, templates, places in documents, answers, webhooks. Pure."""

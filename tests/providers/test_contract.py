@@ -1,0 +1,229 @@
+"""Every row of every adapter's table, against a real server and through the real door."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.errors import Outcome
+from gateway.model import DeliveryReport, InboundSms, ReportStatus
+from gateway.providers.base import Capability, Provider, WebhookRequest
+from gateway.store.database import StoreUnavailableError
+from tests.providers.contract import ID, SUBMITS, WEBHOOKS, Contract, Heard, Submit, sms
+from tests.providers.door import Sink, door
+from tests.providers.peer import Answer, Fault, Peer
+
+CONTRACTS: list[Contract] = [
+    importlib.import_module(f"tests.providers.{path.stem}").CONTRACT
+    for path in sorted(Path(__file__).parent.glob("table_*.py"))
+]
+each_contract = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+
+
+@asynccontextmanager
+async def started(contract: Contract, url: str, sink: Sink | None = None) -> AsyncIterator[Provider]:
+    provider = contract.make(url)
+    await provider.start(sink or Sink())
+    try:
+        yield provider
+    finally:
+        await provider.stop()
+
+
+# --- tables are whole ----------------------------------------------------------------------------------------------
+
+
+@each_contract
+def test_a_table_lists_every_case(contract: Contract):
+    assert set(SUBMITS) <= {row.case for row in contract.submits}
+    assert contract.submits[0].case == "success"
+    assert contract.statuses
+    assert set(ReportStatus) - {ReportStatus.EXPIRED} <= set(contract.statuses.values())
+    if Capability.INBOUND in contract.make("http://127.0.0.1:1").capabilities:
+        assert set(WEBHOOKS) <= {row.case for row in contract.heard}
+
+
+# --- submit --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("contract", "row"),
+    [
+        pytest.param(contract, row, id=f"{contract.name}-{number}-{row.case.replace(' ', '-')}")
+        for contract in CONTRACTS
+        for number, row in enumerate(contract.submits)
+    ],
+)
+@pytest.mark.proves("provider contract")
+async def test_submit(contract: Contract, row: Submit, peer: Peer):
+    peer.script = [row.answer]
+    async with started(contract, peer.url) as provider:
+        result = await provider.submit(sms(row.text))
+    (request,) = peer.requests
+    said = contract.said(request)
+    assert {name: said.get(name) for name in row.sent} == dict(row.sent)
+    assert (result.outcome, result.refs, result.reason) == (row.outcome, row.refs, row.reason)
+    assert result.retry_after == row.retry_after
+    assert row.cause in result.cause
+    assert (result.cause == "") == (result.outcome is Outcome.ACCEPTED)
+    for secret in (*contract.secrets, row.text):
+        assert secret not in result.cause + result.public_text
+
+
+@pytest.mark.parametrize("fault", Fault)
+@each_contract
+@pytest.mark.proves("provider contract", "unknown is never sent again")
+async def test_an_answer_that_fails_leaves_it_unknown(contract: Contract, fault: Fault, peer: Peer):
+    peer.script = [fault]
+    async with started(contract, peer.url) as provider:
+        result = await provider.submit(sms())
+        assert result.outcome is Outcome.UNKNOWN
+        assert not any(secret in result.cause for secret in contract.secrets)
+        peer.script = [contract.submits[0].answer]
+        assert (await provider.submit(sms())).outcome is Outcome.ACCEPTED
+    assert len(peer.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.RESET])
+@each_contract
+@pytest.mark.proves("provider contract", "unknown is never sent again")
+async def test_a_kept_connection_that_is_lost_is_not_sent_again(contract: Contract, fault: Fault, peer: Peer):
+    peer.script = [contract.submits[0].answer, fault, contract.submits[0].answer]
+    async with started(contract, peer.url) as provider:
+        outcomes = [(await provider.submit(sms())).outcome for _ in range(3)]
+    assert outcomes == [Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.ACCEPTED]
+    assert (len(peer.requests), peer.connections) == (3, 2)
+
+
+@each_contract
+@pytest.mark.proves("provider contract")
+async def test_a_connection_that_was_closed_in_peace_costs_nothing(contract: Contract, peer: Peer):
+    answer = contract.submits[0].answer
+    assert isinstance(answer, Answer)
+    peer.script = [Answer(answer.status, answer.body, {"Connection": "close"})]
+    async with started(contract, peer.url) as provider:
+        assert [(await provider.submit(sms())).outcome for _ in range(5)] == [Outcome.ACCEPTED] * 5
+    assert peer.connections == 5
+
+
+@each_contract
+@pytest.mark.proves("provider contract")
+async def test_no_connection_is_temporary(contract: Contract):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        async with started(contract, f"http://127.0.0.1:{closed.getsockname()[1]}") as provider:
+            result = await provider.submit(sms())
+    assert (result.outcome, result.refs) == (Outcome.TEMPORARY, ())
+    assert result.cause.startswith("no connection: ")
+
+
+@each_contract
+@pytest.mark.proves("provider contract")
+async def test_a_time_out_before_bytes_went_out_is_temporary(contract: Contract):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # connects, and never answers the TLS greeting
+        async with started(contract, f"https://127.0.0.1:{deaf.getsockname()[1]}") as provider:
+            result = await provider.submit(sms())
+    assert result.outcome is Outcome.TEMPORARY
+
+
+@each_contract
+@pytest.mark.proves("provider contract")
+async def test_a_server_that_speaks_no_tls_is_temporary(contract: Contract, peer: Peer):
+    async with started(contract, peer.url.replace("http:", "https:")) as provider:
+        assert (await provider.submit(sms())).outcome is Outcome.TEMPORARY
+    assert not peer.requests
+
+
+# --- webhooks ------------------------------------------------------------------------------------------------------
+
+
+async def call(http: aiohttp.ClientSession, name: str, request: WebhookRequest) -> tuple[int, str]:
+    headers = {name: value for name, value in request.headers.items() if name != "host"}
+    headers["X-Forwarded-For"] = request.client or "nobody"
+    target = f"/in/{name}/{request.path}" + (f"?{request.query}" if request.query else "")
+    async with http.request(request.method, target, data=request.body or None, headers=headers) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
+        return answer.status, await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("contract", "row"),
+    [
+        pytest.param(contract, row, id=f"{contract.name}-{number}-{row.case.replace(' ', '-')}")
+        for contract in CONTRACTS
+        for number, row in enumerate(contract.heard)
+    ],
+)
+@pytest.mark.proves("provider contract", "forged webhook")
+async def test_webhook(contract: Contract, row: Heard, peer: Peer):
+    sink = Sink()
+    async with started(contract, peer.url, sink) as provider, door(provider) as http:
+        status, text = await call(http, provider.name, row.request)
+        assert status == row.status
+        assert sink.events == ([] if row.event is None else [row.event])
+        if row.event is not None:
+            assert (status, text) == contract.answer
+        for secret in contract.secrets:
+            assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("contract", "word"),
+    [
+        pytest.param(contract, word, id=f"{contract.name}-{word}")
+        for contract in CONTRACTS
+        for word in contract.statuses
+    ],
+)
+@pytest.mark.proves("provider contract")
+async def test_every_delivery_status(contract: Contract, word: str, peer: Peer):
+    assert contract.report is not None
+    sink = Sink()
+    async with started(contract, peer.url, sink) as provider, door(provider) as http:
+        assert await call(http, provider.name, contract.report(word)) == contract.answer
+    (event,) = sink.events
+    assert isinstance(event, DeliveryReport)
+    assert (event.provider, event.status) == (provider.name, contract.statuses[word])
+    assert event.ref in {*contract.submits[0].refs, ID}
+
+
+@each_contract
+@pytest.mark.proves("provider contract", "replayed webhook")
+async def test_a_replay_is_the_same_event(contract: Contract, peer: Peer):
+    """The store knows it again by provider and id: `test_sms_in` and `test_spool` prove that."""
+    sink = Sink()
+    row = next(row for row in contract.heard if row.case == "incoming")
+    async with started(contract, peer.url, sink) as provider, door(provider) as http:
+        answers = [await call(http, provider.name, row.request) for _ in range(3)]
+    assert answers == [contract.answer] * 3
+    assert sink.events == [row.event] * 3
+    assert all(isinstance(event, InboundSms) and event.ref for event in sink.events)
+
+
+@each_contract
+@pytest.mark.proves("provider contract", "stored before answered")
+async def test_without_a_store_the_provider_has_to_come_again(contract: Contract, peer: Peer):
+    sink = Sink()
+    row = next(row for row in contract.heard if row.case == "incoming")
+    async with started(contract, peer.url, sink) as provider, door(provider) as http:
+        sink.fault = StoreUnavailableError("disk full")
+        assert (await call(http, provider.name, row.request))[0] == 503
+        sink.fault = RuntimeError("something unforeseen")
+        status, text = await call(http, provider.name, row.request)
+        assert status == 500
+        assert "unforeseen" not in text
+        sink.fault = None
+        assert await call(http, provider.name, row.request) == contract.answer
+    assert sink.events == [row.event]
+
+
+def test_tables_differ_in_name():
+    names: list[Any] = [contract.name for contract in CONTRACTS]
+    assert len(names) == len(set(names)) >= 2
