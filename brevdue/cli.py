@@ -1,4 +1,4 @@
-"""The command line: `brevdue serve`, `check`, `demo`, `version`, and the groups that manage what is stored.
+"""The command line: `brevdue serve`, `check`, `status`, `demo`, `version`, and the groups that manage what is stored.
 
 Exit status 0 when done, 1 with a sentence on standard error when not, 2 for a command that cannot be understood.
 Modules that take long to import are imported by the commands that need them.
@@ -28,6 +28,7 @@ app.command("brevdue.cli_keys:org", name="org", help="Organisations: those whose
 app.command("brevdue.cli_keys:key", name="key", help="Keys: what accounts hang under.")
 app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one mail address, one phone number.")
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
+app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
 
 
