@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import time_of
+from gateway.model import MailKind, MessageState, ProofMethod, time_of
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
 """Upper bounds in seconds: from what a good minute looks like to what has waited a day."""
@@ -35,20 +35,29 @@ class Kind(NamedTuple):
     word: str
 
 
-_WORD = {
-    Event.MAIL_ACCEPTED: "proof",
-    Event.SMS_REPORT: "state",
-    Event.MAIL_SENT: "kind",
-    Event.MAIL_DELAYED: "kind",
-    Event.MAIL_FAILED: "kind",
+_WORD: dict[Event, tuple[str, Sequence[str]]] = {
+    Event.MAIL_ACCEPTED: ("proof", tuple(ProofMethod)),
+    Event.SMS_REPORT: ("state", (MessageState.DELIVERED, MessageState.FAILED, MessageState.EXPIRED)),
+    Event.MAIL_SENT: ("kind", tuple(MailKind)),
+    Event.MAIL_DELAYED: ("kind", tuple(MailKind)),
+    Event.MAIL_FAILED: ("kind", tuple(MailKind)),
 }
-"""The field of an event that is counted apart: each has a closed list of values."""
+"""The field of an event that is counted apart, and its values."""
 _PROVIDER = frozenset(
     {
         Event.SMS_SUBMITTED, Event.SMS_DELAYED, Event.SMS_FAILED, Event.SMS_UNKNOWN, Event.SMS_REPORT,
         Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_UNROUTED, Event.PROVIDER_STATE,
     }
 )  # fmt: skip
+
+
+def expected(providers: Iterable[str]) -> Iterator[Kind]:
+    """Every kind that can come up: what has not happened yet is 0, or its first time would look like no change."""
+    names = tuple(providers)
+    for event in Event:
+        _, words = _WORD.get(event, ("", ("",)))
+        for provider in names if event in _PROVIDER else ("",):
+            yield from (Kind(event, provider, word) for word in words)
 
 
 class Histogram:
@@ -100,9 +109,8 @@ class Tally:
 
     def hear(self, event: Event, fields: Mapping[str, Any]) -> None:
         """Count one event."""
-        word = _WORD.get(event)
         provider = fields.get("provider", "") if event in _PROVIDER else ""
-        kind = Kind(event, provider, fields.get(word, "") if word else "")
+        kind = Kind(event, provider, fields.get(_WORD[event][0], "") if event in _WORD else "")
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if event is Event.SMS_SUBMITTED:
             self._time_submission(fields["id"])

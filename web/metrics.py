@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse
 from gateway.figures import FigureReader
 from gateway.model import JsonDict
 from gateway.store.figures_sql import Figures
-from gateway.tally import BUCKETS, HOUR, MINUTE, Histogram, Tally
+from gateway.tally import BUCKETS, HOUR, MINUTE, Histogram, Tally, expected
 from web.health import Check, look_at
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def exposition(sources: Sources, figures: Figures | None) -> bytes:
 
     class OfGateway(Collector):
         def collect(self) -> Iterator[Metric]:
-            yield from _counted(sources.tally)
+            yield from _counted(sources)
             yield from _now(sources)
             yield from _stored(figures)
 
@@ -128,7 +128,7 @@ def _gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -
     return gauge
 
 
-def _counted(tally: Tally) -> Iterator[Metric]:
+def _counted(sources: Sources) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily
 
     events = CounterMetricFamily(
@@ -136,7 +136,9 @@ def _counted(tally: Tally) -> Iterator[Metric]:
         "Log events. 'word' is an event's own: a report's state, a mail's proof or kind.",
         labels=["event", "provider", "word"],
     )
-    for kind, count in list(tally.counts.items()):
+    tally = sources.tally
+    counts = dict.fromkeys(expected(sources.providers), 0) | tally.counts
+    for kind, count in counts.items():
         events.add_metric([kind.event, kind.provider, kind.word], count)
     yield events
     yield _histogram("submission", "From acceptance to the provider's yes, retries included.", tally.to_submission)
