@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -24,6 +25,7 @@ from gateway.keyring import Keyring
 from gateway.letters import Letters
 from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
+from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import DeliveryReport, InboundEvent, InboundSms, Service, SystemClock
 from gateway.providers.base import Capability, Provider
@@ -41,6 +43,8 @@ from gateway.threads import Threads
 from web.app import make_app
 from web.metrics import Sources
 from web.server import WebServer
+
+_ANY_MAIL = b"From: a@example.com\r\nSubject: 30643064\r\n\r\nHej\r\n\r\nSent from my iPhone\r\n> Hej\r\n"
 
 
 def make_providers(tables: Sequence[ProviderSettings]) -> dict[str, Provider]:
@@ -258,5 +262,10 @@ async def serve(settings: GatewaySettings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
     await app.start()
+    gc.freeze()
+    gc.enable()
+    # What reading a mail compiles and caches takes longer than the first client should wait.
+    warmed = asyncio.create_task(asyncio.to_thread(parse, _ANY_MAIL))
     await stopping.wait()
+    await asyncio.gather(warmed, return_exceptions=True)
     await app.stop()

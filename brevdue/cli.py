@@ -6,6 +6,7 @@ Modules that take long to import are imported by the commands that need them.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ app.command("brevdue.cli_messages:message", name="message", help="Messages: what
 @app.command
 def serve(*, options: Options = DEFAULT) -> None:
     """Run the gateway until it is told to stop (SIGTERM or Ctrl-C)."""
+    gc.disable()  # nothing that a start makes is garbage; `run` switches it on
     from brevdue.settings import find_file, load
 
     settings = load(find_file(options.config, os.environ), os.environ)
