@@ -87,8 +87,7 @@ class Tally:
         """From the acceptance of a mail to the provider's yes to each of its messages, retries included."""
         self.to_report = Histogram()
         """From that yes to the report that settles the message; what another process submitted is not timed."""
-        self.provider_states: dict[str, str] = {}
-        """What providers last said of themselves, by name."""
+        self._links: dict[str, dict[object, str]] = {}
         self._submitted: dict[str, float] = {}
         self._submitted_before: dict[str, float] = {}
         self._past: deque[tuple[float, dict[Kind, int]]] = deque(maxlen=int(HOUR / REMEMBER_SECONDS) + 2)
@@ -113,11 +112,11 @@ class Tally:
         kind = Kind(event, provider, fields.get(_WORD[event][0], "") if event in _WORD else "")
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if event is Event.SMS_SUBMITTED:
-            self._time_submission(fields["id"])
+            self._time_submission(fields.get("id", ""))
         elif event is Event.SMS_REPORT:
-            self._time_report(fields["id"])
+            self._time_report(fields.get("id", ""))
         elif event is Event.PROVIDER_STATE:
-            self.provider_states[provider] = str(fields.get("state", ""))
+            self._links.setdefault(provider, {})[fields.get("bind")] = str(fields.get("state", ""))
 
     def _time_submission(self, message_id: str) -> None:
         now = self._now()
@@ -131,6 +130,11 @@ class Tally:
         submitted_at = self._submitted.pop(message_id, None) or self._submitted_before.pop(message_id, None)
         if submitted_at is not None:
             self.to_report.observe(self._now() - submitted_at)
+
+    def provider_state(self, provider: str) -> str:
+        """What a provider's connections last said: "up" while one of them is, or while none has said anything."""
+        said = self._links.get(provider, {}).values()
+        return "up" if not said or "up" in said else next(iter(said))
 
     def total(self, event: Event) -> int:
         """How often an event happened since the start."""

@@ -50,7 +50,7 @@ class Sources:
 
     def provider_states(self) -> dict[str, str]:
         """Each configured provider's last word; one that says nothing of itself counts as up."""
-        return {name: self.tally.provider_states.get(name, "up") for name in self.providers}
+        return {name: self.tally.provider_state(name) for name in self.providers}
 
 
 def metric_routes(sources: Sources, checks: Sequence[Check]) -> APIRouter:
