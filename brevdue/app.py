@@ -39,6 +39,7 @@ from gateway.spool import Spool
 from gateway.store.database import Database
 from gateway.store.opening import open_database
 from gateway.tally import Tally
+from gateway.tally_files import TallyFiles, totals_of
 from gateway.threads import Threads
 from web.app import make_app
 from web.metrics import Sources
@@ -63,6 +64,7 @@ class Rooms:
         self.keyring = Keyring.load(settings.store.secret_file)
         self.resolver = DnsResolver(settings.dns)
         self.tally = Tally(self.clock.now)
+        self.tally_files = TallyFiles(lambda: totals_of(self.tally, tuple(self.providers), self.edge.connections))
         self.figures = FigureReader(database, self.clock.now)
         self.threads = Threads(database, settings.mail.hostname)
         self.accounts = Accounts(
@@ -170,11 +172,9 @@ class Rooms:
             },
             sources=Sources(
                 version=version("brevdue"),
-                process=self.spool.lease,
-                tally=self.tally,
+                totals=self.tally_files.totals,
                 figures=self.figures,
                 providers=tuple(self.providers),
-                connections=lambda: self.edge.connections,
                 free_bytes=partial(free_bytes, places(self.settings)),
                 certificate_expiry=self.edge.certificate_expires_at,
             ),
@@ -210,6 +210,7 @@ class App:
         self.rooms = rooms = Rooms(settings, database)
         self._services: list[Service] = [
             rooms.tally,
+            rooms.tally_files,
             rooms.spool,
             rooms.mail_out,
             rooms.failures,

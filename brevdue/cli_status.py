@@ -93,7 +93,7 @@ def headline(seen: Status) -> str:
     if gateway is None:
         return "Brevdue is not running"
     state = "running" if seen.ready else "running and not ready for mail"
-    return f"Brevdue {gateway['version']} is {state} since {moment(gateway['started_at'])}, process {gateway['pid']}"
+    return f"Brevdue {gateway['version']} is {state} since {moment(gateway['started_at'])}"
 
 
 def queue_rows(seen: Status) -> list[tuple[str, str, str]]:

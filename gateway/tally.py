@@ -73,6 +73,17 @@ class Histogram:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.sum += max(0.0, seconds)
 
+    def add(self, other: Histogram) -> None:
+        """Take in what another has counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
+
+    def copy(self) -> Histogram:
+        """The same, as it stands."""
+        made = Histogram()
+        made.add(self)
+        return made
+
 
 class Tally:
     """The counts of one process, and as a service what keeps their last hour."""
