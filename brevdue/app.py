@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -24,6 +25,7 @@ from gateway.keyring import Keyring
 from gateway.letters import Letters
 from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
+from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import DeliveryReport, InboundEvent, InboundSms, Service, SystemClock
 from gateway.providers.base import Capability, Provider, Webhooks
@@ -37,11 +39,14 @@ from gateway.spool import Spool
 from gateway.store.database import Database
 from gateway.store.opening import open_database
 from gateway.tally import Tally
+from gateway.tally_files import TallyFiles, totals_of
 from gateway.threads import Threads
 from web.app import make_app
 from web.metrics import Sources
 from web.server import WebServer
 from web.webhooks import DOOR
+
+_ANY_MAIL = b"From: a@example.com\r\nSubject: 30643064\r\n\r\nHej\r\n\r\nSent from my iPhone\r\n> Hej\r\n"
 
 
 def make_providers(tables: Sequence[ProviderSettings]) -> dict[str, Provider]:
@@ -60,6 +65,7 @@ class Rooms:
         self.keyring = Keyring.load(settings.store.secret_file)
         self.resolver = DnsResolver(settings.dns)
         self.tally = Tally(self.clock.now)
+        self.tally_files = TallyFiles(lambda: totals_of(self.tally, tuple(self.providers), self.edge.connections))
         self.figures = FigureReader(database, self.clock.now)
         self.threads = Threads(database, settings.mail.hostname)
         self.accounts = Accounts(
@@ -167,11 +173,9 @@ class Rooms:
             },
             sources=Sources(
                 version=version("brevdue"),
-                process=self.spool.lease,
-                tally=self.tally,
+                totals=self.tally_files.totals,
                 figures=self.figures,
                 providers=tuple(self.providers),
-                connections=lambda: self.edge.connections,
                 free_bytes=partial(free_bytes, places(self.settings)),
                 certificate_expiry=self.edge.certificate_expires_at,
             ),
@@ -217,6 +221,7 @@ class App:
         self.rooms = rooms = Rooms(settings, database)
         self._services: list[Service] = [
             rooms.tally,
+            rooms.tally_files,
             rooms.spool,
             rooms.mail_out,
             rooms.failures,
@@ -274,5 +279,10 @@ async def serve(settings: GatewaySettings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
     await app.start()
+    gc.freeze()
+    gc.enable()
+    # What reading a mail compiles and caches takes longer than the first client should wait.
+    warmed = asyncio.create_task(asyncio.to_thread(parse, _ANY_MAIL))
     await stopping.wait()
+    await asyncio.gather(warmed, return_exceptions=True)
     await app.stop()

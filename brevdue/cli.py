@@ -1,4 +1,4 @@
-"""The command line: `brevdue serve`, `check`, `demo`, `version`, and the groups that manage what is stored.
+"""The command line: `brevdue serve`, `check`, `status`, `demo`, `version`, and the groups that manage what is stored.
 
 Exit status 0 when done, 1 with a sentence on standard error when not, 2 for a command that cannot be understood.
 Modules that take long to import are imported by the commands that need them.
@@ -6,6 +6,7 @@ Modules that take long to import are imported by the commands that need them.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -28,12 +29,14 @@ app.command("brevdue.cli_keys:org", name="org", help="Organisations: those whose
 app.command("brevdue.cli_keys:key", name="key", help="Keys: what accounts hang under.")
 app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one mail address, one phone number.")
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
+app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
 
 
 @app.command
 def serve(*, options: Options = DEFAULT) -> None:
     """Run the gateway until it is told to stop (SIGTERM or Ctrl-C)."""
+    gc.disable()  # nothing that a start makes is garbage; `run` switches it on
     from brevdue.settings import find_file, load
 
     settings = load(find_file(options.config, os.environ), os.environ)

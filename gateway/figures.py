@@ -1,7 +1,7 @@
 """The figures of the database, read when somebody asks and kept for as long as they are worth.
 
-Promises: reading them costs at most a hundredth of the time, however much waits and however often one asks; those who
-ask at once share one reading.
+Promises: reading them costs about a hundredth of the time, however much waits and however often one asks; those who
+ask at once share one reading; they are never older than a minute and the time that reading takes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ KEPT_SECONDS = 2.0
 """For how long figures are kept at least."""
 KEPT_TIMES = 100
 """They are kept for as many times what reading them took."""
+KEPT_AT_MOST = 60.0
 
 
 class FigureReader:
@@ -42,7 +43,7 @@ class FigureReader:
         began = time.monotonic()
         figures = await self._database.read(partial(sql.figures, now=self._now()))
         took = time.monotonic() - began
-        self._kept_until = time.monotonic() + max(KEPT_SECONDS, KEPT_TIMES * took)
+        self._kept_until = time.monotonic() + min(max(KEPT_SECONDS, KEPT_TIMES * took), KEPT_AT_MOST)
         return figures
 
     async def prove_write(self, lease: str) -> None:

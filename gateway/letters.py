@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway import qr
 from gateway.accounts import Accounts
 from gateway.address import return_path
 from gateway.dialog import Problem, Target
@@ -67,6 +66,8 @@ class Letters:
 
     async def welcome(self, account: Account, answers: str | None = None) -> OutgoingMail:
         """The number, how to use it, QR code and vCard (D5, D7). `answers` is the Message-ID of the request."""
+        from gateway import qr  # draws pictures: what that takes to import is paid by those who open accounts
+
         now, mail_id = self._identity()
         organisation = await self._accounts.organisation(account.org_id)
         if organisation is None:

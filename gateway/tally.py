@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import time_of
+from gateway.model import MailKind, MessageState, ProofMethod, time_of
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
 """Upper bounds in seconds: from what a good minute looks like to what has waited a day."""
@@ -35,20 +35,29 @@ class Kind(NamedTuple):
     word: str
 
 
-_WORD = {
-    Event.MAIL_ACCEPTED: "proof",
-    Event.SMS_REPORT: "state",
-    Event.MAIL_SENT: "kind",
-    Event.MAIL_DELAYED: "kind",
-    Event.MAIL_FAILED: "kind",
+_WORD: dict[Event, tuple[str, Sequence[str]]] = {
+    Event.MAIL_ACCEPTED: ("proof", tuple(ProofMethod)),
+    Event.SMS_REPORT: ("state", (MessageState.DELIVERED, MessageState.FAILED, MessageState.EXPIRED)),
+    Event.MAIL_SENT: ("kind", tuple(MailKind)),
+    Event.MAIL_DELAYED: ("kind", tuple(MailKind)),
+    Event.MAIL_FAILED: ("kind", tuple(MailKind)),
 }
-"""The field of an event that is counted apart: each has a closed list of values."""
+"""The field of an event that is counted apart, and its values."""
 _PROVIDER = frozenset(
     {
         Event.SMS_SUBMITTED, Event.SMS_DELAYED, Event.SMS_FAILED, Event.SMS_UNKNOWN, Event.SMS_REPORT,
         Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_UNROUTED, Event.PROVIDER_STATE,
     }
 )  # fmt: skip
+
+
+def expected(providers: Iterable[str]) -> Iterator[Kind]:
+    """Every kind that can come up: what has not happened yet is 0, or its first time would look like no change."""
+    names = tuple(providers)
+    for event in Event:
+        _, words = _WORD.get(event, ("", ("",)))
+        for provider in names if event in _PROVIDER else ("",):
+            yield from (Kind(event, provider, word) for word in words)
 
 
 class Histogram:
@@ -64,6 +73,17 @@ class Histogram:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.sum += max(0.0, seconds)
 
+    def add(self, other: Histogram) -> None:
+        """Take in what another has counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
+
+    def copy(self) -> Histogram:
+        """The same, as it stands."""
+        made = Histogram()
+        made.add(self)
+        return made
+
 
 class Tally:
     """The counts of one process, and as a service what keeps their last hour."""
@@ -78,8 +98,7 @@ class Tally:
         """From the acceptance of a mail to the provider's yes to each of its messages, retries included."""
         self.to_report = Histogram()
         """From that yes to the report that settles the message; what another process submitted is not timed."""
-        self.provider_states: dict[str, str] = {}
-        """What providers last said of themselves, by name."""
+        self._links: dict[str, dict[object, str]] = {}
         self._submitted: dict[str, float] = {}
         self._submitted_before: dict[str, float] = {}
         self._past: deque[tuple[float, dict[Kind, int]]] = deque(maxlen=int(HOUR / REMEMBER_SECONDS) + 2)
@@ -100,16 +119,15 @@ class Tally:
 
     def hear(self, event: Event, fields: Mapping[str, Any]) -> None:
         """Count one event."""
-        word = _WORD.get(event)
         provider = fields.get("provider", "") if event in _PROVIDER else ""
-        kind = Kind(event, provider, fields.get(word, "") if word else "")
+        kind = Kind(event, provider, fields.get(_WORD[event][0], "") if event in _WORD else "")
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if event is Event.SMS_SUBMITTED:
-            self._time_submission(fields["id"])
+            self._time_submission(fields.get("id", ""))
         elif event is Event.SMS_REPORT:
-            self._time_report(fields["id"])
+            self._time_report(fields.get("id", ""))
         elif event is Event.PROVIDER_STATE:
-            self.provider_states[provider] = str(fields.get("state", ""))
+            self._links.setdefault(provider, {})[fields.get("bind")] = str(fields.get("state", ""))
 
     def _time_submission(self, message_id: str) -> None:
         now = self._now()
@@ -123,6 +141,11 @@ class Tally:
         submitted_at = self._submitted.pop(message_id, None) or self._submitted_before.pop(message_id, None)
         if submitted_at is not None:
             self.to_report.observe(self._now() - submitted_at)
+
+    def provider_state(self, provider: str) -> str:
+        """What a provider's connections last said: "up" while one of them is, or while none has said anything."""
+        said = self._links.get(provider, {}).values()
+        return "up" if not said or "up" in said else next(iter(said))
 
     def total(self, event: Event) -> int:
         """How often an event happened since the start."""

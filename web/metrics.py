@@ -1,14 +1,13 @@
 """What the gateway says of itself to programs: `/metrics` for Prometheus, `/status` for `brevdue status`.
 
 Promises: no phone number, mail address, key, id of a message or text stands in either; a database that is away costs
-the figures that come from it and nothing else. Counts are those of the process that answers, figures of the database
-are everybody's.
+the figures that come from it and nothing else. Counts are those of all processes that share the port, figures of the
+database are everybody's; only `process_*` is about the process that happened to answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,8 @@ from fastapi.responses import JSONResponse
 from gateway.figures import FigureReader
 from gateway.model import JsonDict
 from gateway.store.figures_sql import Figures
-from gateway.tally import BUCKETS, HOUR, MINUTE, Histogram, Tally
+from gateway.tally import BUCKETS, Histogram, expected
+from gateway.tally_files import Totals
 from web.health import Check, look_at
 
 if TYPE_CHECKING:
@@ -36,21 +36,14 @@ class Sources:
     """Where the figures come from."""
 
     version: str
-    process: str
-    """What this process is called in the database."""
-    tally: Tally
+    totals: Callable[[], Totals]
+    """What all processes behind this port have counted."""
     figures: FigureReader
     providers: Sequence[str]
-    connections: Callable[[], int]
-    """Open SMTP connections."""
     free_bytes: Callable[[], dict[str, int]]
     """What the disks have left, by what is kept there."""
     certificate_expiry: Callable[[], float | None]
     """When the certificate ends (seconds since the epoch); None without one."""
-
-    def provider_states(self) -> dict[str, str]:
-        """Each configured provider's last word; one that says nothing of itself counts as up."""
-        return {name: self.tally.provider_states.get(name, "up") for name in self.providers}
 
 
 def metric_routes(sources: Sources, checks: Sequence[Check]) -> APIRouter:
@@ -67,7 +60,8 @@ def metric_routes(sources: Sources, checks: Sequence[Check]) -> APIRouter:
         figures, findings = await asyncio.gather(_figures(sources), look_at(checks))
         return JSONResponse(
             {
-                **_of_this_process(sources),
+                "version": sources.version,
+                **_counted_lately(await asyncio.to_thread(sources.totals)),
                 "figures": None if figures is None else asdict(figures),
                 "checks": [asdict(finding) for finding in findings],
             }
@@ -84,18 +78,19 @@ async def _figures(sources: Sources) -> Figures | None:
         return None
 
 
-def _of_this_process(sources: Sources) -> JsonDict:
-    tally = sources.tally
-    lately = {name: tally.lately(seconds) for name, seconds in (("minute", MINUTE), ("hour", HOUR))}
+def _counted_lately(totals: Totals) -> JsonDict:
     return {
-        "version": sources.version,
-        "pid": os.getpid(),
-        "process": sources.process,
-        "started_at": tally.started_at,
-        "connections": sources.connections(),
-        "providers": sources.provider_states(),
-        "lately": {name: {"seconds": seconds, "events": events} for name, (events, seconds) in lately.items()},
+        "pids": totals.pids,
+        "started_at": totals.started_at,
+        "connections": totals.connections,
+        "providers": {name: _state(said) for name, said in totals.providers.items()},
+        "lately": {span: {"seconds": seconds, "events": events} for span, (events, seconds) in totals.lately.items()},
     }
+
+
+def _state(said: set[str]) -> str:
+    """A provider is up while it is for one of the processes."""
+    return "up" if "up" in said else min(said)
 
 
 # --- Prometheus ----------------------------------------------------------------------------------------------------
@@ -109,8 +104,9 @@ def exposition(sources: Sources, figures: Figures | None) -> bytes:
 
     class OfGateway(Collector):
         def collect(self) -> Iterator[Metric]:
-            yield from _counted(sources.tally)
-            yield from _now(sources)
+            totals = sources.totals()
+            yield from _counted(sources, totals)
+            yield from _now(sources, totals)
             yield from _stored(figures)
 
     registry = CollectorRegistry()
@@ -128,7 +124,7 @@ def _gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -
     return gauge
 
 
-def _counted(tally: Tally) -> Iterator[Metric]:
+def _counted(sources: Sources, totals: Totals) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily
 
     events = CounterMetricFamily(
@@ -136,11 +132,12 @@ def _counted(tally: Tally) -> Iterator[Metric]:
         "Log events. 'word' is an event's own: a report's state, a mail's proof or kind.",
         labels=["event", "provider", "word"],
     )
-    for kind, count in list(tally.counts.items()):
+    counts = dict.fromkeys(expected(sources.providers), 0) | totals.counts
+    for kind, count in counts.items():
         events.add_metric([kind.event, kind.provider, kind.word], count)
     yield events
-    yield _histogram("submission", "From acceptance to the provider's yes, retries included.", tally.to_submission)
-    yield _histogram("report", "From the provider's yes to the report that settles the message.", tally.to_report)
+    yield _histogram("submission", "From acceptance to the provider's yes, retries included.", totals.to_submission)
+    yield _histogram("report", "From the provider's yes to the report that settles the message.", totals.to_report)
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
@@ -151,13 +148,13 @@ def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
     return HistogramMetricFamily(f"brevdue_{name}_seconds", text, buckets=buckets, sum_value=histogram.sum)
 
 
-def _now(sources: Sources) -> Iterator[Metric]:
+def _now(sources: Sources, totals: Totals) -> Iterator[Metric]:
     from prometheus_client.core import InfoMetricFamily
 
     build = {"version": sources.version, "python": platform.python_version()}
     yield InfoMetricFamily("brevdue_build", "What runs.", value=build)
-    yield _gauge("smtp_connections", "Open SMTP, submission and LMTP connections.", {"": sources.connections()})
-    up = {name: float(state == "up") for name, state in sources.provider_states().items()}
+    yield _gauge("smtp_connections", "Open SMTP, submission and LMTP connections.", {"": totals.connections})
+    up = {name: float(_state(said) == "up") for name, said in totals.providers.items()}
     yield _gauge("provider_up", "Whether a provider's connection stands.", up, "provider")
     free = {name: float(size) for name, size in sources.free_bytes().items()}
     yield _gauge("disk_free_bytes", "What the disk has left, by what is kept on it.", free, "place")

@@ -6,16 +6,19 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
-from jinja2 import Environment, FileSystemLoader
 
 from gateway.model import InboundPart, JsonDict
 from gateway.numbers import display
 from gateway.providers.simulator import MAGIC, SimulatorProvider
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PHONES = 200
 """Phones that the page lists."""
@@ -24,11 +27,18 @@ LONGEST = 255 * 153
 QUIET_SECONDS = 15.0
 """After so long without an event the stream says that it is still there, so that nothing between closes it."""
 
-_PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u206f]+")
 
 Chosen = Callable[[str | None], SimulatorProvider]
 """The simulator of a name, or the first where none is named. Raises HTTPException 404."""
+
+
+@cache
+def _pages() -> Environment:
+    """The templates: read, and their engine imported, when a person first looks."""
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
 
 def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
@@ -47,9 +57,8 @@ def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
     async def page(provider: str | None = None) -> HTMLResponse:
         """Show the phones."""
         shown = chosen(provider).name
-        return HTMLResponse(
-            _PAGES.get_template("simulator.html").render(magic=MAGIC, simulators=list(simulators), shown=shown)
-        )
+        template = _pages().get_template("simulator.html")
+        return HTMLResponse(template.render(magic=MAGIC, simulators=list(simulators), shown=shown))
 
     _add_phone_views(router, chosen)
     _add_phone_actions(router, chosen)

@@ -53,6 +53,7 @@ class HttpProvider:
         self.capabilities = frozenset(_capabilities(made))
         self._request = _Request(made, "")
         self._free = asyncio.Semaphore(made.connections)
+        self.window = made.connections
         """Connections that may still be opened: the client's own limit does not serve first who came first."""
         self._session: aiohttp.ClientSession | None = None
         self._sink: EventSink | None = None

@@ -46,7 +46,6 @@ class SmppProvider:
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
         self._options = chosen = read_options(options)
-        self.window = chosen.window * chosen.binds
         self._tls = tls_context(chosen)
         self._pace = Pace(chosen.parts_per_second)
         self.window = self._pace.window(chosen.window * chosen.binds)

@@ -8,6 +8,7 @@ added to, does not.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 _DEVICE: Final[str] = (
@@ -150,12 +151,13 @@ _FIXED: Final[tuple[str, ...]] = (
 )
 
 
-def _compile() -> re.Pattern[str]:
+@cache
+def _footer() -> re.Pattern[str]:
+    """All of them as one pattern. To compile it takes a tenth of a second, which a start need not wait for."""
     sent = [pattern.replace("{thing}", f"(?:{_THING})") for pattern in _SENT]
     return re.compile(rf"(?:{'|'.join((*_FIXED, *_GET, *sent))})[.!]?", re.IGNORECASE)
 
 
-_FOOTER: Final[re.Pattern[str]] = _compile()
 _FOOTER_MAX: Final[int] = 160
 
 
@@ -177,5 +179,5 @@ def is_device_footer(line: str) -> bool:
         text = text.translate(_ORNAMENTS)
     text = " ".join(text.split()).strip("*_ ")
     return 8 <= len(text) <= _FOOTER_MAX and (
-        _FOOTER.fullmatch(text) is not None or _AKA.fullmatch(line.strip()[:300]) is not None
+        _footer().fullmatch(text) is not None or _AKA.fullmatch(line.strip()[:300]) is not None
     )

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-
-import email_validator
+from functools import cache
+from types import ModuleType
 
 from gateway.proof.alignment import ascii_domain
 from gateway.registry.errors import BadAddress
 
-for _name in ("local", "localhost", "test"):
+_OURS = {"local", "localhost", "test"}
+
+
+@cache
+def _validator() -> ModuleType:
+    """The library, imported where an address is judged, that is, when an account opens."""
+    import email_validator
+
     # The library's own way to allow a special-use name.
-    if _name in email_validator.SPECIAL_USE_DOMAIN_NAMES:
-        email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
+    email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
+        name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in _OURS
+    ]
+    return email_validator
 
 
 def valid_address(email: str, own_domains: Sequence[str] = ()) -> str:
     """The address as it is to be written. Raises BadAddress with the reason, also for addresses of the SMS domains."""
+    email_validator = _validator()
     try:
         checked = email_validator.validate_email(
             email.strip(), check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
@@ -31,7 +41,7 @@ def valid_address(email: str, own_domains: Sequence[str] = ()) -> str:
     domain = ascii_domain(checked.domain)
     if any(domain == ascii_domain(own) for own in own_domains):
         raise BadAddress(f"'{email[:254]}' is an address of this gateway, not an employee's own")
-    return checked.normalized
+    return str(checked.normalized)
 
 
 def fold_email(email: str) -> str:

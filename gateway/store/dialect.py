@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert:
@@ -14,6 +14,8 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert:
 def insert_for(dialect: str, table: Table) -> sqlite.Insert:
     """The same for a dialect by its name."""
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # takes long to import, and only those who use it need it
+
         # The two classes share no base, but every method that is used here.
         return postgresql.insert(table)  # type: ignore[return-value]
     return sqlite.insert(table)

@@ -1,7 +1,7 @@
 """Brings a database to the schema of this version, forwards only, inside the caller's transaction.
 
-The steps are in `gateway/store/migrations/versions`, frozen; `HEAD` names the last. A database that is there already
-costs one SELECT.
+The steps are in `gateway/store/migrations/versions`, frozen; `HEAD` names the last. A database that is up to date costs
+one SELECT; an empty one is made from the models, which is what all steps together make.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
+from sqlalchemy.schema import CreateTable
 
 from gateway.store.database import StoreUnavailableError
+from gateway.store.schema import messages, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 HEAD = "0003"
 """The revision that `gateway.store.schema` describes."""
 
+_versions = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As Alembic makes it."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -29,6 +38,11 @@ def migrate(connection: Connection) -> None:
     """
     revision = _revision(connection)
     if revision == HEAD:
+        return
+    if revision is None and not inspect(connection).has_table(messages.name):
+        metadata.create_all(connection)
+        connection.execute(CreateTable(_versions))
+        connection.execute(_versions.insert().values(version_num=HEAD))
         return
     # Only a database that is behind pays for loading Alembic.
     from alembic import command

@@ -19,7 +19,8 @@ from brevdue import readiness
 from brevdue.settings import load
 from gateway.figures import FigureReader
 from gateway.model import new_id
-from gateway.store import figures_sql
+from gateway.store import figures_sql, schema
+from gateway.store.database import alone
 from gateway.store.opening import open_database
 from tests.gateway_process import Gateway, mail, wait_for
 
@@ -158,13 +159,67 @@ def _fill(path: Path, rows: int, now: float) -> None:
     connection.close()
 
 
-async def test_figures_count_what_waits(tmp_path):
-    database, now = await open_database(f"sqlite:///{tmp_path}/brevdue.db"), time.time()
-    _fill(tmp_path / "brevdue.db", 1000, now)
+def _message(number: int, state: str, available_at: float, **more: object) -> dict[str, object]:
+    return {
+        "id": f"m{number}",
+        "org_id": "o",
+        "account_id": "a",
+        "key_id": "k",
+        "provider": "simulator",
+        "from_number": "+45609946000001",
+        "to_number": PHONE,
+        "text": "Hej",
+        "encoding": "gsm7",
+        "parts": 1,
+        "units": 3,
+        "priority": number % 2,
+        "state": state,
+        "state_at": available_at,
+        "created_at": available_at,
+        "available_at": available_at,
+        "told_at": None,
+        **more,
+    }
+
+
+async def test_figures_count_what_waits(database):
+    now = time.time()
+    rows = [
+        *(_message(n, "queued", now - n) for n in range(10)),
+        *(_message(n, "queued", now + n) for n in range(10, 13)),
+        _message(20, "submitting", now),
+        _message(21, "unknown", now),
+        _message(22, "unknown", now, told_at=now),
+        *(_message(n, state, now) for n, state in enumerate(("submitted", "delivered", "failed", "expired"), 30)),
+    ]
+    processes = [
+        {"token": "p", "host": "h", "pid": 1, "alive_until": now + 9},
+        {"token": "q", "host": "h", "pid": 2, "alive_until": now - 9},
+    ]
+
+    def fill(connection) -> None:
+        connection.execute(schema.messages.insert(), rows)
+        connection.execute(schema.processes.insert(), processes)
+
+    await database.write(alone(fill), None)
     figures = await database.read(lambda connection: figures_sql.figures(connection, now))
-    await database.close()
-    assert (figures.queued, figures.due, figures.in_flight, figures.unknown) == (1000, 990, 0, 0)
-    assert figures.overdue_seconds == pytest.approx(0.999, abs=0.01)
+    assert (figures.queued, figures.due, figures.in_flight, figures.unknown) == (13, 10, 1, 1)
+    assert figures.overdue_seconds == pytest.approx(9, abs=0.01)
+    assert (figures.mails, figures.mails_overdue_seconds, figures.held, figures.unrouted) == (0, 0, 0, 0)
+    assert [(process.pid, process.alive) for process in figures.processes] == [(1, True), (2, False)]
+    later = await database.read(lambda connection: figures_sql.figures(connection, now + 60))
+    assert (later.due, later.overdue_seconds) == (13, pytest.approx(69, abs=0.01))
+
+
+async def test_the_proof_of_a_write_changes_nothing(database):
+    now = time.time()
+    row = {"token": "p", "host": "h", "pid": 1, "alive_until": now}
+    await database.write(alone(lambda connection: connection.execute(schema.processes.insert(), [row]) and None), None)
+    await FigureReader(database, time.time).prove_write("p")
+    assert (
+        await database.read(lambda connection: dict(connection.execute(schema.processes.select()).one()._mapping))
+        == row
+    )
 
 
 async def test_figures_read_indexes_and_no_tables(tmp_path):

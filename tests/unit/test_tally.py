@@ -59,6 +59,18 @@ def test_every_event_is_counted_by_provider_and_its_own_word(tally):
     assert tally.total(Event.SMS_REPORT) == 2
 
 
+def test_a_provider_is_up_while_one_of_its_connections_is(tally):
+    def say(bind: int, state: str) -> str:
+        maillog.note(Event.PROVIDER_STATE, provider="acme", bind=bind, state=state)
+        return tally.provider_state("acme")
+
+    assert tally.provider_state("acme") == "up", "no news is good news"
+    assert [say(0, "down"), say(1, "up"), say(0, "up"), say(1, "down"), say(0, "down"), say(1, "up")] == [
+        "down", "up", "up", "up", "down", "up",
+    ]  # fmt: skip
+    assert tally.provider_state("other") == "up"
+
+
 def test_what_the_log_leaves_out_is_counted(tally):
     written: list[bytes] = []
     with log_into(written.append, level="error"):
