@@ -52,6 +52,8 @@ class Delivery:
     """Whether the recipient's mailbox is at fault, rather than a server or the way to it."""
     unreachable: bool = False
     """Whether no server was reached that could take any mail."""
+    relay_away: bool = False
+    """Whether that server is the only way out: the relay's `appetite` says when the mail is worth another attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,13 @@ class SmtpClient:
             return self._pause(health, delivery.cause) if health.timeouts >= _TIMEOUTS_TO_PAUSE else delivery
         self._health.pop(server, None)
         return delivery
+
+    def appetite(self, server: Server) -> int | None:
+        """How many mails it is worth while to offer now: none while it is left alone, then one to see, else any."""
+        health = self._health.get(server)
+        if health is None or not health.failures:
+            return None
+        return 0 if _now() < health.rests_until else 1
 
     async def _deliver(self, server: Server, sender: str, recipient: str, content: bytes) -> tuple[Delivery, bool]:
         kept = self._take(server)

@@ -22,8 +22,6 @@ from gateway.model import OutgoingMail
 from gateway.settings import GatewaySettings, MailOutSettings
 from gateway.writing.mime import UnsafeHeaderError, wire_address
 
-RELAY_AWAY = "relay away: "
-"""How the cause begins of every mail that only waits for the smarthost to come back."""
 _MAX_EXCHANGERS, _MAX_SERVERS = 5, 6
 """Mail exchangers looked up, and addresses tried, in one attempt (RFC 5321 §5.1 asks for at least two)."""
 
@@ -33,6 +31,10 @@ class Relay(Protocol):
 
     async def deliver(self, mail: OutgoingMail, content: bytes) -> Delivery:
         """Try once to hand the mail on. `content` is what leaves: the mail, signed."""
+        ...
+
+    def appetite(self) -> int | None:
+        """How many mails it is worth while to try now, whoever they are for; None for any number."""
         ...
 
     async def tidy(self) -> None:
@@ -75,8 +77,12 @@ class SmarthostRelay:
         """See `Relay`."""
         delivery = await self._client.deliver(self._server, mail.return_path, mail.recipient, content)
         if delivery.unreachable:
-            return Delivery(delivery.outcome, RELAY_AWAY + delivery.cause, unreachable=True)
+            return Delivery(delivery.outcome, f"relay away: {delivery.cause}", unreachable=True, relay_away=True)
         return delivery
+
+    def appetite(self) -> int | None:
+        """See `Relay`."""
+        return self._client.appetite(self._server)
 
     async def tidy(self) -> None:
         """See `Relay`."""
@@ -113,6 +119,10 @@ class MxRelay:
             if not delivery.unreachable:
                 break
         return delivery
+
+    def appetite(self) -> int | None:
+        """Any: what is away for one mail is not for another."""
+        return None
 
     async def tidy(self) -> None:
         """See `Relay`."""
@@ -207,6 +217,10 @@ class MaildirRelay:
         except OSError as error:
             return Delivery(Outcome.TEMPORARY, f"4.3.0 cannot write into {self._path}: {error.strerror or error}")
         return Delivery(Outcome.ACCEPTED, "written into the maildir")
+
+    def appetite(self) -> int | None:
+        """Any."""
+        return None
 
     async def tidy(self) -> None:
         """Nothing is kept open."""

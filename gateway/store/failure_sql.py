@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from gateway.model import OutgoingMail
 from gateway.store import mail_queue_sql
+from gateway.store.mail_queue_sql import NewMails
 from gateway.store.schema import mails, messages
 
 
@@ -88,5 +89,5 @@ def _tell(connection: Connection, item: Told) -> bool:
             .values(told_at=None)
         )
         return False
-    mail_queue_sql.insert(connection, [item.report], about=item.message_ids[0])
+    mail_queue_sql.put(connection, [NewMails((item.report,), item.message_ids[0])])
     return True
