@@ -19,9 +19,9 @@ from contextlib import suppress
 from functools import partial
 
 from gateway import maillog
-from gateway.delivery.client import Delivery
 from gateway.delivery.dkim_sign import Signer, load_signer
 from gateway.delivery.relays import Relay, open_relay
+from gateway.delivery.transaction import Delivery
 from gateway.dns import Resolver
 from gateway.errors import Outcome
 from gateway.mail_compose import Fact, OperatorCase, operator_mail

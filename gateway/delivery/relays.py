@@ -15,7 +15,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
-from gateway.delivery.client import Delivery, Login, Server, SmtpClient
+from gateway.delivery.client import Login, Server, SmtpClient
+from gateway.delivery.transaction import Delivery
 from gateway.dns import MailExchanger, NoAnswerError, NoSuchRecordError, Resolver
 from gateway.errors import Outcome
 from gateway.model import OutgoingMail
