@@ -20,8 +20,11 @@ MAX_GROUP = 256
 class Groups(Generic[Item, Result]):
     """Gathers items for `work`, which gives one result per item, in order; an exception is that item's alone."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | BaseException]]]) -> None:
+    def __init__(
+        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | BaseException]]], most: int = MAX_GROUP
+    ) -> None:
         self._work = work
+        self._most = most
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -41,7 +44,7 @@ class Groups(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._do(group)
         finally:
             self._worker = None

@@ -69,10 +69,13 @@ class Signer:
         self._domain = domain.encode("idna").decode()
         self._keys = tuple(keys)
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is anything to sign with."""
+        return bool(self._keys)
+
     def sign(self, content: bytes, now: float) -> bytes:
         """The message (CRLF) with its signatures on top."""
-        if not self._keys:
-            return content
         header, _, body = content.partition(b"\r\n\r\n")
         names, fields = _chosen(_relaxed_fields(header))
         body_hash = base64.b64encode(sha256(_relaxed_body(body)).digest()).decode()
