@@ -16,6 +16,7 @@ from gateway.model import InboundPart, InboundSms, OutgoingMail
 from gateway.store import mail_queue_sql, optout_sql, thread_sql
 from gateway.store.dialect import insert
 from gateway.store.mail_queue_sql import Hold, NewMails
+from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, inbound, inbound_parts
 
 
@@ -94,12 +95,23 @@ def _second_ref(sms: InboundSms) -> str:
     return f"{sms.ref}#{fingerprint}"
 
 
-def _store(connection: Connection, items: Sequence[tuple[Arrival, str]]) -> set[str]:
+_INBOUND = insert_new(
+    inbound,
+    (
+        "id", "provider", "ref", "from_number", "to_number", "text", "at", "received_at", "state", "incomplete",
+        "org_id", "account_id", "mail_id",
+    ),
+    unless=("provider", "ref"),
+)  # fmt: skip
+_STORED = Prepared(lambda dialect: select(inbound.c.id).where(among(dialect, inbound.c.id, "ids")))
+
+
+def _store(connection: Connection, items: Sequence[tuple[Arrival, str]]) -> frozenset[str]:
     """Insert SMS under the given references; the ids of those that no other with this reference kept out."""
-    if not items:
-        return set()
-    statement = insert(connection, inbound).on_conflict_do_nothing().returning(inbound.c.id)
-    return set(connection.execute(statement, [_new_row(item, ref) for item, ref in items]).scalars())
+    new = frozenset(item.id for item, _ in items)
+    if _INBOUND.many(connection, [_new_row(item, ref) for item, ref in items]) == len(items):
+        return new
+    return frozenset(_STORED.scalars(connection, {"ids": values_of(connection, sorted(new))}))
 
 
 def _new_row(item: Arrival, ref: str) -> dict[str, Any]:
@@ -147,10 +159,12 @@ def _follow(connection: Connection, items: Sequence[Arrival]) -> None:
     _count(connection, [item for item in items if item.state is InboundState.MAILED])
 
 
-_COUNT = (
-    update(accounts)
-    .where(accounts.c.id == bindparam("account"))
-    .values(received_count=accounts.c.received_count + bindparam("more"), active_at=bindparam("moment"))
+_COUNT = Prepared(
+    lambda _dialect: (
+        update(accounts)
+        .where(accounts.c.id == bindparam("account"))
+        .values(received_count=accounts.c.received_count + bindparam("more"), active_at=bindparam("moment"))
+    )
 )
 
 
@@ -160,8 +174,7 @@ def _count(connection: Connection, items: Sequence[Arrival]) -> None:
         if item.account_id is not None:
             received[item.account_id] = (received.get(item.account_id, (0, 0.0))[0] + 1, item.received_at)
     rows = [{"account": account, "more": more, "moment": at} for account, (more, at) in sorted(received.items())]
-    if rows:
-        connection.execute(_COUNT, rows)
+    _COUNT.many(connection, rows)
 
 
 def _wish(connection: Connection, wished: Wished, now: float) -> None:
@@ -300,11 +313,12 @@ def _part(row: Row[Any]) -> InboundSms:
 
 def overdue_parts(connection: Connection, before: float) -> list[list[InboundSms]]:
     """Groups of parts to settle: complete ones that a crash left behind, and those whose last part is too long ago."""
+    # In the order of the index of those that wait: what became of all others is not read.
     group = (
-        inbound_parts.c.provider,
         inbound_parts.c.from_number,
         inbound_parts.c.to_number,
         inbound_parts.c.part_ref,
+        inbound_parts.c.provider,
         inbound_parts.c.total,
     )
     due = (

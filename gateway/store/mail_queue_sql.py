@@ -12,13 +12,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Double, Row, and_, bindparam, case, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    LargeBinary,
+    Row,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy import insert as insert_into
 
 from gateway.model import MailKind, OutgoingMail
+from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import accounts, mail_queue
 
 QUEUED, SENT, FAILED = "queued", "sent", "failed"
+# In words of SQL, not as parameters: the indexes of waiting and of failed mails serve no other condition.
+_WAITS = mail_queue.c.state == literal_column("'queued'")
+_HAS_FAILED = mail_queue.c.state == literal_column("'failed'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +113,16 @@ class FailedMail:
     cause: str
 
 
+_COLUMNS = (
+    "id", "kind", "return_path", "recipient", "content", "account_id", "about", "state", "created_at", "available_at",
+    "lease", "lease_until", "attempts",
+)  # fmt: skip
+_NEW = Prepared(lambda _dialect: insert_into(mail_queue).values({name: bindparam(name) for name in _COLUMNS}))
+
+
 def put(connection: Connection, items: Sequence[NewMails]) -> list[None]:
     """Work: queue mails; also for use inside another's transaction."""
-    rows = [_new_row(mail, item) for item in items for mail in item.mails]
-    if rows:
-        connection.execute(insert_into(mail_queue), rows)
+    _NEW.many(connection, [_new_row(mail, item) for item in items for mail in item.mails])
     return [None] * len(items)
 
 
@@ -134,7 +157,7 @@ def claim(connection: Connection, items: Sequence[Claim]) -> list[list[ClaimedMa
 def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
     due = (
         select(mail_queue)
-        .where(mail_queue.c.state == QUEUED, mail_queue.c.available_at <= item.now)
+        .where(_WAITS, mail_queue.c.available_at <= item.now)
         .order_by(mail_queue.c.available_at, mail_queue.c.id)
         .limit(item.limit)
         .with_for_update(skip_locked=True)
@@ -168,19 +191,43 @@ def _mail(row: Row[tuple[object, ...]]) -> OutgoingMail:
     )
 
 
-_SETTLE = (
-    update(mail_queue)
-    .where(mail_queue.c.id == bindparam("settled_id"))
-    .values(
-        state=bindparam("new_state"),
-        settled_at=bindparam("new_settled_at"),
-        available_at=func.coalesce(bindparam("new_available_at", type_=Double), mail_queue.c.available_at),
-        attempts=mail_queue.c.attempts + 1,
-        cause=bindparam("new_cause"),
-        # What was delivered is in its mailbox; here it would only be one more copy of a text and of a key.
-        content=case((bindparam("is_sent", type_=Boolean), b""), else_=mail_queue.c.content),
-        lease=None,
-        lease_until=None,
+# What was delivered is in its mailbox; here it would only be one more copy of a text and of a key.
+_SENT = Prepared(
+    lambda _dialect: (
+        update(mail_queue)
+        .where(mail_queue.c.id == bindparam("settled_id"))
+        .values(
+            state=literal_column("'sent'"),
+            settled_at=bindparam("moment"),
+            attempts=mail_queue.c.attempts + literal_column("1"),
+            cause=bindparam("why"),
+            content=literal(b"", LargeBinary),
+            lease=null(),
+            lease_until=null(),
+        )
+    )
+)
+_NOT_SENT = Prepared(
+    lambda _dialect: (
+        update(mail_queue)
+        .where(mail_queue.c.id == bindparam("settled_id"))
+        .values(
+            state=bindparam("new_state"),
+            settled_at=bindparam("moment", type_=Double),
+            available_at=func.coalesce(bindparam("due", type_=Double), mail_queue.c.available_at),
+            attempts=mail_queue.c.attempts + literal_column("1"),
+            cause=bindparam("why"),
+            lease=null(),
+            lease_until=null(),
+        )
+    )
+)
+_HELD = Prepared(
+    lambda dialect: (
+        select(mail_queue.c.id, mail_queue.c.lease, mail_queue.c.account_id)
+        .where(among(dialect, mail_queue.c.id, "ids"), _WAITS)
+        .order_by(mail_queue.c.id)
+        .with_for_update()
     )
 )
 
@@ -189,32 +236,24 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[bool]:
     """Work: record outcomes. False where another process holds the mail by now: then nothing was changed."""
     held = _held(connection, items)
     settled = [item for item in items if (item.id, item.lease) in held]
-    if settled:
-        connection.execute(_SETTLE, [_settled_row(item) for item in settled])
+    _SENT.many(connection, [_settled_row(item) for item in settled if item.state == SENT])
+    _NOT_SENT.many(connection, [_settled_row(item) | _next(item) for item in settled if item.state != SENT])
     _tell(connection, [(item.tell, held[item.id, item.lease]) for item in settled if item.tell is not None])
     return [(item.id, item.lease) in held for item in items]
 
 
 def _held(connection: Connection, items: Sequence[Settlement]) -> dict[tuple[str, str], str | None]:
     """By id and lease: the accounts of those mails that are still held as their settlements say."""
-    query = (
-        select(mail_queue.c.id, mail_queue.c.lease, mail_queue.c.account_id)
-        .where(mail_queue.c.id.in_([item.id for item in items]), mail_queue.c.state == QUEUED)
-        .order_by(mail_queue.c.id)
-        .with_for_update()
-    )
-    return {(row.id, row.lease): row.account_id for row in connection.execute(query)}
+    ids = values_of(connection, [item.id for item in items])
+    return {(row.id, row.lease): row.account_id for row in _HELD.rows(connection, {"ids": ids})}
 
 
 def _settled_row(item: Settlement) -> dict[str, Any]:
-    return {
-        "settled_id": item.id,
-        "new_state": item.state,
-        "new_settled_at": None if item.state == QUEUED else item.at,
-        "new_available_at": item.retry_at,
-        "new_cause": item.cause,
-        "is_sent": item.state == SENT,
-    }
+    return {"settled_id": item.id, "moment": None if item.state == QUEUED else item.at, "why": item.cause}
+
+
+def _next(item: Settlement) -> dict[str, Any]:
+    return {"new_state": item.state, "due": item.retry_at}
 
 
 def _tell(connection: Connection, called_for: Sequence[tuple[NewMails, str | None]]) -> None:
@@ -294,25 +333,21 @@ def retry(connection: Connection, items: Sequence[Retry]) -> list[bool]:
 
 def next_due(connection: Connection) -> float | None:
     """Query: the moment from which the next mail may be claimed; None for an empty queue."""
-    query = select(func.min(mail_queue.c.available_at)).where(mail_queue.c.state == QUEUED)
+    query = select(func.min(mail_queue.c.available_at)).where(_WAITS)
     due: float | None = connection.execute(query).scalar_one()
     return due
 
 
 def counts(connection: Connection) -> QueueCounts:
-    """Query: how the queue stands."""
-    tried = (mail_queue.c.attempts > literal_column("0")).label("tried")
-    query = (
-        select(mail_queue.c.state, tried, func.count())
-        .where(mail_queue.c.state.in_((QUEUED, FAILED)))
-        .group_by(mail_queue.c.state, tried)
-    )
-    found = {(state, bool(again)): number for state, again, number in connection.execute(query)}
-    delayed = found.get((QUEUED, True), 0)
+    """Query: how the queue stands. Each number comes from an index."""
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return connection.execute(select(func.count()).select_from(mail_queue).where(*conditions)).scalar_one()
+
     return QueueCounts(
-        waiting=delayed + found.get((QUEUED, False), 0),
-        delayed=delayed,
-        failed=found.get((FAILED, True), 0) + found.get((FAILED, False), 0),
+        waiting=count(_WAITS),
+        delayed=count(_WAITS, mail_queue.c.attempts > literal_column("0")),
+        failed=count(_HAS_FAILED),
     )
 
 
@@ -320,7 +355,7 @@ def failed(connection: Connection, limit: int = 100) -> list[FailedMail]:
     """Query: the mails given up last."""
     query = (
         select(mail_queue)
-        .where(mail_queue.c.state == FAILED)
+        .where(_HAS_FAILED)
         .order_by(mail_queue.c.settled_at.desc(), mail_queue.c.id.desc())
         .limit(limit)
     )

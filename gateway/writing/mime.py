@@ -16,8 +16,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from email.header import Header
+from functools import lru_cache
 from urllib.parse import quote
 
 import idna
