@@ -122,7 +122,7 @@ class Rooms:
             threads=self.threads,
             letters=self.letters,
             clock=self.clock,
-            mail_queued=self.mail_out.nudge,
+            mail_out=self.mail_out,
         )
 
     @cached_property

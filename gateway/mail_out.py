@@ -1,27 +1,30 @@
-"""Sends what waits in the mail queue: claim, sign, hand on, settle.
+"""Sends what waits in the mail queue: sign, hand on, settle.
 
-In: rows of the queue, a relay. Out: rows that are sent, wait for another attempt, or have failed for good; accounts
-whose mailbox is marked as refusing mail, or no longer; one mail to the operator for an answer that nobody will read.
+In: mails that this process has just stored under its own lease (`hold`, `offer`), rows of the queue, a relay. Out: rows
+that are sent, wait for another attempt, or have failed for good; accounts whose mailbox is marked as refusing mail, or
+no longer; one mail to the operator for an answer that nobody will read.
 
 Promises: nothing is lost, for a row leaves the queue only after its settlement is durable. One process at a time holds
-a mail; a mail whose fate is unknown is sent again under the same Message-ID, which mailboxes show once. A relay or DNS
-that is away costs one attempt per mail and growing pause, never a busy loop.
+a mail; a mail whose fate is unknown is sent again under the same Message-ID, which mailboxes show once. While a
+smarthost is away the queue rests, however long it is, and one mail at a time finds out whether it is back; a server or
+DNS that is away for some mails costs one attempt per mail and growing pause. Nothing is ever a busy loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from gateway import maillog
-from gateway.delivery.client import Delivery
 from gateway.delivery.dkim_sign import Signer, load_signer
-from gateway.delivery.relays import RELAY_AWAY, Relay, open_relay
+from gateway.delivery.relays import Relay, open_relay
+from gateway.delivery.transaction import Delivery
 from gateway.dns import Resolver
 from gateway.errors import Outcome
+from gateway.groups import Groups
 from gateway.mail_compose import Fact, OperatorCase, operator_mail
 from gateway.maillog import Event
 from gateway.model import Clock, MailKind, OutgoingMail, new_id
@@ -33,12 +36,11 @@ from gateway.store.mail_queue_sql import (
     SENT,
     Claim,
     ClaimedMail,
-    Hurry,
+    Hold,
     NewMails,
     Release,
     Settlement,
     claim,
-    hurry,
     next_due,
     release,
     settle,
@@ -48,6 +50,10 @@ LEASE = 120.0
 """Seconds that a claimed mail is ours."""
 _ATTEMPT = 100.0
 """Seconds that one attempt may take in all; the rest of the lease is for settling."""
+_IN_HAND = 16
+"""Mails in hand for each connection: enough that connections never wait, few enough for a lease to suffice."""
+_SIGNED_AT_ONCE = 16
+"""Mails that one turn of the signing thread signs: some milliseconds, while the connections send those before."""
 _POLL = 1.0
 """Seconds between looks at the queue for what other processes put there and for what has become due."""
 _STOP_GRACE = 20.0
@@ -91,13 +97,14 @@ class MailOut:
         self._clock = clock
         self._resolver = resolver
         self._mx_port = mx_port
-        self._concurrency = settings.mail_out.concurrency
-        self._slots = asyncio.Semaphore(self._concurrency)
+        self._limit = _IN_HAND * settings.mail_out.concurrency
+        self._signed: Groups[OutgoingMail, bytes] = Groups(self._sign, most=_SIGNED_AT_ONCE)
+        self._slots = asyncio.Semaphore(settings.mail_out.concurrency)
         self._lease = lease or new_id(clock.now())
         self._wake = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._wants_room = False
         self._stopping = False
-        self._relay_was_away = True
 
     async def start(self) -> None:
         """Load the signing keys (raises DkimKeyError) and begin."""
@@ -123,17 +130,48 @@ class MailOut:
         """New mail was queued: look at once."""
         self._wake.set()
 
+    def hold(self) -> Hold | None:
+        """The lease under which mail may be stored that is offered afterwards; None where the queue must keep it."""
+        if self._stopping or self._relay.appetite() is not None or len(self._in_hand) >= self._limit:
+            return None
+        return Hold(self._lease, self._clock.now() + LEASE)
+
+    def offer(self, mails: Sequence[OutgoingMail], hold: Hold | None) -> None:
+        """Hand on mails that are stored by now, from memory if they were stored under a `hold`."""
+        if hold is None:
+            self.nudge()
+            return
+        for mail in mails:
+            self._take(ClaimedMail(mail, hold.lease, hold.until))
+
     # --- taking --------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         while not self._stopping:
             self._wake.clear()
-            room = 3 * self._concurrency - len(self._in_hand)
-            if room < self._concurrency:
-                await self._wake.wait()
-                continue
-            if await self._claim_what_there_is(room) < room:
+            room = self._room()
+            if room == 0:
+                self._wants_room = True
+                await self._woken()
+            elif await self._claim_what_there_is(room) < room:
                 await self._rest()
+
+    def _room(self) -> int:
+        """How many mails to claim: as many as the relay would take, in large bites."""
+        appetite = self._relay.appetite()
+        if appetite is not None:
+            return max(appetite - len(self._in_hand), 0)
+        room = self._limit - len(self._in_hand)
+        return room if 2 * room >= self._limit else 0
+
+    async def _woken(self) -> bool:
+        """Wait for a reason to look, for a moment at most; whether there was one."""
+        try:
+            async with asyncio.timeout(_POLL):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _claim_what_there_is(self, room: int) -> int:
         try:
@@ -147,30 +185,29 @@ class MailOut:
         now = self._clock.now()
         claimed = await self._database.write(claim, Claim(now, self._lease, now + LEASE, limit))
         for each in claimed:
-            # A clock that jumps ends leases early: what is still in hand must not leave twice.
-            if each.mail.id not in self._in_hand:
-                task = asyncio.create_task(self._handle(each), name=f"mail {each.mail.id}")
-                self._in_hand[each.mail.id] = task
-                task.add_done_callback(partial(self._done, each.mail.id))
+            self._take(each)
         return len(claimed)
+
+    def _take(self, claimed: ClaimedMail) -> None:
+        mail_id = claimed.mail.id
+        # A clock that jumps ends leases early: what is still in hand must not leave twice.
+        if mail_id not in self._in_hand:
+            task = asyncio.create_task(self._handle(claimed), name=f"mail {mail_id}")
+            self._in_hand[mail_id] = task
+            task.add_done_callback(partial(self._done, mail_id))
 
     def _done(self, mail_id: str, task: asyncio.Task[None]) -> None:
         del self._in_hand[mail_id]
-        if len(self._in_hand) == 2 * self._concurrency:
+        if self._wants_room and self._room():
+            self._wants_room = False
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _note_fault(error, id=mail_id)
 
     async def _rest(self) -> None:
         """Wait for a nudge, or until something is due."""
-        while not self._stopping:
-            try:
-                async with asyncio.timeout(_POLL):
-                    await self._wake.wait()
-                    return
-            except TimeoutError:
-                if await self._anything_due():
-                    return
+        while not (self._stopping or await self._woken() or await self._anything_due()):
+            continue
 
     async def _anything_due(self) -> bool:
         now = self._clock.now()
@@ -185,26 +222,34 @@ class MailOut:
     # --- one mail --------------------------------------------------------------------------------------------------
 
     async def _handle(self, claimed: ClaimedMail) -> None:
+        signed = self._signed.put(claimed.mail)
         async with self._slots:
             now = self._clock.now()
-            if self._stopping or claimed.until - now < _ATTEMPT:
+            if self._stopping or claimed.until - now < _ATTEMPT or self._relay.appetite() == 0:
                 await self._database.write(release, Release(self._lease, now, (claimed.mail.id,)))
                 return
-            delivery = await self._attempt(claimed.mail)
+            delivery = await self._attempt(claimed.mail, signed)
         settlement = self._decide(claimed, delivery)
         await self._settle(settlement)
         await self._note(claimed.mail, delivery, settlement)
 
-    async def _attempt(self, mail: OutgoingMail) -> Delivery:
+    async def _attempt(self, mail: OutgoingMail, signed: asyncio.Future[bytes]) -> Delivery:
         try:
             async with asyncio.timeout(_ATTEMPT):
-                return await self._relay.deliver(mail, self._signer.sign(mail.content, self._clock.now()))
+                return await self._relay.deliver(mail, await signed)
         except TimeoutError:
             return Delivery(Outcome.UNKNOWN, f"not done within {_ATTEMPT:.0f} s")
         except Exception as error:
             # An unknown fault is temporary, and the mail must be settled.
             _note_fault(error, id=mail.id)
             return Delivery(Outcome.TEMPORARY, f"internal fault: {type(error).__name__}")
+
+    async def _sign(self, mails: Sequence[OutgoingMail]) -> list[bytes | BaseException]:
+        """Sign in a thread, for the arithmetic needs no lock of the interpreter; some at once, for a thread costs."""
+        if not self._signer.signs:
+            return [mail.content for mail in mails]
+        now = self._clock.now()
+        return await asyncio.to_thread(lambda: [self._signer.sign(mail.content, now) for mail in mails])
 
     def _decide(self, claimed: ClaimedMail, delivery: Delivery) -> Settlement:
         mail, now = claimed.mail, self._clock.now()
@@ -213,17 +258,14 @@ class MailOut:
             return Settlement(mail.id, claimed.lease, SENT, now, cause)
         if delivery.outcome is not Outcome.PERMANENT:
             if now - mail.created_at < self._settings.mail_out.give_up_after:
-                chance = random.random()  # noqa: S311 - spreads load, keeps no secret
-                delay = retry_delay(mail.attempts + 1, away=delivery.unreachable, chance=chance)
-                return Settlement(mail.id, claimed.lease, QUEUED, now, cause, retry_at=now + delay)
+                retry_at = now + _delay(mail.attempts + 1, delivery)
+                return Settlement(mail.id, claimed.lease, QUEUED, now, cause, retry_at=retry_at)
             cause = f"given up: {cause}"
-        tell = self._tell_operator(claimed, cause, now)
-        return Settlement(mail.id, claimed.lease, FAILED, now, cause, tell=tell)
+        return Settlement(mail.id, claimed.lease, FAILED, now, cause, tell=self._tell_operator(mail, cause, now))
 
-    def _tell_operator(self, claimed: ClaimedMail, cause: str, now: float) -> NewMails | None:
-        """One mail for an answer that did not arrive; none while the account is known to be marked for that."""
-        mail = claimed.mail
-        if mail.kind is not MailKind.DIALOG or claimed.mailbox_marked:
+    def _tell_operator(self, mail: OutgoingMail, cause: str, now: float) -> NewMails | None:
+        """One mail for an answer that did not arrive."""
+        if mail.kind is not MailKind.DIALOG:
             return None
         own_id, domain = new_id(now), self._settings.mail.domains[0]
         content = operator_mail(
@@ -255,29 +297,28 @@ class MailOut:
             return
 
     async def _note(self, mail: OutgoingMail, delivery: Delivery, settlement: Settlement) -> None:
-        """Log the outcome, mark or clear the mailbox, and hurry the others when the relay is back."""
+        """Log the outcome, mark or clear the mailbox."""
         facts = {"id": mail.id, "kind": str(mail.kind), "to": mail.recipient, "attempt": mail.attempts + 1}
         if settlement.state == SENT:
             maillog.note(Event.MAIL_SENT, **facts, cause=settlement.cause)
-            await self._relay_is_back()
             await self._mark(mail, None)
         elif settlement.state == FAILED:
             maillog.warn(Event.MAIL_FAILED, **facts, cause=settlement.cause)
             if delivery.about_mailbox:
                 await self._mark(mail, settlement.cause)
         else:
-            self._relay_was_away |= delivery.unreachable
             maillog.note(Event.MAIL_DELAYED, **facts, cause=settlement.cause)
 
     async def _mark(self, mail: OutgoingMail, fault: str | None) -> None:
         if mail.account_id is not None:
             await self._mark_mailbox(mail.account_id, fault)
 
-    async def _relay_is_back(self) -> None:
-        if self._relay_was_away:
-            self._relay_was_away = False
-            if await self._database.write(hurry, Hurry(RELAY_AWAY, self._clock.now())):
-                self.nudge()
+
+def _delay(attempts: int, delivery: Delivery) -> float:
+    """Seconds until a mail is due again; at once, where the relay's appetite governs."""
+    if delivery.relay_away:
+        return 0.0
+    return retry_delay(attempts, away=delivery.unreachable, chance=random.random())  # noqa: S311 - spreads load
 
 
 def _note_fault(error: BaseException, *, id: str) -> None:  # noqa: A002 - the field's name in the log

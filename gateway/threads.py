@@ -7,9 +7,10 @@ are deleted; and every Message-ID that was ever part of it leads back to the pho
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from gateway.store import inbound_sql
 from gateway.store import thread_sql as sql
 from gateway.store.database import Database
 
@@ -38,10 +39,17 @@ class Threads:
         self._database = database
         self._hostname = hostname
 
-    async def continue_with(self, account_id: str, phone: str) -> Thread:
-        """What a mail from the phone to the account refers to: the root, and the latest mails of both sides."""
+    async def continue_with(self, conversations: Collection[tuple[str, str]]) -> dict[tuple[str, str], Thread]:
+        """What the next mail from a phone to an account refers to: the root, and the latest mails of both sides.
+
+        For any number of conversations (account id, phone) in one look.
+        """
+        wanted = set(conversations)
+        latest = await self._database.read(lambda connection: inbound_sql.latest(connection, wanted, MAX_REFERENCES))
+        return {each: self._thread(*each, latest.get(each, ())) for each in wanted}
+
+    def _thread(self, account_id: str, phone: str, latest: Sequence[str]) -> Thread:
         root = root_of(account_id, phone, self._hostname)
-        latest = await self._database.read(lambda connection: sql.latest(connection, account_id, phone, MAX_REFERENCES))
         references = (root, *(known for known in latest if known != root))
         return Thread(references[-1], references)
 

@@ -77,6 +77,7 @@ class Smarthost:
         greeting: str | None = None,
         mute: bool = False,
         utf8: bool = True,
+        pipelining: bool = True,
         port: int = 0,
     ) -> None:
         self.mails: list[Received] = []
@@ -90,6 +91,7 @@ class Smarthost:
         self._tls = tls
         self._implicit = implicit
         self._utf8 = utf8
+        self._pipelining = pipelining
         self._faults: dict[str, list[Any]] = {}
         self._protocols: set[_Protocol] = set()
         self._never = asyncio.Event()
@@ -161,6 +163,12 @@ class Smarthost:
         return AuthResult(success=right, handled=False, auth_data=data.login.decode())
 
     # --- aiosmtpd's hooks ------------------------------------------------------------------------------------------
+
+    async def handle_EHLO(
+        self, _server: SMTP, session: Session, _e: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [responses[0], *(["250-PIPELINING"] if self._pipelining else []), *responses[1:]]
 
     async def handle_MAIL(self, server: SMTP, _s: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         fault = self.due_fault("*", _AT_MAIL)

@@ -13,20 +13,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
 import aiosmtplib
-from aiosmtplib import (
-    SMTPException,
-    SMTPResponseException,
-    SMTPServerDisconnected,
-    SMTPTimeoutError,
-)
+from aiosmtplib import SMTPException, SMTPResponseException
 
+from gateway.delivery.transaction import Channel, Delivery, StaleError, Transaction
 from gateway.errors import Outcome
 from gateway.writing.mime import UnsafeHeaderError, wire_address
 
@@ -40,18 +35,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 """Seconds that an unreachable server is left alone: doubled from failure to failure."""
 _TIMEOUTS_TO_PAUSE = 3
 """Mails in a row that a server lets time out before it counts as unreachable; one may be the mail's own fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of one attempt. `cause` is for the log and the administrator."""
-
-    outcome: Outcome
-    cause: str
-    about_mailbox: bool = False
-    """Whether the recipient's mailbox is at fault, rather than a server or the way to it."""
-    unreachable: bool = False
-    """Whether no server was reached that could take any mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +68,7 @@ class _Health:
 
 @dataclass(slots=True)
 class _Kept:
-    client: aiosmtplib.SMTP
+    channel: Channel
     mails: int = 0
     idle_since: float = 0.0
 
@@ -123,32 +106,38 @@ class SmtpClient:
         self._health.pop(server, None)
         return delivery
 
+    def appetite(self, server: Server) -> int | None:
+        """How many mails it is worth while to offer now: none while it is left alone, then one to see, else any."""
+        health = self._health.get(server)
+        if health is None or not health.failures:
+            return None
+        return 0 if _now() < health.rests_until else 1
+
     async def _deliver(self, server: Server, sender: str, recipient: str, content: bytes) -> tuple[Delivery, bool]:
         kept = self._take(server)
         while kept is not None:
-            offer = _Offer(kept.client, sender, recipient, content)
             try:
-                return await self._finish(server, kept, offer)
-            except _Stale:
+                return await self._finish(server, kept, Transaction(kept.channel, sender, recipient, content))
+            except StaleError:
                 kept = self._take(server)
-        fresh = _Kept(await self._connect(server))
+        fresh = _Kept(Channel(await self._connect(server), self._timeout))
         try:
-            return await self._finish(server, fresh, _Offer(fresh.client, sender, recipient, content))
-        except _Stale as error:
+            return await self._finish(server, fresh, Transaction(fresh.channel, sender, recipient, content))
+        except StaleError as error:
             raise _NotReached(f"{server.name} ended the session: {error}") from error
 
-    async def _finish(self, server: Server, kept: _Kept, offer: _Offer) -> tuple[Delivery, bool]:
+    async def _finish(self, server: Server, kept: _Kept, transaction: Transaction) -> tuple[Delivery, bool]:
         try:
-            delivery, timed_out = await offer.make()
+            delivery, timed_out = await transaction.make()
         except BaseException:
-            kept.client.close()
+            kept.channel.close()
             raise
         kept.mails += 1
-        if kept.client.is_connected and kept.mails < _MAX_MAILS:
+        if kept.channel.is_open and kept.mails < _MAX_MAILS:
             kept.idle_since = _now()
             self._idle[server].append(kept)
         else:
-            await _hang_up(kept.client)
+            await kept.channel.hang_up()
         return delivery, timed_out
 
     def _pause(self, health: _Health, cause: str) -> Delivery:
@@ -163,9 +152,9 @@ class SmtpClient:
         kept = self._idle[server]
         while kept:
             candidate = kept.pop()
-            if candidate.client.is_connected and _now() - candidate.idle_since < _MAX_IDLE:
+            if candidate.channel.is_open and _now() - candidate.idle_since < _MAX_IDLE:
                 return candidate
-            candidate.client.close()
+            candidate.channel.close()
         return None
 
     async def tidy(self) -> None:
@@ -175,13 +164,13 @@ class SmtpClient:
             kept[:] = [each for each in kept if each not in old]
             if not kept:
                 del self._idle[server]
-            await asyncio.gather(*(_hang_up(each.client) for each in old))
+            await asyncio.gather(*(each.channel.hang_up() for each in old))
 
     async def close(self) -> None:
         """Hang up everywhere."""
-        clients = [each.client for kept in self._idle.values() for each in kept]
+        channels = [each.channel for kept in self._idle.values() for each in kept]
         self._idle.clear()
-        await asyncio.gather(*(_hang_up(client) for client in clients))
+        await asyncio.gather(*(channel.hang_up() for channel in channels))
 
     # --- the session, up to the point where mail can be offered ----------------------------------------------------
 
@@ -247,71 +236,6 @@ class SmtpClient:
         await client.login(self._login.user, self._login.password)
 
 
-class _Stale(Exception):
-    """A kept connection had ended before the mail was offered."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """One transaction on an open session."""
-
-    client: aiosmtplib.SMTP
-    sender: str
-    recipient: str
-    content: bytes
-
-    async def make(self) -> tuple[Delivery, bool]:
-        """The delivery, and whether the server kept silent. Raises _Stale when not even MAIL was answered."""
-        utf8 = not (self.sender + self.recipient).isascii() or not self.content.partition(b"\r\n\r\n")[0].isascii()
-        if utf8 and not self.client.supports_extension("smtputf8"):
-            return Delivery(Outcome.PERMANENT, "5.6.7 the next server takes no SMTPUTF8", about_mailbox=True), False
-        encoding = "utf-8" if utf8 else "ascii"
-        step = "MAIL"
-        try:
-            await self.client.mail(self.sender, options=self._options(utf8=utf8), encoding=encoding)
-            step = "RCPT"
-            await self.client.rcpt(self.recipient, encoding=encoding)
-            step = "DATA"
-            response = await self.client.data(self.content)
-        except SMTPResponseException as error:
-            return await self._refused(error, step), False
-        except SMTPTimeoutError:
-            outcome = Outcome.UNKNOWN if step == "DATA" else Outcome.TEMPORARY
-            return Delivery(outcome, f"no answer to {step} in time"), True
-        except (SMTPServerDisconnected, OSError) as error:
-            if step == "MAIL":
-                raise _Stale(_said(error)) from error
-            outcome = Outcome.UNKNOWN if step == "DATA" else Outcome.TEMPORARY
-            return Delivery(outcome, f"connection lost during {step}"), False
-        return Delivery(Outcome.ACCEPTED, f"{response.code} {_one_line(response.message)}"), False
-
-    def _options(self, *, utf8: bool) -> list[str]:
-        options = []
-        if self.client.supports_extension("size"):
-            options.append(f"SIZE={len(self.content)}")
-        if not self.content.isascii() and self.client.supports_extension("8bitmime"):
-            options.append("BODY=8BITMIME")
-        if utf8:
-            options.append("SMTPUTF8")
-        return options
-
-    async def _refused(self, error: SMTPResponseException, step: str) -> Delivery:
-        if error.code == 421 or not 200 <= error.code < 600:
-            self.client.close()  # it is leaving, or does not speak SMTP
-            if step == "MAIL":
-                raise _Stale(_said(error)) from error
-        else:
-            with suppress(SMTPException, OSError):
-                await self.client.rset()
-        text = f"{_said(error)} ({step})"
-        if not 500 <= error.code < 600:
-            return Delivery(Outcome.TEMPORARY, text, about_mailbox=step == "RCPT")
-        if error.code in {503, 530, 534, 535, 538}:
-            # The server wants something of us that the mail cannot help: an administrator can (RFC 4954 §6).
-            return Delivery(Outcome.TEMPORARY, text)
-        return Delivery(Outcome.PERMANENT, text, about_mailbox=step != "MAIL")
-
-
 async def _ehlo(client: aiosmtplib.SMTP) -> None:
     try:
         await client.ehlo()
@@ -319,12 +243,6 @@ async def _ehlo(client: aiosmtplib.SMTP) -> None:
         if not client.is_connected:
             raise
         await client.helo()
-
-
-async def _hang_up(client: aiosmtplib.SMTP) -> None:
-    with suppress(SMTPException, OSError):
-        await client.quit(timeout=1)
-    client.close()
 
 
 def _tls_context(tls: Tls, ca_file: Path | None) -> ssl.SSLContext:

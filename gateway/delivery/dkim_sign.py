@@ -1,7 +1,8 @@
 """Signs mail with DKIM: RSA (RFC 6376) and Ed25519 (RFC 8463), either or both.
 
-In: `[mail_out.dkim]` and a complete message. Out: the message with a DKIM-Signature per key on top. dkimpy knows the
-format; `cryptography` does the arithmetic, which takes a seventh of the time.
+In: `[mail_out.dkim]` and a complete message, as `gateway.writing` makes it: header fields, an empty line, a body, CRLF.
+Out: the message with a DKIM-Signature per key on top. Both keys share one reading of the message, so that the second
+costs its arithmetic alone; `cryptography` does that, and lets other threads run meanwhile.
 
 Promises: RSA keys below 2048 bits are refused when they are loaded (RFC 8301 §3.2); From and the other fields that a
 reader sees are signed once more than they occur, so that a second one breaks the signature; a signature ends (`x=`);
@@ -11,12 +12,12 @@ the whole body is signed (no `l=`).
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import dkim
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,13 +32,15 @@ SMALLEST_RSA = 2048
 """Bits."""
 VALID_FOR = 7 * 86_400
 """Seconds from signing to `x=`: longer than any server queues a mail."""
-_OVERSIGNED = (b"from", b"to", b"cc", b"reply-to", b"subject", b"date", b"message-id")
-_STAND_IN = {
-    b"rsa-sha256": b"--\nMBsCAQACAQACAQACAQACAQACAQACAQACAQACAQA=\n--",
-    b"ed25519-sha256": base64.b64encode(bytes(32)),
-}
-"""What dkimpy reads, slowly, instead of the private key, which never leaves `cryptography`."""
-_SIGNED = (*dkim.DKIM.SHOULD, b"auto-submitted")
+_OVERSIGNED = ("from", "to", "cc", "reply-to", "subject", "date", "message-id")
+_SIGNED = frozenset(_OVERSIGNED) | {
+    "sender", "in-reply-to", "references", "auto-submitted", "mime-version", "content-type",
+    "content-transfer-encoding", "content-id", "content-description",
+}  # fmt: skip
+"""RFC 6376 §5.4.1: what a reader or a reader's program sees."""
+_BASE64_LINE = 72
+_BLANKS = re.compile(rb"[ \t]+")
+_BLANKS_AT_END = re.compile(rb"[ \t]+(?=\r\n)")
 
 
 class DkimKeyError(Exception):
@@ -48,64 +51,97 @@ class DkimKeyError(Exception):
 class SigningKey:
     """A private key, its selector and its algorithm as DKIM names it."""
 
-    selector: bytes
-    algorithm: bytes
+    selector: str
+    algorithm: str
     key: RSAPrivateKey | Ed25519PrivateKey
 
-    def sign(self, digest: bytes) -> _Signature:
+    def sign(self, digest: bytes) -> bytes:
         """Sign the SHA-256 digest of the header."""
         if isinstance(self.key, RSAPrivateKey):
-            return _Signature(self.key.sign(digest, PKCS1v15(), Prehashed(SHA256())))
-        return _Signature(self.key.sign(digest))
-
-
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    signature: bytes
+            return self.key.sign(digest, PKCS1v15(), Prehashed(SHA256()))
+        return self.key.sign(digest)
 
 
 class Signer:
     """Signs for one domain with every key that it has; without keys mail passes unchanged."""
 
     def __init__(self, domain: str, keys: Sequence[SigningKey]) -> None:
-        self._domain = domain.encode("idna")
+        self._domain = domain.encode("idna").decode()
         self._keys = tuple(keys)
+
+    @property
+    def signs(self) -> bool:
+        """Whether there is anything to sign with."""
+        return bool(self._keys)
 
     def sign(self, content: bytes, now: float) -> bytes:
         """The message (CRLF) with its signatures on top."""
-        signatures = [_Signing(content, key, int(now)).line(self._domain) for key in self._keys]
-        return b"".join([*signatures, content])
+        header, _, body = content.partition(b"\r\n\r\n")
+        names, fields = _chosen(_relaxed_fields(header))
+        body_hash = base64.b64encode(sha256(_relaxed_body(body)).digest()).decode()
+        lines = [self._line(key, int(now), names, fields, body_hash) for key in self._keys]
+        return b"".join([*lines, content])
+
+    def _line(self, key: SigningKey, now: int, names: Sequence[str], fields: bytes, body_hash: str) -> bytes:
+        tags = [
+            f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={self._domain};",
+            f"s={key.selector}; t={now}; x={now + VALID_FOR};",
+            *_folded_names(names),
+            f"bh={body_hash};",
+            "b=",
+        ]
+        # Its own line is signed as well, without the signature: folds become spaces (RFC 6376 §3.4.2, §3.7).
+        digest = sha256(fields + b"dkim-signature:" + " ".join(tags).encode()).digest()
+        signature = base64.b64encode(key.sign(digest)).decode()
+        pieces = [signature[at : at + _BASE64_LINE] for at in range(0, len(signature), _BASE64_LINE)]
+        return ("DKIM-Signature: " + "\r\n ".join(tags) + "\r\n ".join(pieces) + "\r\n").encode()
 
 
-class _Signing(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
-    """One signature over one message."""
+def _folded_names(names: Sequence[str]) -> list[str]:
+    """The tag of signed fields in lines of a bearable length: white space may stand around its colons (§3.5)."""
+    lines = ["h="]
+    for at, name in enumerate(names):
+        piece = name + (";" if at == len(names) - 1 else ":")
+        if len(lines[-1]) + len(piece) > _BASE64_LINE:
+            lines.append("")
+        lines[-1] += piece
+    return lines
 
-    def __init__(self, content: bytes, key: SigningKey, now: int) -> None:
-        super().__init__(content, signature_algorithm=key.algorithm)
-        self._key = key
-        self._now = now
 
-    def line(self, domain: bytes) -> bytes:
-        present = [name.lower() for name, _ in self.headers]
-        included = [name for name in present if name in _SIGNED] + list(_OVERSIGNED)
-        signed: bytes = self.sign(
-            self._key.selector,
-            domain,
-            _STAND_IN[self._key.algorithm],
-            canonicalize=(b"relaxed", b"relaxed"),
-            include_headers=included,
-        )
-        return signed
+def _relaxed_fields(header: bytes) -> list[tuple[str, bytes]]:
+    """Header fields from top to bottom, by lower-case name, in "relaxed" form (RFC 6376 §3.4.2)."""
+    unfolded = header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    fields = []
+    for line in unfolded.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        low = name.strip().lower()
+        fields.append((low.decode("latin-1"), low + b":" + _BLANKS.sub(b" ", value).strip() + b"\r\n"))
+    return fields
 
-    def gen_header(self, fields: list[tuple[bytes, bytes]], *rest: Any, **options: Any) -> bytes:
-        """Set our own time and an end, and hand dkimpy a key that signs by itself, as its Ed25519 keys do."""
-        times = [(b"t", b"%d" % self._now), (b"x", b"%d" % (self._now + VALID_FOR))]
-        at = next(i for i, (name, _) in enumerate(fields) if name == b"t")
-        include_headers, policy, name, _ = rest
-        self.signature_algorithm = b"ed25519-sha256"
-        timed = [*fields[:at], *times, *fields[at + 1 :]]
-        line: bytes = super().gen_header(timed, include_headers, policy, name, self._key, **options)
-        return line
+
+def _chosen(fields: Sequence[tuple[str, bytes]]) -> tuple[list[str], bytes]:
+    """The names of the signed fields, and those fields in that order.
+
+    A name that stands more often than its field says that there is no further one; of several fields with one name
+    the last is the first that is signed (RFC 6376 §5.4.2).
+    """
+    names = [name for name, _ in fields if name in _SIGNED]
+    left: dict[str, list[bytes]] = {}
+    for name, line in fields:
+        left.setdefault(name, []).append(line)
+    return [*names, *_OVERSIGNED], b"".join(left[name].pop() for name in names)
+
+
+def _relaxed_body(body: bytes) -> bytes:
+    """A body in "relaxed" form: runs of blanks are one, none at line ends, no empty lines at the end (§3.4.4)."""
+    # A body that blanks end is not one of ours, but must not be signed wrongly either.
+    closed = body if body.endswith(b"\r\n") or not body else body + b"\r\n"
+    if b"  " in closed or b"\t" in closed:
+        closed = _BLANKS.sub(b" ", closed)
+    if b" \r\n" in closed:
+        closed = _BLANKS_AT_END.sub(b"", closed)
+    stripped = closed.rstrip(b"\r\n")
+    return stripped + b"\r\n" if stripped else b""
 
 
 def load_signer(settings: DkimSettings, default_domain: str) -> Signer:
@@ -127,14 +163,14 @@ def _rsa(path: Path, selector: str) -> SigningKey:
             f"[mail_out.dkim] rsa_key: {path} holds {key.key_size} bits, receivers want at least {SMALLEST_RSA}: "
             f"make one with 'openssl genrsa -out {path.name} {SMALLEST_RSA}'"
         )
-    return SigningKey(selector.encode(), b"rsa-sha256", key)
+    return SigningKey(selector, "rsa-sha256", key)
 
 
 def _ed25519(path: Path, selector: str) -> SigningKey:
     key = _read(path, "ed25519_key")
     if not isinstance(key, Ed25519PrivateKey):
         raise DkimKeyError(f"[mail_out.dkim] ed25519_key: {path} holds no Ed25519 key")
-    return SigningKey(selector.encode(), b"ed25519-sha256", key)
+    return SigningKey(selector, "ed25519-sha256", key)
 
 
 def _read(path: Path, setting: str) -> object:

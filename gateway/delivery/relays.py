@@ -15,15 +15,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
-from gateway.delivery.client import Delivery, Login, Server, SmtpClient
+from gateway.delivery.client import Login, Server, SmtpClient
+from gateway.delivery.transaction import Delivery
 from gateway.dns import MailExchanger, NoAnswerError, NoSuchRecordError, Resolver
 from gateway.errors import Outcome
 from gateway.model import OutgoingMail
 from gateway.settings import GatewaySettings, MailOutSettings
 from gateway.writing.mime import UnsafeHeaderError, wire_address
 
-RELAY_AWAY = "relay away: "
-"""How the cause begins of every mail that only waits for the smarthost to come back."""
 _MAX_EXCHANGERS, _MAX_SERVERS = 5, 6
 """Mail exchangers looked up, and addresses tried, in one attempt (RFC 5321 §5.1 asks for at least two)."""
 
@@ -33,6 +32,10 @@ class Relay(Protocol):
 
     async def deliver(self, mail: OutgoingMail, content: bytes) -> Delivery:
         """Try once to hand the mail on. `content` is what leaves: the mail, signed."""
+        ...
+
+    def appetite(self) -> int | None:
+        """How many mails it is worth while to try now, whoever they are for; None for any number."""
         ...
 
     async def tidy(self) -> None:
@@ -75,8 +78,12 @@ class SmarthostRelay:
         """See `Relay`."""
         delivery = await self._client.deliver(self._server, mail.return_path, mail.recipient, content)
         if delivery.unreachable:
-            return Delivery(delivery.outcome, RELAY_AWAY + delivery.cause, unreachable=True)
+            return Delivery(delivery.outcome, f"relay away: {delivery.cause}", unreachable=True, relay_away=True)
         return delivery
+
+    def appetite(self) -> int | None:
+        """See `Relay`."""
+        return self._client.appetite(self._server)
 
     async def tidy(self) -> None:
         """See `Relay`."""
@@ -113,6 +120,10 @@ class MxRelay:
             if not delivery.unreachable:
                 break
         return delivery
+
+    def appetite(self) -> int | None:
+        """Any: what is away for one mail is not for another."""
+        return None
 
     async def tidy(self) -> None:
         """See `Relay`."""
@@ -207,6 +218,10 @@ class MaildirRelay:
         except OSError as error:
             return Delivery(Outcome.TEMPORARY, f"4.3.0 cannot write into {self._path}: {error.strerror or error}")
         return Delivery(Outcome.ACCEPTED, "written into the maildir")
+
+    def appetite(self) -> int | None:
+        """Any."""
+        return None
 
     async def tidy(self) -> None:
         """Nothing is kept open."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, text, update
 
 from gateway.model import OutgoingMail
 from gateway.store import mail_queue_sql
+from gateway.store.mail_queue_sql import NewMails
 from gateway.store.schema import mails, messages
 
 
@@ -38,6 +39,10 @@ class Told:
     at: float
 
 
+_UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL"
+"""The condition of the index of failures that nobody was told of, word for word."""
+
+
 def untold(connection: Connection, failed_before: float, unknown_before: float, limit: int) -> list[Failure]:
     """Failures older than the given moments, the mails of which are stored, with their mails."""
     due = or_(
@@ -47,8 +52,9 @@ def untold(connection: Connection, failed_before: float, unknown_before: float, 
     rows = connection.execute(
         select(messages, mails.c.message_id.label("original_id"), mails.c.subject, mails.c.received_at)
         .join(mails, mails.c.id == messages.c.mail_id)
-        .where(messages.c.told_at.is_(None), due)
-        .order_by(messages.c.mail_id, messages.c.id)
+        .where(text(_UNTOLD), due)
+        # A concatenation, lest the index of all mails be walked for its order rather than that of the untold.
+        .order_by(messages.c.mail_id + "", messages.c.id)
         .limit(limit)
     )
     return [_failure(row) for row in rows]
@@ -88,5 +94,5 @@ def _tell(connection: Connection, item: Told) -> bool:
             .values(told_at=None)
         )
         return False
-    mail_queue_sql.insert(connection, [item.report], about=item.message_ids[0])
+    mail_queue_sql.put(connection, [NewMails((item.report,), item.message_ids[0])])
     return True

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text, update
 
 from gateway.model import InboundPart, InboundSms, OutgoingMail
 from gateway.store import mail_queue_sql, optout_sql, thread_sql
 from gateway.store.dialect import insert
+from gateway.store.mail_queue_sql import Hold, NewMails
+from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, inbound, inbound_parts
 
 
@@ -49,11 +51,13 @@ class Arrival:
     account_id: str | None = None
     mail: OutgoingMail | None = None
     references: tuple[tuple[str, str], ...] = ()
-    """Message-IDs of the conversation and the phone that they belong to."""
+    """Message-IDs of the account's conversation and the phone that they belong to."""
     wished: Wished | None = None
     part_refs: tuple[str, ...] = ()
     """The provider's ids of the parts that it was put together from."""
     incomplete: bool = False
+    hold: Hold | None = None
+    """Who hands the mail on from memory; None where anybody may claim it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +72,12 @@ class Waiting:
 
 def arrive(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
     """Store SMS with what they lead to; False for one that was stored before."""
-    return [_arrive(connection, item) for item in items]
-
-
-def _arrive(connection: Connection, item: Arrival) -> bool:
-    sms = item.sms
-    fresh = _store(connection, item, sms.ref) or (
-        _is_another(connection, sms) and _store(connection, item, f"{sms.ref}#{_fingerprint(sms)}")
-    )
-    if item.part_refs:
-        connection.execute(
-            update(inbound_parts)
-            .where(inbound_parts.c.provider == sms.provider, inbound_parts.c.ref.in_(item.part_refs))
-            .values(inbound_id=item.id)
-        )
-    if not fresh:
-        return False
-    _follow(connection, item)
-    return True
+    fresh = _store(connection, [(item, item.sms.ref) for item in items])
+    known = [item for item in items if item.id not in fresh]
+    fresh |= _store(connection, [(item, _second_ref(item.sms)) for item in known if _is_another(connection, item.sms)])
+    _name_parts(connection, [item for item in items if item.part_refs])
+    _follow(connection, [item for item in items if item.id in fresh])
+    return [item.id in fresh for item in items]
 
 
 def _is_another(connection: Connection, sms: InboundSms) -> bool:
@@ -98,57 +90,91 @@ def _is_another(connection: Connection, sms: InboundSms) -> bool:
     return tuple(known) != (sms.from_number, sms.to_number, sms.text)
 
 
-def _fingerprint(sms: InboundSms) -> str:
-    return hashlib.sha256(f"{sms.from_number}\0{sms.to_number}\0{sms.text}".encode()).hexdigest()[:8]
+def _second_ref(sms: InboundSms) -> str:
+    fingerprint = hashlib.sha256(f"{sms.from_number}\0{sms.to_number}\0{sms.text}".encode()).hexdigest()[:8]
+    return f"{sms.ref}#{fingerprint}"
 
 
-def _store(connection: Connection, item: Arrival, ref: str) -> bool:
-    """Insert the SMS; False where one with this id is there."""
+_INBOUND = insert_new(
+    inbound,
+    (
+        "id", "provider", "ref", "from_number", "to_number", "text", "at", "received_at", "state", "incomplete",
+        "org_id", "account_id", "mail_id",
+    ),
+    unless=("provider", "ref"),
+)  # fmt: skip
+_STORED = Prepared(lambda dialect: select(inbound.c.id).where(among(dialect, inbound.c.id, "ids")))
+
+
+def _store(connection: Connection, items: Sequence[tuple[Arrival, str]]) -> frozenset[str]:
+    """Insert SMS under the given references; the ids of those that no other with this reference kept out."""
+    new = frozenset(item.id for item, _ in items)
+    if _INBOUND.many(connection, [_new_row(item, ref) for item, ref in items]) == len(items):
+        return new
+    return frozenset(_STORED.scalars(connection, {"ids": values_of(connection, sorted(new))}))
+
+
+def _new_row(item: Arrival, ref: str) -> dict[str, Any]:
     sms = item.sms
-    stored = connection.execute(
-        insert(connection, inbound)
-        .values(
-            id=item.id,
-            provider=sms.provider,
-            ref=ref,
-            from_number=sms.from_number,
-            to_number=sms.to_number,
-            text=sms.text,
-            at=sms.at,
-            received_at=item.received_at,
-            state=item.state,
-            incomplete=item.incomplete,
-            org_id=item.org_id,
-            account_id=item.account_id,
-            mail_id=item.mail.id if item.mail else None,
-        )
-        .on_conflict_do_nothing()
-        .returning(inbound.c.id)
-    ).scalar_one_or_none()
-    return stored is not None
+    return {
+        "id": item.id,
+        "provider": sms.provider,
+        "ref": ref,
+        "from_number": sms.from_number,
+        "to_number": sms.to_number,
+        "text": sms.text,
+        "at": sms.at,
+        "received_at": item.received_at,
+        "state": str(item.state),
+        "incomplete": item.incomplete,
+        "org_id": item.org_id,
+        "account_id": item.account_id,
+        "mail_id": item.mail.id if item.mail else None,
+    }
 
 
-def _follow(connection: Connection, item: Arrival) -> None:
-    """Queue the mail, remember the conversation, obey STOP and START, count."""
-    if item.wished is not None:
-        _wish(connection, item.wished, item.received_at)
-    if item.mail is not None:
-        mail_queue_sql.insert(connection, [item.mail], about=item.id)
-    if item.account_id is None:
-        return
-    thread_sql.remember(
-        connection,
-        [
-            {"account_id": item.account_id, "message_id": message_id, "phone": phone, "at": item.received_at}
-            for message_id, phone in item.references
-        ],
-    )
-    if item.state is InboundState.MAILED:
+def _name_parts(connection: Connection, items: Sequence[Arrival]) -> None:
+    """Note of parts which message they became part of."""
+    for item in items:
         connection.execute(
-            update(accounts)
-            .where(accounts.c.id == item.account_id)
-            .values(received_count=accounts.c.received_count + 1, active_at=item.received_at)
+            update(inbound_parts)
+            .where(inbound_parts.c.provider == item.sms.provider, inbound_parts.c.ref.in_(item.part_refs))
+            .values(inbound_id=item.id)
         )
+
+
+def _follow(connection: Connection, items: Sequence[Arrival]) -> None:
+    """Queue the mails, remember the conversations, obey STOP and START, count."""
+    for item in items:
+        if item.wished is not None:
+            _wish(connection, item.wished, item.received_at)
+    mail_queue_sql.put(connection, [NewMails((item.mail,), item.id, item.hold) for item in items if item.mail])
+    references = [
+        {"account_id": item.account_id, "message_id": message_id, "phone": phone, "at": item.received_at}
+        for item in items
+        for message_id, phone in item.references
+    ]
+    # In one order everywhere, so that two transactions never wait for each other.
+    thread_sql.remember(connection, sorted(references, key=lambda row: (row["account_id"], row["message_id"])))
+    _count(connection, [item for item in items if item.state is InboundState.MAILED])
+
+
+_COUNT = Prepared(
+    lambda _dialect: (
+        update(accounts)
+        .where(accounts.c.id == bindparam("account"))
+        .values(received_count=accounts.c.received_count + bindparam("more"), active_at=bindparam("moment"))
+    )
+)
+
+
+def _count(connection: Connection, items: Sequence[Arrival]) -> None:
+    received: dict[str, tuple[int, float]] = {}
+    for item in items:
+        if item.account_id is not None:
+            received[item.account_id] = (received.get(item.account_id, (0, 0.0))[0] + 1, item.received_at)
+    rows = [{"account": account, "more": more, "moment": at} for account, (more, at) in sorted(received.items())]
+    _COUNT.many(connection, rows)
 
 
 def _wish(connection: Connection, wished: Wished, now: float) -> None:
@@ -163,6 +189,36 @@ def last_organisation(connection: Connection, number: str) -> str | None:
     return connection.execute(
         select(accounts.c.org_id).where(accounts.c.number == number).order_by(accounts.c.opened_at.desc()).limit(1)
     ).scalar_one_or_none()
+
+
+# --- conversations -------------------------------------------------------------------------------------------------
+
+_LATEST = """
+    SELECT refs.account_id, refs.phone, refs.message_id
+    FROM {wanted} AS wanted
+    JOIN thread_refs AS refs ON refs.account_id = wanted.value ->> 0 AND refs.phone = wanted.value ->> 1
+    WHERE refs.at >= COALESCE((
+        SELECT older.at FROM thread_refs AS older
+        WHERE older.account_id = wanted.value ->> 0 AND older.phone = wanted.value ->> 1
+        ORDER BY older.at DESC LIMIT 1 OFFSET :offset
+    ), 0)
+    ORDER BY refs.at
+"""
+_LATEST_SQLITE = text(_LATEST.format(wanted="json_each(:wanted)"))
+_LATEST_POSTGRES = text(_LATEST.format(wanted="json_array_elements(CAST(:wanted AS json))"))
+
+
+def latest(
+    connection: Connection, conversations: Collection[tuple[str, str]], limit: int
+) -> dict[tuple[str, str], list[str]]:
+    """The last Message-IDs of conversations (account id, phone), oldest first; all of them in one look."""
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    if conversations:
+        query = _LATEST_POSTGRES if connection.dialect.name == "postgresql" else _LATEST_SQLITE
+        wanted = {"wanted": json.dumps(list(conversations)), "offset": limit - 1}
+        for account_id, phone, message_id in connection.execute(query, wanted):
+            found[account_id, phone].append(message_id)
+    return {conversation: message_ids[-limit:] for conversation, message_ids in found.items()}
 
 
 # --- held ----------------------------------------------------------------------------------------------------------
@@ -190,18 +246,18 @@ def _sms(row: Row[Any]) -> InboundSms:
 
 def release(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
     """Let held SMS go on as their new state says; False where another process did."""
-    return [_release(connection, item) for item in items]
+    changed = [_release(connection, item) for item in items]
+    _follow(connection, [item for item, mine in zip(items, changed, strict=True) if mine])
+    return changed
 
 
 def _release(connection: Connection, item: Arrival) -> bool:
-    changed = connection.execute(
+    rows = connection.execute(
         update(inbound)
         .where(inbound.c.id == item.id, inbound.c.state == InboundState.HELD)
         .values(state=item.state, mail_id=item.mail.id if item.mail else None)
     ).rowcount
-    if changed:
-        _follow(connection, item)
-    return changed == 1
+    return rows == 1
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
@@ -257,11 +313,12 @@ def _part(row: Row[Any]) -> InboundSms:
 
 def overdue_parts(connection: Connection, before: float) -> list[list[InboundSms]]:
     """Groups of parts to settle: complete ones that a crash left behind, and those whose last part is too long ago."""
+    # In the order of the index of those that wait: what became of all others is not read.
     group = (
-        inbound_parts.c.provider,
         inbound_parts.c.from_number,
         inbound_parts.c.to_number,
         inbound_parts.c.part_ref,
+        inbound_parts.c.provider,
         inbound_parts.c.total,
     )
     due = (

@@ -3,21 +3,48 @@
 Work functions for `Database.write` take a connection and a batch of items and return one result per item; queries for
 `Database.read` take a connection. A claimed row is due again when its lease ends, so what a dead process held comes
 back by itself: `available_at` is always the moment from which anybody may take the row. A row is settled only by the
-lease that holds it.
+lease that holds it. A mail can be born leased, to the process that hands it on from memory (`Hold`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Boolean, Connection, Double, Row, and_, bindparam, case, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    LargeBinary,
+    Row,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy import insert as insert_into
 
 from gateway.model import MailKind, OutgoingMail
+from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import accounts, mail_queue
 
 QUEUED, SENT, FAILED = "queued", "sent", "failed"
+# In words of SQL, not as parameters: the indexes of waiting and of failed mails serve no other condition.
+_WAITS = mail_queue.c.state == literal_column("'queued'")
+_HAS_FAILED = mail_queue.c.state == literal_column("'failed'")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The lease of a process, and until when what it holds is its own."""
+
+    lease: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +53,8 @@ class NewMails:
 
     mails: tuple[OutgoingMail, ...]
     about: str | None = None
-    available_at: float | None = None
-    """When they may first leave; None for as soon as they were made."""
+    hold: Hold | None = None
+    """Who has them from the beginning; None where anybody may claim them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +69,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMail:
-    """A mail in hand. `mailbox_marked` tells that its account's mailbox is marked as refusing mail."""
+    """A mail in hand."""
 
     mail: OutgoingMail
     lease: str
     until: float
-    mailbox_marked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +87,7 @@ class Settlement:
     cause: str = ""
     retry_at: float | None = None
     tell: NewMails | None = None
-    """Mails that this outcome calls for, queued in the same transaction."""
+    """Mails that this outcome calls for, queued in the same transaction, unless the account's mailbox is marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +113,40 @@ class FailedMail:
     cause: str
 
 
-def insert(
-    connection: Connection,
-    mails: Sequence[OutgoingMail],
-    *,
-    about: str | None = None,
-    available_at: float | None = None,
-) -> None:
-    """Queue mails inside the caller's transaction."""
-    if not mails:
-        return
-    rows = [
-        {
-            "id": mail.id,
-            "kind": str(mail.kind),
-            "return_path": mail.return_path,
-            "recipient": mail.recipient,
-            "content": mail.content,
-            "account_id": mail.account_id,
-            "about": about,
-            "state": QUEUED,
-            "created_at": mail.created_at,
-            "available_at": mail.created_at if available_at is None else available_at,
-            "attempts": mail.attempts,
-        }
-        for mail in mails
-    ]
-    connection.execute(insert_into(mail_queue), rows)
+_COLUMNS = (
+    "id", "kind", "return_path", "recipient", "content", "account_id", "about", "state", "created_at", "available_at",
+    "lease", "lease_until", "attempts",
+)  # fmt: skip
+_NEW = Prepared(lambda _dialect: insert_into(mail_queue).values({name: bindparam(name) for name in _COLUMNS}))
 
 
 def put(connection: Connection, items: Sequence[NewMails]) -> list[None]:
-    """Work: queue mails."""
-    for item in items:
-        insert(connection, item.mails, about=item.about, available_at=item.available_at)
+    """Work: queue mails; also for use inside another's transaction."""
+    _NEW.many(connection, [_new_row(mail, item) for item in items for mail in item.mails])
     return [None] * len(items)
+
+
+def _new_row(mail: OutgoingMail, item: NewMails) -> dict[str, Any]:
+    return {
+        "id": mail.id,
+        "kind": str(mail.kind),
+        "return_path": mail.return_path,
+        "recipient": mail.recipient,
+        "content": mail.content,
+        "account_id": mail.account_id,
+        "about": item.about,
+        "state": QUEUED,
+        "created_at": mail.created_at,
+        "available_at": item.hold.until if item.hold else mail.created_at,
+        "lease": item.hold.lease if item.hold else None,
+        "lease_until": item.hold.until if item.hold else None,
+        "attempts": mail.attempts,
+    }
+
+
+def insert(connection: Connection, mails: Sequence[OutgoingMail]) -> None:
+    """Queue mails inside the caller's transaction, for anybody to claim."""
+    put(connection, [NewMails(tuple(mails))])
 
 
 def claim(connection: Connection, items: Sequence[Claim]) -> list[list[ClaimedMail]]:
@@ -131,7 +157,7 @@ def claim(connection: Connection, items: Sequence[Claim]) -> list[list[ClaimedMa
 def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
     due = (
         select(mail_queue)
-        .where(mail_queue.c.state == QUEUED, mail_queue.c.available_at <= item.now)
+        .where(_WAITS, mail_queue.c.available_at <= item.now)
         .order_by(mail_queue.c.available_at, mail_queue.c.id)
         .limit(item.limit)
         .with_for_update(skip_locked=True)
@@ -144,13 +170,10 @@ def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
         .where(mail_queue.c.id.in_([row.id for row in rows]))
         .values(lease=item.lease, lease_until=item.until, available_at=item.until)
     )
-    marked = _marked_accounts(connection, {row.account_id for row in rows if row.account_id is not None})
-    return [ClaimedMail(_mail(row), item.lease, item.until, row.account_id in marked) for row in rows]
+    return [ClaimedMail(_mail(row), item.lease, item.until) for row in rows]
 
 
 def _marked_accounts(connection: Connection, account_ids: set[str]) -> set[str]:
-    if not account_ids:
-        return set()
     query = select(accounts.c.id).where(accounts.c.id.in_(account_ids), accounts.c.mailbox_fault.is_not(None))
     return set(connection.execute(query).scalars())
 
@@ -168,48 +191,76 @@ def _mail(row: Row[tuple[object, ...]]) -> OutgoingMail:
     )
 
 
-_SETTLE = (
-    update(mail_queue)
-    .where(
-        mail_queue.c.id == bindparam("settled_id"),
-        mail_queue.c.lease == bindparam("held_lease"),
-        mail_queue.c.state == QUEUED,
+# What was delivered is in its mailbox; here it would only be one more copy of a text and of a key.
+_SENT = Prepared(
+    lambda _dialect: (
+        update(mail_queue)
+        .where(mail_queue.c.id == bindparam("settled_id"))
+        .values(
+            state=literal_column("'sent'"),
+            settled_at=bindparam("moment"),
+            attempts=mail_queue.c.attempts + literal_column("1"),
+            cause=bindparam("why"),
+            content=literal(b"", LargeBinary),
+            lease=null(),
+            lease_until=null(),
+        )
     )
-    .values(
-        state=bindparam("new_state"),
-        settled_at=bindparam("new_settled_at"),
-        available_at=func.coalesce(bindparam("new_available_at", type_=Double), mail_queue.c.available_at),
-        attempts=mail_queue.c.attempts + 1,
-        cause=bindparam("new_cause"),
-        # What was delivered is in its mailbox; here it would only be one more copy of a text and of a key.
-        content=case((bindparam("is_sent", type_=Boolean), b""), else_=mail_queue.c.content),
-        lease=None,
-        lease_until=None,
+)
+_NOT_SENT = Prepared(
+    lambda _dialect: (
+        update(mail_queue)
+        .where(mail_queue.c.id == bindparam("settled_id"))
+        .values(
+            state=bindparam("new_state"),
+            settled_at=bindparam("moment", type_=Double),
+            available_at=func.coalesce(bindparam("due", type_=Double), mail_queue.c.available_at),
+            attempts=mail_queue.c.attempts + literal_column("1"),
+            cause=bindparam("why"),
+            lease=null(),
+            lease_until=null(),
+        )
+    )
+)
+_HELD = Prepared(
+    lambda dialect: (
+        select(mail_queue.c.id, mail_queue.c.lease, mail_queue.c.account_id)
+        .where(among(dialect, mail_queue.c.id, "ids"), _WAITS)
+        .order_by(mail_queue.c.id)
+        .with_for_update()
     )
 )
 
 
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[bool]:
     """Work: record outcomes. False where another process holds the mail by now: then nothing was changed."""
-    return [_settle(connection, item) for item in items]
+    held = _held(connection, items)
+    settled = [item for item in items if (item.id, item.lease) in held]
+    _SENT.many(connection, [_settled_row(item) for item in settled if item.state == SENT])
+    _NOT_SENT.many(connection, [_settled_row(item) | _next(item) for item in settled if item.state != SENT])
+    _tell(connection, [(item.tell, held[item.id, item.lease]) for item in settled if item.tell is not None])
+    return [(item.id, item.lease) in held for item in items]
 
 
-def _settle(connection: Connection, item: Settlement) -> bool:
-    changed = connection.execute(
-        _SETTLE,
-        {
-            "settled_id": item.id,
-            "held_lease": item.lease,
-            "new_state": item.state,
-            "new_settled_at": None if item.state == QUEUED else item.at,
-            "new_available_at": item.retry_at,
-            "new_cause": item.cause,
-            "is_sent": item.state == SENT,
-        },
-    ).rowcount
-    if changed and item.tell is not None:
-        insert(connection, item.tell.mails, about=item.tell.about, available_at=item.tell.available_at)
-    return changed == 1
+def _held(connection: Connection, items: Sequence[Settlement]) -> dict[tuple[str, str], str | None]:
+    """By id and lease: the accounts of those mails that are still held as their settlements say."""
+    ids = values_of(connection, [item.id for item in items])
+    return {(row.id, row.lease): row.account_id for row in _HELD.rows(connection, {"ids": ids})}
+
+
+def _settled_row(item: Settlement) -> dict[str, Any]:
+    return {"settled_id": item.id, "moment": None if item.state == QUEUED else item.at, "why": item.cause}
+
+
+def _next(item: Settlement) -> dict[str, Any]:
+    return {"new_state": item.state, "due": item.retry_at}
+
+
+def _tell(connection: Connection, called_for: Sequence[tuple[NewMails, str | None]]) -> None:
+    """Queue what outcomes call for. While an account is known to be marked, nobody is told again."""
+    account_ids = {account_id for _, account_id in called_for if account_id is not None}
+    marked = _marked_accounts(connection, account_ids) if account_ids else set()
+    put(connection, [mails for mails, account_id in called_for if account_id not in marked])
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,31 +283,6 @@ def release(connection: Connection, items: Sequence[Release]) -> list[int]:
         values = {"lease": None, "lease_until": None, "available_at": item.now}
         freed.append(connection.execute(update(mail_queue).where(mine).values(values)).rowcount)
     return freed
-
-
-@dataclass(frozen=True, slots=True)
-class Hurry:
-    """Waiting mails whose last cause begins with `cause` may leave at once: what held them up has passed."""
-
-    cause: str
-    now: float
-
-
-def hurry(connection: Connection, items: Sequence[Hurry]) -> list[int]:
-    """Work: end waiting early; how many mails that concerns."""
-    return [
-        connection.execute(
-            update(mail_queue)
-            .where(
-                mail_queue.c.state == QUEUED,
-                mail_queue.c.lease.is_(None),
-                mail_queue.c.available_at > item.now,
-                mail_queue.c.cause.startswith(item.cause, autoescape=True),
-            )
-            .values(available_at=item.now)
-        ).rowcount
-        for item in items
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,25 +333,21 @@ def retry(connection: Connection, items: Sequence[Retry]) -> list[bool]:
 
 def next_due(connection: Connection) -> float | None:
     """Query: the moment from which the next mail may be claimed; None for an empty queue."""
-    query = select(func.min(mail_queue.c.available_at)).where(mail_queue.c.state == QUEUED)
+    query = select(func.min(mail_queue.c.available_at)).where(_WAITS)
     due: float | None = connection.execute(query).scalar_one()
     return due
 
 
 def counts(connection: Connection) -> QueueCounts:
-    """Query: how the queue stands."""
-    tried = (mail_queue.c.attempts > literal_column("0")).label("tried")
-    query = (
-        select(mail_queue.c.state, tried, func.count())
-        .where(mail_queue.c.state.in_((QUEUED, FAILED)))
-        .group_by(mail_queue.c.state, tried)
-    )
-    found = {(state, bool(again)): number for state, again, number in connection.execute(query)}
-    delayed = found.get((QUEUED, True), 0)
+    """Query: how the queue stands. Each number comes from an index."""
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return connection.execute(select(func.count()).select_from(mail_queue).where(*conditions)).scalar_one()
+
     return QueueCounts(
-        waiting=delayed + found.get((QUEUED, False), 0),
-        delayed=delayed,
-        failed=found.get((FAILED, True), 0) + found.get((FAILED, False), 0),
+        waiting=count(_WAITS),
+        delayed=count(_WAITS, mail_queue.c.attempts > literal_column("0")),
+        failed=count(_HAS_FAILED),
     )
 
 
@@ -333,7 +355,7 @@ def failed(connection: Connection, limit: int = 100) -> list[FailedMail]:
     """Query: the mails given up last."""
     query = (
         select(mail_queue)
-        .where(mail_queue.c.state == FAILED)
+        .where(_HAS_FAILED)
         .order_by(mail_queue.c.settled_at.desc(), mail_queue.c.id.desc())
         .limit(limit)
     )

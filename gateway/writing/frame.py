@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from gateway.writing.mime import address_line, ids_line, text_line, whole
 
@@ -64,7 +65,12 @@ def _shortened(references: Sequence[str]) -> list[str]:
 
 def date(seconds: float) -> str:
     """A moment as Date writes it, in UTC."""
-    return format_datetime(datetime.fromtimestamp(int(seconds), UTC))
+    return _date(int(seconds))
+
+
+@lru_cache(maxsize=16)
+def _date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
 def masked(value: str) -> str:

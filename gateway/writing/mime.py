@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.header import Header
+from functools import lru_cache
 from urllib.parse import quote
 
 import idna
@@ -37,11 +38,13 @@ class UnsafeHeaderError(ValueError):
     """A value that must not stand in a header: it could become a header of its own (CVE-2024-6923)."""
 
 
+@lru_cache(maxsize=1024)
 def text_line(name: str, value: str) -> bytes:
     """An unstructured header line; RFC 2047 words where the value is not plain ASCII."""
     return _line(name, _words(_safe(name, value), offset=len(name) + 2))
 
 
+@lru_cache(maxsize=1024)
 def address_line(name: str, display_name: str, address: str) -> bytes:
     """A header line with one mailbox (From, To). The domain is written in A-labels (RFC 5890)."""
     phrase, spec = _phrase(_safe(name, display_name), len(name) + 2), f"<{wire_address(address)}>"

@@ -17,7 +17,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from gateway.delivery.dkim_sign import DkimKeyError
 from gateway.dns import DnsResolver
@@ -223,8 +223,9 @@ async def test_addresses_of_other_alphabets(store):
 @pytest.mark.parametrize(
     "fault", [Fault.GREYLIST, Fault.DATA_LATER, Fault.LOGIN_FIRST, Fault.HANG_AT_RCPT, Fault.CLOSE_AT_RCPT]
 )
-async def test_temporary_refusals_are_tried_again(database, fault):
-    async with Smarthost() as host, sending(database, host.address, timeout=0.3) as out:
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_temporary_refusals_are_tried_again(store, fault, pipelining):
+    async with Smarthost(pipelining=pipelining) as host, sending(store, host.address, timeout=0.3) as out:
         host.behave("*", fault, times=1)
         mail = await out.put()
         row = await out.settled(mail, queue.QUEUED)
@@ -241,8 +242,9 @@ async def test_temporary_refusals_are_tried_again(database, fault):
 @pytest.mark.parametrize(
     ("fault", "marked"), [(Fault.UNKNOWN_USER, True), (Fault.DATA_NEVER, True), (Fault.NO_SENDER, False)]
 )
-async def test_permanent_refusals_fail_and_mark_the_account(database, fault, marked):
-    async with Smarthost() as host, sending(database, host.address) as out:
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_permanent_refusals_fail_and_mark_the_account(database, fault, marked, pipelining):
+    async with Smarthost(pipelining=pipelining) as host, sending(database, host.address) as out:
         host.behave("peter@firma.dk" if marked else "*", fault, times=1)
         mail = await out.put()
         row = await out.settled(mail, queue.FAILED)
@@ -306,8 +308,9 @@ async def test_the_operator_is_told_once_per_dead_mailbox(database):
 
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE_AFTER_DOT, Fault.HANG_AFTER_DOT])
-async def test_after_an_unknown_outcome_the_same_mail_goes_again(store, fault):
-    async with Smarthost() as host, sending(store, host.address, timeout=0.3) as out:
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_after_an_unknown_outcome_the_same_mail_goes_again(store, fault, pipelining):
+    async with Smarthost(pipelining=pipelining) as host, sending(store, host.address, timeout=0.3) as out:
         host.behave("*", fault, times=1)
         mail = await out.put()
         await out.settled(mail, queue.QUEUED)
@@ -333,6 +336,32 @@ async def test_days_of_refusals_end(store):
 
 
 @pytest.mark.proves("nothing spins")
+@pytest.mark.parametrize("away", ["gone", "refuses", "hangs"])
+async def test_a_long_queue_before_a_smarthost_that_is_away_rests(store, away):
+    host = Smarthost(mute=away == "hangs", greeting="421 4.3.2 no service" if away == "refuses" else None)
+    async with host, sending(store, host.address, timeout=0.3) as out:
+        if away == "gone":
+            await host.close()
+        mails = tuple(mail_to(f"u{n}@firma.dk", out.clock.now()) for n in range(3000))
+        await store.write(queue.put, queue.NewMails(mails))
+        out.service.nudge()
+        await asyncio.sleep(2)  # until those that were in hand are back
+        before, begin = await tried(store), time.process_time()
+        await out.later(3600)
+        await asyncio.sleep(3)
+        assert time.process_time() - begin < 0.3, "seconds of CPU in three seconds"
+        assert await tried(store) - before <= 1, "attempts"
+        assert before <= 20
+        assert (await out.counts()).waiting == 3000
+
+
+async def tried(database: Database) -> int:
+    """Attempts in all."""
+    query = select(func.sum(schema.mail_queue.c.attempts))
+    return await database.read(lambda connection: connection.execute(query).scalar_one())
+
+
+@pytest.mark.proves("nothing spins")
 async def test_a_smarthost_that_is_away_is_asked_seldom(store):
     async with Smarthost() as host:
         await host.close()
@@ -347,12 +376,16 @@ async def test_a_smarthost_that_is_away_is_asked_seldom(store):
         door = await asyncio.start_server(count, "127.0.0.1", host.port)
         async with sending(store, host.address, concurrency=2) as out:
             mails = [await out.put(f"u{n}@firma.dk") for n in range(30)]
-            for mail in mails:
-                row = await out.settled(mail, queue.QUEUED)
-                assert row.cause.startswith("relay away: ")
+            await until(lambda: refused > 0)
             await out.later(31)
             await asyncio.sleep(1.2)
             assert refused <= 4, "all mails together knock no more often than the pauses allow"
+            rows = [await out.row(mail) for mail in mails]
+            assert {(row.state, row.lease) for row in rows} == {(queue.QUEUED, None)}
+            assert sum(row.attempts for row in rows) == refused, "a mail that nobody could be offered to has no attempt"
+            assert {row.cause for row in rows if row.attempts} == {
+                f"relay away: {host.address.replace(':', ' port ')}: 554 no service"
+            }
             door.close()
             await door.wait_closed()
             await host.open()
@@ -365,14 +398,14 @@ async def test_a_smarthost_that_is_away_is_asked_seldom(store):
 
 async def test_when_the_relay_is_back_nobody_waits_longer(store):
     async with Smarthost(greeting="421 4.3.2 starting") as host, sending(store, host.address) as out:
-        waiting = [await out.put(f"u{n}@firma.dk") for n in range(5)]
-        for mail in waiting:
-            await out.settled(mail, queue.QUEUED)
+        first = await out.put("u0@firma.dk")
+        await out.settled(first, queue.QUEUED)
+        waiting = [first, *[await out.put(f"u{n}@firma.dk") for n in range(1, 5)]]
         host.greeting = None
         out.service._relay._client._health.clear()
         await out.put("new@firma.dk")
         for mail in waiting:
-            await out.settled(mail, queue.SENT, attempts=2)
+            await out.settled(mail, queue.SENT)
         assert len(host.mails) == 6
 
 
@@ -689,6 +722,42 @@ async def test_leases_end_and_only_their_holder_settles(database):
     assert await database.read(queue.next_due) is None
     assert await database.write(queue.bounce, queue.Bounced(mail.id, 240.0, "gone")) is not None
     assert await database.write(queue.retry, queue.Retry(mail.id, 250.0)) is False, "its text is in a mailbox, not here"
+
+
+@pytest.mark.proves("no second copy")
+async def test_a_mail_that_was_born_leased_is_its_makers_alone(database):
+    mail = mail_to("peter@firma.dk", 100.0)
+    await database.write(queue.put, queue.NewMails((mail,), hold=queue.Hold("maker", 220.0)))
+    assert await database.write(queue.claim, queue.Claim(219.0, "other", 339.0, 5)) == []
+    assert await database.write(queue.settle, queue.Settlement(mail.id, "other", queue.SENT, 130.0)) is False
+    assert await database.write(queue.settle, queue.Settlement(mail.id, "maker", queue.SENT, 131.0)) is True
+    assert await database.write(queue.settle, queue.Settlement(mail.id, "maker", queue.SENT, 132.0)) is False
+
+
+@pytest.mark.proves("no second copy")
+async def test_outcomes_that_are_settled_together_stay_each_their_own(database):
+    mails = tuple(mail_to(f"u{n}@firma.dk", 100.0) for n in range(4))
+    await database.write(queue.put, queue.NewMails(mails, hold=queue.Hold("mine", 220.0)))
+    later, failed, other, sent = (mail.id for mail in mails)
+    outcomes = [
+        queue.Settlement(later, "mine", queue.QUEUED, 110.0, "450 later", retry_at=500.0),
+        queue.Settlement(
+            failed, "mine", queue.FAILED, 110.0, "550 no", tell=queue.NewMails((mail_to("o@x.dk", 100.0),))
+        ),
+        queue.Settlement(other, "another's", queue.SENT, 110.0),
+        queue.Settlement(sent, "mine", queue.SENT, 110.0, "250 ok"),
+    ]
+    done = await asyncio.gather(*(database.write(queue.settle, each) for each in outcomes))
+    assert done == [True, True, False, True]
+    table = schema.mail_queue
+    columns = (table.c.state, table.c.cause, table.c.attempts, table.c.available_at, table.c.lease)
+    rows = await database.read(lambda connection: connection.execute(select(table.c.id, *columns)).all())
+    found = {row.id: tuple(row)[1:] for row in rows}
+    assert found[later] == (queue.QUEUED, "450 later", 1, 500.0, None)
+    assert found[failed][:3] == (queue.FAILED, "550 no", 1)
+    assert found[other] == (queue.QUEUED, "", 0, 220.0, "mine")
+    assert found[sent][:3] == (queue.SENT, "250 ok", 1)
+    assert len(rows) == 5, "one mail tells of the failure"
 
 
 @pytest.mark.proves("no second copy")
