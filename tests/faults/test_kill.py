@@ -1,21 +1,22 @@
-"""Killed at any moment under load: whatever got 250 reaches the phone, and nothing reaches it twice."""
+"""Killed at any moment under load: whatever got 250 reaches the phone, and nothing reaches it twice.
+
+What a provider may have had when the gateway died is shown as unknown. Some of that never left; there is only as much
+of it as there were mails in the air.
+"""
 
 from __future__ import annotations
 
 import random
 import signal
-import smtplib
-import socket
-import struct
 import time
-from email import policy
 from pathlib import Path
 
 import pytest
 
-from tests.faults.load import ANNA, Load, verdict
-from tests.faults.phones import SimulatedPhones
-from tests.gateway_process import DOMAIN, Gateway, mail
+from tests.faults.conftest import every_provider
+from tests.faults.load import CLIENTS, Load, verdict
+from tests.faults.phones import Phones, SimulatedPhones
+from tests.gateway_process import Gateway
 
 MAILS = 50
 KILLS = pytest.mark.parametrize(
@@ -24,13 +25,13 @@ KILLS = pytest.mark.parametrize(
 
 
 @KILLS
+@every_provider
 @pytest.mark.proves("kill -9 at any moment under load")
-def test_killed_at_any_moment_nothing_is_lost_or_doubled(kills: int, tmp_path: Path):
+def test_killed_at_any_moment_nothing_is_lost_or_doubled(kills: int, phones: Phones, folder: Path):
     seed = time.time_ns()
     chance = random.Random(seed)
-    phones = SimulatedPhones(tmp_path / "phones")
-    (tmp_path / "gateway").mkdir()
-    with Gateway(tmp_path / "gateway", phones.toml) as gateway:
+    slowest = 0.0
+    with Gateway(folder, phones.toml) as gateway:
         key = gateway.key()
         gateway.account(key)
         load = Load(gateway, key, "killed")
@@ -41,9 +42,13 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(kills: int, tmp_path: P
             time.sleep(chance.random() / 50)
             assert gateway.stop(signal.SIGKILL) == -signal.SIGKILL
             load.settle(threads)
+            begun = time.monotonic()
             gateway.start()
+            slowest = max(slowest, time.monotonic() - begun)
         load.finish()
         found = verdict(gateway, load, phones.received)
-    print(f"{kills} kills (seed {seed}): {found}")
+    print(f"{type(phones).__name__}, {kills} kills (seed {seed}): {found}; ready again within {slowest:.1f} s")
     assert found.accepted == kills * MAILS
-    assert len(found.had | found.never_had) == 0, "the simulator knows a message again: nothing is left in doubt"
+    assert len(found.had | found.never_had) <= kills * CLIENTS
+    if isinstance(phones, SimulatedPhones):  # it knows a message again: nothing stays in doubt
+        assert not found.had | found.never_had
