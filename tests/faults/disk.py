@@ -11,7 +11,6 @@ each does by the toss of a coin, without one none does.
 from __future__ import annotations
 
 import mmap
-import os
 import random
 import shutil
 import struct

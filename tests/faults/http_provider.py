@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-LATE_SECONDS = 4.0
+LATE_SECONDS = 6.0
 
 
 class Fault(StrEnum):

@@ -93,6 +93,10 @@ class Load:
         goal = len(self.accepted) + count
         wait_for(lambda: len(self.accepted) >= goal, f"{count} mails accepted", seconds)
 
+    def until_accepted_after(self, moment: float, seconds: float) -> None:
+        """Wait for a 250 that came after a moment of `time.monotonic`."""
+        wait_for(lambda: any(at > moment for at in list(self.accepted.values())), "mail again", seconds)
+
     def _begin(self, client: Callable[[int], None]) -> list[threading.Thread]:
         threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
         for thread in threads:

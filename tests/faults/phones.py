@@ -71,6 +71,7 @@ name = "{name}"
 kind = "http"
 url = "http://127.0.0.1:{port}/sms"
 json = {{ id = "{{id}}", to = "{{to}}", text = "{{text}}" }}
+connect_timeout = 1
 timeout = 2
 [provider.answer]
 id = "/id"

@@ -9,7 +9,6 @@ import struct
 import time
 from collections.abc import Iterator
 from email import policy
-from pathlib import Path
 
 import pytest
 

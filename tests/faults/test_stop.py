@@ -50,13 +50,15 @@ def test_told_to_stop_under_load_it_finishes_and_ends_well(phones: Phones, folde
 @contextlib.contextmanager
 def session(gateway: Gateway, *commands: str) -> Iterator[tuple[socket.socket, Iterator[bytes]]]:
     """A connection on which these commands have been answered."""
-    with socket.create_connection(("127.0.0.1", gateway.smtp_port), timeout=20) as client:
-        with client.makefile("rb") as answers:
-            assert answers.readline().startswith(b"220")
-            for command in commands:
-                client.sendall(command.encode() + b"\r\n")
-                assert answers.readline()[:1] in {b"2", b"3"}
-            yield client, answers
+    with (
+        socket.create_connection(("127.0.0.1", gateway.smtp_port), timeout=20) as client,
+        client.makefile("rb") as answers,
+    ):
+        assert answers.readline().startswith(b"220")
+        for command in commands:
+            client.sendall(command.encode() + b"\r\n")
+            assert answers.readline()[:1] in {b"2", b"3"}
+        yield client, answers
 
 
 @pytest.mark.proves("SIGTERM under load")

@@ -17,7 +17,7 @@ import pytest
 from tests.faults.disk import Disk
 from tests.faults.load import Load, Verdict, verdict
 from tests.faults.phones import SimulatedPhones
-from tests.gateway_process import Gateway, wait_for
+from tests.gateway_process import Gateway
 from tests.postgres import PostgresServer, postgres_server
 
 RECOVERY_SECONDS = 10.0
@@ -230,7 +230,7 @@ def test_postgresql_loses_a_process_of_its_own(
             session = server.run("SELECT pid FROM pg_stat_activity WHERE datname = 'brevdue' ORDER BY random() LIMIT 1")
             os.kill(int(session), signal.SIGKILL)  # the others end as well, and the server recovers from its WAL
             killed = time.monotonic()
-            wait_for(lambda: [at for at in load.accepted.values() if at > killed + 0.1], "mail again", RECOVERY_SECONDS)
+            load.until_accepted_after(killed + 0.1, RECOVERY_SECONDS)
     assert set(load.refusals) <= set(range(400, 500))
     load.finish()
     print(f"{kills} kills, refused {dict(load.refusals)}")
