@@ -7,14 +7,17 @@ ARGS ?=
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test check bench audit clean
+.PHONY: demo test faults check bench audit clean
 
 demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
 	$(BIN)/brevdue demo $(ARGS)
 
 test: check  ## the checks and all tests; ARGS="-k spf" for some of them
-	$(BIN)/pytest -m stopwatch $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest -n 3 --dist loadfile -m "not stopwatch" --cov --cov-report=term $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -m "stopwatch and not slow" $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not stopwatch and not slow" --cov --cov-report=term $(ARGS) $(NONE_IS_FINE)
+
+faults: $(VENV)/.installed-dev  ## the long form of tests/faults, an hour: 200 kills, 50 power cuts, faults that last a minute
+	$(BIN)/pytest tests/faults -m slow -s $(ARGS)
 
 check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/ruff check

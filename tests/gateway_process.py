@@ -51,6 +51,8 @@ class Gateway:
         self.inbox = folder / "inbox"
         self.config = folder / "brevdue.toml"
         self.environment = environment
+        self.under: list[str] = []
+        """A program that runs the server and takes its place (`strace -D`), with its arguments."""
         relay = "" if "[mail_out]" in toml else '[mail_out]\nrelay = "maildir:inbox"\n'
         trust = '[trust]\nnetworks = ["127.0.0.0/8"]\n' if trusted and "[trust]" not in toml else ""
         self.config.write_text(
@@ -63,9 +65,12 @@ class Gateway:
     def start(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*BREVDUE, "serve", "-c", str(self.config)], stdout=log, stderr=log, env=os.environ | self.environment
+                [*self.under, *BREVDUE, "serve", "-c", str(self.config)],
+                stdout=log,
+                stderr=log,
+                env=os.environ | self.environment,
             )
-        wait_for(self.ready, "ready", 20)
+        wait_for(self.ready, "ready", 30)
         return self
 
     def ready(self) -> bool:

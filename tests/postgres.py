@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _STARTS_WITHIN = 30.0
@@ -23,17 +23,35 @@ _STOPS_WITHIN = 20.0
 _ENOUGH = 2_000_000_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
-    """A running cluster."""
+    """A cluster, running between `start` and `stop`."""
 
     programs: Path
     directory: Path
     port: int
-    pid: int
+    settings: tuple[str, ...] = ()
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start, on the same port each time, and wait for it to answer."""
+        self._process = _start(self.programs, self.directory, self.port, self.settings)
+        _wait_until_ready(self._process, self.programs, self.directory, self.port)
+
+    def stop(self) -> None:
+        """Stop as `pg_ctl stop -m fast` does: sessions end at once."""
+        if self._process is not None:
+            _stop(self._process)
+            self._process = None
 
     def run(self, statement: str, database: str = "postgres") -> str:
         """Run one statement outside a transaction, as an administrator would."""
@@ -57,12 +75,12 @@ def postgres_server(programs: Path, *settings: str) -> Iterator[PostgresServer]:
         _run_as_owner(
             programs / "initdb", "-D", directory / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"
         )
-        server = _start(programs, directory, settings)
+        server = PostgresServer(programs, directory, _free_port(), settings)
         try:
-            _wait_until_ready(server[0], programs, directory, server[1])
-            yield PostgresServer(programs, directory, server[1], server[0].pid)
+            server.start()
+            yield server
         finally:
-            _stop(server[0])
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -73,8 +91,7 @@ def _roomiest() -> str:
     return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > _ENOUGH else "/tmp"
 
 
-def _start(programs: Path, directory: Path, settings: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], int]:
-    port = _free_port()
+def _start(programs: Path, directory: Path, port: int, settings: tuple[str, ...]) -> subprocess.Popen[bytes]:
     ours = (
         f"port={port}",
         "listen_addresses=127.0.0.1",
@@ -85,7 +102,7 @@ def _start(programs: Path, directory: Path, settings: tuple[str, ...]) -> tuple[
     )
     options = [word for setting in (*ours, *settings) for word in ("-c", setting)]
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [programs / "postgres", "-D", directory / "data", *options],
             stdout=log,
             stderr=log,
@@ -93,7 +110,6 @@ def _start(programs: Path, directory: Path, settings: tuple[str, ...]) -> tuple[
             cwd=directory,
             **_owner(),
         )
-    return process, port
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], programs: Path, directory: Path, port: int) -> None:

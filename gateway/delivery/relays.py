@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 import re
+import threading
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -210,6 +211,8 @@ class MaildirRelay:
     def __init__(self, path: Path, hostname: str) -> None:
         self._path = path
         self._suffix = re.sub(r"[^A-Za-z0-9.-]", "_", hostname)
+        self._folders = threading.Lock()
+        self._folders_durable = False
 
     async def deliver(self, mail: OutgoingMail, content: bytes) -> Delivery:
         """See `Relay`. Durable when it returns ACCEPTED."""
@@ -230,8 +233,7 @@ class MaildirRelay:
         """Nothing is kept open."""
 
     def _write(self, mail: OutgoingMail, content: bytes) -> None:
-        for part in ("tmp", "new", "cur"):
-            (self._path / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folders()
         name = f"{int(mail.created_at)}.{re.sub(r'[^A-Za-z0-9-]', '_', mail.id)}.{self._suffix}"
         envelope = f"Return-Path: <{_plain(mail.return_path)}>\nDelivered-To: {_plain(mail.recipient)}\n".encode()
         temporary = self._path / "tmp" / name
@@ -241,6 +243,21 @@ class MaildirRelay:
             os.fsync(file.fileno())
         temporary.rename(self._path / "new" / name)
         _sync_directory(self._path / "new")
+
+    def _make_folders(self) -> None:
+        """Make what is missing of the maildir, with names as durable as the mails that go into it."""
+        parts = [self._path / part for part in ("tmp", "new", "cur")]
+        with self._folders:
+            if self._folders_durable and all(part.is_dir() for part in parts):
+                return
+            # A process that died may have made them and not synced: the first look of each process counts them as new.
+            changed = {self._path, self._path.parent}
+            changed |= {above.parent for above in self._path.parents if not above.exists()}
+            for part in parts:
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for directory in changed:
+                _sync_directory(directory)
+            self._folders_durable = True
 
 
 def _plain(address: str) -> str:

@@ -1,0 +1,54 @@
+"""Killed at any moment under load: whatever got 250 reaches the phone, and nothing reaches it twice.
+
+What a provider may have had when the gateway died is shown as unknown. Some of that never left; there is only as much
+of it as there were mails in the air.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import every_provider
+from tests.faults.load import CLIENTS, Load, verdict
+from tests.faults.phones import Phones, SimulatedPhones
+from tests.gateway_process import Gateway
+
+MAILS = 50
+KILLS = pytest.mark.parametrize(
+    "kills", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids=["short", "long"]
+)
+
+
+@KILLS
+@every_provider
+@pytest.mark.proves("kill -9 at any moment under load")
+def test_killed_at_any_moment_nothing_is_lost_or_doubled(kills: int, phones: Phones, folder: Path):
+    seed = time.time_ns()
+    chance = random.Random(seed)
+    slowest = 0.0
+    with Gateway(folder, phones.toml) as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        load = Load(gateway, key, "killed")
+        for _ in range(kills):
+            load.write(MAILS)
+            threads = load.send()
+            load.until_accepted(chance.randrange(MAILS * 3 // 4))
+            time.sleep(chance.random() / 50)
+            assert gateway.stop(signal.SIGKILL) == -signal.SIGKILL
+            load.settle(threads)
+            begun = time.monotonic()
+            gateway.start()
+            slowest = max(slowest, time.monotonic() - begun)
+        load.finish()
+        found = verdict(gateway, load, phones.received)
+    print(f"{type(phones).__name__}, {kills} kills (seed {seed}): {found}; ready again within {slowest:.1f} s")
+    assert found.accepted == kills * MAILS
+    assert len(found.had | found.never_had) <= kills * CLIENTS
+    if isinstance(phones, SimulatedPhones):  # it knows a message again: nothing stays in doubt
+        assert not found.had | found.never_had
