@@ -87,12 +87,13 @@ class Meter:
     cpu: float = 0.0
     machine_cpu: float = 0.0
     peak: float = 0.0
-    _done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
 
-    def _sample(self) -> None:
+    def sample(self) -> None:
+        """Look at the memory until done."""
         while True:
             self.peak = max(self.peak, sum(shared_memory(root) for root in self.roots))
-            if self._done.wait(_SAMPLE_SECONDS):
+            if self.done.wait(_SAMPLE_SECONDS):
                 return
 
 
@@ -101,14 +102,14 @@ def metered(*roots: int) -> Iterator[Meter]:
     """Measure trees while the block runs; the meter is complete after it."""
     meter = Meter(roots)
     began, machine = sum(map(cpu_seconds, roots)), machine_cpu_seconds()
-    sampler = threading.Thread(target=meter._sample, daemon=True)
+    sampler = threading.Thread(target=meter.sample, daemon=True)
     sampler.start()
     try:
         yield meter
     finally:
         meter.cpu = sum(map(cpu_seconds, roots)) - began
         meter.machine_cpu = machine_cpu_seconds() - machine
-        meter._done.set()
+        meter.done.set()
         sampler.join()
 
 

@@ -32,11 +32,11 @@ def line(row: Row) -> str:
     """A row for people at a terminal, each side beneath it."""
     verdict = "reached" if row.reached else "NOT REACHED"
     lines = [f"{row.name:14} {row.what}: {_number(row.value)} {row.unit}   (target {row.target}: {verdict})"]
-    for side in row.sides:
-        lines.append(
-            f"{'':14}   {side.name:42} {side.rate:9,.0f}/s {side.cpu_ms:8.3f} ms CPU a message"
-            f"   p50/p99 {_delays(side):>15} ms   {side.peak_mb:6.0f} MB   runs {', '.join(map(_number, side.rates))}"
-        )
+    lines += [
+        f"{'':14}   {side.name:42} {side.rate:9,.0f}/s {side.cpu_ms:8.3f} ms CPU a message"
+        f"   p50/p99 {_delays(side):>15} ms   {side.peak_mb:6.0f} MB   runs {', '.join(map(_number, side.rates))}"
+        for side in row.sides
+    ]
     if row.note:
         lines.append(f"{'':14}   {row.note}")
     return "\n".join(lines)

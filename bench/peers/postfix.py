@@ -13,7 +13,6 @@ import shutil
 import signal
 import smtplib
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
@@ -123,13 +122,27 @@ class Postfix:
             return False
 
 
-def smtp_sink(home: Path, *, until: int | None = None) -> tuple[Service, int]:
-    """Postfix's sink, started, and its port; it ends by itself after `until` mails."""
-    port = free_port()
-    limit = [] if until is None else ["-M", str(until)]
-    sink = Service(
-        "smtp-sink", ["smtp-sink", *limit, "-m", "1000", f"127.0.0.1:{port}", "1000"], home / "smtp-sink.log"
-    )
-    sink.start()
-    time.sleep(0.2)  # a probe would count as a session
-    return sink, port
+class SmtpSink:
+    """Postfix's sink; ends by itself after `until` mails where that is given."""
+
+    def __init__(self, home: Path, *, until: int | None = None) -> None:
+        self.port = free_port()
+        limit = [] if until is None else ["-M", str(until)]
+        command = ["smtp-sink", "-u", "nobody", *limit, "-m", "1000", f"127.0.0.1:{self.port}", "1000"]
+        self._service = Service("smtp-sink", command, home / "smtp-sink.log")
+
+    def __enter__(self) -> Self:
+        self._service.start()
+        wait_for(self._listens, "smtp-sink", _PATIENCE)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._service.stop()
+
+    def _listens(self) -> bool:
+        """Whether the kernel lists the port as open: a connection would count as a session."""
+        return self._service.alive() and f":{self.port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
+
+    def finished(self, seconds: float) -> None:
+        """Wait for the last mail."""
+        self._service.process.wait(seconds)

@@ -17,7 +17,7 @@ from bench import providers
 from bench.gateway import Measured
 from bench.load import MailLoad
 from bench.peers.kannel import Kannel
-from bench.peers.postfix import Postfix, smtp_sink
+from bench.peers.postfix import Postfix, SmtpSink
 from bench.peers.smsc import MessageCentre
 from bench.processes import metered
 from bench.results import Plan, Row, Run, Side, alternately, at_least, side
@@ -54,15 +54,17 @@ def through_gateway(
 
 def through_relay(mails: int, *, keep: bool = False) -> Run:
     """Mails through Postfix to its sink."""
-    with scratch() as home:
-        sink, sink_port = smtp_sink(home, until=mails + PROBES)
-        with sink, Postfix(home / "postfix", relay_to=sink_port) as postfix:
-            began = time.monotonic()
-            with metered(postfix.pid) as meter:
-                with Probe(postfix.port, _ELSEWHERE, PHONE) as probe:
-                    MailLoad(mails, _ELSEWHERE, PHONE, keep=keep).send(postfix.port)
-                sink.process.wait(_PATIENCE)
-                took = time.monotonic() - began
+    with (
+        scratch() as home,
+        SmtpSink(home, until=mails + PROBES) as sink,
+        Postfix(home / "postfix", relay_to=sink.port) as postfix,
+    ):
+        began = time.monotonic()
+        with metered(postfix.pid) as meter:
+            with Probe(postfix.port, _ELSEWHERE, PHONE) as probe:
+                MailLoad(mails, _ELSEWHERE, PHONE, keep=keep).send(postfix.port)
+            sink.finished(_PATIENCE)
+            took = time.monotonic() - began
     return Run(mails + PROBES, took, meter.cpu, meter.peak, tuple(probe.delays))
 
 
