@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import report
 from bench.machine import setup
 from bench.results import Plan, Row
-from bench.rows import mail_to_sms
+from bench.rows import full_spool, latency, mail_to_sms
 from tests.gateway_process import BREVDUE
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
@@ -21,6 +21,9 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "chain": mail_to_sms.chain,
     "cpu": mail_to_sms.cpu,
     "relay-kept": mail_to_sms.relay_kept,
+    "latency": latency.latency,
+    "spool-smpp": full_spool.smpp,
+    "spool-http": full_spool.web,
 }
 _FILES = 20_000
 """Open files that a row with thousands of clients needs, in every process."""

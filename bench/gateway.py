@@ -48,6 +48,11 @@ class Measured(Gateway):
         return self
 
     @property
+    def database(self) -> Path:
+        """The file of the embedded default."""
+        return self.folder / "brevdue.db"
+
+    @property
     def pid(self) -> int:
         """The process id of the first process; workers descend from it."""
         if self.process is None:

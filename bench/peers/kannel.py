@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Self
@@ -74,6 +75,9 @@ max-pending-submits = {window}
 """
 
 
+_SEND = "/cgi-bin/sendsms?username=bench&password=bench&dlr-mask=3"
+
+
 class Kannel:
     """Both boxes, sending to a port by `kind` "smpp" or "http"; `durable` keeps what waits in a spool of files."""
 
@@ -109,8 +113,12 @@ class Kannel:
         return self._page(self._admin, "/status.txt")
 
     def send_url(self) -> str:
-        """Where a message is handed in, up to its `from`, `to` and `text`."""
-        return f"http://127.0.0.1:{self.send_port}/cgi-bin/sendsms?username=bench&password=bench"
+        """Where a message is handed in, up to its `from`, `to` and `text`: a report is asked for."""
+        return f"http://127.0.0.1:{self.send_port}{_SEND}"
+
+    def send_path(self, to: str, text: str) -> str:
+        """The request that hands one message in."""
+        return f"{_SEND}&{urllib.parse.urlencode({'from': '+4560994600', 'to': to, 'text': text})}"
 
     @staticmethod
     def _page(port: int, path: str) -> str:

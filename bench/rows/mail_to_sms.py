@@ -87,12 +87,13 @@ def through_chain(mails: int) -> Run:
 
 def _script(home: Path, kannel: Kannel) -> Path:
     script = home / "pipe_to_kannel"
-    script.write_text(_SCRIPT.read_text().replace("@SEND_URL@", shlex.quote(kannel.send_url() + "&dlr-mask=3")))
+    script.write_text(_SCRIPT.read_text().replace("@SEND_URL@", shlex.quote(kannel.send_url())))
     script.chmod(0o755)
     return script
 
 
-def _named(arguments: str) -> str:
+def named(arguments: str) -> str:
+    """What a gateway that was started like this is called in the table."""
     return f"gateway {arguments}".strip() if arguments else "gateway, embedded default"
 
 
@@ -102,7 +103,7 @@ def _compared(plan: Plan) -> dict[str, Side]:
         mails = plan.some(MAILS)
         sides: dict[str, Callable[[], Run]] = {
             "Postfix to smtp-sink": partial(through_relay, mails),
-            **{_named(arguments): partial(through_gateway, arguments, mails) for arguments in plan.gateways},
+            **{named(arguments): partial(through_gateway, arguments, mails) for arguments in plan.gateways},
             "Postfix, script, Kannel": partial(through_chain, plan.some(CHAIN_MAILS)),
         }
         runs = alternately(plan.repeats, sides)
@@ -114,7 +115,7 @@ def _compared(plan: Plan) -> dict[str, Side]:
 
 def gateways(plan: Plan) -> list[Side]:
     """Ours, one after the other."""
-    return [_compared(plan)[_named(arguments)] for arguments in plan.gateways]
+    return [_compared(plan)[named(arguments)] for arguments in plan.gateways]
 
 
 def relay(plan: Plan) -> list[Row]:
@@ -129,7 +130,7 @@ def relay_kept(plan: Plan) -> list[Row]:
     mails = plan.some(MAILS)
     sides: dict[str, Callable[[], Run]] = {"Postfix to smtp-sink": partial(through_relay, mails, keep=True)}
     for arguments in plan.gateways:
-        sides[_named(arguments)] = partial(through_gateway, arguments, mails, keep=True)
+        sides[named(arguments)] = partial(through_gateway, arguments, mails, keep=True)
     found = {name: side(name, runs) for name, runs in alternately(plan.repeats, sides).items()}
     theirs = found.pop("Postfix to smtp-sink")
     what = "mail → SMS, connections kept, against Postfix relaying to smtp-sink"
