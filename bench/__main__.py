@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import report
 from bench.machine import setup
 from bench.results import Plan, Row
-from bench.rows import full_spool, latency, mail_to_sms
+from bench.rows import full_spool, latency, mail_to_sms, million, sms_to_mail, standing
 from tests.gateway_process import BREVDUE
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
@@ -24,6 +24,12 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "latency": latency.latency,
     "spool-smpp": full_spool.smpp,
     "spool-http": full_spool.web,
+    "webhook": sms_to_mail.webhook,
+    "million": million.rates,
+    "start-full": million.start,
+    "start": standing.cold_start,
+    "idle-smtp": standing.idle_smtp,
+    "idle-tls": standing.idle_tls,
 }
 _FILES = 20_000
 """Open files that a row with thousands of clients needs, in every process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 WINDOW = 64
 """Messages without an answer yet, on one connection or over as many connections: the same for Kannel."""
+WEB = "web"
 SECRET = "measured-on-loopback"
 _POOL = '[[pool]]\nprovider = "{name}"\nrange = "+45609946000000..+45609946999999"\n'
 
@@ -16,7 +17,7 @@ def smpp(port: int, name: str = "centre", *, pool: bool = True) -> str:
     )
 
 
-def http(port: int, name: str = "web") -> str:
+def http(port: int, name: str = WEB) -> str:
     """A provider that takes one GET a message and answers with JSON; its webhook tells of incoming SMS."""
     return f"""\
 [[provider]]

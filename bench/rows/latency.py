@@ -25,7 +25,7 @@ def from_250_to_door(arguments: str, rate: float, mails: int) -> Run:
     with scratch() as home, MessageCentre(home, talk=True) as centre:
         gateway = Measured(home / "gateway", providers.smpp(centre.port), arguments).open_account()
         with gateway, metered(gateway.pid) as meter:
-            taken = texts_and_times(gateway.smtp_port, gateway.address, PHONE, rate, mails)
+            taken = texts_and_times(gateway.smtp_port, gateway.opened.address, PHONE, rate, mails)
             wait_for(lambda: len(centre.arrived) >= mails, "all SMS", 60)
     delays = tuple(centre.arrived[text] - taken[text] for text in taken)
     return Run(mails, mails / rate, meter.cpu, meter.peak, delays)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import providers
-from bench.gateway import Measured
+from bench.gateway import Account, Measured
 from bench.load import MailLoad
 from bench.peers.kannel import Kannel
 from bench.peers.postfix import Postfix, SmtpSink
@@ -34,18 +34,16 @@ _ELSEWHERE = "x@sms.example.com"
 
 
 def through_gateway(
-    arguments: str, mails: int, *, keep: bool = False, more: str = "", prepare: Callable[[Path], None] | None = None
+    arguments: str, mails: int, *, keep: bool = False, more: str = "", filled: Account | None = None
 ) -> Run:
-    """Mails through the gateway to a message centre. `more` is configuration, `prepare` is given its folder before."""
+    """Mails through the gateway to a message centre. `more` is configuration, `filled` where the database is from."""
     with scratch() as home, MessageCentre(home) as centre:
-        if prepare is not None:
-            prepare(home)
-        gateway = Measured(home / "gateway", providers.smpp(centre.port) + more, arguments).open_account()
+        gateway = Measured(home / "gateway", providers.smpp(centre.port) + more, arguments).open_account(filled)
         with gateway:
             began = time.monotonic()
             with metered(gateway.pid) as meter:
-                with Probe(gateway.smtp_port, gateway.address, PHONE) as probe:
-                    MailLoad(mails, gateway.address, PHONE, keep=keep).send(gateway.smtp_port)
+                with Probe(gateway.smtp_port, gateway.opened.address, PHONE) as probe:
+                    MailLoad(mails, gateway.opened.address, PHONE, keep=keep).send(gateway.smtp_port)
                 wait_for(lambda: centre.counts()["submits"] >= mails + PROBES, "all SMS", _PATIENCE)
                 took = time.monotonic() - began
                 wait_for(lambda: centre.counts()["acknowledged"] >= mails + PROBES, "all reports", _PATIENCE)
