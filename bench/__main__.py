@@ -14,6 +14,7 @@ from bench import report
 from bench.machine import setup
 from bench.results import Plan, Row
 from bench.rows import full_spool, latency, mail_to_sms, million, sms_to_mail, standing
+from bench.scratch import scratch
 from tests.gateway_process import BREVDUE
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
@@ -55,7 +56,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, hard), hard))
     where = setup(Path(tempfile.gettempdir()))
     print(where, flush=True)
-    rows = _measure(asked.rows or list(ROWS), Plan(asked.short, tuple(asked.gateway or _known_ways())))
+    with scratch() as folder:
+        rows = _measure(asked.rows or list(ROWS), Plan(folder, asked.short, tuple(asked.gateway or _known_ways())))
     if asked.json:
         report.write_json(rows, where, asked.json)
     if asked.publish:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Row:
 class Plan:
     """How much is measured, and with which gateways."""
 
+    folder: Path
+    """For what is used more than once."""
     short: bool = False
     gateways: tuple[str, ...] = ("",)
     """Arguments of `brevdue serve`, one way after the other; "" is the embedded default."""

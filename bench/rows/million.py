@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from bench import providers
-from bench.filling import Waiting, fill
+from bench.filling import Waiting, fill, make_due
 from bench.gateway import Account, Measured
 from bench.processes import resident
 from bench.results import Plan, Row, Run, alternately, side
@@ -24,19 +24,30 @@ from tests.gateway_process import free_port
 
 MESSAGES = 1_000_000
 _READY_SECONDS, _RESIDENT_MB, _SHARE = 3, 250, 0.9
-_LATER = 86_400.0
+_DAY = 86_400.0
 _AWAY = "away"
 _REST = 5.0
 _STARTS = 3
 
 
-@contextmanager
-def _filled(plan: Plan, due: float) -> Iterator[Account]:
-    """The folder of a gateway whose spool is full, made once and copied from."""
-    with scratch() as home:
-        gateway = Measured(home / "filled", providers.smpp(free_port(), "centre")).open_account()
-        fill(gateway.database, Waiting(plan.some(MESSAGES), _AWAY, due))
-        yield gateway.opened
+def _later(plan: Plan) -> Account:
+    """A gateway's folder with a full spool, to be copied from: nothing is due for a day."""
+    folder = plan.folder / "later"
+    if folder.name not in plan.kept:
+        gateway = Measured(folder, providers.smpp(free_port(), "centre")).open_account()
+        fill(gateway.database, Waiting(plan.some(MESSAGES), _AWAY, time.time() + _DAY))
+        plan.kept[folder.name] = gateway.opened
+    return cast("Account", plan.kept[folder.name])
+
+
+def _due(plan: Plan) -> Account:
+    """The same, all due now."""
+    folder = plan.folder / "due"
+    if folder.name not in plan.kept:
+        gateway = Measured(folder).open_account(_later(plan))
+        make_due(gateway.database, time.time())
+        plan.kept[folder.name] = gateway.opened
+    return cast("Account", plan.kept[folder.name])
 
 
 def _away() -> str:
@@ -47,16 +58,15 @@ def _away() -> str:
 def start(plan: Plan) -> list[Row]:
     """How soon it is ready, and how much memory it holds then."""
     rows = []
-    for how, due in (("due in a day", time.time() + _LATER), ("due now, their provider away", time.time())):
+    for how, filled in (("due in a day", _later(plan)), ("due now, their provider away", _due(plan))):
         seconds, memory = [], []
-        with _filled(plan, due) as filled:
-            for _ in range(1 if plan.short else _STARTS):
-                with scratch() as home:
-                    toml = providers.smpp(free_port(), "centre") + _away()
-                    with Measured(home / "gateway", toml, plan.gateways[0]).open_account(filled) as gateway:
-                        seconds.append(gateway.ready_after)
-                        time.sleep(_REST)
-                        memory.append(resident(gateway.pid, "VmHWM"))
+        for _ in range(1 if plan.short else _STARTS):
+            with scratch() as home:
+                toml = providers.smpp(free_port(), "centre") + _away()
+                with Measured(home / "gateway", toml, plan.gateways[0]).open_account(filled) as gateway:
+                    seconds.append(gateway.ready_after)
+                    time.sleep(_REST)
+                    memory.append(resident(gateway.pid, "VmHWM"))
         ready, most = statistics.median(seconds), max(memory)
         waiting = f"with {plan.some(MESSAGES):,} messages waiting, {how}"
         rows += [
@@ -76,13 +86,10 @@ def start(plan: Plan) -> list[Row]:
 def rates(plan: Plan) -> list[Row]:
     """Mail to SMS, and SMS to mail, beside the same with an empty spool."""
     arguments = plan.gateways[-1]
-    with ExitStack() as stack:
-        later = stack.enter_context(_filled(plan, time.time() + _LATER))
-        due = stack.enter_context(_filled(plan, time.time()))
-        return [
-            *_beside_empty(plan, "mail → SMS", partial(_mails, plan, arguments), later, due),
-            *_beside_empty(plan, "incoming SMS → mail", partial(_sms, plan, arguments), later, due),
-        ]
+    return [
+        *_beside_empty(plan, "mail → SMS", partial(_mails, plan, arguments)),
+        *_beside_empty(plan, "incoming SMS → mail", partial(_sms, plan, arguments)),
+    ]
 
 
 def _mails(plan: Plan, arguments: str, filled: Account | None) -> Run:
@@ -93,10 +100,12 @@ def _sms(plan: Plan, arguments: str, filled: Account | None) -> Run:
     return sms_to_mail.through_gateway(arguments, plan.some(sms_to_mail.SMS), more=_away(), filled=filled)
 
 
-def _beside_empty(
-    plan: Plan, what: str, measure: Callable[[Account | None], Run], later: Account, due: Account
-) -> list[Row]:
-    ways = {"an empty spool": None, "waiting, due in a day": later, "waiting, due now, their provider away": due}
+def _beside_empty(plan: Plan, what: str, measure: Callable[[Account | None], Run]) -> list[Row]:
+    ways = {
+        "an empty spool": None,
+        "waiting, due in a day": _later(plan),
+        "waiting, due now, their provider away": _due(plan),
+    }
     runs = alternately(plan.repeats, {name: partial(measure, filled) for name, filled in ways.items()})
     empty, *full = (side(f"{named(plan.gateways[-1])}, {name}", some) for name, some in runs.items())
     return [
