@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from functools import cached_property, partial
 from importlib.metadata import entry_points, version
 
@@ -13,6 +15,7 @@ from fastapi import FastAPI
 
 from brevdue.console import CommandError
 from brevdue.readiness import free_bytes, places, readiness
+from brevdue.workers import is_worker
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
@@ -55,11 +58,40 @@ def make_providers(tables: Sequence[ProviderSettings]) -> dict[str, Provider]:
     return {table.name: kinds[table.kind].load()(table.name, table.options) for table in tables}
 
 
+class Role(StrEnum):
+    """What a process does: all of it, unless `--roles` says less. Processes meet in the database."""
+
+    SMTP = "smtp"
+    """Takes mail."""
+    HTTP = "http"
+    """Answers browsers and providers."""
+    SMS = "sms"
+    """Sends SMS."""
+    MAIL = "mail"
+    """Sends mail."""
+    SCHEDULE = "schedule"
+    """Looks after what is due: failures to be told, SMS that were held or stay incomplete."""
+
+
+ALL_ROLES = frozenset(Role)
+
+
+def read_roles(text: str) -> frozenset[Role]:
+    """Read a list with commas. Raises CommandError."""
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    if not names or names - set(Role):
+        raise CommandError(f"--roles takes a list of {', '.join(Role)}, not '{text}'")
+    return frozenset(Role(name) for name in names)
+
+
 class Rooms:
     """Every room of the program, made when it is first asked for, with what it needs from the others."""
 
-    def __init__(self, settings: GatewaySettings, database: Database) -> None:
+    def __init__(self, settings: GatewaySettings, database: Database, roles: frozenset[Role], *, shared: bool) -> None:
+        """`shared` lets several processes listen on the same ports."""
         self.settings = settings
+        self.roles = roles
+        self.shared = shared
         self.database = database
         self.clock = SystemClock()
         self.keyring = Keyring.load(settings.store.secret_file)
@@ -97,7 +129,7 @@ class Rooms:
         return SmsOut(
             spool=self.spool,
             database=self.database,
-            providers=self.providers,
+            providers=self.providers if Role.SMS in self.roles else {},
             clock=self.clock,
         )
 
@@ -161,7 +193,7 @@ class Rooms:
     @cached_property
     def edge(self) -> MailEdge:
         """Mail comes in."""
-        return MailEdge(self.settings, self.intake, self.clock)
+        return MailEdge(self.settings, self.intake, self.clock, reuse_port=self.shared)
 
     @cached_property
     def web(self) -> FastAPI:
@@ -214,28 +246,44 @@ class _ProviderService:
         await self._sms_in.receive([event for event in events if isinstance(event, InboundSms)])
 
 
+def _services(rooms: Rooms) -> list[Service]:
+    """What runs for the roles, in the order in which it starts: the doors open last."""
+    roles = rooms.roles
+    services: list[Service] = [rooms.tally, rooms.spool]
+    if Role.MAIL in roles:
+        services.append(rooms.mail_out)
+    if Role.SCHEDULE in roles:
+        services += [rooms.failures, rooms.sms_in]
+    services += [
+        _ProviderService(provider, rooms.sms_in, rooms.sms_out)
+        for provider in rooms.providers.values()
+        if Role.SMS in roles or (Role.HTTP in roles and isinstance(provider, Webhooks | SimulatorProvider))
+    ]
+    if Role.SMS in roles:
+        services.append(rooms.sms_out)
+    if Role.SMTP in roles:
+        services.append(rooms.edge)
+    if Role.HTTP in roles:
+        http = rooms.settings.http
+        proxies = list(map(str, http.proxy_networks))
+        services.append(WebServer(rooms.web, http.host, http.port, proxies=proxies, reuse_port=rooms.shared))
+    return services
+
+
 class App:
     """The rooms as services, in the order in which they start."""
 
-    def __init__(self, settings: GatewaySettings, database: Database) -> None:
-        self.rooms = rooms = Rooms(settings, database)
-        self._services: list[Service] = [
-            rooms.tally,
-            rooms.tally_files,
-            rooms.spool,
-            rooms.mail_out,
-            rooms.failures,
-            rooms.sms_in,
-            *(_ProviderService(provider, rooms.sms_in, rooms.sms_out) for provider in rooms.providers.values()),
-            rooms.sms_out,
-            rooms.edge,
-            WebServer(
-                rooms.web,
-                settings.http.host,
-                settings.http.port,
-                proxies=list(map(str, settings.http.proxy_networks)),
-            ),
-        ]
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        database: Database,
+        roles: frozenset[Role] = ALL_ROLES,
+        *,
+        shared: bool = False,
+    ) -> None:
+        """See `Rooms`."""
+        self.rooms = rooms = Rooms(settings, database, roles, shared=shared)
+        self._services = _services(rooms)
         self._started: list[Service] = []
 
     async def start(self) -> None:
@@ -271,11 +319,13 @@ class App:
         maillog.note(Event.STOPPED)
 
 
-async def serve(settings: GatewaySettings) -> None:
-    """Run until SIGTERM or SIGINT."""
+async def serve(settings: GatewaySettings, roles: frozenset[Role] = ALL_ROLES) -> None:
+    """Run until SIGTERM or SIGINT; as a worker also until the first process is gone."""
     maillog.configure(as_json=settings.log.format == "json", level=settings.log.level)
-    app = App(settings, await open_database(settings.store.url))
+    app = App(settings, await open_database(settings.store.url), roles, shared=is_worker())
     stopping = asyncio.Event()
+    if is_worker():
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopping.set)
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
     await app.start()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from brevdue.console import DEFAULT, CommandError, Options, complain, say
 
@@ -34,19 +35,37 @@ app.command("brevdue.cli_messages:message", name="message", help="Messages: what
 
 
 @app.command
-def serve(*, options: Options = DEFAULT) -> None:
+def serve(
+    *,
+    workers: Annotated[
+        int, Parameter(validator=Number(gte=1, lte=64), help="Processes that share the ports and the work.")
+    ] = 1,
+    roles: Annotated[str, Parameter(help="What it does, of these; for a gateway spread over machines.")] = (
+        "smtp,http,sms,mail,schedule"
+    ),
+    options: Options = DEFAULT,
+) -> int:
     """Run the gateway until it is told to stop (SIGTERM or Ctrl-C)."""
     gc.disable()  # nothing that a start makes is garbage; `run` switches it on
     from brevdue.settings import find_file, load
 
     settings = load(find_file(options.config, os.environ), os.environ)
+    from brevdue.workers import Workers, is_worker
+
+    if workers > 1 and not is_worker():
+        from gateway import maillog
+
+        maillog.configure(as_json=settings.log.format == "json", level=settings.log.level)
+        return Workers(workers, [sys.executable, "-m", "brevdue.cli", *sys.argv[1:]]).run()
     import uvloop
 
     from brevdue.administration import in_a_sentence
+    from brevdue.app import read_roles
     from brevdue.app import serve as run
 
     with in_a_sentence():
-        uvloop.run(run(settings))
+        uvloop.run(run(settings, read_roles(roles)))
+    return 0
 
 
 @app.command

@@ -104,12 +104,14 @@ class MailOut:
         self._wake = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._wants_room = False
-        self._stopping = False
+        self._stopping = True
+        """Nothing is taken before the start and after the beginning of the stop."""
 
     async def start(self) -> None:
         """Load the signing keys (raises DkimKeyError) and begin."""
         self._signer: Signer = load_signer(self._settings.mail_out.dkim, self._settings.mail.domains[0])
         self._relay: Relay = open_relay(self._settings, self._resolver, mx_port=self._mx_port)
+        self._stopping = False
         self._runner = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
