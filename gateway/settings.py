@@ -161,8 +161,9 @@ class DialogSettings(Section):
 class LimitSettings(Section):
     """`[limits]`: what may be spent. Caps hold for a day (UTC); 0 means none. Costs are minor units of one currency."""
 
-    countries: Annotated[tuple[str, ...], AfterValidator(forms.countries)] = ()
-    """Beyond the organisation's own region: ISO 3166 codes, "001" for satellite and service numbers; or "any" alone."""
+    countries: Annotated[tuple[str, ...], AfterValidator(forms.countries)] = ("near",)
+    """Beyond the organisation's own: ISO 3166 codes, "near" for those that share its roaming area, "001" for satellite
+    and service numbers; or "any" alone."""
     account_parts: int = Field(100_000, ge=0)
     key_parts: int = Field(300_000, ge=0)
     organisation_parts: int = Field(1_000_000, ge=0)

@@ -176,12 +176,12 @@ def country(value: str) -> str:
 
 
 def countries(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Countries, or "any" alone."""
+    """Countries, "near" for those around; or "any" alone."""
     if "any" in values:
         if len(values) > 1:
             raise ValueError('must be countries (["DK", "SE"]), or ["any"] alone')
         return values
-    return tuple(dict.fromkeys(country(value) for value in values))
+    return tuple(dict.fromkeys(value if value == "near" else country(value) for value in values))
 
 
 def priced(values: dict[str, int]) -> dict[str, int]:

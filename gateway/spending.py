@@ -14,6 +14,17 @@ from gateway.model import Account, OutgoingSms
 from gateway.numbers import country_of
 from gateway.settings import LimitSettings
 
+_ROAMING = (
+    frozenset(
+        """
+        AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE IS LI NO
+        GB CH GG JE IM GI FO GL AX AD MC SM VA GP MQ GF RE YT MF SJ UA MD
+        """.split()  # noqa: SIM905 - a list of this length reads better as words
+    ),
+    frozenset({"US", "CA"}),
+)
+"""Countries whose phones are used among each other as at home (ISO 3166): Europe's roaming area with the islands and
+small states around it (Regulation (EU) 2022/612), and North America."""
 DAY = 86_400
 """Seconds; a day begins at midnight UTC."""
 _REMEMBERED = 256
@@ -59,7 +70,10 @@ class OverCap:
 
 def countries_of(region: str, limits: LimitSettings) -> frozenset[str] | None:
     """The countries (ISO 3166) that accounts of a region may write to; None for all."""
-    return None if "any" in limits.countries else frozenset({region, *limits.countries})
+    if "any" in limits.countries:
+        return None
+    near = frozenset().union(*(area for area in _ROAMING if region in area and "near" in limits.countries))
+    return near | {region, *limits.countries}
 
 
 def charge(account: Account, messages: Sequence[OutgoingSms], limits: LimitSettings, now: float) -> Charge:

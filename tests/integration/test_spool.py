@@ -25,7 +25,8 @@ from gateway.model import (
     SmsText,
     SubmitResult,
 )
-from gateway.settings import DialogSettings, PoolSettings
+from gateway.settings import DialogSettings, LimitSettings, PoolSettings
+from gateway.spending import DAY, OverCap, charge
 from gateway.spool import Spool
 from gateway.store import directory_sql, optout_sql, report_sql, trace_sql
 from gateway.store.database import Database, alone
@@ -385,3 +386,51 @@ async def test_an_idempotent_provider_is_simply_asked_again(spool: Spool, databa
     (again,) = (await other.depart("p", 10)).go
     assert (again.id, again.attempts) == (message.id, 1)
     await other.stop()
+
+
+def charged(accepted: Acceptance, account: str = "A", **caps: int) -> Acceptance:
+    spent = charge(
+        Account(account, "O", "K", "a@b", "+45609946000001", "p", "da", "DK", cut_signature=False, opened_at=0),
+        accepted.messages,
+        LimitSettings(part_cost={"other": 10}, **caps),
+        accepted.mail.received_at,
+    )
+    return replace(accepted, charge=spent)
+
+
+@pytest.mark.proves("toll fraud")
+@pytest.mark.parametrize(
+    ("caps", "over"),
+    [
+        ({"account_parts": 3}, OverCap("account", 3, "SMS parts")),
+        ({"key_parts": 3}, OverCap("key", 3, "SMS parts")),
+        ({"organisation_cost": 39}, OverCap("organisation", 39, "minor units of money")),
+    ],
+)
+async def test_a_cap_refuses_before_anything_is_stored(
+    spool: Spool, database: Database, clock: Clock, caps: dict[str, int], over: OverCap
+):
+    assert (await spool.put(charged(acceptance(clock, 2), **caps))).stored
+    refused = charged(acceptance(clock, 2), **caps)
+    assert (await spool.put(refused)).over == over
+    assert await database.read(trace_sql_mail(refused)) is None
+    assert (await spool.put(charged(acceptance(clock, 1), **caps))).stored, "what still fits goes"
+
+
+@pytest.mark.proves("toll fraud")
+async def test_many_at_once_pass_a_cap_by_nothing(spool: Spool, clock: Clock):
+    verdicts = await asyncio.gather(
+        *(spool.put(charged(acceptance(clock), account_parts=7)) for _ in range(40)),
+    )
+    assert sum(verdict.stored for verdict in verdicts) == 7
+
+
+@pytest.mark.proves("toll fraud")
+async def test_a_cap_holds_for_a_day_and_a_copy_costs_nothing(spool: Spool, clock: Clock):
+    for _ in range(3):
+        verdict = await spool.put(charged(acceptance(clock, 1, "same"), account_parts=2))
+        assert verdict.stored
+    assert (await spool.put(charged(acceptance(clock, 1), account_parts=2))).stored
+    assert not (await spool.put(charged(acceptance(clock, 1), account_parts=2))).stored
+    clock.time += DAY
+    assert (await spool.put(charged(acceptance(clock, 1), account_parts=2))).stored
