@@ -154,6 +154,35 @@ async def test_obeys_what_came_before_a_half_close(taker: ScriptedTaker) -> None
 
 
 @pytest.mark.proves("aiosmtpd hang-up cancels the commit")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_client_that_hangs_up_during_rcpt_leaves_nothing_behind(taker: ScriptedTaker, loop: str) -> None:
+    asked, answer, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_address: str) -> None:
+        asked.set()
+        await answer.wait()
+        answered.set()
+
+    async def scenario() -> None:
+        taker.on_recipient = slow
+        async with smtp_edge(taker) as edge, client(edge) as wire:
+            await wire.greet()
+            await wire.ask("MAIL FROM:<a@b.example>")
+            wire.send(f"RCPT TO:<{TO_KEY}>\r\nDATA\r\n")
+            await asked.wait()
+            wire.reset()
+            await until(lambda: edge.connections == 0)
+            assert edge._edge.sessions, "a stop would wait for it"
+            answer.set()
+            await until(lambda: not edge._edge.sessions)
+        assert answered.is_set()
+
+    with captured_log() as log:
+        run(scenario(), loop)
+    assert "session-fault" not in log.getvalue()
+
+
+@pytest.mark.proves("aiosmtpd hang-up cancels the commit")
 async def test_a_message_cut_short_is_no_message(taker: ScriptedTaker) -> None:
     async with smtp_edge(taker) as edge:
         async with client(edge) as wire:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import tracemalloc
 
@@ -12,9 +13,11 @@ import pytest
 from gateway import smtp_in
 from gateway.errors import Refusal
 from gateway.model import Envelope
+from gateway.settings import SmtpSettings
 from gateway.smtp import timer as smtp_timer
 from gateway.smtp.limits import ConnectionLimits, MemoryPool, MessageMemory, client_key, plain_ip
 from gateway.smtp.session import LINGER
+from gateway.smtp.wire import SmtpReader
 from tests.smtp_edge import (
     LOOPS,
     TO_KEY,
@@ -59,6 +62,17 @@ def test_connections_over_the_cap_get_421(taker: ScriptedTaker, cap: str, loop: 
     with captured_log() as log:
         run(scenario(), loop)
     assert log.getvalue().count("connection-refused") == 1, "one line a second is enough"
+
+
+@pytest.mark.proves("connection caps")
+async def test_the_process_may_have_as_many_files_as_the_system_lets_it(taker: ScriptedTaker) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1000, hard), hard))
+    try:
+        async with smtp_edge(taker):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.proves("connection caps")
@@ -234,6 +248,45 @@ def test_a_client_that_does_not_read_is_cut(taker: ScriptedTaker) -> None:
     run(scenario())
 
 
+@pytest.mark.proves("idle timer")
+def test_one_timer_serves_all_sessions_and_looks_at_each_in_time() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        wheel = smtp_timer.TimerWheel(loop, SmtpSettings(command_timeout=0.4))
+        sessions = [_Recorder(loop, wheel, 0.4) for _ in range(200)]
+        await asyncio.sleep(0.2)
+        for session in sessions[:100]:
+            session.timer.enter(smtp_timer.Phase.CLIENT)
+        for session in sessions[150:]:
+            session.timer.cancel()
+        await until(lambda: all(session.overdue_after for session in sessions[:150]))
+        for number, session in enumerate(sessions):
+            spoke_after = 0.2 if number < 100 else 0.0
+            for after in session.overdue_after:
+                assert after >= spoke_after + 0.4
+            assert len(session.overdue_after) == (number < 150)
+        assert wheel._handle is None, "nobody is left, and nothing runs"
+
+    run(scenario(), "uvloop")
+
+
+class _Recorder:
+    """A session that ends when it is overdue."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wheel: smtp_timer.TimerWheel, timeout: float) -> None:
+        self.overdue_after: list[float] = []
+        self._now, self._began = loop.time, loop.time()
+        self.timer = smtp_timer.SessionTimer(wheel, SmtpSettings(command_timeout=timeout), SmtpReader(), self)
+        self.timer.enter(smtp_timer.Phase.CLIENT)
+
+    def overdue(self, refusal: Refusal) -> None:
+        self.overdue_after.append(self._now() - self._began)
+        self.timer.cancel()
+
+    def abort(self) -> None:
+        raise AssertionError("it was not closing")
+
+
 # --- memory --------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +312,33 @@ async def _peak_of_sending(
         return tracemalloc.get_traced_memory()[1], reply.decode()
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.proves("endless line, header or DATA costs 20 MB at most")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_said_while_we_are_busy_waits_with_the_client(taker: ScriptedTaker, loop: str) -> None:
+    """A megabyte of commands behind a message whose commit takes its time: read when it is done, and all answered."""
+    committed = asyncio.Event()
+    many = 150_000
+
+    async def slow(_mail: Envelope) -> None:
+        await committed.wait()
+
+    async def scenario() -> None:
+        taker.on_mail = slow
+        async with smtp_edge(taker, trust={"networks": ["127.0.0.0/8"]}) as edge, client(edge) as wire:
+            await wire.begin()
+            (session,) = edge._edge.sessions
+            wire.send(MESSAGE + b".\r\n" + b"RSET\r\n" * many)
+            await until(lambda: session._reading_paused)
+            await asyncio.sleep(0.1)
+            assert len(session._input.buffer) < 512 * 1024
+            committed.set()
+            assert (await wire.reply()).startswith("250 2.0.0 taken as")
+            for _ in range(many):
+                assert await wire.line() == "250 2.0.0 forgotten"
+
+    run(scenario(), loop)
 
 
 BEGIN = f"EHLO x.example\nMAIL FROM:<a@b.example>\nRCPT TO:<{TO_KEY}>\nDATA"
