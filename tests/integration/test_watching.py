@@ -136,6 +136,16 @@ async def test_a_message_that_waits_too_long_is_said(gateway, monkeypatch):
     assert not (await _findings(gateway))["waiting"]
 
 
+def test_a_stop_leaves_every_line_of_the_log(tmp_path):
+    with Gateway(tmp_path) as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        gateway.send(mail(f"{key}@sms.example.com", "30643064", "Hej"))
+    events = gateway.events()
+    assert [line["event"] for line in events if line["event"] == "mail-accepted"] == ["mail-accepted"]
+    assert (events[-1]["event"], "name" in events[-1]) == ("stopped", False)
+
+
 # --- figures -------------------------------------------------------------------------------------------------------
 
 
