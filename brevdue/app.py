@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from brevdue.console import CommandError
 from brevdue.readiness import free_bytes, places, readiness
-from brevdue.workers import is_worker
+from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
@@ -42,7 +42,7 @@ from gateway.spool import Spool
 from gateway.store.database import Database
 from gateway.store.opening import open_database
 from gateway.tally import Tally
-from gateway.tally_files import TallyFiles, totals_of
+from gateway.tally_files import TallyFiles, Totals, totals_of
 from gateway.threads import Threads
 from web.app import make_app
 from web.metrics import Sources
@@ -97,7 +97,7 @@ class Rooms:
         self.keyring = Keyring.load(settings.store.secret_file)
         self.resolver = DnsResolver(settings.dns)
         self.tally = Tally(self.clock.now)
-        self.tally_files = TallyFiles(lambda: totals_of(self.tally, tuple(self.providers), self.edge.connections))
+        self.tally_files = TallyFiles(self._totals, tallies())
         self.figures = FigureReader(database, self.clock.now)
         self.threads = Threads(database, settings.mail.hostname)
         self.accounts = Accounts(
@@ -110,6 +110,9 @@ class Rooms:
             self.clock,
             [name for name, provider in self.providers.items() if Capability.IDEMPOTENT in provider.capabilities],
         )
+
+    def _totals(self) -> Totals:
+        return totals_of(self.tally, tuple(self.providers), self.edge.connections)
 
     @cached_property
     def mail_out(self) -> MailOut:
@@ -249,7 +252,7 @@ class _ProviderService:
 def _services(rooms: Rooms) -> list[Service]:
     """What runs for the roles, in the order in which it starts: the doors open last."""
     roles = rooms.roles
-    services: list[Service] = [rooms.tally, rooms.spool]
+    services: list[Service] = [rooms.tally, rooms.tally_files, rooms.spool]
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
     if Role.SCHEDULE in roles:

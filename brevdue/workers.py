@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from gateway import maillog
@@ -19,6 +21,8 @@ from gateway.maillog import Event
 
 WORKER = "BREVDUE_WORKER"
 """The environment variable that tells a process that it is a worker."""
+TALLIES = "BREVDUE_TALLIES"
+"""The environment variable that names the folder where workers leave what they have counted."""
 STOP_SECONDS = 40.0
 """How long workers may take to stop before they are killed."""
 _PAUSES = (0.1, 1.0, 5.0, 15.0)
@@ -31,6 +35,12 @@ _LOOK_SECONDS = 0.1
 def is_worker() -> bool:
     """Whether this process was started by `Workers`."""
     return WORKER in os.environ
+
+
+def tallies() -> Path | None:
+    """Where a worker leaves what it has counted; None where there is one process."""
+    folder = os.environ.get(TALLIES)
+    return None if folder is None else Path(folder)
 
 
 class _Worker:
@@ -87,6 +97,12 @@ class Workers:
         self._stopping = False
 
     def run(self) -> int:
+        """Run in a folder of their own for what they count; see `_run`."""
+        with tempfile.TemporaryDirectory(prefix="brevdue-") as folder:
+            os.environ[TALLIES] = folder
+            return self._run()
+
+    def _run(self) -> int:
         """Keep them running until SIGTERM or SIGINT, then stop them; the exit status.
 
         One that ends by itself before it has lived at all has said why, and so would all its successors: then 1.

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from gateway.model import new_id
 from gateway.store import figures_sql, schema
 from gateway.store.database import alone
 from gateway.store.opening import open_database
-from tests.gateway_process import Gateway, mail, wait_for
+from tests.gateway_process import BREVDUE, Gateway, mail, wait_for
 
 PHONE = "+4530643064"
 UNDELIVERABLE = "+4520999905"
@@ -134,6 +135,32 @@ async def test_a_message_that_waits_too_long_is_said(gateway, monkeypatch):
     assert "0 messages wait" in (await _findings(gateway))["waiting"]
     monkeypatch.undo()
     assert not (await _findings(gateway))["waiting"]
+
+
+def test_whichever_worker_answers_all_are_counted(tmp_path):
+    gateway = Gateway(tmp_path)
+    command = [*BREVDUE, "serve", "--workers", "2", "-c", str(gateway.config)]
+    with gateway.log.open("ab") as log:
+        gateway.process = subprocess.Popen(command, stdout=log, stderr=log)
+    wait_for(gateway.ready, "ready", 30)
+    try:
+        wait_for(lambda: len(gateway.get("/status")["pids"]) == 2, "both workers", 30)
+        wait_for(
+            lambda: {scraped(gateway)["brevdue_events_total", "started"] for _ in range(8)} == {4.0},
+            "the same from whichever answers, a second after it happened",
+        )
+    finally:
+        gateway.stop()
+
+
+def test_a_stop_leaves_every_line_of_the_log(tmp_path):
+    with Gateway(tmp_path) as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        gateway.send(mail(f"{key}@sms.example.com", "30643064", "Hej"))
+    events = gateway.events()
+    assert [line["event"] for line in events if line["event"] == "mail-accepted"] == ["mail-accepted"]
+    assert (events[-1]["event"], "name" in events[-1]) == ("stopped", False)
 
 
 # --- figures -------------------------------------------------------------------------------------------------------
