@@ -34,9 +34,11 @@ from gateway.model import (
     OutgoingSms,
     ParsedMail,
     Proof,
+    ProofMethod,
     Reply,
     SmsText,
 )
+from gateway.rates import Rate
 from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
 from gateway.spending import Runs, charge, countries_of
@@ -83,6 +85,8 @@ class DialogIn:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
         self._limits = settings.limits
+        per_minute = settings.dialog.mails_per_minute
+        self._mails = Rate(per_minute, 60 / per_minute) if per_minute else None
         self._runs = Runs(settings.limits.adjacent_numbers)
         self._accounts = accounts
         self._spool = spool
@@ -100,6 +104,7 @@ class DialogIn:
     ) -> dict[LocalAddress, Reply]:
         addresses = our_addresses(envelope.recipients, mail.recipients, self._domains)
         account = await self._account(mail.from_address, addresses)
+        self._keep_pace(account, proof, envelope.received_at)
         targets = await self._targets(mail, addresses, account)
         text = text_of(mail, account, max_parts=self._dialog.max_parts, smart=self._dialog.smart)
         dialog = _Dialog(envelope, mail, proof, account, text, revision)
@@ -159,6 +164,14 @@ class DialogIn:
         if key is None or key.paused:
             raise errors.paused_key()
         return fitting[0]
+
+    def _keep_pace(self, account: Account, proof: Proof, now: float) -> None:
+        """Refuse more mails a minute than one account may send, save from a relay that vouches for its people."""
+        if self._mails is None or proof.method in {ProofMethod.TRUSTED, ProofMethod.NONE}:
+            return
+        wait = self._mails.take(account.id, now)
+        if wait:
+            raise errors.too_many_mails("your account", wait)
 
     async def _targets(
         self, mail: ParsedMail, addresses: Sequence[LocalAddress], account: Account

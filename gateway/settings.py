@@ -148,7 +148,7 @@ class DialogSettings(Section):
     tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)
-    mails_per_minute: int = Field(120, ge=0, description="from one account, 0 for any number")
+    mails_per_minute: int = Field(600, ge=0, description="from one account, 0 for any number")
     smart: bool = True
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
     quarantine_days: float = Field(90, ge=0)

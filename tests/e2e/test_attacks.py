@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,36 @@ def test_a_message_is_found_by_every_name_that_it_has(gateway: Gateway, key: str
     (sms,) = gateway.sms("+4530643105")
     for name in (sms["id"], sms["id"].split(".")[0], made["Message-ID"], f"sim-{sms['id']}"):
         assert "hvor blev den af?" in gateway.run("message", "trace", str(name))
+
+
+@pytest.mark.proves("toll fraud")
+def test_a_stolen_mailbox_is_stopped_by_caps_countries_and_pace(tmp_path: Path):
+    toml = '[limits]\naccount_parts = 3\ncountries = ["SE"]\nadjacent_numbers = 3\n[dialog]\nmails_per_minute = 5\n'
+    with Gateway(tmp_path, toml, trusted=True) as gateway:
+        key = gateway.key()
+        gateway.account(key, "anna@firm.example")
+        address = f"{key}@{DOMAIN}"
+
+        def attempt(phone: str, text: str) -> str:
+            try:
+                gateway.send(mail(address, phone, text))
+            except smtplib.SMTPResponseException as refused:
+                return f"{refused.smtp_code} {refused.smtp_error.decode()}"
+            return "250"
+
+        assert "your organisation does not send SMS to numbers in CU" in attempt("+5351234567", "Hej")
+        assert "satellite and service numbers" in attempt("+8816123456789", "Hej")
+        assert [attempt(f"3064306{n}", "Hej") for n in range(3)] == ["250"] * 3
+        assert "today's limit of your account (3 SMS parts a day), nothing was sent" in attempt("30643069", "Hej")
+        assert [event["phones"] for event in gateway.events("adjacent-numbers")] == [3]
+
+
+@pytest.mark.proves("toll fraud", "D12")
+def test_who_wrote_first_may_be_answered_wherever_the_phone_is_from(tmp_path: Path):
+    with Gateway(tmp_path, "[limits]\ncountries = []\n") as gateway:
+        key = gateway.key()
+        number = gateway.account(key, "anna@firm.example")
+        gateway.text("+5351234567", number, "Hola")
+        (came,) = gateway.mails(1)
+        gateway.send(reply(came, "Hej"))
+        assert [sms["text"] for sms in gateway.sms("+5351234567")] == ["Hej"]
