@@ -12,6 +12,7 @@ import random
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
@@ -213,6 +214,8 @@ class MaildirRelay:
         self._suffix = re.sub(r"[^A-Za-z0-9.-]", "_", hostname)
         self._folders = threading.Lock()
         self._folders_durable = False
+        with suppress(OSError):  # readers find it from the start; a path that cannot be written delays each mail
+            self._make_folders()
 
     async def deliver(self, mail: OutgoingMail, content: bytes) -> Delivery:
         """See `Relay`. Durable when it returns ACCEPTED."""
