@@ -10,6 +10,7 @@ import pytest
 
 from gateway.providers.base import Capability
 from gateway.providers.http import HttpProvider
+from gateway.providers.http_wire.options import HttpOptions
 
 RECIPES = sorted((Path(__file__).parents[2] / "conf/providers").glob("*.toml"))
 CANARY = "canary-0123456789abcdef"
@@ -30,6 +31,18 @@ def test_recipes_are_good(recipe: Path):
     (table,) = tomllib.loads(recipe.read_text())["provider"]
     provider = HttpProvider(table.pop("name"), {name: value for name, value in table.items() if name != "kind"})
     assert Capability.INBOUND in provider.capabilities
+
+
+def test_the_shipped_example_is_good_and_shows_the_defaults():
+    lines = (RECIPES[0].parents[1] / "brevdue.toml").read_text().splitlines()
+    start = lines.index('#   kind = "http"')
+    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("#   "))
+    options = tomllib.loads("\n".join(line[4:] for line in lines[start + 1 : end] if "ca_file" not in line))
+    HttpProvider("acme", options)
+    shown = {name: options[name] for name in HttpOptions.model_fields if name in options}
+    for name, field in HttpOptions.model_fields.items():
+        if name in shown and name not in {"url", "token", "encodings", "answer", "webhook"}:
+            assert shown[name] == field.default
 
 
 @pytest.mark.parametrize(
