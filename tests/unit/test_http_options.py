@@ -35,10 +35,10 @@ def test_recipes_are_good(recipe: Path):
 
 def test_the_shipped_example_is_good_and_shows_the_defaults():
     lines = (RECIPES[0].parents[1] / "brevdue.toml").read_text().splitlines()
-    start = lines.index('#   kind = "http"')
+    start = lines.index('#   name = "acme"') - 1
     end = next(number for number in range(start, len(lines)) if not lines[number].startswith("#   "))
-    options = tomllib.loads("\n".join(line[4:] for line in lines[start + 1 : end] if "ca_file" not in line))
-    HttpProvider("acme", options)
+    (options,) = tomllib.loads("\n".join(line[4:] for line in lines[start:end] if "ca_file" not in line))["provider"]
+    HttpProvider(options.pop("name"), {name: value for name, value in options.items() if name != "kind"})
     shown = {name: options[name] for name in HttpOptions.model_fields if name in options}
     for name, field in HttpOptions.model_fields.items():
         if name in shown and name not in {"url", "token", "encodings", "answer", "webhook"}:
