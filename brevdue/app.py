@@ -52,10 +52,14 @@ from web.webhooks import DOOR
 _ANY_MAIL = b"From: a@example.com\r\nSubject: 30643064\r\n\r\nHej\r\n\r\nSent from my iPhone\r\n> Hej\r\n"
 
 
-def make_providers(tables: Sequence[ProviderSettings]) -> dict[str, Provider]:
-    """Make each `[[provider]]` by the entry point of its kind."""
+def make_providers(tables: Sequence[ProviderSettings], public_url: str) -> dict[str, Provider]:
+    """Make each `[[provider]]` by the entry point of its kind; those that call us learn where, whoever hears them."""
     kinds = entry_points(group="brevdue.providers")
-    return {table.name: kinds[table.kind].load()(table.name, table.options) for table in tables}
+    made: dict[str, Provider] = {table.name: kinds[table.kind].load()(table.name, table.options) for table in tables}
+    for name, provider in made.items():
+        if isinstance(provider, Webhooks):
+            provider.listen_at(f"{public_url}{DOOR}{name}")
+    return made
 
 
 class Role(StrEnum):
@@ -104,7 +108,7 @@ class Rooms:
             database, self.keyring, settings.pool, settings.dialog, self.clock, settings.mail.domains
         )
         self.letters = Letters(settings=settings, accounts=self.accounts, keyring=self.keyring, clock=self.clock)
-        self.providers = make_providers(settings.provider)
+        self.providers = make_providers(settings.provider, settings.http.public_url)
         self.spool = Spool(
             database,
             self.clock,
@@ -214,17 +218,8 @@ class Rooms:
                 free_bytes=partial(free_bytes, places(self.settings)),
                 certificate_expiry=self.edge.certificate_expires_at,
             ),
-            webhooks=self._webhooks(),
+            webhooks={name: provider for name, provider in self.providers.items() if isinstance(provider, Webhooks)},
         )
-
-    def _webhooks(self) -> dict[str, Webhooks]:
-        """The providers that call us, each told where."""
-        calling: dict[str, Webhooks] = {
-            name: provider for name, provider in self.providers.items() if isinstance(provider, Webhooks)
-        }
-        for name, provider in calling.items():
-            provider.listen_at(f"{self.settings.http.public_url}{DOOR}{name}")
-        return calling
 
 
 class _ProviderService:

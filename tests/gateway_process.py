@@ -141,7 +141,7 @@ class Gateway:
             return client.sendmail(sender, recipients, content)
 
     def inbox_mails(self) -> list[EmailMessage]:
-        if not self.inbox.exists():
+        if not all((self.inbox / folder).exists() for folder in ("cur", "new")):
             return []
         box = mailbox.Maildir(self.inbox, factory=None, create=False)
         parse = BytesParser(policy=policy.default).parsebytes

@@ -50,6 +50,7 @@ class HttpProvider:
         self._options = made = read_options(options)
         self._answers = AnswerReader(made.answer, made.secrets)
         self._webhooks = None if made.webhook is None else WebhookReader(name, made.webhook)
+        self.window = made.connections
         self.capabilities = frozenset(_capabilities(made))
         self._request = _Request(made, "")
         self._free = asyncio.Semaphore(made.connections)
@@ -72,7 +73,7 @@ class HttpProvider:
             context = await asyncio.to_thread(ssl.create_default_context, cafile=options.ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=options.keepalive, ssl=context),
-            timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_timeout),
+            timeout=aiohttp.ClientTimeout(connect=options.connect_timeout, sock_read=options.timeout, total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_once,),
             skip_auto_headers=("User-Agent", "Accept-Encoding"),

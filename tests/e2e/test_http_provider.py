@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import signal
 import threading
 import urllib.error
 import urllib.request
@@ -29,6 +30,7 @@ class Acme:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
+        self.silent, self.closing = threading.Event(), threading.Event()
         acme = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,6 +39,9 @@ class Acme:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 acme.requests.append(body | {"path": self.path, "authorization": self.headers["Authorization"]})
+                if acme.silent.is_set():
+                    acme.closing.wait(20)
+                    return
                 status, document = (
                     acme.answers.pop(0)
                     if acme.answers
@@ -61,6 +66,7 @@ class Acme:
         return f"http://127.0.0.1:{self.server.server_port}/v1/messages"
 
     def close(self) -> None:
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -90,18 +96,25 @@ def call(gateway: Gateway, *events: dict[str, str], key: str = "signing-key-of-a
             return error.code
 
 
-@pytest.fixture
-def gateway(tmp_path: Path, acme: Acme) -> Iterator[Gateway]:
+def configured(acme: Acme, **more: str) -> str:
+    """The recipe with this test's server and secrets, and `more` of its lines replaced."""
     recipe = RECIPE.read_text()
-    for written, here in {
+    changes = {
+        **more,
         "https://api.acme.example/v1/messages": acme.url,
         'token = "change-me"': 'token = "token-of-acme"',
         'key = "change-me"': 'key = "signing-key-of-acme"',
         'secret = "change-me-0123456789"': f'secret = "{SECRET}"',
-    }.items():
+    }
+    for written, here in changes.items():
         assert written in recipe
         recipe = recipe.replace(written, here)
-    with Gateway(tmp_path, recipe + POOL) as running:
+    return recipe + POOL
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, acme: Acme) -> Iterator[Gateway]:
+    with Gateway(tmp_path, configured(acme)) as running:
         yield running
 
 
@@ -159,3 +172,35 @@ def test_two_hundred_with_an_error_inside_is_told_to_the_sender(gateway: Gateway
     assert report.get_content_type() == "multipart/report"
     assert "5.1.3" in report.as_string()
     assert "token-of-acme" not in gateway.log.read_text()
+
+
+@pytest.mark.proves("unknown is never sent again", "provider hangs")
+def test_a_report_with_our_id_tells_what_became_of_a_message_without_an_answer(tmp_path: Path, acme: Acme):
+    acme.silent.set()
+    lines = {
+        'token = "change-me"\n': 'token = "change-me"\ntimeout = 0.5\n',
+        'id = "/messages/*/id"\n': "",
+        'id = "message"\n': 'id = "reference"\n',
+    }
+    with Gateway(tmp_path, configured(acme, **lines)) as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        gateway.send(mail(f"{key}@{DOMAIN}", PHONE, "Hej"))
+        (line,) = wait_for(lambda: gateway.events("sms-unknown"), "unknown")
+        assert line["cause"] == "no answer in time"
+        assert call(gateway, {"reference": acme.requests[0]["reference"], "status": "delivered"}) == 200
+        wait_for(state(gateway, "delivered"), "delivered")
+        assert len(acme.requests) == 1
+
+
+@pytest.mark.proves("stored before answered")
+def test_what_was_answered_200_survives_a_kill(gateway: Gateway):
+    key = gateway.key()
+    number = gateway.account(key)
+    sms = {"from": PHONE, "to": number, "received": "1764000000"}
+    taken = [f"mo-{n}" for n in range(20) if call(gateway, sms | {"id": f"mo-{n}", "text": f"nummer {n}."}) == 200]
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    assert [call(gateway, sms | {"id": ref, "text": f"nummer {ref[3:]}."}) for ref in taken] == [200] * 20
+    texts = [next(word for word in m.get_content().split("\n") if "nummer" in word) for m in gateway.mails(20)]
+    assert sorted(texts) == sorted(f"nummer {n}." for n in range(20))

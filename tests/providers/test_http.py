@@ -21,10 +21,12 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from brevdue.app import make_providers
 from gateway.errors import Outcome
 from gateway.model import InboundPart, InboundSms
 from gateway.providers.base import Forged, Unreadable, WebhookRequest
 from gateway.providers.http import HttpProvider
+from gateway.settings import ProviderSettings
 from tests.gateway_process import free_port
 from tests.providers.contract import NUMBER, PHONE, form_of, query_of, sms
 from tests.providers.door import Sink, door
@@ -137,6 +139,18 @@ async def test_a_certificate_of_ones_own(tmp_path: Path):
         await server.close()
     assert stranger.outcome is Outcome.TEMPORARY
     assert "Certificate" in stranger.cause
+
+
+async def test_whoever_sends_knows_where_the_provider_shall_call(peer: Peer):
+    """Also a process that only sends, and opens no door itself."""
+    hook = {"secret": SECRET, "message": MESSAGE}
+    options = {"url": peer.url, "form": FORM["form"] | {"callback": "{webhook}"}, "webhook": hook}
+    table = ProviderSettings.model_validate({"name": "acme", "kind": "http"} | options)
+    acme = make_providers([table], "https://sms.example.com")["acme"]
+    await acme.start(Sink())
+    await acme.submit(sms())
+    await acme.stop()
+    assert form_of(peer.requests[0])["callback"] == f"https://sms.example.com/in/acme/{SECRET}"
 
 
 async def test_before_the_start_and_after_the_stop_nothing_is_sent(peer: Peer):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from gateway.providers.base import Capability
 from gateway.providers.http import HttpProvider
+from gateway.providers.http_wire.options import HttpOptions, RuleOptions
+from gateway.providers.http_wire.templates import FIELDS
 
 RECIPES = sorted((Path(__file__).parents[2] / "conf/providers").glob("*.toml"))
 CANARY = "canary-0123456789abcdef"
@@ -30,6 +34,18 @@ def test_recipes_are_good(recipe: Path):
     (table,) = tomllib.loads(recipe.read_text())["provider"]
     provider = HttpProvider(table.pop("name"), {name: value for name, value in table.items() if name != "kind"})
     assert Capability.INBOUND in provider.capabilities
+
+
+def test_the_shipped_example_is_good_and_shows_the_defaults():
+    lines = (RECIPES[0].parents[1] / "brevdue.toml").read_text().splitlines()
+    start = lines.index('#   name = "acme"') - 1
+    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("#   "))
+    (options,) = tomllib.loads("\n".join(line[4:] for line in lines[start:end] if "ca_file" not in line))["provider"]
+    HttpProvider(options.pop("name"), {name: value for name, value in options.items() if name != "kind"})
+    shown = {name: options[name] for name in HttpOptions.model_fields if name in options}
+    for name, field in HttpOptions.model_fields.items():
+        if name in shown and name not in {"url", "token", "encodings", "answer", "webhook"}:
+            assert shown[name] == field.default
 
 
 @pytest.mark.parametrize(
@@ -88,6 +104,23 @@ def test_recipes_are_good(recipe: Path):
 @pytest.mark.proves("settings explain themselves")
 def test_each_mistake_has_its_sentence(options: dict[str, Any], sentence: str):
     assert sentence in mistakes(**options)
+
+
+def option_names(table: type[BaseModel]) -> set[str]:
+    names = set()
+    for name, field in table.model_fields.items():
+        names.add(field.alias or name)
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                names |= option_names(kind)
+    return names
+
+
+def test_every_option_and_placeholder_is_explained():
+    text = (RECIPES[0].parents[2] / "docs/providers.md").read_text()
+    explained = set(re.findall(r"`(?:\[+)?(?:provider\.)?(?:[a-z]+\.)*([a-z_]+)\]*`", text))
+    assert option_names(HttpOptions) | option_names(RuleOptions) <= explained
+    assert {f"{{{name}}}" for name in FIELDS} <= set(re.findall(r"`(\{[a-z_0-9]+\})`", text))
 
 
 def test_all_mistakes_are_told_at_once():
