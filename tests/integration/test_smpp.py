@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
 import trustme
+import uvloop
 
 from gateway.errors import Outcome
 from gateway.model import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
@@ -342,6 +344,23 @@ async def test_no_answer_is_unknown(smsc):
         smsc.on_submit = Submit.accept
         assert (await provider.submit(sms())).outcome is TAKEN
     assert smsc.connections == 1
+
+
+@pytest.mark.proves("never sent again blindly")
+def test_who_was_held_up_himself_reads_before_he_judges():
+    """On the loop that the program uses, overdue timers run before what has come meanwhile is read."""
+
+    async def held_up() -> SubmitResult:
+        async with Smsc() as smsc, connected(smsc, response_timeout=0.4) as provider:
+            smsc.on_submit = lambda submit: (
+                submit.accept(),
+                time.sleep(1.0),
+            )  # answered; then this process stands still
+            result = await provider.submit(sms())
+        await asyncio.sleep(0)  # closed handles leave the loop
+        return result
+
+    assert uvloop.run(held_up()).outcome is TAKEN
 
 
 async def test_an_answer_after_its_time_harms_nobody(smsc, capsys):
