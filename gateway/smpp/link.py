@@ -162,6 +162,7 @@ class Link(asyncio.Protocol):
     def abort(self, cause: str) -> None:
         """Drop the connection at once."""
         self._cause = cause
+        self._leaving = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -186,8 +187,8 @@ class Link(asyncio.Protocol):
         self._out.append(octets)
 
     def _flush(self) -> None:
-        if self._transport is None or self.ended.done() or not self._out:
-            return
+        if self._transport is None or self._transport.is_closing() or not self._out:
+            return  # what a closing connection is given does not leave
         self._unwritten.clear()
         octets = b"".join(self._out)
         self._out.clear()
