@@ -56,12 +56,13 @@ class Incoming:
         self._again = Redeliveries(lambda: new_id(time.time()))
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = 0
+        self._closed = False
 
     def hear(self, link: Link, pdus: Sequence[Pdu]) -> None:
         """Take what came in one read."""
         arrived: list[_Arrived] = []
         for pdu in pdus:
-            if self._open + len(arrived) >= MAX_OPEN:
+            if self._closed or self._open + len(arrived) >= MAX_OPEN:
                 self._answer(link, pdu, Status.ESME_RX_T_APPN)
                 continue
             try:
@@ -85,7 +86,8 @@ class Incoming:
         self._again.link_ended(link, time.monotonic())
 
     async def finish(self, seconds: float) -> None:
-        """Wait for what is being stored."""
+        """Take nothing more, and wait for what is being stored."""
+        self._closed = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 

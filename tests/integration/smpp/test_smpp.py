@@ -418,6 +418,19 @@ async def test_an_unbind_in_the_middle_of_a_window(smsc):
     assert len(smsc.submits) == 5
 
 
+@pytest.mark.proves("never sent again blindly")
+async def test_an_unbind_that_leaves_answers_owing_ends_in_time(smsc):
+    smsc.on_submit = lambda _submit: None
+    async with connected(smsc, response_timeout=0.5) as provider:
+        sending = asyncio.ensure_future(provider.submit(sms()))
+        await smsc.submitted(1)
+        session = smsc.session
+        await session.ask(Command.UNBIND)
+        assert (await sending).outcome is PERHAPS
+        await asyncio.wait_for(session.closed.wait(), 5)
+        await until(provider._binds.least_busy, "bound again")
+
+
 async def test_a_peer_that_is_there_no_more_costs_one_window(smsc):
     """It takes everything and says nothing: after half the time it is asked whether it is there, and nothing follows."""
 
@@ -475,6 +488,24 @@ async def test_a_stop_waits_for_answers(smsc):
         await smsc.submitted(1)
         asyncio.get_running_loop().call_later(0.2, smsc.submits[0].accept)
     assert (await sending).outcome is TAKEN
+
+
+async def test_a_stop_stores_what_has_come_and_takes_nothing_more(smsc):
+    sink = Sink()
+    async with connected(smsc, sink) as provider:
+        session = smsc.session
+        sink.gate.clear()
+        first = asyncio.ensure_future(session.deliver(incoming(b"Ja")))
+        await until(lambda: sink.calls, "the sink asked")
+        stopping = asyncio.ensure_future(provider.stop())
+        await asyncio.sleep(0)
+        assert await session.deliver(incoming(b"Nej")) == Status.ESME_RX_T_APPN
+        assert not session.unbound.is_set()
+        sink.gate.set()
+        assert await first == Status.ESME_ROK
+        await stopping
+        assert session.unbound.is_set()
+    assert [event.text for event in sink.events if isinstance(event, InboundSms)] == ["Ja"]
 
 
 async def test_a_stop_ends_waiting_for_a_bind(smsc):
