@@ -19,7 +19,7 @@ from gateway.smpp.addresses import from_address
 from gateway.smpp.link import Link
 from gateway.smpp.pdu import Command, MalformedPduError, Pdu, ShortMessage, Status, read_data, read_message
 from gateway.smpp.receipt import IdForm, Receipt, read_receipt
-from gateway.smpp.redelivery import Redeliveries, fingerprint
+from gateway.smpp.redelivery import MEMORY_SECONDS, Redeliveries, fingerprint
 from gateway.smpp.text import GsmEncoding, decode
 
 MAX_OPEN = 5000
@@ -143,7 +143,7 @@ class Incoming:
         if stored and answered:
             self._again.answered(link, each.print, each.event.ref, now)
         else:
-            self._again.expect(each.print, each.event.ref, now)
+            self._again.expect(each.print, each.event.ref, now + MEMORY_SECONDS)
 
     def _answer(self, link: Link, pdu: Pdu, status: Status) -> bool:
         return link.answer(pdu, status, _NO_ID)

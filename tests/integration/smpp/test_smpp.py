@@ -766,6 +766,20 @@ async def test_a_message_whose_answer_was_lost_comes_again_under_the_same_id(sms
     assert len(sink.events) == 2
 
 
+async def test_an_answer_that_its_connection_may_have_swallowed(smsc):
+    sink = Sink()
+    async with connected(smsc, sink) as provider:
+        session = smsc.session
+        assert await session.deliver(incoming(b"Ja")) == Status.ESME_ROK
+        session.abort()
+        await until(lambda: not provider._binds.least_busy(), "gone")
+        await until(lambda: smsc.sessions and provider._binds.least_busy(), "bound again")
+        assert await smsc.session.deliver(incoming(b"Ja")) == Status.ESME_ROK
+        assert await smsc.session.deliver(incoming(b"Ja")) == Status.ESME_ROK
+    first, again, another = (event.ref for event in sink.events)
+    assert first == again != another
+
+
 async def test_more_than_can_be_held_is_sent_back(smsc, monkeypatch):
     monkeypatch.setattr("gateway.smpp.incoming.MAX_OPEN", 10)
     sink = Sink()
