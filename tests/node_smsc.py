@@ -7,25 +7,16 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Self
 
-NODE = Path(__file__).parent / "node"
-
-
-def install(npm: str, package: str) -> None:
-    """Fetch the peers of the lock file where they are not there yet."""
-    if not (NODE / "node_modules" / package / "package.json").exists():
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-        subprocess.run(command, cwd=NODE, check=True, capture_output=True, timeout=100)
+from tests.node_packages import NODE, node_with
 
 
 class NodeSmsc:
     """Start it, read what it was given, let phones write, stop it."""
 
     def __init__(self, require: Callable[[str], str], *flags: str, port: int = 0) -> None:
-        install(require("npm"), "smpp")
-        command = [require("node"), str(NODE / "smsc.js"), str(port), "--talk", *flags]
+        command = [node_with(require, "smpp"), str(NODE / "smsc.js"), str(port), "--talk", *flags]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())

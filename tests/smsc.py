@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Self
+from typing import Self, cast
 
 from gateway.smpp.pdu import (
     RESPONSE,
@@ -65,8 +65,7 @@ class Session(asyncio.Protocol):
         self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.smsc.connections += 1
 
     def data_received(self, data: bytes) -> None:

@@ -19,7 +19,7 @@ from gateway.smpp.addresses import from_address
 from gateway.smpp.link import Link
 from gateway.smpp.pdu import Command, MalformedPduError, Pdu, ShortMessage, Status, read_data, read_message
 from gateway.smpp.receipt import IdForm, Receipt, read_receipt
-from gateway.smpp.redelivery import Redeliveries, fingerprint
+from gateway.smpp.redelivery import MEMORY_SECONDS, Redeliveries, fingerprint
 from gateway.smpp.text import GsmEncoding, decode
 
 MAX_OPEN = 5000
@@ -56,12 +56,13 @@ class Incoming:
         self._again = Redeliveries(lambda: new_id(time.time()))
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = 0
+        self._closed = False
 
     def hear(self, link: Link, pdus: Sequence[Pdu]) -> None:
         """Take what came in one read."""
         arrived: list[_Arrived] = []
         for pdu in pdus:
-            if self._open + len(arrived) >= MAX_OPEN:
+            if self._closed or self._open + len(arrived) >= MAX_OPEN:
                 self._answer(link, pdu, Status.ESME_RX_T_APPN)
                 continue
             try:
@@ -85,7 +86,8 @@ class Incoming:
         self._again.link_ended(link, time.monotonic())
 
     async def finish(self, seconds: float) -> None:
-        """Wait for what is being stored."""
+        """Take nothing more, and wait for what is being stored."""
+        self._closed = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 
@@ -141,7 +143,7 @@ class Incoming:
         if stored and answered:
             self._again.answered(link, each.print, each.event.ref, now)
         else:
-            self._again.expect(each.print, each.event.ref, now)
+            self._again.expect(each.print, each.event.ref, now + MEMORY_SECONDS)
 
     def _answer(self, link: Link, pdu: Pdu, status: Status) -> bool:
         return link.answer(pdu, status, _NO_ID)

@@ -24,6 +24,7 @@ _GOODBYE_SECONDS = 2.0
 """How long an answer to our unbind is waited for."""
 _MAX_UNREAD = 1 << 20
 """Octets that may wait to be read by the message centre; beyond, it is not listened to either until it has."""
+_MESSAGES = (Command.DELIVER_SM, Command.DATA_SM)
 _LATE = 1000
 """Requests that are remembered after their time, so that a late answer can be told from nonsense."""
 
@@ -83,7 +84,7 @@ class Link(asyncio.Protocol):
         self._overdue: dict[int, str] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._sequence = 0
-        self._heard = self._loop.time()
+        self._heard = self._look_at = self._loop.time()
         self._silent = self._choked = self._leaving = self._probing = self._unbound = False
         self._cause = "connection closed by the message centre"
         self._sweeper: asyncio.TimerHandle | None = None
@@ -161,6 +162,7 @@ class Link(asyncio.Protocol):
     def abort(self, cause: str) -> None:
         """Drop the connection at once."""
         self._cause = cause
+        self._leaving = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -185,8 +187,8 @@ class Link(asyncio.Protocol):
         self._out.append(octets)
 
     def _flush(self) -> None:
-        if self._transport is None or self.ended.done() or not self._out:
-            return
+        if self._transport is None or self._transport.is_closing() or not self._out:
+            return  # what a closing connection is given does not leave
         self._unwritten.clear()
         octets = b"".join(self._out)
         self._out.clear()
@@ -221,7 +223,7 @@ class Link(asyncio.Protocol):
         for pdu in self._frames.feed(data):
             if pdu.command & RESPONSE:
                 self._answered(pdu)
-            elif pdu.command in {Command.DELIVER_SM, Command.DATA_SM}:
+            elif pdu.command in _MESSAGES:
                 requests.append(pdu)
             else:
                 self._asked(pdu)
@@ -237,7 +239,7 @@ class Link(asyncio.Protocol):
 
     def _answered(self, pdu: Pdu) -> None:
         request = self._pending.get(pdu.sequence)
-        if request is not None and pdu.command in {request.command | RESPONSE, Command.GENERIC_NACK}:
+        if request is not None and pdu.command in (request.command | RESPONSE, Command.GENERIC_NACK):
             del self._pending[pdu.sequence]
             if request.command == Command.ENQUIRE_LINK:
                 self._probing = False
@@ -305,18 +307,23 @@ class Link(asyncio.Protocol):
             return
         now = self._loop.time()
         limit = self._limits.response_timeout
-        while self._pending:
+        pause = min(1.0, limit / 8, self._limits.enquire_link / 8)
+        punctual = now <= self._look_at + pause
+        self._look_at = now + pause
+        # Whoever was held up himself reads first what has come meanwhile, and judges others at the next look.
+        while punctual and self._pending:
             sequence, request = next(iter(self._pending.items()))
             if now - request.since < limit:
                 break
             del self._pending[sequence]
             if not self._expire(sequence, request):
                 return
-        self._probe(now)
+        if punctual:
+            self._probe(now)
         if self._unbound and not self._pending:
             self._hang_up()
         self._admit()
-        self._sweeper = self._loop.call_later(min(1.0, limit / 8, self._limits.enquire_link / 8), self._sweep)
+        self._sweeper = self._loop.call_later(pause, self._sweep)
 
     def _expire(self, sequence: int, request: _Request) -> bool:
         """End a request that was not answered in time; False when the link ends with it."""

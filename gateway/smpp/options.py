@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -155,6 +156,8 @@ def _region(value: object) -> str:
 
 def _ca_file(value: object) -> str:
     path = _text(value)
+    if not Path(path).is_absolute():
+        raise ValueError("must be an absolute path")
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:

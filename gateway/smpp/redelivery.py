@@ -15,7 +15,9 @@ from hashlib import blake2b
 from gateway.smpp.pdu import ShortMessage, Tag
 
 MEMORY_SECONDS = 3600.0
-"""How long a message is expected again."""
+"""How long a message is expected again that was refused, or not answered."""
+DOUBT_SECONDS = 300.0
+"""How long one is expected again whose answer may not have been read."""
 MAX_EXPECTED = 10_000
 JUST_ANSWERED = 2.0
 """Seconds in which an answer may not have been read when its connection ends."""
@@ -43,16 +45,16 @@ class Redeliveries:
         """The id of a message that has come: the earlier one's where it was expected again."""
         waiting = self._expected.get(print_)
         while waiting:
-            ref, since = waiting.popleft()
+            ref, until = waiting.popleft()
             if not waiting:
                 del self._expected[print_]
-            if now - since <= MEMORY_SECONDS:
+            if now <= until:
                 return ref
         return self._make_ref()
 
-    def expect(self, print_: bytes, ref: str, now: float) -> None:
-        """A message was not answered, or refused: it will come again."""
-        self._expected.setdefault(print_, deque()).append((ref, now))
+    def expect(self, print_: bytes, ref: str, until: float) -> None:
+        """A message will come again, if it does so by then."""
+        self._expected.setdefault(print_, deque()).append((ref, until))
         self._expected.move_to_end(print_)
         while len(self._expected) > MAX_EXPECTED:
             self._expected.popitem(last=False)
@@ -68,4 +70,4 @@ class Redeliveries:
         """The link is gone: what was answered just now may not have been read."""
         for answered_at, print_, ref in self._answered.pop(link, ()):
             if now - answered_at <= JUST_ANSWERED:
-                self.expect(print_, ref, now)
+                self.expect(print_, ref, now + DOUBT_SECONDS)

@@ -9,6 +9,7 @@ Promises: no part ends inside an escape pair or a surrogate pair; a header that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,7 +31,7 @@ DEFAULT_CODING, IA5_CODING, LATIN1_CODING, UCS2_CODING = 0, 1, 3, 8
 _SEPTETS_BESIDE_UDH16, _UNITS_BESIDE_UDH16 = 152, 66
 """What 140 octets hold beside a header of 7 octets: one septet and one code unit less than beside 6."""
 _CODECS: Mapping[int, str] = {
-    IA5_CODING: "ascii",
+    IA5_CODING: "latin-1",  # IA5 is its lower half
     LATIN1_CODING: "latin-1",
     5: "shift_jis",  # "JIS" in the specification; what is sent is Shift JIS
     6: "iso8859_5",
@@ -38,6 +39,8 @@ _CODECS: Mapping[int, str] = {
     10: "iso2022_jp",
     14: "euc_kr",
 }
+_NOT_IA5 = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
+"""Octets that no text in IA5 has: who sends them under its coding means the 7-bit alphabet (node-smpp does)."""
 
 
 class LongText(StrEnum):
@@ -151,6 +154,8 @@ def decode_text(data: bytes, coding: int, gsm: GsmEncoding) -> str:
         return from_ucs2(data)
     if coding == DEFAULT_CODING:
         return data.decode("latin-1") if gsm is GsmEncoding.LATIN1 else from_septets(data)
+    if coding == IA5_CODING and _NOT_IA5.search(data):
+        return from_septets(data)
     if codec := _CODECS.get(coding):
         return data.decode(codec, "replace")
     return data.hex(" ")

@@ -11,14 +11,13 @@ import json
 import random
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
 from gateway.model import Encoding, SmsText
 from gateway.sms_text import measure, septets, split, ucs2
+from tests.node_packages import NODE, node_with
 
-NODE = Path(__file__).parents[1] / "node"
 BASIC = "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCXYZÄÖÑÜ§¿abcxyzäöñüà"
 EXTENSION = "^{}\\[~]|€"
 OUTSIDE = "łóąçžЖдя中文日–—…“”’€\u00a0\t"
@@ -32,10 +31,7 @@ Count = Callable[[Sequence[str]], list[tuple[str, int, list[str]]]]
 @pytest.fixture(scope="module")
 def count(require: Callable[[str], str]) -> Count:
     """Ask the other implementation about many texts in one process."""
-    node = require("node")
-    if not (NODE / "node_modules" / "sms-segments-calculator" / "package.json").exists():
-        install = [require("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-        subprocess.run(install, cwd=NODE, check=True, capture_output=True, timeout=100)
+    node = node_with(require, "sms-segments-calculator")
 
     def ask(texts: Sequence[str]) -> list[tuple[str, int, list[str]]]:
         answer = subprocess.run(

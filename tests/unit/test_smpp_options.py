@@ -71,6 +71,7 @@ def test_tls_has_a_port_of_its_own():
         ("port", True, "port must be a whole number"),
         ("tls", "yes", "tls must be true or false"),
         ("ca_file", "/no/such/file", "ca_file cannot be read as certificates: No such file"),
+        ("ca_file", "ca.pem", "ca_file must be an absolute path"),
         ("system_id", "a" * 16, "system_id must be at most 15 characters"),
         ("password", "hemmelighed", "password must be at most 8 characters"),
         ("password", "hemmeligж", "password must be at most 8 characters of Latin-1"),

@@ -10,7 +10,7 @@ from gateway.errors import Outcome
 from gateway.smpp.addresses import from_address, to_address
 from gateway.smpp.pace import FIRST_REST, LONGEST_REST, PATIENCE, Pace
 from gateway.smpp.pdu import Address, ShortMessage, Status, Tag
-from gateway.smpp.redelivery import JUST_ANSWERED, MAX_EXPECTED, MEMORY_SECONDS, Redeliveries, fingerprint
+from gateway.smpp.redelivery import DOUBT_SECONDS, JUST_ANSWERED, MAX_EXPECTED, Redeliveries, fingerprint
 from gateway.smpp.statuses import Answer, name_of, outcome_of, together
 from gateway.writing.reports import FailureReason
 
@@ -242,7 +242,7 @@ def test_the_same_words_answered_are_two_messages():
 def test_what_was_refused_comes_again_once():
     memory, ja = Memory(), fingerprint(JA)
     first = memory.ref(ja, 0)
-    memory.expect(ja, first, 0)
+    memory.expect(ja, first, 3600)
     assert memory.ref(ja, 60) == first
     assert memory.ref(ja, 60) != first
 
@@ -251,7 +251,7 @@ def test_two_refused_come_again_in_order():
     memory, ja = Memory(), fingerprint(JA)
     refs = [memory.ref(ja, 0) for _ in range(2)]
     for ref in refs:
-        memory.expect(ja, ref, 0)
+        memory.expect(ja, ref, 3600)
     assert [memory.ref(ja, 1) for _ in range(2)] == refs
 
 
@@ -269,10 +269,13 @@ def test_an_answer_may_die_with_its_link():
 def test_memory_ends():
     memory, ja = Memory(), fingerprint(JA)
     first = memory.ref(ja, 0)
-    memory.expect(ja, first, 0)
-    assert memory.ref(ja, MEMORY_SECONDS + 1) != first
+    memory.expect(ja, first, 60)
+    assert memory.ref(ja, 61) != first
+    memory.answered("link", ja, first, 100)
+    memory.link_ended("link", 100)
+    assert memory.ref(ja, 101 + DOUBT_SECONDS) != first
     for number in range(MAX_EXPECTED + 5):
-        memory.expect(number.to_bytes(16, "big"), str(number), 0)
+        memory.expect(number.to_bytes(16, "big"), str(number), 60)
     assert memory.ref((4).to_bytes(16, "big"), 1) != "4"
     assert memory.ref((5).to_bytes(16, "big"), 1) == "5"
 

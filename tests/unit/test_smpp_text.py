@@ -116,7 +116,9 @@ def test_more_than_255_parts_are_refused():
     ("coding", "octets", "text"),
     [
         (0, b"\x1d\x1be", "æ€"),
-        (1, b"abc\xff", "abc\ufffd"),
+        (1, b"abc @_\r\n", "abc @_\r\n"),
+        (1, b"abc\xe6", "abcæ"),
+        (1, b"\x1d\x00 \x1be", "æ@ €"),
         (3, b"\xe6", "æ"),
         (8, b"\xd8\x3d\xde\x00", "😀"),
         (8, b"\xd8\x3d", "\ufffd"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -237,7 +238,7 @@ async def test_a_pace_counts_parts(smsc):
 
 
 async def test_what_would_wait_too_long_goes_back(smsc, monkeypatch):
-    monkeypatch.setattr("gateway.smpp.pace.PATIENCE", 1.0)
+    monkeypatch.setattr("gateway.smpp.pace.PATIENCE", 1.1)
     async with connected(smsc, parts_per_second=3) as provider:
         results = await asyncio.gather(*(provider.submit(sms()) for _ in range(9)))
         assert provider.window == 9
@@ -344,6 +345,15 @@ async def test_no_answer_is_unknown(smsc):
     assert smsc.connections == 1
 
 
+@pytest.mark.proves("never sent again blindly")
+async def test_who_was_held_up_himself_reads_before_he_judges(smsc):
+    """A program that stands still for longer than the time-out finds the answers that came meanwhile."""
+    async with connected(smsc, response_timeout=0.4) as provider:
+        smsc.on_submit = lambda submit: (submit.accept(), time.sleep(1.0))  # answered; then this process stands still
+        assert (await provider.submit(sms())).outcome is TAKEN
+    assert smsc.connections == 1
+
+
 async def test_an_answer_after_its_time_harms_nobody(smsc, capsys):
     smsc.on_submit = lambda _submit: None
     async with connected(smsc, response_timeout=0.3) as provider:
@@ -380,6 +390,18 @@ async def test_a_connection_lost_in_the_middle_of_a_window(smsc):
         assert (await provider.submit(sms())).outcome is TAKEN
 
 
+async def test_what_was_not_written_was_not_sent(smsc):
+    """The connection ends in the same turn of the loop in which a message was about to leave."""
+    async with connected(smsc) as provider:
+        link = provider._binds.least_busy()
+        sending = asyncio.ensure_future(provider.submit(sms()))
+        asyncio.get_running_loop().call_soon(link.abort, "a cable was cut")
+        result = await sending
+        assert (result.outcome, result.cause) == (NOT_NOW, "a cable was cut")
+        await until(provider._binds.least_busy, "bound again")
+    assert smsc.submits == []
+
+
 async def test_an_unbind_in_the_middle_of_a_window(smsc):
     smsc.on_submit = lambda _submit: None
     async with connected(smsc) as provider:
@@ -394,6 +416,19 @@ async def test_an_unbind_in_the_middle_of_a_window(smsc):
         await asyncio.wait_for(session.closed.wait(), 5)
         await until(provider._binds.least_busy, "bound again")
     assert len(smsc.submits) == 5
+
+
+@pytest.mark.proves("never sent again blindly")
+async def test_an_unbind_that_leaves_answers_owing_ends_in_time(smsc):
+    smsc.on_submit = lambda _submit: None
+    async with connected(smsc, response_timeout=0.5) as provider:
+        sending = asyncio.ensure_future(provider.submit(sms()))
+        await smsc.submitted(1)
+        session = smsc.session
+        await session.ask(Command.UNBIND)
+        assert (await sending).outcome is PERHAPS
+        await asyncio.wait_for(session.closed.wait(), 5)
+        await until(provider._binds.least_busy, "bound again")
 
 
 async def test_a_peer_that_is_there_no_more_costs_one_window(smsc):
@@ -453,6 +488,24 @@ async def test_a_stop_waits_for_answers(smsc):
         await smsc.submitted(1)
         asyncio.get_running_loop().call_later(0.2, smsc.submits[0].accept)
     assert (await sending).outcome is TAKEN
+
+
+async def test_a_stop_stores_what_has_come_and_takes_nothing_more(smsc):
+    sink = Sink()
+    async with connected(smsc, sink) as provider:
+        session = smsc.session
+        sink.gate.clear()
+        first = asyncio.ensure_future(session.deliver(incoming(b"Ja")))
+        await until(lambda: sink.calls, "the sink asked")
+        stopping = asyncio.ensure_future(provider.stop())
+        await asyncio.sleep(0)
+        assert await session.deliver(incoming(b"Nej")) == Status.ESME_RX_T_APPN
+        assert not session.unbound.is_set()
+        sink.gate.set()
+        assert await first == Status.ESME_ROK
+        await stopping
+        assert session.unbound.is_set()
+    assert [event.text for event in sink.events if isinstance(event, InboundSms)] == ["Ja"]
 
 
 async def test_a_stop_ends_waiting_for_a_bind(smsc):
@@ -711,6 +764,20 @@ async def test_a_message_whose_answer_was_lost_comes_again_under_the_same_id(sms
         assert await smsc.session.deliver(incoming(b"Ja")) == Status.ESME_ROK
     assert len({event.ref for event in sink.events}) == 1
     assert len(sink.events) == 2
+
+
+async def test_an_answer_that_its_connection_may_have_swallowed(smsc):
+    sink = Sink()
+    async with connected(smsc, sink) as provider:
+        session = smsc.session
+        assert await session.deliver(incoming(b"Ja")) == Status.ESME_ROK
+        session.abort()
+        await until(lambda: not provider._binds.least_busy(), "gone")
+        await until(lambda: smsc.sessions and provider._binds.least_busy(), "bound again")
+        assert await smsc.session.deliver(incoming(b"Ja")) == Status.ESME_ROK
+        assert await smsc.session.deliver(incoming(b"Ja")) == Status.ESME_ROK
+    first, again, another = (event.ref for event in sink.events)
+    assert first == again != another
 
 
 async def test_more_than_can_be_held_is_sent_back(smsc, monkeypatch):

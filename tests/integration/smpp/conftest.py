@@ -1,0 +1,13 @@
+"""SMPP is tested on the loop that the program runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import uvloop
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What pytest-asyncio makes the loops of these tests with."""
+    return {"uvloop": uvloop.new_event_loop}
