@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from brevdue.app import Rooms
+from brevdue.app import ALL_ROLES, Rooms
 from gateway.model import Account, InboundPart, InboundSms
 from gateway.settings import GatewaySettings
 from gateway.store import mail_queue_sql as queue
@@ -71,7 +71,9 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(database: Database, tmp_path: Path, relay: str, people: int = 1) -> AsyncIterator[Gateway]:
+async def gateway(
+    database: Database, tmp_path: Path, relay: str, people: int = 1, sends: bool = True
+) -> AsyncIterator[Gateway]:
     settings = GatewaySettings.model_validate(
         {
             "mail": {"domains": ["sms.example.com"], "hostname": "gw.example.com", "operator": "ops@example.com"},
@@ -80,11 +82,11 @@ async def gateway(database: Database, tmp_path: Path, relay: str, people: int = 
         }
     )
     watched = Watched(database)
-    rooms = Rooms(settings, watched)
+    rooms = Rooms(settings, watched, ALL_ROLES, shared=False)
     organisation = await rooms.accounts.ensure_organisation("Firma")
     key, _ = await rooms.accounts.create_key(organisation)
     accounts = [await rooms.accounts.open_account(key.id, f"u{n}@firma.dk") for n in range(people)]
-    services = (rooms.spool, rooms.mail_out, rooms.sms_in)
+    services = [rooms.spool, *([rooms.mail_out] if sends else []), rooms.sms_in]
     for service in services:
         await service.start()
     try:
@@ -219,6 +221,14 @@ async def test_while_the_smarthost_is_away_mail_waits_for_anybody(database, tmp_
         host.greeting = None
         there.rooms.mail_out._relay._client._health.clear()  # the pause is over
         await there.sent(7)
+
+
+async def test_where_no_mail_leaves_it_waits_for_a_process_that_sends(database, tmp_path):
+    async with gateway(database, tmp_path, "mail.example.com:25", sends=False) as there:
+        [account] = there.accounts
+        await there.receive(sms(account, "r1"))
+        [row] = await there.all(schema.mail_queue.c.state, schema.mail_queue.c.lease)
+        assert tuple(row) == (queue.QUEUED, None)
 
 
 @pytest.mark.proves("no second copy")
