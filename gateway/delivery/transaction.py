@@ -129,13 +129,14 @@ class Channel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take answers apart."""
         self._buffer += data
+        if len(self._buffer) + sum(map(len, self._lines)) > MAX_RESPONSE_LENGTH:
+            self._buffer.clear()
+            self._break("its answer has no end")
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end]).rstrip(b"\r")
             del self._buffer[: end + 1]
             if not self._take(line):
                 break
-        if len(self._buffer) + sum(map(len, self._lines)) > MAX_RESPONSE_LENGTH:
-            self._break("its answer has no end")
         self._awake()
 
     def _take(self, line: bytes) -> bool:
