@@ -129,18 +129,20 @@ class Channel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take answers apart."""
         self._buffer += data
-        if len(self._buffer) + sum(map(len, self._lines)) > MAX_RESPONSE_LENGTH:
-            self._buffer.clear()
-            self._break("its answer has no end")
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end]).rstrip(b"\r")
             del self._buffer[: end + 1]
             if not self._take(line):
                 break
+        if self._is_endless(self._buffer):
+            self._break("its answer has no end")
         self._awake()
 
+    def _is_endless(self, more: bytes | bytearray) -> bool:
+        return len(more) + sum(map(len, self._lines)) > MAX_RESPONSE_LENGTH
+
     def _take(self, line: bytes) -> bool:
-        if not line[:3].isdigit():
+        if self._is_endless(line) or not line[:3].isdigit():
             self._break(f"malformed answer {line[:100]!r}")
             return False
         self._lines.append(line[4:].decode("utf-8", "replace").strip())
