@@ -134,12 +134,15 @@ class Channel(asyncio.Protocol):
             del self._buffer[: end + 1]
             if not self._take(line):
                 break
-        if len(self._buffer) + sum(map(len, self._lines)) > MAX_RESPONSE_LENGTH:
+        if self._is_endless(self._buffer):
             self._break("its answer has no end")
         self._awake()
 
+    def _is_endless(self, more: bytes | bytearray) -> bool:
+        return len(more) + sum(map(len, self._lines)) > MAX_RESPONSE_LENGTH
+
     def _take(self, line: bytes) -> bool:
-        if not line[:3].isdigit():
+        if self._is_endless(line) or not line[:3].isdigit():
             self._break(f"malformed answer {line[:100]!r}")
             return False
         self._lines.append(line[4:].decode("utf-8", "replace").strip())
