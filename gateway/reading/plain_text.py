@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from gateway.reading.charsets import only_visible
@@ -68,7 +69,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
-def read_plain(text: str, params: dict[str, str]) -> str:
+def read_plain(text: str, params: Mapping[str, str]) -> str:
     """Read a text/plain part by its `format` and `delsp` parameters."""
     if params.get("format", "").lower() == "flowed":
         lines = text if _is_clean(text) else _LINE_ENDS.sub("\n", text)
