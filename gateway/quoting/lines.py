@@ -341,7 +341,7 @@ def is_separator(line: str) -> bool:
 
 
 def _between_dashes(line: str) -> str:
-    """What stands between two drawn lines in one, colons around the second left out; "" where nothing does."""
+    """What stands between two drawn lines in one, without colons beside the second; "" where nothing does."""
     head, bare = line.lstrip(_DASHES), line.removesuffix(":")
     tail = bare.rstrip(_DASHES)
     start = len(line) - len(head)
