@@ -1,6 +1,6 @@
 """CPU time and rate of the SMTP edge alone: 1 kB mails into a taker that does nothing, clients in other processes.
 
-python bench/smtp_edge.py [mails]
+python -m bench.smtp_edge [mails]
 
 Who sends in lockstep is Postfix's smtp-source, many mails a connection and one; who pipelines is a client of our own,
 since smtp-source does not. What counts is the CPU time of this process, which has nothing but the edge in it.
@@ -70,7 +70,7 @@ async def send(port: int, mails: int, per_connection: int) -> None:
 
 def pipelining(port: int, mails: int, per_connection: int) -> list[str]:
     """The command that sends pipelined, from a process of its own."""
-    return [sys.executable, __file__, "--send", str(port), str(mails), str(per_connection)]
+    return [sys.executable, "-m", "bench.smtp_edge", "--send", str(port), str(mails), str(per_connection)]
 
 
 def lockstep(port: int, mails: int, *, keep: bool) -> list[str]:
