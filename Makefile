@@ -25,8 +25,9 @@ check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev  ## what can be measured
-	@find bench -name '*.py' 2>/dev/null | sort | sed 's|^|$(BIN)/python |' | grep . || echo "nothing to measure yet"
+bench: $(VENV)/.installed-dev  ## speed and cost beside what people use today; ARGS=--short, ARGS=relay for one row
+	bench/install
+	$(BIN)/python -m bench $(ARGS)
 
 audit: $(VENV)/.installed-dev  ## known weaknesses in what we stand on
 	$(BIN)/pip-audit --skip-editable

@@ -53,7 +53,8 @@ class Row:
     target: str
     value: float
     unit: str
-    reached: bool
+    reached: bool | None
+    """None where there is no target."""
     sides: tuple[Side, ...] = ()
     note: str = ""
 
