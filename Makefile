@@ -26,8 +26,9 @@ check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev  ## what can be measured
-	@find bench -name '*.py' 2>/dev/null | sort | sed 's|^|$(BIN)/python |' | grep . || echo "nothing to measure yet"
+bench: $(VENV)/.installed-dev  ## speed and cost beside what people use today; ARGS=--short, ARGS=relay for one row
+	bench/install
+	$(BIN)/python -m bench $(ARGS)
 
 fuzz: $(VENV)/.installed-dev  ## look for input that breaks a promise: half an hour for each reader; FUZZ_SECONDS=60 for less
 	for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; done

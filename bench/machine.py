@@ -46,7 +46,7 @@ def _memory() -> float:
 
 
 def _file_system(folder: Path) -> str:
-    return _said(["stat", "--file-system", "--format=%T", str(folder)])
+    return _said(["df", "--output=fstype", str(folder)]).split()[-1]
 
 
 def sync_ms(folder: Path) -> float:

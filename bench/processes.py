@@ -79,6 +79,11 @@ def resident(root: int, word: str = "VmRSS") -> float:
     return total * 1024 / 1e6
 
 
+def open_files(root: int) -> int:
+    """Open files and sockets of a tree."""
+    return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in tree(root))
+
+
 @dataclass
 class Meter:
     """CPU and peak memory of some trees between its start and its end."""

@@ -30,8 +30,8 @@ def _delays(side: Side) -> str:
 
 def line(row: Row) -> str:
     """A row for people at a terminal, each side beneath it."""
-    verdict = "reached" if row.reached else "NOT REACHED"
-    lines = [f"{row.name:14} {row.what}: {_number(row.value)} {row.unit}   (target {row.target}: {verdict})"]
+    verdict = "" if row.reached is None else f"   (target {row.target}: {'reached' if row.reached else 'NOT REACHED'})"
+    lines = [f"{row.name:14} {row.what}: {_number(row.value)} {row.unit}{verdict}"]
     lines += [
         f"{'':14}   {side.name:42} {side.rate:9,.0f}/s {side.cpu_ms:8.3f} ms CPU a message"
         f"   p50/p99 {_delays(side):>15} ms   {side.peak_mb:6.0f} MB   runs {', '.join(map(_number, side.rates))}"
@@ -48,10 +48,12 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         first, *others = row.sides or (None,)
         measured = f"{_number(row.value)} {row.unit}"
-        verdict = "reached" if row.reached else "**not reached**"
+        verdict = {True: "reached", False: "**not reached**", None: ""}[row.reached]
         what = row.what if first is None or not first.name else f"{row.what}<br>{first.name}"
         note = f"<br>*{row.note}*" if row.note else ""
-        lines.append(f"| `{row.name}` | {what}{note} | {row.target} | {measured} | {verdict} | {_cells(first)} |")
+        lines.append(
+            f"| `{row.name}` | {what}{note} | {row.target or '–'} | {measured} | {verdict} | {_cells(first)} |"
+        )
         lines += [f"| | {other.name} | | | | {_cells(other)} |" for other in others if other is not None]
     return _HEAD + "\n".join(lines) + "\n"
 

@@ -53,7 +53,8 @@ class Row:
     target: str
     value: float
     unit: str
-    reached: bool
+    reached: bool | None
+    """None where there is no target."""
     sides: tuple[Side, ...] = ()
     note: str = ""
 
@@ -108,7 +109,7 @@ def side(name: str, runs: Sequence[Run]) -> Side:
     )
 
 
-def at_least(name: str, what: str, ours: Side, theirs: Side, times: float, note: str = "") -> Row:
+def at_least(name: str, what: str, ours: Side, theirs: Side, times: float) -> Row:
     """A row whose target is a multiple of somebody else's rate."""
     ratio = ours.rate / theirs.rate
-    return Row(name, what, f"≥ {times:g} ×", ratio, "×", ratio >= times, (ours, theirs), note)
+    return Row(name, what, f"≥ {times:g} ×", ratio, "×", ratio >= times, (ours, theirs))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench import providers
 from bench.filling import Waiting, fill
-from bench.gateway import Measured
+from bench.measured import Measured
 from bench.peers.kannel import Kannel
 from bench.peers.nginx import Nginx
 from bench.peers.smsc import MessageCentre
@@ -92,19 +92,17 @@ def _fill_kannel(kannel: Kannel, messages: int) -> None:
 
 
 def _against_kannel(plan: Plan, kind: str, name: str, what: str, times: float) -> list[Row]:
+    """A row for each of Kannel's queues and each of our ways to run."""
     messages = plan.some(MESSAGES)
-    memory, files = "Kannel, queue in memory", "Kannel, queue in files"
-    sides: dict[str, Callable[[], Run]] = {
-        memory: partial(kannel, kind, messages),
-        files: partial(kannel, kind, messages, durable=True),
-        **{named(arguments): partial(gateway, kind, arguments, messages) for arguments in plan.gateways},
+    theirs: dict[str, Callable[[], Run]] = {
+        "Kannel, queue in memory": partial(kannel, kind, messages),
+        "Kannel, queue in files": partial(kannel, kind, messages, durable=True),
     }
-    found = {side_name: side(side_name, runs) for side_name, runs in alternately(plan.repeats, sides).items()}
-    theirs, durable = found.pop(memory), found.pop(files)
-    return [
-        at_least(name, what, ours, theirs, times, f"{ours.rate / durable.rate:.2f} × {files} ({durable.rate:,.0f}/s)")
-        for ours in found.values()
-    ]
+    ours: dict[str, Callable[[], Run]] = {
+        named(arguments): partial(gateway, kind, arguments, messages) for arguments in plan.gateways
+    }
+    found = {side_name: side(side_name, runs) for side_name, runs in alternately(plan.repeats, theirs | ours).items()}
+    return [at_least(name, what, found[mine], found[other], times) for other in theirs for mine in ours]
 
 
 def smpp(plan: Plan) -> list[Row]:

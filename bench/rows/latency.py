@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bench import providers
 from bench.clients.paced import texts_and_times
-from bench.gateway import Measured
+from bench.measured import Measured
 from bench.peers.smsc import MessageCentre
 from bench.processes import metered
 from bench.results import Plan, Row, Run, side

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from bench import providers
-from bench.gateway import Account, Measured
 from bench.load import MailLoad
+from bench.measured import Account, Measured
 from bench.peers.kannel import Kannel
 from bench.peers.postfix import Postfix, SmtpSink
 from bench.peers.smsc import MessageCentre
@@ -25,7 +25,7 @@ from bench.scratch import scratch
 from bench.witness import PROBES, Probe
 from tests.gateway_process import wait_for
 
-MAILS = 5000
+MAILS = 6000
 CHAIN_MAILS = 1000
 PHONE = "30643064"
 _PATIENCE = 300.0

@@ -14,7 +14,7 @@ from typing import cast
 
 from bench import providers
 from bench.filling import Waiting, fill, make_due
-from bench.gateway import Account, Measured
+from bench.measured import Account, Measured
 from bench.processes import resident
 from bench.results import Plan, Row, Run, alternately, side
 from bench.rows import mail_to_sms, sms_to_mail

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import providers
 from bench.clients.webhooks import delays
-from bench.gateway import Account, Measured
+from bench.measured import Account, Measured
 from bench.peers.postfix import SmtpSink
 from bench.processes import metered
 from bench.results import Plan, Row, Run, alternately, side

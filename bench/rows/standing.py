@@ -6,8 +6,8 @@ import statistics
 import time
 
 from bench.clients.idle import idle_clients
-from bench.gateway import Measured
-from bench.processes import cpu_seconds, resident
+from bench.measured import Measured
+from bench.processes import cpu_seconds, open_files, resident
 from bench.results import Plan, Row
 from bench.scratch import scratch
 from tests.gateway_process import free_port
@@ -71,6 +71,8 @@ def _idle(name: str, what: str, clients: int, limit: float, plan: Plan, *, tls: 
             with idle_clients(port, some, tls=tls):
                 time.sleep(_REST)
                 more = resident(gateway.pid) - before
+                if open_files(gateway.pid) < some:
+                    raise RuntimeError("the gateway has sent clients away")
     share = some / clients
     note = f"{more / some * 1e3:.1f} kB each, on top of {before:.0f} MB; what the kernel holds for sockets is not in it"
     what = f"{some:,} {what}: memory on top"
