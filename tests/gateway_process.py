@@ -70,7 +70,7 @@ class Gateway:
                 stderr=log,
                 env=os.environ | self.environment,
             )
-        wait_for(self.ready, "ready", 30)
+        wait_for(self.ready, "ready", 60)
         return self
 
     def ready(self) -> bool:

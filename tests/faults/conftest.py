@@ -33,3 +33,10 @@ def phones(request: pytest.FixtureRequest, tmp_path: Path, require: Callable[[st
 
 
 every_provider = pytest.mark.parametrize("phones", ["simulator", "smpp", "http"], indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starting a gateway again and again takes its time where other tests run beside it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(400))

@@ -151,6 +151,9 @@ range = "{NUMBERS}"
 @contextmanager
 def smpp_phones(require: Callable[[str], str]) -> Iterator[SmppPhones]:
     """A running message centre."""
+    if not (_NODE / "node_modules" / "smpp" / "package.json").exists():
+        install = [require("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+        subprocess.run(install, cwd=_NODE, check=True, capture_output=True, timeout=100)
     command = [require("node"), "smsc.js", "0", "--talk"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_NODE) as process:
         try:

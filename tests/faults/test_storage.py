@@ -21,7 +21,8 @@ from tests.gateway_process import Gateway
 from tests.postgres import PostgresServer, postgres_server
 
 RECOVERY_SECONDS = 10.0
-SMALL_DISK = 12_000_000
+SMALL_DISK = 300_000_000
+"""Bytes: little more than `brevdue.readiness` wants to see free."""
 LONG = [pytest.mark.slow, pytest.mark.timeout(600)]
 Fault = Callable[[], AbstractContextManager[None]]
 
@@ -143,9 +144,11 @@ def small_disk(folder: Path) -> Iterator[None]:
 def filled(folder: Path) -> Iterator[None]:
     """Leave no byte free."""
     filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
+    with filler.open("wb", buffering=0) as file:
+        for piece in (1 << 20, 4096):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(piece)):
+                    pass
     yield
     filler.unlink()
 
