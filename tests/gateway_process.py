@@ -51,6 +51,8 @@ class Gateway:
         self.inbox = folder / "inbox"
         self.config = folder / "brevdue.toml"
         self.environment = environment
+        self.serve_options: list[str] = []
+        """More words for `brevdue serve`."""
         self.under: list[str] = []
         """A program that runs the server and takes its place (`strace -D`), with its arguments."""
         relay = "" if "[mail_out]" in toml else '[mail_out]\nrelay = "maildir:inbox"\n'
@@ -65,7 +67,7 @@ class Gateway:
     def start(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.under, *BREVDUE, "serve", "-c", str(self.config)],
+                [*self.under, *BREVDUE, "serve", *self.serve_options, "-c", str(self.config)],
                 stdout=log,
                 stderr=log,
                 env=os.environ | self.environment,

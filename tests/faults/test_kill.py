@@ -6,6 +6,7 @@ of it as there were mails in the air.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -17,7 +18,7 @@ import pytest
 from tests.faults.conftest import every_provider
 from tests.faults.load import CLIENTS, Load, verdict
 from tests.faults.phones import Phones, SimulatedPhones
-from tests.gateway_process import Gateway
+from tests.gateway_process import Gateway, wait_for
 
 MAILS = 50
 BOOK_EVERY = 10
@@ -53,6 +54,45 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(kills: int, phones: Pho
                 found = verdict(gateway, load, phones.received)
                 print(f"{type(phones).__name__}, {kill} kills (seed {seed}): {found}; starts {median(starts):.1f} s")
                 assert found.accepted == kill * MAILS
-                assert len(found.had | found.never_had) <= kill * CLIENTS
+                assert len(found.never_had) <= kill * CLIENTS, "no more than was being committed"
+                assert len(found.had | found.never_had) < kill * MAILS // 2, "what was being handed over, no more"
     if isinstance(phones, SimulatedPhones):  # it knows a message again: nothing stays in doubt
         assert not found.had | found.never_had
+
+
+def workers(gateway: Gateway) -> list[int]:
+    """The processes that the first one has started."""
+    assert gateway.process is not None
+    pid = gateway.process.pid
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize(
+    "kills", [4, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids=["short", "long"]
+)
+@pytest.mark.parametrize("phones", ["simulator", "smpp"], indirect=True)
+@pytest.mark.proves("kill -9 at any moment under load")
+def test_any_of_several_processes_may_be_killed(kills: int, phones: Phones, folder: Path):
+    """A worker that dies is started anew while the others go on; where the first dies, the workers end well."""
+    chance = random.Random(kills)
+    with Gateway(folder, phones.toml) as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        gateway.stop()
+        gateway.serve_options = ["--workers", "2"]
+        gateway.start()
+        load = Load(gateway, key, "killed")
+        with load.flow():
+            for kill in range(1, kills + 1):
+                wait_for(lambda: len(workers(gateway)) == 2, "both workers", 60)
+                load.until_accepted(chance.randrange(MAILS))
+                if kill % 4:
+                    os.kill(chance.choice(workers(gateway)), signal.SIGKILL)
+                else:
+                    gateway.stop(signal.SIGKILL)
+                    gateway.start()
+                load.until_accepted_after(time.monotonic(), 30)
+        load.finish()
+        found = verdict(gateway, load, phones.received)
+        print(f"{type(phones).__name__}, {kills} kills among several processes: {found}")
+        assert len(found.never_had) <= kills * CLIENTS
