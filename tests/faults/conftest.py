@@ -35,6 +35,14 @@ def phones(request: pytest.FixtureRequest, tmp_path: Path, require: Callable[[st
 every_provider = pytest.mark.parametrize("phones", ["simulator", "smpp", "http"], indirect=True)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_limit_per_account() -> Iterator[None]:
+    """One account sends all the load."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BREVDUE_DIALOG__MAILS_PER_MINUTE", "0")
+        yield
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starting a gateway again and again takes its time where other tests run beside it."""
     for item in items:
