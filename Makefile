@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+FUZZ_SECONDS ?= 1800
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test faults check bench audit clean
+.PHONY: demo test faults check bench fuzz audit clean
 
 demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
 	$(BIN)/brevdue demo $(ARGS)
@@ -28,11 +29,14 @@ check: $(VENV)/.installed-dev  ## style, types, import rules
 bench: $(VENV)/.installed-dev  ## what can be measured
 	@find bench -name '*.py' 2>/dev/null | sort | sed 's|^|$(BIN)/python |' | grep . || echo "nothing to measure yet"
 
+fuzz: $(VENV)/.installed-dev  ## look for input that breaks a promise: half an hour for each reader; FUZZ_SECONDS=60 for less
+	for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; done
+
 audit: $(VENV)/.installed-dev  ## known weaknesses in what we stand on
 	$(BIN)/pip-audit --skip-editable
 
 clean:  ## whatever the words above have made
-	rm -rf $(VENV) build dist demo .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist demo .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:

@@ -105,7 +105,8 @@ def _mailbox_tokens(value: str) -> list[list[str]]:
     """Split a list at its commas, semicolons and group colons, comments left out; nothing after a fault."""
     found: list[list[str]] = [[]]
     depth = 0
-    for piece in _TOKEN.findall(value):
+    for match in _TOKEN.finditer(value):
+        piece = match[0]
         if piece == "(":
             depth += 1
         elif piece == ")":

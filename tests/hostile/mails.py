@@ -255,3 +255,47 @@ SUBJECTS: dict[str, str] = {
     "right to left": "\u05d0\u202e1" * 2600,
     "compatibility forms": "\ufdfa" * 8000,
 }
+_REPORT = (
+    b"From: <>\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+)
+_DAEMON = b"From: MAILER-DAEMON@mx.example\r\n"
+BOUNCES: dict[str, bytes] = {
+    name: mail.replace(b"anna@firm.example", b"mailer-daemon@mx.example")
+    for name, mail in {**STRUCTURE, **HEADERS}.items()
+} | {
+    "reports": _REPORT + fill(b"Action: failed\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"),
+    "groups": _REPORT + fill(b"Action: failed\r\nStatus: 5.1.1\r\n\r\n"),
+    "blank groups": _REPORT + fill(b"\r\n \t \t"),
+    "a status": _REPORT + b"Action: failed\r\nDiagnostic-Code: " + fill(b"5.1."),
+    "recipients": _DAEMON + b"\r\n" + fill(b"<a@b>:"),
+    "half recipients": _DAEMON + b"\r\n" + fill(b"<" * 300 + b"\r\n"),
+    "transcripts": _DAEMON + b"\r\n" + fill(b"--transcript of "),
+    "warnings": _DAEMON + b"\r\nwarning: message " + fill(b"message "),
+    "HTML": _DAEMON + b"Content-Type: text/html\r\n\r\n" + fill(b"<a"),
+    "a quadratic codec": _DAEMON + b"Content-Type: text/plain; charset=punycode\r\n\r\n" + fill(b"a-b"),
+    "attached mails": b"From: <>\r\n" + fill(b"Content-Type: message/rfc822\r\n\r\n"),
+}
+_SIGNATURE = b"DKIM-Signature: v=1; a=rsa-sha256; d=b; s=s; "
+_ARC = (
+    b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=a.example; s=s; t=1; b=AAAA\r\n"
+    b"ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=a.example; s=s; h=from:to; bh=AAAA; b=AAAA\r\n"
+    b"ARC-Authentication-Results: i=1; mx.a.example; "
+)
+PROOFS: dict[str, bytes] = {
+    **HEADERS,
+    "tags": header(_SIGNATURE, b"a=b;"),
+    "blanks in tags": header(_SIGNATURE, b" \r\n\t"),
+    "signed names": header(_SIGNATURE, b"h=a:", 8_000),
+    "short blanks in tags": header(_SIGNATURE, b"b= \r\n ", 8_000),
+    "signatures": (_SIGNATURE + b"bh=AAAA; b=AAAA; h=from" + b":a" * 100 + b"\r\n") * 300 + b"From: a@b\r\n\r\nx",
+    "seals": b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=a.example; s=s; t=1; b=AAAA\r\n" * 900 + b"\r\n",
+    "backslashes in To": header(b"To: ", "\\"),
+    "commas in To": header(b"To: ", ","),
+    "nested comments in results": header(_ARC, b"("),
+    "nested comments in short results": header(_ARC, b"(", 8_000),
+    "results": header(_ARC, b"dkim=pass header.d=b.example; "),
+    "short results": header(_ARC, b"dkim=pass header.d=b.example; ", 8_000),
+    "properties": header(_ARC + b"dkim=pass ", b"header.d=b.example ", 8_000),
+    "quotes in results": header(_ARC + b"dkim=pass ", b'"', 8_000),
+}
