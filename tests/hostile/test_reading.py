@@ -68,61 +68,63 @@ def prove(content: bytes) -> None:
             list(vouched(chain) if chain else ())
 
 
-def spent(work: Callable[[bytes], object], content: bytes) -> float:
-    """Seconds of CPU, the better of two runs."""
-    times = []
-    with untraced():
-        for _ in range(2):
-            started = time.process_time()
-            work(content)
-            times.append(time.process_time() - started)
-    return min(times)
-
-
-async def _longest_wait(work: Callable[[bytes], object], content: bytes) -> float:
+async def _in_a_thread(work: Callable[[bytes], object], content: bytes) -> tuple[float, float]:
     longest = 0.0
+    began = time.process_time()
     task = asyncio.create_task(asyncio.to_thread(work, content))
     while not task.done():
         started = time.process_time()
         await asyncio.sleep(0.001)
         longest = max(longest, time.process_time() - started)
     await task
-    return longest
+    return time.process_time() - began, longest
 
 
-def longest_wait(work: Callable[[bytes], object], content: bytes) -> float:
-    """Seconds of CPU that went by while a running loop could not, the better of two runs."""
+def assert_bounded(work: Callable[[bytes], object], content: bytes) -> None:
+    """In a thread, beside a running loop: less than a second of CPU, and less than 50 ms until the loop runs again.
+
+    A measurement that a busy machine has spoiled is taken once more.
+    """
+    spent = waited = 0.0
     with untraced():
-        return min(uvloop.run(_longest_wait(work, content)) for _ in range(2))
+        for _ in range(2):
+            spent, waited = uvloop.run(_in_a_thread(work, content))
+            if spent < 1 and waited < 0.05:
+                return
+    pytest.fail(f"{spent:.2f} s of CPU, and {waited * 1000:.0f} ms in which the loop could not run")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Seconds of CPU, the best of three runs."""
+    times = []
+    with untraced():
+        for _ in range(3):
+            started = time.process_time()
+            work()
+            times.append(time.process_time() - started)
+    return min(times)
 
 
 @pytest.mark.parametrize("name", MAILS)
-def test_a_megabyte_of_mail_costs_less_than_a_second(name: str) -> None:
-    assert spent(read, MAILS[name]) < 1
-
-
-@pytest.mark.parametrize("name", MAILS)
-def test_a_megabyte_of_mail_never_keeps_the_loop_waiting(name: str) -> None:
-    assert longest_wait(read, MAILS[name]) < 0.05
+def test_a_megabyte_of_mail_is_read_beside_a_running_loop(name: str) -> None:
+    assert_bounded(read, MAILS[name])
 
 
 @pytest.mark.parametrize("name", MAILS)
 def test_what_is_read_in_the_loop_is_read_soon(name: str) -> None:
-    assert spent(read, MAILS[name][:IN_LOOP]) < 0.05
+    assert seconds(lambda: read(MAILS[name][:IN_LOOP])) < 0.05
 
 
 @pytest.mark.parametrize("name", mails.SUBJECTS)
 def test_the_worst_subject_is_read_soon(name: str) -> None:
-    assert spent(lambda text: read_subject(text.decode(), "DK", "SMS"), mails.SUBJECTS[name].encode()) < 0.5
+    assert seconds(lambda: read_subject(mails.SUBJECTS[name], "DK", "SMS")) < 0.5
 
 
 @pytest.mark.parametrize("name", mails.BOUNCES)
-def test_the_worst_bounce_costs_less_than_a_second(name: str) -> None:
-    assert spent(read_bounce, mails.BOUNCES[name]) < 1
-    assert longest_wait(read_bounce, mails.BOUNCES[name]) < 0.05
+def test_the_worst_bounce_is_read_beside_a_running_loop(name: str) -> None:
+    assert_bounded(read_bounce, mails.BOUNCES[name])
 
 
 @pytest.mark.parametrize("name", mails.PROOFS)
-def test_the_worst_signed_mail_costs_less_than_a_second(name: str) -> None:
-    assert spent(prove, mails.PROOFS[name]) < 1
-    assert longest_wait(prove, mails.PROOFS[name]) < 0.05
+def test_the_worst_signed_mail_is_read_beside_a_running_loop(name: str) -> None:
+    assert_bounded(prove, mails.PROOFS[name])
