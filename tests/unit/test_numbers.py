@@ -301,10 +301,10 @@ def test_a_number_costs_microseconds():
 
 def _time_of_a_thousand(round_: int) -> float:
     written = [f"+45 30 6{round_} {number // 100:02d} {number % 100:02d}" for number in range(1000)]
-    started = time.perf_counter()
+    started = time.process_time()
     for text in written:
         to_e164(text, "DK")
-    return (time.perf_counter() - started) / 1000
+    return (time.process_time() - started) / 1000
 
 
 # --- ranges of the pool --------------------------------------------------------------------------------------------
