@@ -285,7 +285,9 @@ class _Search:
         index = floor = 0
         introduced = len(self.lines)
         while index < len(self.lines):
-            span = None if self.gone[index] else self._announcement(index, floor)
+            span = None
+            if not (self.gone[index] or self._plainly_quoted(index)):
+                span = self._announcement(index, floor)
             if span is None:
                 index += 1
                 continue
@@ -300,6 +302,11 @@ class _Search:
             index = floor = end
         for marked in range(introduced, len(self.lines)):
             self.gone[marked] = self.gone[marked] or self.marked[marked]
+
+    def _plainly_quoted(self, index: int) -> bool:
+        """Whether a line begins with a quote mark, and not with the ">>>" of an attribution (GroupWise)."""
+        line, zone = self.lines[index]
+        return self.marked[index] and zone is Zone.OWN and line[:1] == ">" and line[:3] != ">>>"
 
     def _announcement(self, index: int, floor: int) -> tuple[int, int] | None:
         """Return the span of lines that announces a quote and is first known at line `index`."""
