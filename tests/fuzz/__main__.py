@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["gateway"]):
     from tests.fuzz.targets import TARGETS
 
 REGRESSIONS = Path(__file__).parent / "regressions"
-LARGEST = 8192
+LARGEST = 4096
 """Bytes of one input."""
 SLOWEST = 2.0
 """Seconds of CPU for one input of that size, instrumented and on a busy machine: many times what any should take."""

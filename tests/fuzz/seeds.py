@@ -61,7 +61,7 @@ def seeds(target: str) -> list[bytes]:
     if target == "mime":
         return [mail for mail in golden if len(mail) < 6000]
     if target == "html":
-        return [mail.partition(b"\r\n\r\n")[2][:4000] for mail in mails.PAGES.values()] + [
+        return [mail.partition(b"\r\n\r\n")[2][:600] for mail in mails.PAGES.values()] + [
             b"<html>" + page for page in golden if b"<div" in page
         ]
     return [text.encode("utf-8", "surrogateescape") for mail in golden if (text := _whole_text(mail))]
