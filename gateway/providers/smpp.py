@@ -35,6 +35,7 @@ _LONGEST_ABSENCE = 30.0
 """Seconds after which a message is offered again while no bind stands."""
 _COMPLETING = (1.0, 2.0, 4.0)
 """Seconds before each of the tries to complete a message of which some parts were taken."""
+_NOT_CONNECTED = Answer(Outcome.TEMPORARY, cause="not connected")
 _NOT_NOW = Answer(Outcome.TEMPORARY, cause="waits for its turn")
 
 
@@ -141,15 +142,14 @@ class SmppProvider:
         """Put parts on one link, each in its turn, and wait for the answers."""
         link = await self._link_with_room()
         if link is None:
-            return [Answer(Outcome.TEMPORARY, cause="not connected")]
+            return [_NOT_CONNECTED] * len(bodies)
         sent = [link.submit(bodies[0], name)]
         for body in bodies[1:]:
             if link.room <= 0 and not await link.wait_for_room():
                 break
             sent.append(link.submit(body, name))
         answers = [self._understand(await answer) for answer in sent]
-        missing = Answer(Outcome.TEMPORARY, cause="connection lost before it was sent")
-        return answers + [missing] * (len(bodies) - len(sent))
+        return answers + [_NOT_CONNECTED] * (len(bodies) - len(sent))
 
     async def _link_with_room(self) -> Link | None:
         """A link on which the caller has a turn, or None where none is bound."""

@@ -262,6 +262,13 @@ async def test_a_generic_nack_refuses(smsc):
 
 
 @pytest.mark.proves("never sent again blindly")
+async def test_a_generic_nack_that_names_no_fault_says_nothing(smsc):
+    smsc.on_submit = lambda submit: submit.session.send(frame(Command.GENERIC_NACK, submit.pdu.sequence))
+    async with connected(smsc) as provider:
+        assert (await provider.submit(sms())).outcome is PERHAPS
+
+
+@pytest.mark.proves("never sent again blindly")
 async def test_some_parts_refused_is_unknown(smsc):
     smsc.on_submit = lambda submit: submit.answer(0x45) if submit.id == "id-2" else submit.accept()
     async with connected(smsc) as provider:
