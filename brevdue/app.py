@@ -30,7 +30,7 @@ from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
-from gateway.model import DeliveryReport, InboundEvent, InboundSms, Service, SystemClock
+from gateway.model import DeliveryReport, InboundEvent, InboundSms, LateAnswer, Service, SystemClock
 from gateway.providers.base import Capability, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.returned import Returned
@@ -240,6 +240,7 @@ class _ProviderService:
         await self._provider.stop()
 
     async def _hear(self, events: Sequence[InboundEvent]) -> None:
+        await self._sms_out.late([event for event in events if isinstance(event, LateAnswer)])
         await self._sms_out.report([event for event in events if isinstance(event, DeliveryReport)])
         await self._sms_in.receive([event for event in events if isinstance(event, InboundSms)])
 

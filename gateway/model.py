@@ -343,6 +343,16 @@ class DeliveryReport:
     cause: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """A provider's word, after its time, that it has taken a message: what was unknown is known."""
+
+    provider: str
+    message_id: str
+    ref: str
+    at: float
+
+
 # --- SMS in --------------------------------------------------------------------------------------------------------
 
 
@@ -370,7 +380,7 @@ class InboundSms:
     part: InboundPart | None = None
 
 
-InboundEvent = InboundSms | DeliveryReport
+InboundEvent = InboundSms | DeliveryReport | LateAnswer
 """What a provider can tell us on its own accord."""
 
 

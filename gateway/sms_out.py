@@ -15,7 +15,7 @@ from gateway.errors import Outcome
 from gateway.inbound_form import tidy_report
 from gateway.lane import Lane, Reservation
 from gateway.maillog import Event
-from gateway.model import Clock, DeliveryReport, MessageState, OutgoingSms, Priority, SubmitResult
+from gateway.model import Clock, DeliveryReport, LateAnswer, MessageState, OutgoingSms, Priority, SubmitResult
 from gateway.providers.base import Provider
 from gateway.routes import after_attempt
 from gateway.spool import REST_SECONDS, Spool
@@ -168,6 +168,12 @@ class SmsOut:
     def _note_failure(self, message: OutgoingSms, cause: str) -> None:
         maillog.note(Event.SMS_FAILED, id=message.id, provider=message.provider, cause=cause)
         self.failed.set()
+
+    async def late(self, answers: Sequence[LateAnswer]) -> None:
+        """Learn what became of unknown messages; returns when durable."""
+        for answer in answers:
+            if await self._spool.resolve(answer):
+                maillog.note(Event.SMS_SUBMITTED, id=answer.message_id, provider=answer.provider, cause="late answer")
 
     # --- delivery reports ------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from collections.abc import Collection
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import Clock, new_id
+from gateway.model import Clock, LateAnswer, new_id
 from gateway.routes import GIVE_UP_AFTER
 from gateway.store import accept_sql, process_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError, alone
@@ -79,6 +79,10 @@ class Spool:
     async def settle(self, settlement: Settlement) -> None:
         """Commit the outcome of an attempt, and reports that came before it."""
         await self._database.write(spool_sql.settle, settlement)
+
+    async def resolve(self, answer: LateAnswer) -> bool:
+        """Commit that an unknown message was taken after all; whether it was one of which that is now known."""
+        return await self._database.write(spool_sql.resolve, answer)
 
     async def recover(self) -> None:
         """Free what dead processes held: what was in flight becomes unknown or is repeated."""

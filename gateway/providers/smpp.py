@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from gateway import maillog
 from gateway.errors import Outcome
 from gateway.maillog import Event
-from gateway.model import OutgoingSms, SubmitResult
+from gateway.model import LateAnswer, OutgoingSms, SubmitResult
 from gateway.providers.base import Capability, EventSink
 from gateway.smpp.addresses import to_address
 from gateway.smpp.binds import Binds, Door
@@ -178,9 +179,12 @@ class SmppProvider:
         return max(self._pace.later(parts, now), min(reconnect, _LONGEST_ABSENCE))
 
     def _late(self, name: str, pdu: Pdu) -> None:
-        """An answer after its time: the message is unknown already; the log tells what became of it."""
-        what = f"taken as {first_string(pdu.body)}" if pdu.status == Status.ESME_ROK else name_of(pdu.status)
-        maillog.warn(Event.SMS_UNKNOWN, id=name, provider=self.name, cause=f"late answer: {what}")
+        """An answer after its time: the message is unknown already, and perhaps no longer."""
+        if pdu.status == Status.ESME_ROK and pdu.command == SUBMIT_SM_RESP and self._incoming is not None:
+            ref = answered_id(first_string(pdu.body), self._options.message_id)
+            self._incoming.late(LateAnswer(self.name, name, ref, time.time()))
+            return
+        maillog.warn(Event.SMS_UNKNOWN, id=name, provider=self.name, cause=f"late answer: {name_of(pdu.status)}")
 
 
 def _relative_time(seconds: float) -> str:

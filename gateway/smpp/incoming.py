@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import DeliveryReport, InboundEvent, InboundSms, new_id
+from gateway.model import DeliveryReport, InboundEvent, InboundSms, LateAnswer, new_id
 from gateway.providers.base import EventSink
 from gateway.smpp.addresses import from_address
 from gateway.smpp.link import Link
@@ -80,6 +80,18 @@ class Incoming:
             task = asyncio.create_task(self._hand_on(link, arrived))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def late(self, answer: LateAnswer) -> None:
+        """Hand on that a message was taken after all. Nobody sends it again: what is not stored stays unknown."""
+        task = asyncio.create_task(self._learn(answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _learn(self, answer: LateAnswer) -> None:
+        try:
+            await self._sink([answer])
+        except Exception as error:  # the log is all that is left of it
+            maillog.warn(Event.FAULT, where=self._where, id=answer.message_id, cause=f"not stored: {error!r}")
 
     def link_ended(self, link: Link) -> None:
         """A link is gone, and perhaps the last answers with it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, func, null, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
 
 from gateway.errors import Outcome
-from gateway.model import Encoding, OutgoingSms, Priority, SmsText
+from gateway.model import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import api_keys, attempts, messages, provider_refs
@@ -222,6 +222,44 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     _REF.many(connection, refs)
     report_sql.apply_early(connection, refs, items[-1].at)
     return [None] * len(items)
+
+
+def _doubtful(dialect: str) -> Executable:
+    # With several parts, one answer does not say what became of the others.
+    return select(messages.c.id, messages.c.to_number).where(
+        among(dialect, messages.c.id, "ids"), messages.c.state == "unknown", messages.c.parts == literal_column("1")
+    )
+
+
+_DOUBTFUL = Prepared(_doubtful)
+_RESOLVE = Prepared(
+    lambda _dialect: (
+        update(messages)
+        .where(messages.c.id == bindparam("message"), messages.c.state == "unknown")
+        .values(state="submitted", state_at=bindparam("now"), cause="")
+    )
+)
+
+
+def resolve(connection: Connection, items: Sequence[LateAnswer]) -> list[bool]:
+    """Messages that were unknown are submitted after all; False where one is not unknown, or has several parts."""
+    ids = values_of(connection, [item.message_id for item in items])
+    phones = {row.id: row.to_number for row in _DOUBTFUL.rows(connection, {"ids": ids})}
+    known = [item for item in items if item.message_id in phones]
+    _RESOLVE.many(connection, [{"message": item.message_id, "now": item.at} for item in known])
+    refs = [
+        {
+            "provider": item.provider,
+            "ref": item.ref,
+            "to_number": phones[item.message_id],
+            "message_id": item.message_id,
+            "part": 1,
+        }
+        for item in known
+    ]
+    _REF.many(connection, refs)
+    report_sql.apply_early(connection, refs, max(item.at for item in items))
+    return [item.message_id in phones for item in items]
 
 
 def _settlement_row(item: Settlement) -> dict[str, Any]:

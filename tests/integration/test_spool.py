@@ -16,6 +16,7 @@ from gateway.model import (
     ApiKey,
     DeliveryReport,
     Encoding,
+    LateAnswer,
     MailKind,
     MessageState,
     OutgoingMail,
@@ -434,3 +435,33 @@ async def test_a_cap_holds_for_a_day_and_a_copy_costs_nothing(spool: Spool, cloc
     assert not (await spool.put(charged(acceptance(clock, 1), account_parts=2))).stored
     clock.time += DAY
     assert (await spool.put(charged(acceptance(clock, 1), account_parts=2))).stored
+
+
+@pytest.mark.proves("answers after the time-out")
+async def test_a_late_answer_resolves_what_was_unknown_and_its_report_finds_it(
+    spool: Spool, database: Database, clock: Clock
+):
+    accepted = acceptance(clock, 2, departs=True)
+    one, two = accepted.messages
+    await spool.put(accepted)
+    for message in accepted.messages:
+        lost = SubmitResult(Outcome.UNKNOWN, cause="time-out")
+        await spool.settle(Settlement(message, lost, MessageState.UNKNOWN, clock.now(), clock.now()))
+    await report(database, "r1", ReportStatus.DELIVERED)
+    assert await spool.resolve(LateAnswer("p", one.id, "r1", clock.now()))
+    assert await state(database, one) == "delivered", "its report came first"
+    assert await spool.resolve(LateAnswer("p", two.id, "r2", clock.now()))
+    assert await state(database, two) == "submitted"
+    assert not await spool.resolve(LateAnswer("p", two.id, "r2", clock.now())), "twice is once"
+    assert not await spool.resolve(LateAnswer("p", "nobody's", "r3", clock.now()))
+
+
+@pytest.mark.proves("answers after the time-out")
+async def test_a_late_answer_for_one_of_several_parts_decides_nothing(spool: Spool, database: Database, clock: Clock):
+    accepted = acceptance(clock, departs=True)
+    long = replace(accepted.messages[0], text=SmsText("x" * 300, Encoding.GSM7, 2, 300))
+    await spool.put(replace(accepted, messages=(long,)))
+    lost = SubmitResult(Outcome.UNKNOWN, cause="time-out")
+    await spool.settle(Settlement(long, lost, MessageState.UNKNOWN, clock.now(), clock.now()))
+    assert not await spool.resolve(LateAnswer("p", long.id, "r1", clock.now()))
+    assert await state(database, long) == "unknown"

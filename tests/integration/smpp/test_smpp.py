@@ -361,17 +361,17 @@ async def test_who_was_held_up_himself_reads_before_he_judges(smsc):
     assert smsc.connections == 1
 
 
-async def test_an_answer_after_its_time_harms_nobody(smsc, capsys):
+@pytest.mark.proves("answers after the time-out")
+async def test_an_answer_after_its_time_tells_what_became_of_the_message(smsc):
     smsc.on_submit = lambda _submit: None
-    async with connected(smsc, response_timeout=0.3) as provider:
+    sink = Sink()
+    async with connected(smsc, sink, response_timeout=0.3) as provider:
         assert (await provider.submit(sms())).outcome is PERHAPS
         smsc.submits[0].accept()
         smsc.submits[0].accept()
         smsc.on_submit = Submit.accept
         assert (await provider.submit(sms())).refs == ("id-2",)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "late answer" in line]
-    assert "taken as id-1" in line
-    assert "M1.1" in line
+    assert [(event.message_id, event.ref) for event in sink.events] == [("M1.1", "id-1")]
 
 
 @pytest.mark.proves("never sent again blindly")
