@@ -47,7 +47,7 @@ _MAX_ROUNDS: Final[int] = 25
 _HEAD: Final[int] = 8_000
 _TAIL: Final[int] = 4_000
 """Lines that are read from the beginning and from the end; what lies between is taken for history."""
-_MAX_SEARCHES: Final[int] = 400
+_MAX_SEARCHES: Final[int] = 250
 """Places in one mail where an attribution or a header block is looked for."""
 _RUN_ON: Final[re.Pattern[str]] = re.compile(r"[^:]{0,30}\d[^<>]{0,200}<[^\s<>]{3,120}>:[ \xa0]{2,}\S")
 """An attribution that the quoted words follow on the same line, after some spaces (Yahoo's apps)."""
