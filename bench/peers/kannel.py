@@ -68,7 +68,7 @@ smsc-id = sink
 system-type = generic
 port = {incoming}
 connect-allow-ip = 127.0.0.1
-send-url = "http://127.0.0.1:{port}/send?from=%p&to=%P&text=%b"
+send-url = "http://127.0.0.1:{port}/send?from=%P&to=%p&text=%b"
 status-success-regex = "id"
 generic-foreign-id-regex = "\\"id\\":\\"([0-9a-f]+)\\""
 max-pending-submits = {window}
