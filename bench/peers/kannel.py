@@ -108,10 +108,6 @@ class Kannel:
     def pids(self) -> tuple[int, int]:
         return self._bearerbox.pid, self._smsbox.pid
 
-    def status(self) -> str:
-        """The page that says what is connected and how much waits."""
-        return self._page(self._admin, "/status.txt")
-
     def send_url(self) -> str:
         """Where a message is handed in, up to its `from`, `to` and `text`: a report is asked for."""
         return f"http://127.0.0.1:{self.send_port}{_SEND}"
