@@ -49,14 +49,6 @@ def cpu_seconds(root: int) -> float:
     return total / _TICKS
 
 
-def machine_cpu_seconds() -> float:
-    """CPU time that the whole machine has spent on anything but idling and waiting for disks."""
-    user, nice, system, _idle, _iowait, irq, softirq = map(
-        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:8]
-    )
-    return (user + nice + system + irq + softirq) / _TICKS
-
-
 def shared_memory(root: int) -> float:
     """MB that a tree holds now, by proportional share."""
     total = 0
@@ -90,7 +82,6 @@ class Meter:
 
     roots: tuple[int, ...]
     cpu: float = 0.0
-    machine_cpu: float = 0.0
     peak: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -106,14 +97,13 @@ class Meter:
 def metered(*roots: int) -> Iterator[Meter]:
     """Measure trees while the block runs; the meter is complete after it."""
     meter = Meter(roots)
-    began, machine = sum(map(cpu_seconds, roots)), machine_cpu_seconds()
+    began = sum(map(cpu_seconds, roots))
     sampler = threading.Thread(target=meter.sample, daemon=True)
     sampler.start()
     try:
         yield meter
     finally:
         meter.cpu = sum(map(cpu_seconds, roots)) - began
-        meter.machine_cpu = machine_cpu_seconds() - machine
         meter.done.set()
         sampler.join()
 

@@ -68,7 +68,7 @@ smsc-id = sink
 system-type = generic
 port = {incoming}
 connect-allow-ip = 127.0.0.1
-send-url = "http://127.0.0.1:{port}/send?from=%p&to=%P&text=%b"
+send-url = "http://127.0.0.1:{port}/send?from=%P&to=%p&text=%b"
 status-success-regex = "id"
 generic-foreign-id-regex = "\\"id\\":\\"([0-9a-f]+)\\""
 max-pending-submits = {window}
@@ -107,10 +107,6 @@ class Kannel:
     @property
     def pids(self) -> tuple[int, int]:
         return self._bearerbox.pid, self._smsbox.pid
-
-    def status(self) -> str:
-        """The page that says what is connected and how much waits."""
-        return self._page(self._admin, "/status.txt")
 
     def send_url(self) -> str:
         """Where a message is handed in, up to its `from`, `to` and `text`: a report is asked for."""

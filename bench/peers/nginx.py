@@ -58,10 +58,6 @@ class Nginx:
     def __exit__(self, *_error: object) -> None:
         self._service.stop()
 
-    @property
-    def pid(self) -> int:
-        return self._service.pid
-
     def _answers(self) -> bool:
         with contextlib.suppress(ConnectionError, urllib.error.URLError):
             self.count()

@@ -38,10 +38,6 @@ class MessageCentre:
     def __exit__(self, *_error: object) -> None:
         self._service.stop()
 
-    @property
-    def pid(self) -> int:
-        return self._service.pid
-
     def _listen(self) -> None:
         for line in self._service.output:
             now = time.monotonic()
