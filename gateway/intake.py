@@ -27,7 +27,7 @@ from gateway.returned import Returned
 from gateway.settings import GatewaySettings
 from gateway.store.database import StoreUnavailableError
 
-_IN_LOOP = 8 * 1024
+IN_LOOP = 4 * 1024
 """Bytes up to which a mail is parsed in the loop; a larger one could stall it, and is parsed in a thread."""
 
 _SMS = {AddressKind.KEY, AddressKind.NUMBER}
@@ -163,7 +163,7 @@ class Intake:
 
 
 async def _read(envelope: Envelope) -> ParsedMail:
-    if len(envelope.content) <= _IN_LOOP:
+    if len(envelope.content) <= IN_LOOP:
         return parse(envelope.content)
     return await asyncio.to_thread(parse, envelope.content)
 

@@ -18,6 +18,7 @@ import uvloop
 
 from gateway.bounces import read_bounce
 from gateway.errors import Refusal
+from gateway.intake import IN_LOOP
 from gateway.mail_parse import parse
 from gateway.proof.arc import read_chain, vouched
 from gateway.proof.dkim import BadSignatureError, read_signature
@@ -25,7 +26,6 @@ from gateway.proof.signed_headers import AmbiguousHeaderError, mailboxes, read_h
 from gateway.subject import read_subject
 from tests.hostile import mails
 
-IN_LOOP = 8 * 1024
 MAILS = {
     f"{group}: {name}": mail
     for group, shapes in {
