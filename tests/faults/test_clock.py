@@ -83,6 +83,7 @@ def test_mail_goes_on_while_the_clock_jumps(hours: int, running: Gateway, phones
                 running.text(f"+45307000{each:02}", number, f"svar {step} {stepped} {each}")
     assert load.refusals == {}
     load.finish()
+    clock.step(abs(hours) * HOURS)  # what found no room while the clock was ahead waits for that time
     found = verdict(running, load, phones.received)
     print(found)
     assert not found.had | found.never_had
@@ -95,7 +96,7 @@ def test_mail_goes_on_while_the_clock_jumps(hours: int, running: Gateway, phones
 def test_what_waits_is_sent_once_the_time_is_right_again(running: Gateway, phones: Phones, clock: Clock):
     key = running.key()
     running.account(key)
-    load = Load(running, key, "waiting", phone="30{:02}999903")  # throttled twice, then accepted
+    load = Load(running, key, "waiting", phone="20999903")  # throttled twice, then accepted
     load.write(10)
     load.settle(load.send())
     clock.step(-2 * HOURS)

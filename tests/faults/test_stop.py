@@ -101,7 +101,7 @@ def test_what_waits_when_it_stops_leaves_at_the_next_start(phones: Phones, folde
     with Gateway(folder, phones.toml) as gateway:
         key = gateway.key()
         gateway.account(key)
-        load = Load(gateway, key, "left over", phone="30{:02}999903")  # throttled twice, then accepted
+        load = Load(gateway, key, "left over", phone="20999903")  # throttled twice, then accepted
         load.write(30)
         load.settle(load.send())
         assert gateway.stop() == 0
