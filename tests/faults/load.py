@@ -22,6 +22,8 @@ from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
 ANNA = "anna@firm.example"
 CLIENTS = 5
 RECONNECT_SECONDS = 0.05
+REFUSED_SECONDS = 0.3
+"""How long a client rests after a refusal: real ones rest for minutes."""
 Texts = Callable[[], Counter[str]]
 """How often phones received each text."""
 
@@ -118,6 +120,8 @@ class Load:
                     while self._flowing.is_set():
                         [(text, made)] = self.write(1)
                         self._hand_over(client, text, made)
+                        if text not in self.accepted:
+                            time.sleep(REFUSED_SECONDS)
             except (OSError, smtplib.SMTPException):
                 self._count(0)
                 time.sleep(RECONNECT_SECONDS)
