@@ -97,7 +97,7 @@ def test_what_waits_is_sent_once_the_time_is_right_again(running: Gateway, phone
     key = running.key()
     running.account(key)
     load = Load(running, key, "waiting", phone="20999903")  # throttled twice, then accepted
-    load.write(10)
+    load.write(2)
     load.settle(load.send())
     clock.step(-2 * HOURS)
     time.sleep(1)
