@@ -112,6 +112,7 @@ class Rooms:
         self.spool = Spool(
             database,
             self.clock,
+            settings.store.secret_file.absolute().parent,
             [name for name, provider in self.providers.items() if Capability.IDEMPOTENT in provider.capabilities],
         )
 

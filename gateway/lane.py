@@ -18,7 +18,7 @@ from gateway.model import OutgoingSms
 
 PATIENCE = 5
 """Temporary outcomes in a row before a lane is closed to all but a probe."""
-PROBE_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0)
+PROBE_SECONDS = (0.5, 1.0, 2.0, 3.0, 5.0)
 """Pauses between probes; the last one repeats."""
 
 
@@ -71,8 +71,12 @@ class Lane:
         if self.taken <= self.window // 2:
             self.wake.set()
 
-    def ended(self, outcome: Outcome, now: float) -> None:
-        """An attempt is over: its room is free, and what became of it says whether the provider takes anything."""
+    def ended(self, outcome: Outcome, now: float) -> bool:
+        """An attempt is over: its room is free, and what became of it says whether the provider takes anything.
+
+        True where it takes messages again after it took none.
+        """
+        was_closed = self.closed
         if outcome is Outcome.TEMPORARY:
             self._failed += 1
             if self.closed:
@@ -81,6 +85,7 @@ class Lane:
         elif outcome is not Outcome.UNKNOWN:
             self._failed = 0
         self.give_back(1)
+        return was_closed and not self.closed
 
 
 class Reservation:

@@ -79,6 +79,7 @@ class SmsOut:
 
     def _begin(self, lane: Lane, messages: Sequence[OutgoingSms]) -> None:
         """Submit messages whose attempt is committed and whose room is taken."""
+        self._spool.leaves(messages)
         for message in messages:
             attempt = asyncio.ensure_future(self._attempt(message, self._providers[lane.provider], lane))
             self._attempts.add(attempt)
@@ -139,10 +140,25 @@ class SmsOut:
             maillog.fault(Event.FAULT, error, id=message.id, provider=provider.name)
             result = SubmitResult(Outcome.UNKNOWN, cause=f"adapter fault: {type(error).__name__}")
         now = self._clock.now()
-        lane.ended(result.outcome, now)
+        if lane.ended(result.outcome, now):
+            self._hurry(lane)
         state, due = after_attempt(message, result, now)
         await self._settle(Settlement(message, result, state, now, due))
         self._note_outcome(message, result, state)
+
+    def _hurry(self, lane: Lane) -> None:
+        """The provider takes messages again: those that it refused need not wait any longer."""
+
+        async def hurry() -> None:
+            try:
+                await self._spool.hurry(lane.provider)
+            except StoreUnavailableError as error:  # they are due by themselves later on
+                maillog.warn(Event.FAULT, cause=str(error), where=self.name)
+            lane.wake.set()
+
+        task = asyncio.ensure_future(hurry())
+        self._attempts.add(task)
+        task.add_done_callback(self._attempts.discard)
 
     async def _settle(self, settlement: Settlement) -> None:
         """Write the outcome until the database takes it: meanwhile the lease keeps everybody else away."""

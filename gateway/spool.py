@@ -3,7 +3,7 @@
 A message is put with its first attempt begun where the provider has room for it, so the hot path never selects; else it
 waits, and departs when there is room. Either way the attempt is committed before bytes leave, and its outcome
 afterwards (`settle`). Whatever lies between the two when a process dies may have been sent: it becomes *unknown* and is
-never sent again blindly.
+never sent again blindly; save what `handover` knows not to have left.
 
 A lease names a process, and is good while that process's heartbeat is. SQL is in `gateway.store.accept_sql`,
 `spool_sql` and `process_sql`.
@@ -15,18 +15,23 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
 
-from gateway import maillog
+from gateway import handover, maillog
+from gateway.handover import Handover
 from gateway.maillog import Event
-from gateway.model import Clock, LateAnswer, new_id
+from gateway.model import Clock, LateAnswer, OutgoingSms, new_id
 from gateway.routes import GIVE_UP_AFTER
 from gateway.store import accept_sql, process_sql, spool_sql
-from gateway.store.database import Database, StoreUnavailableError, alone
+from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.spool_items import Acceptance, Demand, Departure, Settlement, Verdict
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
+FORGOTTEN_SECONDS = 60.0
+"""Age of an attempt of this process that it does not know of. A commit is over, one way or the other, by then."""
 REST_SECONDS = 20.0
 """How long a message rests that cannot go now: its key is paused, its provider not configured."""
 
@@ -36,17 +41,23 @@ class Spool:
 
     name = "spool"
 
-    def __init__(self, database: Database, clock: Clock, idempotent: Collection[str] = ()) -> None:
-        """`idempotent` names the providers that know a message again: to them an attempt may be repeated."""
+    def __init__(self, database: Database, clock: Clock, folder: Path, idempotent: Collection[str] = ()) -> None:
+        """`idempotent` names the providers that know a message again: to them an attempt may be repeated.
+
+        `folder` is on a local disk, and that of every process on this host.
+        """
         self._database = database
         self._clock = clock
         self._idempotent = tuple(idempotent)
         self.lease = new_id(clock.now())
+        self._folder = folder
+        self._handover = Handover(folder, self.lease)
         self._heart: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Announce this process, take over what dead ones held, keep the heart beating."""
         await self._beat()
+        self._handover.open()
         await self.recover()
         self._heart = asyncio.create_task(self._beat_forever(), name="spool-heartbeat")
 
@@ -58,6 +69,7 @@ class Spool:
                 await self._heart
         with contextlib.suppress(StoreUnavailableError):
             await self._database.write(process_sql.leave, self.lease)
+            self._handover.close()
 
     async def put(self, acceptance: Acceptance) -> Verdict:
         """Commit what one mail leads to, unless something stands against it by now."""
@@ -76,26 +88,42 @@ class Spool:
         now = self._clock.now()
         return Demand(provider, room, self.lease, now, rest_until=now + REST_SECONDS, made_after=now - GIVE_UP_AFTER)
 
+    def leaves(self, messages: Sequence[OutgoingSms]) -> None:
+        """The bytes of these messages may leave from now on: call it before they do."""
+        self._handover.note([message.id for message in messages])
+
     async def settle(self, settlement: Settlement) -> None:
         """Commit the outcome of an attempt, and reports that came before it."""
         await self._database.write(spool_sql.settle, settlement)
+        self._handover.ended(settlement.message.id)
+
+    async def hurry(self, provider: str) -> None:
+        """Let what waits for another attempt at the provider be due now."""
+        await self._database.write(spool_sql.hurry, (provider, self._clock.now()))
 
     async def resolve(self, answer: LateAnswer) -> bool:
         """Commit that an unknown message was taken after all; whether it was one of which that is now known."""
         return await self._database.write(spool_sql.resolve, answer)
 
     async def recover(self) -> None:
-        """Free what dead processes held: what was in flight becomes unknown or is repeated."""
+        """Free what dead processes held: what may have left is unknown or repeated, the rest is queued again."""
         now = self._clock.now()
-        host = socket.gethostname()
-        await self._database.write(alone(lambda connection: process_sql.bury(connection, host, now)), None)
-        await self._database.write(
-            alone(lambda connection: process_sql.recover(connection, now, self._idempotent)), None
+        wish = process_sql.Recovery(
+            own=self._process(),
+            now=now,
+            idempotent=self._idempotent,
+            left=partial(handover.left, self._folder),
+            under_way=frozenset(self._handover.under_way),
+            forgotten_before=now - FORGOTTEN_SECONDS,
         )
+        alive = await self._database.write(process_sql.recover, wish)
+        handover.remove_all_but(self._folder, alive)
+
+    def _process(self) -> process_sql.Process:
+        return process_sql.Process(self.lease, socket.gethostname(), os.getpid(), self._clock.now() + LEASE_SECONDS)
 
     async def _beat(self) -> None:
-        row = process_sql.Process(self.lease, socket.gethostname(), os.getpid(), self._clock.now() + LEASE_SECONDS)
-        await self._database.write(process_sql.beat, row)
+        await self._database.write(process_sql.beat, self._process())
 
     async def _beat_forever(self) -> None:
         while True:

@@ -17,7 +17,7 @@ from gateway.store import directory_sql, mail_queue_sql, optout_sql, thread_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, attempts, mails, messages
 from gateway.store.spend_sql import Ledger
-from gateway.store.spool_items import Acceptance, MailRecord, Verdict
+from gateway.store.spool_items import AT_ONCE, Acceptance, MailRecord, Verdict
 
 PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
 Put = tuple[Acceptance, str]
@@ -125,7 +125,7 @@ def _message_rows(acceptance: Acceptance, lease: str) -> Iterable[dict[str, Any]
             "state": MessageState.SUBMITTING if departs else MessageState.QUEUED,
             "state_at": message.created_at,
             "created_at": message.created_at,
-            "available_at": message.created_at,
+            "available_at": AT_ONCE,
             "lease": lease if departs else None,
             "attempts": 1 if departs else 0,
         }

@@ -205,6 +205,7 @@ messages = Table(
         "provider",
         "priority",
         "available_at",
+        "id",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),

@@ -16,6 +16,9 @@ from gateway.model import (
 )
 from gateway.spending import Charge, OverCap
 
+AT_ONCE = 0.0
+"""When a message is due that has not been tried: always, whatever a clock that steps back may say."""
+
 
 @dataclass(frozen=True, slots=True)
 class MailRecord:

@@ -33,7 +33,7 @@ def _due(_dialect: str) -> Executable:
             messages.c.priority == bindparam("rank"),
             messages.c.available_at <= bindparam("now"),
         )
-        .order_by(messages.c.available_at)
+        .order_by(messages.c.available_at, messages.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
     )
@@ -150,6 +150,29 @@ def _give_up(connection: Connection, failed: Iterable[tuple[OutgoingSms, str]], 
 
 def _put_off(connection: Connection, rested: Iterable[tuple[OutgoingSms, str]], until: float) -> None:
     _REST.many(connection, [{"message": message.id, "due": until, "why": word} for message, word in rested])
+
+
+_HURRY = Prepared(
+    lambda _dialect: (
+        update(messages)
+        .where(
+            messages.c.state == "queued",
+            messages.c.provider == bindparam("wanted"),
+            messages.c.priority == bindparam("rank"),
+            messages.c.available_at > bindparam("now"),
+            messages.c.attempts > literal_column("0"),
+        )
+        .values(available_at=bindparam("now"))
+    )
+)
+
+
+def hurry(connection: Connection, items: Sequence[tuple[str, float]]) -> list[None]:
+    """Let messages that wait for another attempt at a provider be due: what kept it from taking them has passed."""
+    _HURRY.many(
+        connection, [{"wanted": provider, "rank": rank, "now": now} for provider, now in items for rank in (0, 1)]
+    )
+    return [None] * len(items)
 
 
 # --- messages without a provider -----------------------------------------------------------------------------------

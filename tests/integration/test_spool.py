@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from gateway.accounts import Accounts
 from gateway.errors import Outcome
+from gateway.handover import path_of
 from gateway.keyring import Keyring
 from gateway.model import (
     Account,
@@ -28,11 +32,12 @@ from gateway.model import (
 )
 from gateway.settings import DialogSettings, LimitSettings, PoolSettings
 from gateway.spending import DAY, OverCap, charge
-from gateway.spool import Spool
+from gateway.spool import FORGOTTEN_SECONDS, Spool
 from gateway.store import directory_sql, optout_sql, report_sql, trace_sql
 from gateway.store.database import Database, alone
 from gateway.store.mail_queue_sql import Claim, NewMails, claim, counts, put
 from gateway.store.report_sql import Received
+from gateway.store.schema import processes
 from gateway.store.spool_items import Acceptance, Departure, MailRecord, Settlement
 
 _ids = itertools.count(1)
@@ -52,8 +57,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def spool(database: Database, clock: Clock):
-    spool = Spool(database, clock)
+async def spool(database: Database, clock: Clock, tmp_path: Path):
+    spool = Spool(database, clock, tmp_path)
     await spool.start()
     yield spool
     await spool.stop()
@@ -164,8 +169,10 @@ async def test_only_what_is_new_departs_with_its_commit(spool: Spool, database: 
 
 
 @pytest.mark.proves("leases")
-async def test_two_processes_never_draw_the_same_message(spool: Spool, database: Database, clock: Clock):
-    other = Spool(database, clock)
+async def test_two_processes_never_draw_the_same_message(
+    spool: Spool, database: Database, clock: Clock, tmp_path: Path
+):
+    other = Spool(database, clock, tmp_path)
     await other.start()
     accepted = acceptance(clock, 40)
     await spool.put(accepted)
@@ -189,11 +196,11 @@ async def test_what_waits_is_drawn_once_and_by_room(spool: Spool, clock: Clock):
 
 @pytest.mark.proves("leases")
 async def test_an_attempt_is_unknown_when_the_heartbeat_of_its_process_ends(
-    spool: Spool, database: Database, clock: Clock
+    spool: Spool, database: Database, clock: Clock, tmp_path: Path
 ):
     accepted = acceptance(clock, departs=True)
     await spool.put(accepted)
-    other = Spool(database, clock)
+    other = Spool(database, clock, tmp_path)
     await other.start()
     assert await state(database, accepted.messages[0]) == "submitting"
     clock.time += 3600
@@ -205,7 +212,7 @@ async def test_an_attempt_is_unknown_when_the_heartbeat_of_its_process_ends(
 @pytest.mark.proves("never sent again blindly")
 @pytest.mark.parametrize("departs", [True, False])
 async def test_what_was_in_flight_when_a_process_died_is_unknown(
-    spool: Spool, database: Database, clock: Clock, departs: bool
+    spool: Spool, database: Database, clock: Clock, tmp_path: Path, departs: bool
 ):
     accepted = acceptance(clock, departs=departs)
     (message,) = accepted.messages
@@ -213,7 +220,7 @@ async def test_what_was_in_flight_when_a_process_died_is_unknown(
     assert await due(spool) == ([] if departs else [message.id])
     assert await due(spool) == [], "an attempt begins once"
     await spool.stop()
-    other = Spool(database, clock)
+    other = Spool(database, clock, tmp_path)
     await other.start()
     assert await state(database, message) == "unknown"
     assert await due(other) == []
@@ -377,12 +384,14 @@ async def test_mails_that_a_dead_process_held_are_free_at_once(spool: Spool, dat
 
 
 @pytest.mark.proves("never sent again blindly")
-async def test_an_idempotent_provider_is_simply_asked_again(spool: Spool, database: Database, clock: Clock):
+async def test_an_idempotent_provider_is_simply_asked_again(
+    spool: Spool, database: Database, clock: Clock, tmp_path: Path
+):
     accepted = acceptance(clock, departs=True)
     (message,) = accepted.messages
     await spool.put(accepted)
     await spool.stop()
-    other = Spool(database, clock, idempotent=["p"])
+    other = Spool(database, clock, tmp_path, idempotent=["p"])
     await other.start()
     (again,) = (await other.depart("p", 10)).go
     assert (again.id, again.attempts) == (message.id, 1)
@@ -465,3 +474,97 @@ async def test_a_late_answer_for_one_of_several_parts_decides_nothing(spool: Spo
     await spool.settle(Settlement(long, lost, MessageState.UNKNOWN, clock.now(), clock.now()))
     assert not await spool.resolve(LateAnswer("p", long.id, "r1", clock.now()))
     assert await state(database, long) == "unknown"
+
+
+@pytest.mark.proves("never sent again blindly")
+@pytest.mark.parametrize("departs", [True, False])
+async def test_what_had_not_left_a_process_that_died_is_sent_by_the_next(
+    spool: Spool, database: Database, clock: Clock, tmp_path: Path, departs: bool
+):
+    accepted = acceptance(clock, 3, departs=departs)
+    await spool.put(accepted)
+    if not departs:
+        assert len(await due(spool)) == 3
+    gone, waiting, also = accepted.messages
+    spool.leaves([gone])
+    await die(spool, database)
+    other = Spool(database, clock, tmp_path)
+    await other.start()
+    assert await state(database, gone) == "unknown"
+    again = (await other.depart("p", 10)).go
+    assert {(message.id, message.attempts) for message in again} == {(waiting.id, 0), (also.id, 0)}
+    story = await database.read(lambda connection: trace_sql.about_mail(connection, waiting.id))
+    assert story is not None
+    assert [len(message["history"]) for message in story["messages"]] == [1, 1, 1], "an attempt that was none is none"
+    assert not path_of(tmp_path, spool.lease).exists()
+    await other.stop()
+
+
+async def die(spool: Spool, database: Database) -> None:
+    """As if its process had been killed: a pid that nobody has."""
+    nobody = subprocess.Popen(["true"])
+    nobody.wait()
+    await database.write(
+        alone(lambda c: c.execute(update(processes).where(processes.c.token == spool.lease).values(pid=nobody.pid))),
+        None,
+    )
+
+
+@pytest.mark.proves("never sent again blindly")
+@pytest.mark.parametrize("how", ["silent", "another boot", "no file", "half a file"])
+async def test_where_nobody_knows_what_left_all_is_unknown(
+    spool: Spool, database: Database, clock: Clock, tmp_path: Path, how: str
+):
+    accepted = acceptance(clock, departs=True)
+    await spool.put(accepted)
+    file = path_of(tmp_path, spool.lease)
+    match how:
+        case "another boot":
+            file.write_text("some other boot\n")
+        case "no file":
+            file.unlink()
+        case "half a file":
+            file.write_bytes(b"\xff\xfe")
+    if how == "silent":
+        clock.time += 3600  # it may still be there, and go on
+    else:
+        await die(spool, database)
+    other = Spool(database, clock, tmp_path)
+    await other.start()
+    assert await state(database, accepted.messages[0]) == "unknown"
+    await other.stop()
+
+
+@pytest.mark.proves("never sent again blindly")
+async def test_a_commit_that_looked_failed_is_found_and_sent(spool: Spool, database: Database, clock: Clock):
+    accepted = acceptance(clock, 2, departs=True)
+    known, forgotten = accepted.messages
+    await spool.put(accepted)
+    spool.leaves([known])
+    await spool.recover()
+    assert await state(database, forgotten) == "submitting", "its commit may be under way"
+    clock.time += FORGOTTEN_SECONDS + 1
+    await spool.recover()
+    assert await state(database, known) == "submitting"
+    assert await due(spool) == [forgotten.id]
+
+
+@pytest.mark.proves("clock")
+async def test_a_clock_that_steps_back_delays_nothing_that_was_not_tried(spool: Spool, clock: Clock):
+    accepted = acceptance(clock)
+    await spool.put(accepted)
+    clock.time -= 86400
+    assert await due(spool) == [accepted.messages[0].id]
+
+
+@pytest.mark.proves("provider throttles")
+async def test_a_provider_that_takes_messages_again_gets_those_that_it_refused(spool: Spool, clock: Clock):
+    accepted = acceptance(clock, 2, departs=True)
+    await spool.put(accepted)
+    busy = SubmitResult(Outcome.TEMPORARY, cause="busy")
+    for message in accepted.messages:
+        await spool.settle(Settlement(message, busy, MessageState.QUEUED, clock.now(), clock.now() + 3600))
+    await spool.hurry("another")
+    assert await due(spool) == []
+    await spool.hurry("p")
+    assert len(await due(spool)) == 2

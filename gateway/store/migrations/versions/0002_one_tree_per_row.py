@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.drop_index('ix_reports_message_id', 'reports')
     op.drop_index('ix_messages_due', 'messages')
     op.create_index(
-        'ix_messages_due', 'messages', ['provider', 'priority', 'available_at'],
+        'ix_messages_due', 'messages', ['provider', 'priority', 'available_at', 'id'],
         sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"),
     )
     # What was held by a process that had not begun it is simply queued.
