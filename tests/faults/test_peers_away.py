@@ -102,7 +102,9 @@ async def test_mail_waits_for_the_smarthost_and_nothing_spins(away: Away, second
         async with away(port):
             for each in range(ANSWERS):
                 await blocking(gateway.text, f"+45307000{each:02}", number, f"svar {each}")
-            await blocking(wait_for, lambda: len(attempts(gateway)) >= ANSWERS, "an attempt for each mail", 30)
+            await blocking(
+                wait_for, lambda: attempts(gateway), "an attempt; those that could not be offered have none", 30
+            )
             share = await share_of_cpu(gateway, seconds)
             made = attempts(gateway)
         print(f"{away.__name__}: {share:.1%} of a processor, {max(made.values())} attempts at most, {ANSWERS} mails")
