@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway import errors, maillog
@@ -246,9 +246,13 @@ def _messages(envelope: Envelope, account: Account, phones: Sequence[str], text:
 
 
 def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Account) -> MailRecord:
-    """The same with what was sent, what was cut, and what could not be carried."""
-    return replace(
-        mail_record(envelope, mail, proof, "sms", account),
+    """What is kept of a mail, with what was sent, what was cut, and what could not be carried."""
+    return mail_record(
+        envelope,
+        mail,
+        proof,
+        "sms",
+        account,
         subject=masked(mail.subject),
         text=masked(mail.text),
         cut=masked(mail.cut),

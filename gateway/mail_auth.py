@@ -19,6 +19,7 @@ import asyncio
 import ipaddress
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from gateway.dns import NoAnswerError, NoSuchRecordError, Resolver
@@ -80,6 +81,7 @@ class MailAuth:
         self, trust: TrustSettings, resolver: Resolver, domains: Sequence[str], *, clock: Clock | None = None
     ) -> None:
         self._networks = tuple(_unmapped_network(network) for network in trust.networks)
+        self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
         self._require = trust.require
         self._sealers = frozenset(_ascii_domains(trust.arc_sealers))
         self._resolver = resolver
@@ -109,7 +111,10 @@ class MailAuth:
         if not peer.ip:
             # Only LMTP listens on a unix socket, whose file permissions say who may connect.
             return peer.listener is Listener.LMTP
-        address = _unmapped(peer.ip)
+        return self._is_trusted(peer.ip)
+
+    def _look_up(self, ip: str) -> bool:
+        address = _unmapped(ip)
         return address is not None and any(address in network for network in self._networks)
 
     async def _prove_from_outside(self, envelope: Envelope, from_domain: str) -> Proof:

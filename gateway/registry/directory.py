@@ -75,12 +75,15 @@ class Directory:
 
     async def find_key(self, secret: str, kind: KeyKind | None = KeyKind.DIALOG) -> ApiKey | None:
         """The key with this secret (32 hex digits, either case), paused or not; None where no live secret is so."""
-        digest = self._keyring.digest(secret.strip().lower())
-        found = await self._get(("secret", digest), lambda connection: sql.key_by_digest(connection, digest))
+        wanted = secret.strip().lower()
+        found = await self._get(("secret", wanted), self._by_digest(wanted))
         if found is None or (kind is not None and found.key.kind != kind):
             return None
         expired = found.retires_at is not None and found.retires_at <= self._clock.now()
         return None if expired else found.key
+
+    def _by_digest(self, secret: str) -> Callable[[Any], sql.FoundKey | None]:
+        return lambda connection: sql.key_by_digest(connection, self._keyring.digest(secret))
 
     async def key(self, key_id: str) -> ApiKey | None:
         """A key by its id."""

@@ -47,9 +47,18 @@ class MailRecord:
 
 
 def mail_record(
-    envelope: Envelope, mail: ParsedMail, proof: Proof, decision: str, account: Account | None
+    envelope: Envelope,
+    mail: ParsedMail,
+    proof: Proof,
+    decision: str,
+    account: Account | None,
+    *,
+    subject: str = "",
+    text: str = "",
+    cut: str = "",
+    attachments: str = "",
 ) -> MailRecord:
-    """What is kept of a mail beside what it led to."""
+    """What is kept of a mail beside what it led to; of its content only what is named."""
     return MailRecord(
         id=envelope.id,
         received_at=envelope.received_at,
@@ -66,6 +75,10 @@ def mail_record(
         size=len(envelope.content),
         org_id=account.org_id if account else None,
         account_id=account.id if account else None,
+        subject=subject,
+        text=text,
+        cut=cut,
+        attachments=attachments,
     )
 
 
