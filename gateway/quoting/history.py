@@ -31,8 +31,8 @@ from gateway.quoting.lines import (
     plain,
     without_mark,
 )
-from gateway.reading.charsets import only_visible
 from gateway.reading.html_text import Line, Zone
+from gateway.reading.invisible import only_visible
 
 _MAX_SEARCHES: Final[int] = 250
 """Places in one mail where an attribution or a header block is looked for."""
