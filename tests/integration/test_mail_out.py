@@ -7,7 +7,7 @@ import base64
 import mailbox
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from gateway.store.opening import open_database
 from tests.dns_server import DnsServer
 from tests.dns_server import Fault as DnsFault
 from tests.smarthost import Fault, Smarthost
+from tests.waiting import until
 
 pytestmark = pytest.mark.proves("D2", "D11", "X1")
 
@@ -121,12 +122,6 @@ def mail_to(
 def settings_for(relay: str, **mail_out: Any) -> GatewaySettings:
     mail = {"domains": [DOMAIN], "hostname": "gw.example.com", "operator": "ops@example.com"}
     return GatewaySettings.model_validate({"mail": mail, "mail_out": {"relay": relay, "timeout": 1, **mail_out}})
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
