@@ -98,6 +98,7 @@ class _Writer:
         """Of each open table row, the lines at which its cells begin."""
 
     def walk(self, root: LexborNode) -> None:
+        """Write what stands below an element, in order, however deep it is nested."""
         stack: list[tuple[LexborNode | None, Callable[[], None] | None]] = [(root.child, None)]
         while stack:
             node, leave = stack.pop()
