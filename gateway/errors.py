@@ -151,7 +151,7 @@ def one_kind_at_a_time() -> Refusal:
 def too_many_for_operator() -> Refusal:
     """More mail to postmaster@ and abuse@ than an operator can read."""
     return Refusal(
-        450, "4.7.1", "too many mails to this address right now, try again later", cause="operator budget spent"
+        450, "4.7.1", "too many mails to this address right now, try again later", cause="too many for the operator"
     )
 
 

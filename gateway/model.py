@@ -182,7 +182,7 @@ class Reply:
 
 
 class MailTaker(Protocol):
-    """What the SMTP edge needs from the rest: two questions."""
+    """What the SMTP edge asks of the rest."""
 
     async def recipient(self, peer: Peer, mail_from: str, address: str, so_far: Sequence[LocalAddress]) -> LocalAddress:
         """Understand one RCPT address, or raise the Refusal that explains why not."""

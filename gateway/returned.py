@@ -8,7 +8,6 @@ from collections.abc import Callable
 from gateway import errors, maillog
 from gateway.accounts import Accounts
 from gateway.bounces import Bounce, read_bounce
-from gateway.budget import Budget
 from gateway.errors import Refusal
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -16,13 +15,14 @@ from gateway.mail_compose import Fact, OperatorCase
 from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import Clock, Envelope, LocalAddress, Reply
+from gateway.rates import Rate
 from gateway.store.database import Database
 from gateway.store.mail_queue_sql import Bounced, NewMails, bounce, put
 
 MAX_OPERATOR_MAIL = 1_000_000
 """Bytes of a mail that is passed on to the operator: anybody may write there, and each is stored whole."""
 OPERATOR_MAILS = 60
-"""Mails an hour that are passed on to the operator."""
+"""Mails an hour that are passed on to the operator, as many at once."""
 
 
 class Returned:
@@ -44,7 +44,7 @@ class Returned:
         self._keyring = keyring
         self._letters = letters
         self._clock = clock
-        self._budget = Budget(OPERATOR_MAILS, 3600, clock)
+        self._passed_on = Rate(OPERATOR_MAILS, 3600 / OPERATOR_MAILS)
 
     async def take_bounce(self, envelope: Envelope) -> dict[LocalAddress, Reply]:
         """Mark the mailbox that a mail of ours could not be delivered to; anything but a final bounce is let go."""
@@ -75,7 +75,7 @@ class Returned:
             return dict.fromkeys(envelope.recipients, Reply("automatic mail, not passed on"))
         if len(envelope.content) > MAX_OPERATOR_MAIL:
             raise errors.too_big(MAX_OPERATOR_MAIL)
-        if not self._budget.spend():
+        if self._passed_on.take("operator", self._clock.now()):
             raise errors.too_many_for_operator()
         facts = [(Fact.FROM, envelope.mail_from or "<>"), (Fact.ID, envelope.id)]
         letter = self._letters.operator(

@@ -13,7 +13,6 @@ from typing import Protocol
 
 from gateway import maillog
 from gateway.accounts import Accounts
-from gateway.budget import Budget
 from gateway.concatenation import Assembled, assemble
 from gateway.groups import Groups
 from gateway.inbound_form import joined, tidy
@@ -22,6 +21,7 @@ from gateway.mail_compose import Fact, OperatorCase
 from gateway.maillog import Event
 from gateway.model import Account, Clock, InboundSms, OutgoingMail, new_id
 from gateway.optout import Wish, read_wish
+from gateway.rates import Rate
 from gateway.store import inbound_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.inbound_sql import Arrival, InboundState, Waiting, Wished
@@ -35,7 +35,7 @@ PARTS_TIMEOUT = 600.0
 RELEASED_AT_ONCE = 500
 """Held SMS that one sweep lets go on."""
 OPERATOR_MAILS = 20
-"""Mails an hour about SMS that belong to nobody."""
+"""Mails an hour about SMS that belong to nobody, as many at once."""
 
 
 class MailSender(Protocol):
@@ -80,7 +80,7 @@ class SmsIn:
         self._letters = letters
         self._clock = clock
         self._mail_out = mail_out
-        self._budget = Budget(OPERATOR_MAILS, 3600, clock)
+        self._shown = Rate(OPERATOR_MAILS, 3600 / OPERATOR_MAILS)
         self._coming: Groups[_Coming, bool] = Groups(self._take_group)
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -214,7 +214,7 @@ class SmsIn:
 
     def _operator_mail(self, inbound_id: str, sms: InboundSms) -> OutgoingMail | None:
         """Show it to the operator, unless a flood does: then the list of unrouted messages must do."""
-        if not self._budget.spend():
+        if self._shown.take("operator", self._clock.now()):
             return None
         facts = [(Fact.FROM, sms.from_number), (Fact.TO, sms.to_number), (Fact.ID, inbound_id), (Fact.TEXT, sms.text)]
         return self._letters.operator(OperatorCase.UNROUTED, facts)

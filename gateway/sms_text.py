@@ -16,7 +16,7 @@ import re
 import unicodedata
 
 from gateway.model import Encoding, SmsText
-from gateway.reading.charsets import only_visible
+from gateway.reading.invisible import only_visible
 
 GSM7_SINGLE, GSM7_PART = 160, 153
 """Septets in a lone SMS and in one part of several."""

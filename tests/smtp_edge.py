@@ -248,10 +248,3 @@ class _Captured(io.StringIO):
     def getvalue(self) -> str:
         self.catch_up()
         return super().getvalue()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    """Wait for something to become true."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -74,7 +74,6 @@ class PublicKey:
 
     key: RSAPublicKey | Ed25519PublicKey
     algorithm: str
-    bits: int
 
 
 # --- reading a signature -------------------------------------------------------------------------------------------
@@ -170,7 +169,7 @@ def decode_key(text: bytes, algorithm: str) -> PublicKey:
     try:
         data = base64.b64decode(re.sub(rb"\s+", b"", text), validate=True)
         if algorithm == "ed25519":
-            return PublicKey(Ed25519PublicKey.from_public_bytes(data), algorithm, 256)
+            return PublicKey(Ed25519PublicKey.from_public_bytes(data), algorithm)
         key = load_der_public_key(data)
     except (ValueError, TypeError, UnsupportedAlgorithm, binascii.Error) as fault:
         raise BadSignatureError("the signing key cannot be read") from fault
@@ -180,7 +179,7 @@ def decode_key(text: bytes, algorithm: str) -> PublicKey:
         raise BadSignatureError(f"the signing key has only {key.key_size} bits")
     if key.key_size > _LARGEST_RSA or key.public_numbers().e > _LARGEST_EXPONENT:
         raise BadSignatureError("the signing key is too large to check")
-    return PublicKey(key, algorithm, key.key_size)
+    return PublicKey(key, algorithm)
 
 
 def _key_tags(records: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -25,7 +25,7 @@ from gateway.quoting.markers import (
     SEPARATOR_WORDS,
     VERBS,
 )
-from gateway.reading.html_text import tidy_characters
+from gateway.reading.invisible import tidy_characters
 
 
 class Sureness(IntEnum):

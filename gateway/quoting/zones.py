@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.reading.html_text import Attributes, Zone
+from gateway.reading.html_styles import Attributes
+from gateway.reading.html_text import Zone
 
 _CLASSES: Final[dict[str, Zone]] = {
     "gmail_attr": Zone.SHELL,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gateway.reading.invisible import only_visible
+
 _NAMES: Final = {
     "utf8": "utf-8",
     "utf8mb4": "utf-8",
@@ -165,11 +167,6 @@ _ONE_BYTE_LATIN: Final = frozenset({"cp1252", "iso8859-15", "iso8859-2", "cp1250
 
 
 _C1: Final = re.compile("[\x80-\x9f]")
-
-
-def only_visible(text: str) -> bool:
-    """Whether a text holds line ends and what can be seen, and nothing else: true of most, and quickly told."""
-    return text.replace("\n", "").replace("\r", "").isprintable()
 
 
 def _without_c1(text: str) -> str:

@@ -11,7 +11,7 @@ so) is not; a table row is a line; a link keeps its text, and its target in pare
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from gateway.reading.html_fence import fence_html
-
-Attributes = Mapping[str, str | None]
+from gateway.reading.html_styles import Attributes, is_hidden, is_tight, tight_selectors
+from gateway.reading.invisible import tidy_characters
 
 
 class Zone(IntEnum):
@@ -59,16 +59,7 @@ _BLOCKS: Final[frozenset[str]] = frozenset(_BLOCKS_TEXT.split())
 _SPACED_TEXT: Final[str] = "p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote figure"
 _SPACED: Final[frozenset[str]] = frozenset(_SPACED_TEXT.split())
 _WORD_PARAGRAPHS: Final[frozenset[str]] = frozenset({"MsoNormal", "MsoPlainText", "MsoNoSpacing", "MsoListParagraph"})
-_HIDING: Final[re.Pattern[str]] = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:;|!|$)|"
-    r"max-height\s*:\s*0(?:px)?\s*(?:;|!|$)|opacity\s*:\s*0\s*(?:;|!|$)",
-    re.IGNORECASE,
-)
 _SPACES: Final[re.Pattern[str]] = re.compile(r"[ \t\r\n\f]+")
-_INVISIBLE: Final[re.Pattern[str]] = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\ufeff]")
-_JOINERS: Final[re.Pattern[str]] = re.compile(r"(?<![^\x00-\xff\s])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xff\s])")
-_DIRECTION: Final[re.Pattern[str]] = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_RIGHT_TO_LEFT: Final[re.Pattern[str]] = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _WINGDINGS: Final[dict[str, str]] = {"J": ":-)", "K": ":-|", "L": ":-(", "à": "->", "ß": "<-", "è": "=>"}
 """What Word's autocorrection makes of smileys and arrows: letters that its symbol font draws otherwise."""
 _BULLETS: Final[frozenset[str]] = frozenset({"·", "•", "o", "§", "Ø", "ü", "v", "q", "", "-", "–", "*"})
@@ -85,58 +76,9 @@ def html_lines(html: str, zone_of: ZoneOf | None = None) -> list[Line]:
     root = LexborHTMLParser(fenced).body
     if root is None:
         return []
-    writer = _Writer(_tight_selectors(styles), zone_of or (lambda _tag, _attributes: Zone.OWN))
+    writer = _Writer(tight_selectors(styles), zone_of or (lambda _tag, _attributes: Zone.OWN))
     writer.walk(root)
     return writer.lines
-
-
-def tidy_characters(text: str) -> str:
-    """Turn no-break spaces into spaces and drop soft hyphens, zero-width and stray direction marks."""
-    if text.isascii():
-        stripped = text.rstrip()
-        return "-- " if stripped == "--" and text != stripped else stripped
-    text = _INVISIBLE.sub("", text.replace("\xa0", " ").replace("\u202f", " "))
-    if "\u200c" in text or "\u200d" in text:
-        text = _JOINERS.sub("", text)
-    if _DIRECTION.search(text) and not _RIGHT_TO_LEFT.search(text):
-        text = _DIRECTION.sub("", text)
-    stripped = text.rstrip()
-    return "-- " if stripped == "--" and text != stripped else stripped
-
-
-def _is_tight(style: str) -> bool | None:
-    """Read a declaration: True for no vertical margin, False for some, None where it does not say."""
-    said: dict[str, bool] = {}
-    for declaration in style.lower().split(";"):
-        name, _, value = declaration.partition(":")
-        name, sizes = name.strip(), value.replace("!important", "").split()
-        if not sizes or not name.startswith("margin"):
-            continue
-        if name == "margin":
-            said["top"], said["bottom"] = (
-                _is_nothing(sizes[0]),
-                _is_nothing(sizes[min(2, len(sizes) - 1) if len(sizes) > 2 else 0]),
-            )
-        elif name in {"margin-top", "margin-bottom"}:
-            said[name[7:]] = _is_nothing(sizes[0])
-    return all(said.values()) if said else None
-
-
-def _is_nothing(size: str) -> bool:
-    number = re.match(r"-?\d*\.?\d*", size)
-    return number is not None and number.group() not in {"", ".", "-"} and abs(float(number.group() or 0)) < 0.01
-
-
-def _tight_selectors(styles: list[str]) -> frozenset[str]:
-    """Collect the selectors ("p", "p.msonormal", ".x") that the style sheets give no vertical margins."""
-    tight: set[str] = set()
-    for rule in "".join(styles).replace("<!--", "").split("}")[:2000]:
-        selectors, _, body = rule.rpartition("{")
-        verdict = _is_tight(body) if "margin" in body or "MARGIN" in body else None
-        if verdict is not None:
-            names = {name.strip().lower() for name in selectors.rpartition("*/")[2].split(",")[:50]}
-            tight = tight | names if verdict else tight - names
-    return frozenset(tight)
 
 
 class _Writer:
@@ -156,6 +98,7 @@ class _Writer:
         """Of each open table row, the lines at which its cells begin."""
 
     def walk(self, root: LexborNode) -> None:
+        """Write what stands below an element, in order, however deep it is nested."""
         stack: list[tuple[LexborNode | None, Callable[[], None] | None]] = [(root.child, None)]
         while stack:
             node, leave = stack.pop()
@@ -219,7 +162,7 @@ class _Writer:
             self._newline()
             return None
         attributes: Attributes = node.attributes
-        if tag in _HIDDEN_TAGS or _is_hidden(tag, attributes):
+        if tag in _HIDDEN_TAGS or is_hidden(tag, attributes):
             return None
         zone = self._zone_of(tag, attributes)
         if zone in {Zone.AFTER, Zone.HISTORY}:
@@ -346,7 +289,7 @@ class _Writer:
     def _is_spaced(self, tag: str, attributes: Attributes) -> bool:
         if tag not in _SPACED or (tag in {"ul", "ol"} and self._counters):
             return False
-        tight = _is_tight(attributes.get("style") or "")
+        tight = is_tight(attributes.get("style") or "")
         if tight is not None:
             return not tight
         classes = (attributes.get("class") or "").split()
@@ -354,13 +297,6 @@ class _Writer:
             return False
         names = {tag, *(f".{name.lower()}" for name in classes), *(f"{tag}.{name.lower()}" for name in classes)}
         return not (names & self._tight)
-
-
-def _is_hidden(tag: str, attributes: Attributes) -> bool:
-    if not attributes or tag == "body":
-        return False
-    style = attributes.get("style")
-    return "hidden" in attributes or (style is not None and _HIDING.search(style[:2000]) is not None)
 
 
 def _emoji_of(attributes: Attributes) -> str:

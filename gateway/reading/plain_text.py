@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.reading.charsets import only_visible
+from gateway.reading.invisible import only_visible
 
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = str.maketrans(dict.fromkeys("\t\u00a0\u2007\u202f", " "))

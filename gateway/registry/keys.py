@@ -142,10 +142,6 @@ class Keys(Directory):
         """End the pause. Raises NotFound."""
         return _found(await self._change(key_sql.pause, (key.id, None)))
 
-    async def set_key_label(self, key: ApiKey, label: str) -> ApiKey:
-        """Give the key another label. Raises NotFound."""
-        return _found(await self._change(key_sql.edit, (key.id, {"label": label.strip()})))
-
     async def set_key_domains(self, key: ApiKey, domains: Sequence[str]) -> ApiKey:
         """Fix the mail domains whose senders may subscribe from outside; none: learn from the next one.
 

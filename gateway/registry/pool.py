@@ -28,10 +28,6 @@ class NumberPool:
         self._starts = [0, *accumulate(numbers.size for _, numbers in self.ranges)]
         self.size = self._starts.pop()
 
-    def provider_of(self, number: str) -> str | None:
-        """The provider that owns a number's range, or None for a number outside the pool."""
-        return next((provider for provider, numbers in self.ranges if number in numbers), None)
-
     def at(self, position: int) -> tuple[str, str]:
         """Number and provider at a position below `size`."""
         index = bisect_right(self._starts, position) - 1

@@ -10,7 +10,6 @@ import phonenumbers
 from gateway.smpp.pdu import Address
 
 UNKNOWN, INTERNATIONAL, NATIONAL, ALPHANUMERIC = 0, 1, 2, 5
-ISDN = 1
 _SHORT_CODE = 6
 """Digits at most: without a type, so few are nobody's number in full."""
 _DIGITS = re.compile(r"[0-9]{3,20}")

@@ -42,12 +42,6 @@ def organisation(connection: Connection, org_id: str) -> Organisation | None:
     return None if row is None else to_organisation(row)
 
 
-def organisation_by_name(connection: Connection, name: str) -> Organisation | None:
-    """An organisation by its exact name."""
-    row = connection.execute(select(organisations).where(organisations.c.name == name)).first()
-    return None if row is None else to_organisation(row)
-
-
 def key(connection: Connection, key_id: str) -> ApiKey | None:
     """A key by its id."""
     row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()

@@ -1,4 +1,4 @@
-"""The queue of mails that leave: put, claim, settle, look.
+"""The queue of mails that leave: put, claim, settle.
 
 Work functions for `Database.write` take a connection and a batch of items and return one result per item; queries for
 `Database.read` take a connection. A claimed row is due again when its lease ends, so what a dead process held comes
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Double,
     LargeBinary,
@@ -34,9 +33,8 @@ from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import accounts, mail_queue
 
 QUEUED, SENT, FAILED = "queued", "sent", "failed"
-# In words of SQL, not as parameters: the indexes of waiting and of failed mails serve no other condition.
+# In words of SQL, not as parameters: the index of waiting mails serves no other condition.
 _WAITS = mail_queue.c.state == literal_column("'queued'")
-_HAS_FAILED = mail_queue.c.state == literal_column("'failed'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +86,6 @@ class Settlement:
     retry_at: float | None = None
     tell: NewMails | None = None
     """Mails that this outcome calls for, queued in the same transaction, unless the account's mailbox is marked."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
-    """How the queue stands: all that wait, those of them that were tried before, and those given up."""
-
-    waiting: int
-    delayed: int
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailedMail:
-    """A mail that was given up, for people to look at."""
-
-    id: str
-    kind: MailKind
-    recipient: str
-    account_id: str | None
-    about: str | None
-    created_at: float
-    failed_at: float
-    cause: str
 
 
 _COLUMNS = (
@@ -336,39 +311,3 @@ def next_due(connection: Connection) -> float | None:
     query = select(func.min(mail_queue.c.available_at)).where(_WAITS)
     due: float | None = connection.execute(query).scalar_one()
     return due
-
-
-def counts(connection: Connection) -> QueueCounts:
-    """Query: how the queue stands. Each number comes from an index."""
-
-    def count(*conditions: ColumnElement[bool]) -> int:
-        return connection.execute(select(func.count()).select_from(mail_queue).where(*conditions)).scalar_one()
-
-    return QueueCounts(
-        waiting=count(_WAITS),
-        delayed=count(_WAITS, mail_queue.c.attempts > literal_column("0")),
-        failed=count(_HAS_FAILED),
-    )
-
-
-def failed(connection: Connection, limit: int = 100) -> list[FailedMail]:
-    """Query: the mails given up last."""
-    query = (
-        select(mail_queue)
-        .where(_HAS_FAILED)
-        .order_by(mail_queue.c.settled_at.desc(), mail_queue.c.id.desc())
-        .limit(limit)
-    )
-    return [
-        FailedMail(
-            id=row.id,
-            kind=MailKind(row.kind),
-            recipient=row.recipient,
-            account_id=row.account_id,
-            about=row.about,
-            created_at=row.created_at,
-            failed_at=row.settled_at,
-            cause=row.cause,
-        )
-        for row in connection.execute(query)
-    ]

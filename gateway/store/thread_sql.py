@@ -14,17 +14,6 @@ from gateway.store.schema import thread_refs
 _REFERENCE = insert_new(thread_refs, ("account_id", "message_id", "phone", "at"))
 
 
-def latest(connection: Connection, account_id: str, phone: str, limit: int) -> list[str]:
-    """The last Message-IDs of a conversation, oldest first."""
-    rows = connection.execute(
-        select(thread_refs.c.message_id)
-        .where(thread_refs.c.account_id == account_id, thread_refs.c.phone == phone)
-        .order_by(thread_refs.c.at.desc())
-        .limit(limit)
-    )
-    return list(reversed(list(rows.scalars())))
-
-
 def known(connection: Connection, account_id: str, phones: Sequence[str]) -> frozenset[str]:
     """Those of the phones that an account has exchanged messages with."""
     query = select(thread_refs.c.phone).where(thread_refs.c.account_id == account_id, thread_refs.c.phone.in_(phones))

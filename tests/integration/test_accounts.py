@@ -631,7 +631,6 @@ async def test_what_does_not_exist_is_said_in_words(accounts: Accounts, key: Api
         accounts.resume_key(ghost),
         accounts.rotate_key(ghost),
         accounts.set_key_domains(ghost, ["firma.dk"]),
-        accounts.set_key_label(ghost, "x"),
         accounts.key_named("none"),
         accounts.key_named(""),
         accounts.organisation_named("none"),

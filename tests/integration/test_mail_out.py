@@ -7,7 +7,7 @@ import base64
 import mailbox
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from gateway.store.opening import open_database
 from tests.dns_server import DnsServer
 from tests.dns_server import Fault as DnsFault
 from tests.smarthost import Fault, Smarthost
+from tests.waiting import until
 
 pytestmark = pytest.mark.proves("D2", "D11", "X1")
 
@@ -74,8 +75,11 @@ class Sending:
         self.service.nudge()
         return mail
 
-    async def counts(self) -> queue.QueueCounts:
-        return await self.database.read(queue.counts)
+    async def count(self, state: str, tried: int = 0) -> int:
+        """How many mails stand like this after so many attempts or more."""
+        rows = schema.mail_queue.c
+        query = select(func.count()).where(rows.state == state, rows.attempts >= tried)
+        return await self.database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def later(self, seconds: float) -> None:
         """Let time pass, and the service notice."""
@@ -120,12 +124,6 @@ def settings_for(relay: str, **mail_out: Any) -> GatewaySettings:
     return GatewaySettings.model_validate({"mail": mail, "mail_out": {"relay": relay, "timeout": 1, **mail_out}})
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def sending(
     database: Database, relay: str, *, resolver: Any = None, mx_port: int = 25, **mail_out: Any
@@ -167,7 +165,7 @@ async def test_a_mail_goes_out_as_it_was_written(database):
         assert received.message["Subject"] == "[SMS] Besked fra +45 30643064"
         assert row.cause == "250 2.0.0 queued"
         await until(lambda: out.marks.calls == [("A1", None)])
-        assert await out.counts() == queue.QueueCounts(0, 0, 0)
+        assert await out.count(queue.QUEUED) == await out.count(queue.FAILED) == 0
 
 
 async def test_connections_are_kept_and_used_again(store):
@@ -233,7 +231,7 @@ async def test_temporary_refusals_are_tried_again(store, fault, pipelining):
         assert row.cause
         assert host.mails == []
         assert out.marks.calls == []
-        assert (await out.counts()).delayed == 1
+        assert await out.count(queue.QUEUED, tried=1) == 1
         await out.later(40)
         await out.settled(mail, queue.SENT, attempts=2)
         assert len(host.mails) == 1
@@ -258,8 +256,6 @@ async def test_permanent_refusals_fail_and_mark_the_account(database, fault, mar
         assert KEY not in told.content.decode()
         expected = [("A1", row.cause)] if marked else []
         await until(lambda: out.marks.calls[:1] == expected)
-        [failed] = await database.read(queue.failed)
-        assert (failed.id, failed.recipient, failed.cause) == (mail.id, "peter@firma.dk", row.cause)
         # An operator sends it again once the mailbox is back.
         assert await database.write(queue.retry, queue.Retry(mail.id, out.clock.now()))
         out.service.nudge()
@@ -304,7 +300,7 @@ async def test_the_operator_is_told_once_per_dead_mailbox(database):
         await out.settled(await out.put("anna@firma.dk"), queue.SENT)
         await until(lambda: len(host.mails) == 2)
         assert sorted(received.recipient for received in host.mails) == ["anna@firma.dk", "ops@example.com"]
-        assert (await out.counts()).failed == 4
+        assert await out.count(queue.FAILED) == 4
 
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE_AFTER_DOT, Fault.HANG_AFTER_DOT])
@@ -352,7 +348,7 @@ async def test_a_long_queue_before_a_smarthost_that_is_away_rests(store, away):
         assert time.process_time() - begin < 0.3, "seconds of CPU in three seconds"
         assert await tried(store) - before <= 1, "attempts"
         assert before <= 20
-        assert (await out.counts()).waiting == 3000
+        assert await out.count(queue.QUEUED) == 3000
 
 
 async def tried(database: Database) -> int:
@@ -637,7 +633,7 @@ async def test_without_dns_everything_waits_and_nothing_spins(store):
             await asyncio.sleep(1.2)
             assert len(names.queries) == asked
             assert [(await out.row(mail)).attempts for mail in mails] == [1] * 10
-            assert (await out.counts()).delayed == 10
+            assert await out.count(queue.QUEUED, tried=1) == 10
 
 
 # --- maildir -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from brevdue.app import ALL_ROLES, Rooms
 from gateway.model import Account, InboundPart, InboundSms
 from gateway.settings import GatewaySettings
 from gateway.store import mail_queue_sql as queue
-from gateway.store import optout_sql, process_sql, schema
+from gateway.store import optout_sql, schema
 from gateway.store.database import Database, alone
 from gateway.store.inbound_sql import InboundState
 from tests.smarthost import Smarthost
@@ -241,8 +241,7 @@ async def test_what_a_dead_process_held_is_free_and_goes_once(database, tmp_path
             state=queue.QUEUED, lease="dead", lease_until=9e9, available_at=9e9, content=host.mails[0].content
         )
         await there.database.write(alone(lambda connection: connection.execute(orphan).rowcount), None)
-        now = there.rooms.clock.now()
-        await there.database.write(alone(lambda connection: process_sql.recover(connection, now)), None)
+        await there.rooms.spool.recover()
         there.rooms.mail_out.nudge()
         await there.sent(1)
         assert len(host.mails) == 2

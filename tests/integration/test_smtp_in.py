@@ -28,9 +28,9 @@ from tests.smtp_edge import (
     client,
     run,
     smtp_edge,
-    until,
     write_certificate,
 )
+from tests.waiting import until
 
 KNOWN_COMMANDS = {
     *("HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"),

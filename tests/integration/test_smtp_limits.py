@@ -27,8 +27,8 @@ from tests.smtp_edge import (
     client,
     run,
     smtp_edge,
-    until,
 )
+from tests.waiting import until
 
 MESSAGE = b"Subject: 30643064\r\n\r\nHej\r\n"
 
@@ -243,7 +243,7 @@ def test_a_client_that_does_not_read_is_cut(taker: ScriptedTaker) -> None:
                 with contextlib.suppress(BlockingIOError):
                     while deaf.send(b"HELP\r\n" * 1000):
                         await asyncio.sleep(0)
-                await until(lambda: edge.connections == 0, 10)
+                await until(lambda: edge.connections == 0, seconds=10)
 
     run(scenario())
 

@@ -30,9 +30,9 @@ from tests.smtp_edge import (
     smtp_edge,
     started,
     trusting,
-    until,
     write_certificate,
 )
+from tests.waiting import until
 
 MESSAGE = b"From: anna@example.org\r\nSubject: 30643064\r\n\r\nHej\r\n"
 

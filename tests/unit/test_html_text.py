@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from gateway.reading.html_fence import MAX_DEPTH, MAX_TAGS, fence_html
-from gateway.reading.html_text import html_to_text, tidy_characters
+from gateway.reading.html_text import html_to_text
+from gateway.reading.invisible import tidy_characters
 
 WORD = "<style><!--p.MsoNormal, li.MsoNormal{margin:0cm;margin-bottom:.0001pt;}--></style>"
 OWA = '<style type="text/css" style="display:none;"> P {margin-top:0;margin-bottom:0;} </style>'

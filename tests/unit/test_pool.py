@@ -26,14 +26,6 @@ def test_positions_run_through_all_ranges() -> None:
     assert pool.at(1_000_011) == ("+45609946999999", "one")
 
 
-@pytest.mark.parametrize(
-    ("number", "provider"),
-    [("+45609946123456", "one"), ("+4540404040", "two"), ("+4530640010", None), ("+4560994612345", None)],
-)
-def test_a_number_belongs_to_the_provider_of_its_range(number: str, provider: str | None) -> None:
-    assert NumberPool([MILLION, TEN]).provider_of(number) == provider
-
-
 @pytest.mark.parametrize("settings", [[], [TEN], [TEN, PoolSettings(provider="x", range="+4530650000..+4530652999")]])
 def test_every_number_is_tried(settings: list[PoolSettings]) -> None:
     pool = NumberPool(settings)

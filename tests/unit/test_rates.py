@@ -12,7 +12,7 @@ from gateway.rates import Rate
 NOW = 1_800_000_000.0
 
 
-@pytest.mark.proves("mails per minute and address")
+@pytest.mark.proves("mails per minute and address", "amplification")
 @pytest.mark.parametrize("burst", [1, 3, 120, 600, 10_000])
 def test_a_burst_then_the_rate(burst: int) -> None:
     rate = Rate(burst, 60 / burst)

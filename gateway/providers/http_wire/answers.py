@@ -40,6 +40,7 @@ class _Rule:
     condition: Condition | None
 
     def fits(self, answer: Answer, document: Any) -> bool:
+        """Whether the rule speaks of this answer."""
         if self.options.status and answer.status not in self.options.status:
             return False
         return self.condition is None or self.condition.holds(document, answer.text)

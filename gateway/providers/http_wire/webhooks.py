@@ -120,6 +120,7 @@ class _Signature:
         self._in_hex = options.encoding == "hex"
 
     def check(self, request: WebhookRequest) -> None:
+        """Raise Forged for a call whose body the provider has not signed."""
         if not request.body:  # a GET says everything in its address, which nothing proves
             raise Forged("no signed body")
         written = request.headers.get(self._header, "").strip()
@@ -144,6 +145,7 @@ class _SecretField:
         self._digest = hashlib.sha256(options.value.get_secret_value().encode()).digest()
 
     def check(self, document: Any) -> None:
+        """Raise Forged for a call that does not know the secret."""
         given = hashlib.sha256((value(document, self._at) or "").encode(errors="replace")).digest()
         if not hmac.compare_digest(given, self._digest):
             raise Forged("wrong secret in its field")
@@ -161,9 +163,11 @@ class _ReportReader:
         self.wanted = f"{options.id} and {options.status} of a report"
 
     def recognises(self, document: Any) -> bool:
+        """Whether this is a report."""
         return _holds(self._when, document) and bool(value(document, self._id)) and bool(value(document, self._status))
 
     def read(self, document: Any, now: float) -> DeliveryReport:
+        """Make a report of it, as of `now` where it says no time."""
         written = (value(document, self._status) or "").strip()
         cause = value(document, self._cause) or ""
         status = self._statuses.get(written.lower())
@@ -191,6 +195,7 @@ class _MessageReader:
         self.wanted = f"{options.from_}, {options.to} and {options.text} of a message"
 
     def recognises(self, document: Any) -> bool:
+        """Whether this is an incoming SMS."""
         return (
             _holds(self._when, document)
             and bool(value(document, self._from))
@@ -199,6 +204,7 @@ class _MessageReader:
         )
 
     def read(self, document: Any, now: float) -> InboundSms:
+        """Make an SMS of it, as of `now` where it says no time."""
         sender, recipient = value(document, self._from) or "", value(document, self._to) or ""
         text = value(document, self._text) or ""
         at = value(document, self._at)

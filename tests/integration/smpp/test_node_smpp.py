@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +11,7 @@ from gateway.model import DeliveryReport, InboundEvent, InboundPart, InboundSms,
 from gateway.providers.smpp import SmppProvider
 from gateway.sms_text import measure
 from tests.node_smsc import NodeSmsc
+from tests.waiting import until
 
 OURS, PHONE = "+456099462196", "+4530643064"
 TEXTS = ["Hej Anders!\nÆØÅ @£$ {}[]~^|\\€", "Привет, это Anna", "🎉" * 40, "Hej Anders! " * 40, "ж€" * 200]
@@ -24,12 +24,6 @@ def sms(text: str) -> OutgoingSms:
 class Heard(list[InboundEvent]):
     async def __call__(self, events: list[InboundEvent]) -> None:
         self.extend(events)
-
-
-async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not look():
-            await asyncio.sleep(0.005)
 
 
 async def provider(smsc: NodeSmsc, heard: Heard, **options: object) -> SmppProvider:

@@ -17,6 +17,7 @@ from gateway.providers.smpp import SmppProvider
 from gateway.smpp.pdu import RESPONSE, Address, Command, ShortMessage, Status, Tag, frame, write_data, write_message
 from gateway.sms_text import measure
 from tests.smsc import OURS, PHONE, Session, Smsc, Submit, incoming, receipt
+from tests.waiting import until
 
 TAKEN, NOT_NOW, NEVER, PERHAPS = Outcome.ACCEPTED, Outcome.TEMPORARY, Outcome.PERMANENT, Outcome.UNKNOWN
 LONG = "Hej Anders! " * 30
@@ -54,15 +55,6 @@ async def connected(smsc: Smsc, sink: Sink | None = None, **options: Any) -> Asy
         yield provider
     finally:
         await provider.stop()
-
-
-async def until(look: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            while not look():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"{what}: not within {seconds} s")
 
 
 @pytest.fixture
