@@ -19,7 +19,7 @@ from gateway.store.opening import open_database
 from gateway.store.schema import organisations, revisions
 from tests.postgres import PostgresServer, postgres_server
 
-pytestmark = pytest.mark.proves("durable-commit")
+pytestmark = pytest.mark.proves("durable commit")
 ROOT = Path(__file__).parents[2]
 
 
@@ -194,6 +194,7 @@ async def test_a_deadlock_between_writers_is_tried_again(postgres_url: str) -> N
     await other.close()
 
 
+@pytest.mark.proves("database away")
 async def test_postgresql_away_is_temporary_and_comes_back(require, tmp_path: Path) -> None:
     programs = Path(require("initdb")).resolve().parent
     with postgres_server(programs) as server:
@@ -212,6 +213,7 @@ async def test_postgresql_away_is_temporary_and_comes_back(require, tmp_path: Pa
     await database.close()
 
 
+@pytest.mark.proves("PostgreSQL that does not sync")
 @pytest.mark.parametrize("setting", ["fsync", "synchronous_commit"])
 async def test_postgresql_that_does_not_sync_is_refused(
     postgres: PostgresServer, postgres_url: str, setting: str
@@ -229,6 +231,7 @@ async def test_postgresql_that_does_not_sync_is_refused(
         await asyncio.sleep(0.2)
 
 
+@pytest.mark.proves("SQLite commits in full")
 async def test_sqlite_is_durable_and_private(tmp_path: Path) -> None:
     path = tmp_path / "brevdue.db"
     database = await open_database(f"sqlite:///{path}")
@@ -296,6 +299,7 @@ async def test_sqlite_readers_see_a_snapshot(tmp_path: Path) -> None:
     await database.close()
 
 
+@pytest.mark.proves("disk full")
 async def test_a_full_disk_is_temporary_and_hurts_nothing_that_is_stored(tmp_path: Path) -> None:
     database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
     await database.write(add, "before")

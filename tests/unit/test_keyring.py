@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.keyring import SIZE, Keyring, KeyringError
 from gateway.model import new_id
 
-pytestmark = pytest.mark.proves("keys-sealed")
+pytestmark = pytest.mark.proves("keys sealed")
 KEY = "0123456789abcdef0123456789abcdef"
 RING = Keyring(bytes(range(32)))
 OTHER = Keyring(bytes(32))
