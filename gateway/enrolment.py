@@ -35,7 +35,7 @@ class Enrolment:
         """Open the sender's account and queue the welcome; asked again, the same number is told again."""
         key = _first_key(mail.subject, mail.text)
         if key is None:
-            raise errors.key_missing("subject")
+            raise errors.subscription_refused("key missing")
         await self._accounts.refresh()
         account = await self._accounts.subscribe(key, mail.from_address, proof)
         maillog.note(Event.ACCOUNT_OPENED, id=envelope.id, account=account.id, proof=proof.method)
@@ -46,7 +46,7 @@ class Enrolment:
         """Close the sender's account under the key that stands anywhere in the mail, and confirm."""
         key = _first_key(mail.subject, mail.text, mail.cut)
         if key is None:
-            raise errors.key_missing("mail")
+            raise errors.key_missing()
         await self._accounts.refresh()
         account = await self._accounts.unsubscribe(key, mail.from_address)
         if account is None:

@@ -122,7 +122,7 @@ def state(gateway: Gateway, name: str) -> Callable[[], list[Any]]:
     return lambda: json.loads(gateway.run("message", "list", "--state", name, "--json"))
 
 
-@pytest.mark.proves("D7", "generic HTTP provider")
+@pytest.mark.proves("D7", "generic HTTP provider", "replayed webhook", "duplicates count once")
 def test_there_and_back(gateway: Gateway, acme: Acme):
     key = gateway.key()
     number = gateway.account(key)

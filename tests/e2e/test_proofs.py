@@ -168,6 +168,25 @@ def test_a_leaked_key_is_useless_to_a_proven_stranger(gateway: Gateway, dns: Dns
     assert gateway.phone("+4530671006") == []
 
 
+@pytest.mark.proves("unknown or not yours")
+def test_who_is_proven_and_no_colleague_does_not_learn_which_keys_there_are(
+    gateway: Gateway, dns: DnsServer, key: str, firm: str
+):
+    evil = f"evil-{secrets.token_hex(4)}.example"
+    dns.put(evil, {"TXT": ["v=spf1 ip4:127.0.0.1 -all"]})
+    eve, paused = f"eve@{evil}", gateway.key("Paused A/S")
+    gateway.run("key", "pause", paused)
+    for role in ("subscribe", "unsubscribe"):
+        to = f"{role}@{DOMAIN}"
+        said = {
+            word: refusal(gateway, mail(to, "hej" if word == "none" else word, "", eve), to, eve)
+            for word in (key, paused, secrets.token_hex(16), "none")
+        }
+        if role == "unsubscribe":
+            said.pop("none")  # asks for a key, whoever asks
+        assert len(set(said.values())) == 1, said
+
+
 @pytest.mark.proves("D5", "proven sender")
 def test_colleagues_subscribe_from_outside_once_they_are_proven(gateway: Gateway, dns: DnsServer, key: str):
     domain = f"office-{secrets.token_hex(4)}.firm.example"

@@ -346,7 +346,7 @@ async def test_a_report_may_come_before_the_answer_that_names_its_id(spool: Spoo
     assert await state(database, accepted.messages[0]) == "delivered"
 
 
-@pytest.mark.proves("reports")
+@pytest.mark.proves("reports", "duplicates count once")
 async def test_a_batch_of_reports_moves_each_message_once(spool: Spool, database: Database, clock: Clock):
     accepted = acceptance(clock, 9, departs=True)
     await spool.put(accepted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,15 @@ def test_a_short_token_is_checked_per_purpose_and_value() -> None:
     assert not RING.check("unsubscribe", "01JE", token)
     assert not RING.check("subscribe", "01JD", token)
     assert not RING.check("unsubscribe", "01JD", "æ")
+
+
+@pytest.mark.proves("guessing in constant time")
+def test_a_guess_that_is_nearly_right_looks_no_more_like_the_key_than_any_other() -> None:
+    """Look-ups compare digests, and where two digests part tells nothing of where the secrets do."""
+    right = RING.digest(KEY)
+    shared = []
+    for place in range(len(KEY)):
+        guess = KEY[:place] + ("0" if KEY[place] != "0" else "1") + KEY[place + 1 :]
+        shared.append(len(os.path.commonprefix([right, RING.digest(guess)])))
+    assert max(shared) < 5
+    assert RING.digest(KEY) != OTHER.digest(KEY), "nobody else can compute them"

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-ROWS = {
-    name: what for part in tomllib.loads((TESTS / "rows.toml").read_text()).values() for name, what in part.items()
-}
+ROWS = {name: what for part in tomllib.loads((TESTS / "rows.toml").read_text()).values() for name, what in part.items()}
 
 
 def proven_rows(source: str) -> set[str]:
