@@ -264,6 +264,17 @@ def key_missing() -> Refusal:
     )
 
 
+def opened_too_often(seconds: float) -> Refusal:
+    """The sender has opened and closed accounts so often that numbers would run out."""
+    return Refusal(
+        550,
+        "5.7.1",
+        f"you have opened several accounts lately: try again in {math.ceil(seconds / 3600)} hours, "
+        "or ask your administrator to open one",
+        cause="opened too often",
+    )
+
+
 def subscription_refused(cause: str) -> Refusal:
     """No key, an unknown or paused one, or one that lets nobody of this mail domain open accounts from outside.
 

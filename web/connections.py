@@ -8,7 +8,6 @@ addresses and headers whatever their size.
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -78,4 +77,4 @@ class BoundedConnection(HttpToolsProtocol):
             self._deadline = None
 
     def _cut(self) -> None:
-        cast("asyncio.Transport", self.transport).abort()
+        self.transport.abort()

@@ -6,7 +6,6 @@ import smtplib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -82,9 +81,7 @@ def stop(gateway: Gateway, _key: str, number: str) -> None:
 
 @pytest.mark.proves("obeyed at once")
 @pytest.mark.parametrize("change", [pause, rotate, close, move, stop])
-def test_nothing_that_begins_after_the_change_gets_out(
-    gateway: Gateway, change: Callable[[Gateway, str, str], None]
-):
+def test_nothing_that_begins_after_the_change_gets_out(gateway: Gateway, change: Callable[[Gateway, str, str], None]):
     key = gateway.key(f"Firm {change.__name__}")
     sender = f"{change.__name__}@firm.example"
     number = gateway.account(key, sender)

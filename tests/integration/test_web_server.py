@@ -381,8 +381,7 @@ async def test_a_request_that_does_not_come_is_not_waited_for(simulator, monkeyp
         (b"GET / HTTP/1.1\r\n", b"X: yyyyyyyyyyyyyyyyyyyyy\r\n" * 400),
         (b"POST /sim/inbound HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"2710\r\n" + b"x" * 10_000 + b"\r\n"),
         (
-            b"POST /sim/inbound HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-            b"Content-Length: 900000000\r\n\r\n",
+            b"POST /sim/inbound HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 900000000\r\n\r\n",
             b"x" * 10_000,
         ),
     ],
