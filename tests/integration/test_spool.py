@@ -549,7 +549,7 @@ async def test_a_commit_that_looked_failed_is_found_and_sent(spool: Spool, datab
     assert await due(spool) == [forgotten.id]
 
 
-@pytest.mark.proves("clock")
+@pytest.mark.proves("clock stepping")
 async def test_a_clock_that_steps_back_delays_nothing_that_was_not_tried(spool: Spool, clock: Clock):
     accepted = acceptance(clock)
     await spool.put(accepted)
