@@ -88,14 +88,14 @@ class Accounts(Keys):
     async def subscribe(self, key_secret: str, email: str, proof: Proof) -> Account:
         """Open an account for the proven sender of a mail to subscribe@ (D5), or give the one that is there.
 
-        Raises a Refusal. Who has no account learns nothing about a key that is unknown or paused.
+        Raises a Refusal. Who has no account does not learn whether a key is unknown, paused or another's.
         """
         key = await self.find_key(key_secret)
         if key is None:
-            raise errors.key_missing("subject")
+            raise errors.subscription_refused("key missing")
         known = await self.account_of(key.id, email)
         if key.paused:
-            raise errors.paused_key() if known else errors.key_missing("subject")
+            raise errors.paused_key() if known else errors.subscription_refused("key missing")
         if known:
             return known
         try:
@@ -279,7 +279,7 @@ def _refusal(obstacle: Obstacle) -> Refusal:
     """What a subscriber is told; whatever concerns the key looks as if there were no key."""
     if obstacle is Obstacle.NO_FREE_NUMBER:
         return errors.no_free_number()
-    return errors.subscription_refused() if obstacle is Obstacle.NOT_ADMITTED else errors.key_missing("subject")
+    return errors.subscription_refused("domain not allowed" if obstacle is Obstacle.NOT_ADMITTED else "key missing")
 
 
 def _compact(number: str) -> str:

@@ -254,23 +254,38 @@ def nothing_to_close() -> Refusal:
     )
 
 
-def key_missing(where: str) -> Refusal:
-    """subscribe@ and unsubscribe@ need the key; `where` is the place it was looked for."""
+def key_missing() -> Refusal:
+    """unsubscribe@ needs the key; it was looked for in the whole mail."""
     return Refusal(
         550,
         "5.7.1",
-        f"no valid key in the {where}: write the 32 characters of your organisation's key there",
+        "no valid key in the mail: write the 32 characters of your organisation's key there",
         cause="key missing",
     )
 
 
-def subscription_refused() -> Refusal:
-    """A valid key, but it does not let this sender's domain open accounts from outside."""
+def opened_too_often(seconds: float) -> Refusal:
+    """The sender has opened and closed accounts so often that numbers would run out."""
     return Refusal(
         550,
         "5.7.1",
-        "this key does not open accounts for your mail domain: ask your administrator to open one",
-        cause="domain not allowed",
+        f"you have opened several accounts lately: try again in {math.ceil(seconds / 3600)} hours, "
+        "or ask your administrator to open one",
+        cause="opened too often",
+    )
+
+
+def subscription_refused(cause: str) -> Refusal:
+    """No key, an unknown or paused one, or one that lets nobody of this mail domain open accounts from outside.
+
+    The same words for all of them: a stranger who guesses keys does not learn that one is somebody's.
+    """
+    return Refusal(
+        550,
+        "5.7.1",
+        "no key in the subject that opens accounts for your mail domain: write the 32 characters of your "
+        "organisation's key there, or ask your administrator to open an account",
+        cause=cause,
     )
 
 

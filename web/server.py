@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from web.connections import BoundedConnection
+
 STOP_SECONDS = 3
 """How long requests that are being answered may go on while the server stops."""
 
@@ -61,7 +63,7 @@ class WebServer:
                 server_header=False,
                 lifespan="off",
                 forwarded_allow_ips=list(proxies),
-                http="httptools",
+                http=BoundedConnection,
                 ws="none",
                 timeout_graceful_shutdown=STOP_SECONDS,
             )

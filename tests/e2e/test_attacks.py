@@ -23,7 +23,7 @@ def number(gateway: Gateway, key: str) -> str:
     return gateway.account(key)
 
 
-@pytest.mark.proves("loops")
+@pytest.mark.proves("two gateways face to face")
 def test_machines_mail_to_the_operator_ends_here(gateway: Gateway):
     for headers, sender in (({"Auto_Submitted": "auto-generated"}, "postmaster@other.example"), ({}, "")):
         gateway.send(mail(f"postmaster@{DOMAIN}", "a loop", "x", STRANGER, **headers), sender=sender)
@@ -66,7 +66,7 @@ def test_no_table_keeps_a_key_in_clear(gateway: Gateway, key: str, number: str):
     assert key not in gateway.run("message", "trace", sent["id"]).replace(sent["text"], "")
 
 
-@pytest.mark.proves("toll fraud")
+@pytest.mark.proves("toll fraud", "number types")
 @pytest.mark.parametrize("phone", ["90123456", "+449012345678", "+447012345678", "80123456"])
 def test_services_that_cost_get_no_sms(gateway: Gateway, key: str, number: str, phone: str):
     with pytest.raises(smtplib.SMTPDataError, match="cannot be a mobile number"):
@@ -118,7 +118,7 @@ def test_a_message_is_found_by_every_name_that_it_has(gateway: Gateway, key: str
         assert "hvor blev den af?" in gateway.run("message", "trace", str(name))
 
 
-@pytest.mark.proves("toll fraud")
+@pytest.mark.proves("toll fraud", "country allow-list", "adjacent numbers", "daily caps")
 def test_a_stolen_mailbox_is_stopped_by_caps_countries_and_pace(tmp_path: Path):
     toml = '[limits]\naccount_parts = 3\ncountries = ["SE"]\nadjacent_numbers = 3\n[dialog]\nmails_per_minute = 5\n'
     with Gateway(tmp_path, toml, trusted=True) as gateway:
@@ -140,7 +140,7 @@ def test_a_stolen_mailbox_is_stopped_by_caps_countries_and_pace(tmp_path: Path):
         assert [event["phones"] for event in gateway.events("adjacent-numbers")] == [3]
 
 
-@pytest.mark.proves("toll fraud", "D12")
+@pytest.mark.proves("toll fraud", "D12", "country allow-list")
 def test_who_wrote_first_may_be_answered_wherever_the_phone_is_from(tmp_path: Path):
     with Gateway(tmp_path, "[limits]\ncountries = []\n") as gateway:
         key = gateway.key()

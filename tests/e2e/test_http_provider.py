@@ -122,7 +122,7 @@ def state(gateway: Gateway, name: str) -> Callable[[], list[Any]]:
     return lambda: json.loads(gateway.run("message", "list", "--state", name, "--json"))
 
 
-@pytest.mark.proves("D7", "generic HTTP provider")
+@pytest.mark.proves("D7", "generic HTTP provider", "replayed webhook", "duplicates count once")
 def test_there_and_back(gateway: Gateway, acme: Acme):
     key = gateway.key()
     number = gateway.account(key)
@@ -145,7 +145,7 @@ def test_there_and_back(gateway: Gateway, acme: Acme):
     assert len(gateway.mails(2)) == 2
 
 
-@pytest.mark.proves("forged webhook")
+@pytest.mark.proves("forged webhook", "one flipped bit")
 def test_what_nothing_proves_has_no_effect(gateway: Gateway):
     key = gateway.key()
     number = gateway.account(key)
@@ -162,7 +162,7 @@ def test_what_nothing_proves_has_no_effect(gateway: Gateway):
         assert secret not in log
 
 
-@pytest.mark.proves("200 with an error inside")
+@pytest.mark.proves("provider lies")
 def test_two_hundred_with_an_error_inside_is_told_to_the_sender(gateway: Gateway, acme: Acme):
     key = gateway.key()
     gateway.account(key)
@@ -174,7 +174,7 @@ def test_two_hundred_with_an_error_inside_is_told_to_the_sender(gateway: Gateway
     assert "token-of-acme" not in gateway.log.read_text()
 
 
-@pytest.mark.proves("unknown is never sent again", "provider hangs")
+@pytest.mark.proves("never sent again blindly", "provider hangs")
 def test_a_report_with_our_id_tells_what_became_of_a_message_without_an_answer(tmp_path: Path, acme: Acme):
     acme.silent.set()
     lines = {

@@ -11,7 +11,7 @@ from tests.gateway_process import Gateway, wait_for
 OTHER = "sms.other.example"
 
 
-@pytest.mark.proves("loops")
+@pytest.mark.proves("two gateways face to face")
 def test_two_gateways_face_to_face_stop_after_one(tmp_path: Path):
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:

@@ -81,7 +81,7 @@ def test_stop_and_start(gateway: Gateway, key: str, number: str):
     assert gateway.sms(phone)[0]["text"] == "igen"
 
 
-@pytest.mark.proves("the same mail again")
+@pytest.mark.proves("resent mail")
 def test_the_same_mail_and_the_same_sms_count_once(gateway: Gateway, key: str, number: str):
     phone = "+4530681004"
     made = mail(f"{key}@{DOMAIN}", phone, "kun en gang")

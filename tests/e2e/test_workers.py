@@ -77,7 +77,7 @@ def test_workers_end_when_the_first_process_is_killed(workers: Gateway):
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in theirs), "the end of the workers", 40)
 
 
-@pytest.mark.proves("SIGTERM")
+@pytest.mark.proves("SIGTERM under load")
 def test_a_stop_stops_all_of_them(tmp_path: Path):
     gateway = Spread(tmp_path).start()
     theirs = both_work(gateway)

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.load import ANNA
 from tests.gateway_process import DOMAIN, Gateway, mail
 
-pytestmark = pytest.mark.proves("a client that disconnects after the final dot")
+pytestmark = pytest.mark.proves("hang-up after the dot")
 
 
 @pytest.fixture(scope="module")

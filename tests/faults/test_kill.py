@@ -30,7 +30,7 @@ KILLS = pytest.mark.parametrize(
 
 @KILLS
 @every_provider
-@pytest.mark.proves("kill -9 at any moment under load")
+@pytest.mark.proves("kill -9")
 def test_killed_at_any_moment_nothing_is_lost_or_doubled(kills: int, phones: Phones, folder: Path):
     seed = time.time_ns()
     chance = random.Random(seed)
@@ -71,7 +71,7 @@ def workers(gateway: Gateway) -> list[int]:
     "kills", [4, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids=["short", "long"]
 )
 @pytest.mark.parametrize("phones", ["simulator", "smpp"], indirect=True)
-@pytest.mark.proves("kill -9 at any moment under load")
+@pytest.mark.proves("kill -9")
 def test_any_of_several_processes_may_be_killed(kills: int, phones: Phones, folder: Path):
     """A worker that dies is started anew while the others go on; where the first dies, the workers end well."""
     chance = random.Random(kills)

@@ -220,7 +220,7 @@ def test_postgresql_is_stopped_and_started(
     settle(gateway, load, phones)
 
 
-@pytest.mark.proves("database away", "kill -9 at any moment under load")
+@pytest.mark.proves("database away", "kill -9")
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=LONG)], ids=["short", "long"])
 def test_postgresql_loses_a_process_of_its_own(
     kills: int, server: PostgresServer, on_postgres: tuple[Gateway, str], phones: SimulatedPhones

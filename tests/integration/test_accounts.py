@@ -377,7 +377,7 @@ async def test_a_key_of_another_kind_opens_nothing(house: House, accounts: Accou
     assert await accounts.find_key(secret, KeyKind.REST) == key
 
 
-@pytest.mark.proves("D5", "leaked-key")
+@pytest.mark.proves("D5", "leaked key is useless")
 async def test_the_first_subscriber_from_outside_fixes_the_keys_domain(
     accounts: Accounts, key: ApiKey, secret: str
 ) -> None:
@@ -395,7 +395,7 @@ async def test_the_first_subscriber_from_outside_fixes_the_keys_domain(
     assert await refused(accounts, secret, "cy@firma.dk", SPF) == "domain not allowed"
 
 
-@pytest.mark.proves("D5", "leaked-key")
+@pytest.mark.proves("D5", "leaked key is useless")
 async def test_strangers_at_once_cannot_both_be_first(accounts: Accounts, key: ApiKey, secret: str) -> None:
     results = await asyncio.gather(
         *(accounts.subscribe(secret, f"bo@company{n}.dk", SPF) for n in range(8)), return_exceptions=True
@@ -403,7 +403,7 @@ async def test_strangers_at_once_cannot_both_be_first(accounts: Accounts, key: A
     assert sum(isinstance(result, Refusal) for result in results) == 7
 
 
-@pytest.mark.proves("D5", "leaked-key")
+@pytest.mark.proves("D5", "leaked key is useless")
 async def test_accounts_that_are_there_speak_for_their_domain(accounts: Accounts, key: ApiKey, secret: str) -> None:
     first = await accounts.open_account(key.id, "bo@firma.dk")
     assert await refused(accounts, secret, "eve@evilfirma.dk", SPF) == "domain not allowed"
@@ -525,7 +525,7 @@ async def test_memory_is_bounded(house: House, key: ApiKey) -> None:
 # --- keys ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.proves("D3", "keys-sealed")
+@pytest.mark.proves("D3", "keys sealed")
 async def test_a_key_is_32_hex_digits_and_nowhere_in_the_database(
     house: House, accounts: Accounts, database: Database
 ) -> None:
@@ -645,7 +645,7 @@ async def test_what_does_not_exist_is_said_in_words(accounts: Accounts, key: Api
         await accounts.rotate_key(key, retire_after=-1)
 
 
-@pytest.mark.proves("keys-sealed")
+@pytest.mark.proves("keys sealed")
 async def test_another_secret_file_is_noticed_at_start(house: House, accounts: Accounts, key: ApiKey) -> None:
     await accounts.verify_secret_file()
     house.keyring = Keyring(bytes(range(32)))

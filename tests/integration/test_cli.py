@@ -84,7 +84,7 @@ def test_a_key_and_an_account_from_the_shell(tmp_path):
     assert (config.parent / "brevdue.db").exists(), "relative paths are seen from the configuration"
 
 
-@pytest.mark.proves("a wrong configuration is explained")
+@pytest.mark.proves("settings explain themselves")
 def test_check_explains_every_mistake(tmp_path):
     (tmp_path / "brevdue.toml").write_text("[smtp]\nport = 99999\n[mail]\ndomains = []\n")
     done = process("check", cwd=tmp_path, BREVDUE_LOG__LEVEL="loud")
@@ -99,7 +99,7 @@ def test_check_explains_every_mistake(tmp_path):
     assert [mistake["key"] for mistake in json.loads(as_json.stdout)] == ["smtp.port", "mail.domains"]
 
 
-@pytest.mark.proves("a wrong configuration is explained")
+@pytest.mark.proves("settings explain themselves")
 @pytest.mark.parametrize("command", [["serve"], ["key", "list"], ["account", "open", "k", "a@b.example"]])
 def test_a_wrong_configuration_stops_every_command(tmp_path, command):
     (tmp_path / "brevdue.toml").write_text("[smtp]\nport = 99999\n")

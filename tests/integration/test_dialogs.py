@@ -143,6 +143,37 @@ def test_dialogue(path: Path, loop: str, authority: trustme.CA, tmp_path: Path) 
     check(script.wanted, taker.mails)
 
 
+@pytest.mark.proves("STARTTLS injection")
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "MAIL FROM:<eve@example.org>\\r\\n",
+        "EHLO eve.example\\r\\nMAIL FROM:<eve@example.org>\\r\\nRCPT TO:<30643064@sms.example.com>\\r\\nDATA\\r\\n",
+        "MAIL FROM:<eve@exa",
+        "NOOP\\r\\n" * 500,
+        "\\n",
+    ],
+)
+def test_what_was_said_in_plain_behind_starttls_is_forgotten(
+    said: str, loop: str, authority: trustme.CA, tmp_path: Path
+) -> None:
+    steps = [
+        ("S:", "220 "), ("C:", "EHLO client.example.org"), ("S:", "250-"), ("B:", f"STARTTLS\\r\\n{said}"),
+        ("S:", "220 2.0.0"), ("TLS", ""), ("C:", "DATA"), ("S:", "503 5.5.1 "), ("C:", "RCPT TO:<30643064@sms.example.com>"),
+        ("S:", "503 5.5.1 "), ("C:", "QUIT"), ("S:", "221 "), ("EOF", ""),
+    ]  # fmt: skip
+    taker = ScriptedTaker()
+    settings = settings_for("smtp", tls=write_certificate(tmp_path, authority))
+
+    async def scenario() -> None:
+        async with started(taker, settings) as edge, client(edge, "smtp", None) as wire:
+            await play(steps, wire, trusting(authority))
+
+    run(scenario(), loop)
+    assert not taker.mails
+
+
 @pytest.mark.proves("X1")
 def test_there_are_dialogues_enough() -> None:
     assert len(DIALOGS) >= 40

@@ -13,7 +13,7 @@ from gateway.dns import DnsResolver, MailExchanger, NoAnswerError, NoSuchRecordE
 from gateway.settings import DnsSettings
 from tests.dns_server import DnsServer, Fault
 
-pytestmark = pytest.mark.proves("faults: DNS dead")
+pytestmark = pytest.mark.proves("DNS dead")
 
 ZONE = {
     "firma.example": {

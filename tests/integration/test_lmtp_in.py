@@ -33,7 +33,7 @@ async def test_offers_no_auth_and_takes_no_smtp(taker: ScriptedTaker) -> None:
         assert "250-ENHANCEDSTATUSCODES" in offers
 
 
-@pytest.mark.proves("aiosmtpd LMTP gives one reply")
+@pytest.mark.proves("LMTP: a reply for each")
 @pytest.mark.parametrize("loop", LOOPS)
 def test_one_reply_per_recipient_in_order(taker: ScriptedTaker, loop: str) -> None:
     names = ["30643064", "refused1", "later", "4522976011", "refused2"]
@@ -51,7 +51,7 @@ def test_one_reply_per_recipient_in_order(taker: ScriptedTaker, loop: str) -> No
     assert taker.mails[0].peer.listener is Listener.LMTP
 
 
-@pytest.mark.proves("aiosmtpd LMTP gives one reply")
+@pytest.mark.proves("LMTP: a reply for each")
 async def test_too_big_and_faulty_are_said_to_each(taker: ScriptedTaker) -> None:
     async with smtp_edge(taker, "lmtp", smtp={"max_size": 10_000}) as edge, client(edge, "lmtp") as wire:
         await wire.begin("30643064@sms.example.com", TO_KEY, verb="LHLO")

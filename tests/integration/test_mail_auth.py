@@ -32,11 +32,11 @@ NOW = time.time()
 
 SIGNED = ["from", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references"]
 
-PROVEN_SENDER = pytest.mark.proves("proven sender: a leaked key is useless elsewhere")
-REPLAY = pytest.mark.proves("replay: the same signed mail, one SMS")
-DKIM_RULES = pytest.mark.proves("dkimpy: l=, sha1, < 1024 bit, every signature, aligned domain")
-DNS_DEAD = pytest.mark.proves("faults: DNS dead")
-HOSTILE = pytest.mark.proves("hostile input: under a second of CPU, loop under 50 ms")
+PROVEN_SENDER = pytest.mark.proves("proven sender")
+REPLAY = pytest.mark.proves("signed mail again")
+DKIM_RULES = pytest.mark.proves("proven sender")
+DNS_DEAD = pytest.mark.proves("DNS dead")
+HOSTILE = pytest.mark.proves("hostile input costs little", "hostile input stalls nobody")
 
 
 # --- keys and mails ------------------------------------------------------------------------------------------------
@@ -248,12 +248,14 @@ async def test_a_subdomain_of_the_organisation_proves(world: World) -> None:
     assert (await world.prove(envelope(sign(message(), domain="mail.firma.example")))).domain == "mail.firma.example"
 
 
+@pytest.mark.proves("DKIM: every signature")
 @DKIM_RULES
 async def test_an_aligned_signature_counts_beside_a_strangers(world: World) -> None:
     mail = sign(sign(message()), domain="evil.example", key=pem(OTHER_RSA))
     assert (await world.prove(envelope(mail))).domain == "firma.example"
 
 
+@pytest.mark.proves("DKIM: every signature")
 @DKIM_RULES
 async def test_a_good_signature_counts_beside_broken_ones_of_the_same_domain(world: World) -> None:
     mail = sign(message())
@@ -296,6 +298,7 @@ async def test_one_bit_changed_anywhere_in_what_is_signed(world: World) -> None:
         assert (await world.refusal(envelope(flipped))).code == 550
 
 
+@pytest.mark.proves("DKIM: l=")
 @DKIM_RULES
 async def test_a_length_tag_is_refused_with_and_without_appended_text(world: World) -> None:
     mail = sign(message(), length=True)
@@ -304,6 +307,7 @@ async def test_a_length_tag_is_refused_with_and_without_appended_text(world: Wor
         assert "l=" in (await world.refusal(envelope(content))).public_text
 
 
+@pytest.mark.proves("DKIM: sha1")
 @DKIM_RULES
 async def test_sha1_is_refused(world: World) -> None:
     refusal = await world.refusal(envelope(sign(message(), algorithm=b"rsa-sha1")))
@@ -332,6 +336,7 @@ def small_rsa() -> tuple[bytes, str]:
     return text, f"v=DKIM1; p={base64.b64encode(public).decode()}"
 
 
+@pytest.mark.proves("DKIM: short key")
 @DKIM_RULES
 async def test_a_512_bit_key_is_refused(world: World) -> None:
     key, record = small_rsa()
@@ -348,6 +353,7 @@ async def test_1024_bits_are_enough(world: World) -> None:
     assert (await world.prove(envelope(sign(message(), selector="s3", key=pem(key))))).method is ProofMethod.DKIM
 
 
+@pytest.mark.proves("DKIM: aligned domain")
 @DKIM_RULES
 @pytest.mark.parametrize(
     "domain", ["evil.example", "firma.example.evil.example", "evilfirma.example", "example", "firmaexample"]
@@ -358,6 +364,7 @@ async def test_a_strangers_genuine_signature_proves_nothing(world: World, domain
     assert "no signature of firma.example" in refusal.public_text
 
 
+@pytest.mark.proves("DKIM: aligned domain")
 @DKIM_RULES
 async def test_a_public_suffix_signs_for_nobody_below_it(world: World) -> None:
     world.dns.put("s1._domainkey.co.uk", {"TXT": [rsa_record(RSA)]})

@@ -509,7 +509,7 @@ def write_key(path: Path, key: Any) -> Path:
     return path
 
 
-@pytest.mark.proves("DKIM")
+@pytest.mark.proves("DKIM: our signature")
 async def test_both_signatures_verify_and_guard_what_they_should(store, tmp_path):
     rsa_key, ed_key = rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()
     spki = rsa_key.public_key().public_bytes(
@@ -552,7 +552,7 @@ async def test_both_signatures_verify_and_guard_what_they_should(store, tmp_path
     assert valid(content + b"more\r\n") == [False, False]
 
 
-@pytest.mark.proves("DKIM")
+@pytest.mark.proves("DKIM: our signature")
 @pytest.mark.parametrize("wrong", ["too small", "no key", "missing", "other kind"])
 async def test_a_signing_key_that_is_wrong_is_refused_at_start(store, tmp_path, wrong):
     path = tmp_path / "dkim.pem"
@@ -785,7 +785,7 @@ class GoneForAWhile:
         return await self.database.write(work, item)
 
 
-@pytest.mark.proves("database gone", "no second copy")
+@pytest.mark.proves("database away", "no second copy")
 @pytest.mark.parametrize("work", [queue.settle, queue.claim])
 async def test_a_database_that_is_away_costs_neither_a_mail_nor_a_second_copy(store, work):
     gone = GoneForAWhile(store, work, times=1)

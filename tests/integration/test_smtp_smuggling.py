@@ -37,7 +37,7 @@ def _really_ends(odd: str) -> bool:
     return "\r\n.\r\n" in odd
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 @pytest.mark.parametrize("loop", LOOPS)
 def test_an_odd_end_of_data_ends_nothing(taker: ScriptedTaker, loop: str) -> None:
     odd_ends = [odd for odd in ODD_ENDS if not _really_ends(odd)]
@@ -66,7 +66,7 @@ async def _in_two_packets(wire: Wire, data: bytes, cut: int) -> None:
     wire.send(data[cut:])
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 @pytest.mark.parametrize(
     "odd", ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n.\r", "\r\n.\0\r\n", "\n\r\n.\n\r\n", "\r\n..\r\n"]
 )
@@ -96,7 +96,7 @@ def _read(packets: Iterable[bytes]) -> tuple[bytes | Refusal | None, bytes]:
     return read, reader.take_all()
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 def test_the_end_is_found_however_the_message_is_cut() -> None:
     body = b"x\r\n..\r\n\r.\r\n\n.\r\n.a\r\n"
     data = body + b".\r\nNOOP\r\n"
@@ -104,7 +104,7 @@ def test_the_end_is_found_however_the_message_is_cut() -> None:
         assert _read([data[:first], data[first:second], data[second:]]) == (body, b"NOOP\r\n")
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 @given(
     lines=st.lists(st.text(alphabet="ab.\r\n\0 ", max_size=12), max_size=8),
     cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5),
@@ -123,14 +123,14 @@ def test_what_is_read_is_what_stood_before_the_first_crlf_dot_crlf(lines: list[s
     assert _read(packets) == (whole[2 : end + 2], whole[end + 5 :])
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 @given(st.binary(max_size=60) | st.text(alphabet="ab.\r\n", max_size=40).map(str.encode))
 def test_content_has_only_crlf_line_ends(wire: bytes) -> None:
     content = message_content(wire)
     assert content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 @given(
     st.lists(st.sampled_from([b"\r\n", b"\r\n.", b"\n", b"\n.", b"\r", b".", b"abc", b"d" * 10]), max_size=60).map(
         b"".join
@@ -169,7 +169,7 @@ async def test_ten_megabytes_of_anything_stall_nobody(taker: ScriptedTaker, host
     assert longest < 0.05, reply
 
 
-@pytest.mark.proves("SMTP smuggling")
+@pytest.mark.proves("smuggling")
 @pytest.mark.parametrize(
     ("wire", "content"),
     [
@@ -185,7 +185,7 @@ def test_line_ends_are_made_one_kind(wire: bytes, content: bytes) -> None:
     assert message_content(wire) == content
 
 
-@pytest.mark.proves("pre-greeting talk and bare-LF commands")
+@pytest.mark.proves("early talk and bare LF")
 async def test_bare_line_feeds_never_make_a_mail(taker: ScriptedTaker) -> None:
     talk = (
         "EHLO x.example\nMAIL FROM:<a@b.example>\nRCPT TO:<30643064@sms.example.com>\nDATA\nSubject: x\n\nHi\n.\nQUIT\n"

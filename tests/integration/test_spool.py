@@ -133,7 +133,7 @@ async def report(database: Database, ref: str, status: ReportStatus, at: float =
     return await database.write(report_sql.store_reports, Received(DeliveryReport("p", ref, status, at), at))
 
 
-@pytest.mark.proves("the same mail again")
+@pytest.mark.proves("resent mail")
 async def test_a_message_with_a_known_identity_is_not_stored_again(spool: Spool, database: Database, clock: Clock):
     letter = OutgoingMail("L1", MailKind.REPORT, "", "a@b", b"x")
     first, second = acceptance(clock, 2, "same"), acceptance(clock, 3, "same", (letter,))
@@ -150,7 +150,7 @@ def trace_sql_mail(accepted: Acceptance):
     return lambda connection: trace_sql.about_mail(connection, accepted.mail.id)
 
 
-@pytest.mark.proves("the same mail again")
+@pytest.mark.proves("resent mail")
 async def test_two_copies_at_once_are_one_message(spool: Spool, clock: Clock):
     results = await asyncio.gather(*(spool.put(acceptance(clock, 1, "twin")) for _ in range(20)))
     assert sum(len(verdict.new) for verdict in results) == 1
@@ -160,7 +160,7 @@ async def due(spool: Spool, room: int = 10) -> list[str]:
     return [message.id for message in (await spool.depart("p", room)).go]
 
 
-@pytest.mark.proves("the same mail again")
+@pytest.mark.proves("resent mail")
 async def test_only_what_is_new_departs_with_its_commit(spool: Spool, database: Database, clock: Clock):
     waiting, known = acceptance(clock, 1, "same"), acceptance(clock, 2, "same", departs=True)
     await spool.put(waiting)
@@ -260,7 +260,7 @@ async def test_a_paused_key_puts_its_messages_off_and_gives_them_up_in_the_end(
     assert await state(database, accepted.messages[0]) == "failed"
 
 
-@pytest.mark.proves("opt-out")
+@pytest.mark.proves("STOP")
 async def test_stop_is_obeyed_in_the_transaction_that_takes_and_in_the_one_that_sends(
     spool: Spool, database: Database, clock: Clock
 ):
@@ -347,7 +347,7 @@ async def test_a_report_may_come_before_the_answer_that_names_its_id(spool: Spoo
     assert await state(database, accepted.messages[0]) == "delivered"
 
 
-@pytest.mark.proves("reports")
+@pytest.mark.proves("reports", "duplicates count once")
 async def test_a_batch_of_reports_moves_each_message_once(spool: Spool, database: Database, clock: Clock):
     accepted = acceptance(clock, 9, departs=True)
     await spool.put(accepted)
@@ -409,7 +409,7 @@ def charged(accepted: Acceptance, account: str = "A", **caps: int) -> Acceptance
     return replace(accepted, charge=spent)
 
 
-@pytest.mark.proves("toll fraud")
+@pytest.mark.proves("toll fraud", "daily caps", "refused before it costs")
 @pytest.mark.parametrize(
     ("caps", "over"),
     [
@@ -428,7 +428,7 @@ async def test_a_cap_refuses_before_anything_is_stored(
     assert (await spool.put(charged(acceptance(clock, 1), **caps))).stored, "what still fits goes"
 
 
-@pytest.mark.proves("toll fraud")
+@pytest.mark.proves("toll fraud", "daily caps")
 async def test_many_at_once_pass_a_cap_by_nothing(spool: Spool, clock: Clock):
     verdicts = await asyncio.gather(
         *(spool.put(charged(acceptance(clock), account_parts=7)) for _ in range(40)),
@@ -436,7 +436,7 @@ async def test_many_at_once_pass_a_cap_by_nothing(spool: Spool, clock: Clock):
     assert sum(verdict.stored for verdict in verdicts) == 7
 
 
-@pytest.mark.proves("toll fraud")
+@pytest.mark.proves("toll fraud", "daily caps")
 async def test_a_cap_holds_for_a_day_and_a_copy_costs_nothing(spool: Spool, clock: Clock):
     for _ in range(3):
         verdict = await spool.put(charged(acceptance(clock, 1, "same"), account_parts=2))
@@ -447,7 +447,7 @@ async def test_a_cap_holds_for_a_day_and_a_copy_costs_nothing(spool: Spool, cloc
     assert (await spool.put(charged(acceptance(clock, 1), account_parts=2))).stored
 
 
-@pytest.mark.proves("answers after the time-out")
+@pytest.mark.proves("provider answers late")
 async def test_a_late_answer_resolves_what_was_unknown_and_its_report_finds_it(
     spool: Spool, database: Database, clock: Clock
 ):
@@ -466,7 +466,7 @@ async def test_a_late_answer_resolves_what_was_unknown_and_its_report_finds_it(
     assert not await spool.resolve(LateAnswer("p", "nobody's", "r3", clock.now()))
 
 
-@pytest.mark.proves("answers after the time-out")
+@pytest.mark.proves("provider answers late")
 async def test_a_late_answer_for_one_of_several_parts_decides_nothing(spool: Spool, database: Database, clock: Clock):
     accepted = acceptance(clock, departs=True)
     long = replace(accepted.messages[0], text=SmsText("x" * 300, Encoding.GSM7, 2, 300))
@@ -550,7 +550,7 @@ async def test_a_commit_that_looked_failed_is_found_and_sent(spool: Spool, datab
     assert await due(spool) == [forgotten.id]
 
 
-@pytest.mark.proves("clock")
+@pytest.mark.proves("clock stepping")
 async def test_a_clock_that_steps_back_delays_nothing_that_was_not_tried(spool: Spool, clock: Clock):
     accepted = acceptance(clock)
     await spool.put(accepted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import stat
@@ -19,7 +20,7 @@ from gateway.store.opening import open_database
 from gateway.store.schema import organisations, revisions
 from tests.postgres import PostgresServer, postgres_server
 
-pytestmark = pytest.mark.proves("durable-commit")
+pytestmark = pytest.mark.proves("durable commit")
 ROOT = Path(__file__).parents[2]
 
 
@@ -161,6 +162,7 @@ async def test_what_was_written_survives_kill_9(database_url: str) -> None:
     await database.close()
 
 
+@pytest.mark.proves("one writer")
 async def test_two_processes_write_at_once(database_url: str) -> None:
     processes = [await writer(database_url, name, 150) for name in ("one", "two")]
     database = await open_database(database_url)
@@ -169,6 +171,33 @@ async def test_two_processes_write_at_once(database_url: str) -> None:
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert await database.read(count) == 450
     await database.close()
+
+
+@pytest.mark.proves("one writer")
+async def test_nobody_writes_to_sqlite_while_another_holds_the_pen(tmp_path: Path) -> None:
+    database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+    await database.write(add, "before")
+    sizes = [file.stat().st_size for file in (tmp_path / "brevdue.db", tmp_path / "brevdue.db-wal")]
+    with (tmp_path / "brevdue.db.pen").open("rb") as pen:
+        fcntl.flock(pen, fcntl.LOCK_EX)
+        waiting = [asyncio.create_task(database.write(add, f"during-{n}")) for n in range(3)]
+        closing = asyncio.create_task(database.close())
+        for _ in range(5):
+            assert await count_elsewhere(tmp_path / "brevdue.db") == 1
+        assert not any(task.done() for task in (*waiting, closing))
+        assert [file.stat().st_size for file in (tmp_path / "brevdue.db", tmp_path / "brevdue.db-wal")] == sizes
+    await asyncio.gather(*waiting, closing)
+    assert await count_elsewhere(tmp_path / "brevdue.db") == 4
+
+
+async def count_elsewhere(path: Path) -> int:
+    """The organisations, counted by another program."""
+    program = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1], uri=True).execute('SELECT count(*) FROM organisations').fetchone()[0])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "ignore", "-c", program, f"file:{path}?mode=ro", stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return int(output)
 
 
 async def test_a_deadlock_between_writers_is_tried_again(postgres_url: str) -> None:
@@ -194,6 +223,7 @@ async def test_a_deadlock_between_writers_is_tried_again(postgres_url: str) -> N
     await other.close()
 
 
+@pytest.mark.proves("database away")
 async def test_postgresql_away_is_temporary_and_comes_back(require, tmp_path: Path) -> None:
     programs = Path(require("initdb")).resolve().parent
     with postgres_server(programs) as server:
@@ -212,6 +242,7 @@ async def test_postgresql_away_is_temporary_and_comes_back(require, tmp_path: Pa
     await database.close()
 
 
+@pytest.mark.proves("PostgreSQL that does not sync")
 @pytest.mark.parametrize("setting", ["fsync", "synchronous_commit"])
 async def test_postgresql_that_does_not_sync_is_refused(
     postgres: PostgresServer, postgres_url: str, setting: str
@@ -229,6 +260,7 @@ async def test_postgresql_that_does_not_sync_is_refused(
         await asyncio.sleep(0.2)
 
 
+@pytest.mark.proves("SQLite commits in full")
 async def test_sqlite_is_durable_and_private(tmp_path: Path) -> None:
     path = tmp_path / "brevdue.db"
     database = await open_database(f"sqlite:///{path}")
@@ -296,6 +328,7 @@ async def test_sqlite_readers_see_a_snapshot(tmp_path: Path) -> None:
     await database.close()
 
 
+@pytest.mark.proves("disk full")
 async def test_a_full_disk_is_temporary_and_hurts_nothing_that_is_stored(tmp_path: Path) -> None:
     database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
     await database.write(add, "before")

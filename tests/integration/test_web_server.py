@@ -326,3 +326,101 @@ async def test_a_stop_does_not_wait_for_clients_that_hang(simulator, sink, monke
     assert len(asyncio.all_tasks()) < len(before)
     for _reader, writer in (silent, half, deaf):
         writer.close()
+
+
+# --- clients that cost ----------------------------------------------------------------------------------------------
+
+
+async def until_closed(server: WebServer, said: bytes, more: bytes = b"", pause: float = 0.0) -> tuple[int, bytes]:
+    """Say something, then `more` again and again; how many bytes it took until the server closed, and what it said."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    sent = len(said)
+    writer.write(said)
+    answer = asyncio.create_task(reader.read())
+    try:
+        async with asyncio.timeout(10):
+            while more and not answer.done() and sent < 50_000_000:
+                writer.write(more)
+                await writer.drain()
+                sent += len(more)
+                await asyncio.sleep(pause)
+            heard = await answer
+    except ConnectionError:
+        heard = b"" if answer.cancel() or answer.exception() else answer.result()
+    writer.close()
+    return sent, heard
+
+
+@pytest.mark.proves("slow clients")
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        (b"", b""),
+        (b"GET /liv", b""),
+        (b"GET /livez HTTP/1.1\r\n", b"X: y\r\n"),
+        (b"POST /sim/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\n", b"X: y\r\n"),
+    ],
+)
+async def test_a_request_that_does_not_come_is_not_waited_for(simulator, monkeypatch, said: bytes, more: bytes):
+    monkeypatch.setattr("web.connections.REQUEST_SECONDS", 0.4)
+    server = web_server(simulator)
+    async with serving(server) as http:
+        began = time.monotonic()
+        await until_closed(server, said, more, 0.05)
+        assert 0.3 < time.monotonic() - began < 3
+        assert await status_of(http, "/livez") == 200
+
+
+@pytest.mark.proves("endless input")
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        (b"GET /", b"x" * 10_000),
+        (b"GET / HTTP/1.1\r\nX: ", b"x" * 10_000),
+        (b"GET / HTTP/1.1\r\n", b"X: yyyyyyyyyyyyyyyyyyyyy\r\n" * 400),
+        (b"POST /sim/inbound HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"2710\r\n" + b"x" * 10_000 + b"\r\n"),
+        (
+            b"POST /sim/inbound HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 900000000\r\n\r\n",
+            b"x" * 10_000,
+        ),
+    ],
+)
+async def test_a_request_without_end_is_cut(simulator, said: bytes, more: bytes):
+    server = web_server(simulator)
+    async with serving(server) as http:
+        sent, _ = await until_closed(server, said, more)
+        assert sent < 16_000_000, "the system's own buffers hold some of it"
+        assert await status_of(http, "/livez") == 200
+
+
+@pytest.mark.proves("connection caps")
+async def test_more_connections_than_may_be_are_closed(simulator, monkeypatch):
+    monkeypatch.setattr("web.connections.MAX_CONNECTIONS", 5)
+    server = web_server(simulator)
+    async with serving(server) as http:
+        assert await status_of(http, "/livez") == 200
+        idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(4)]
+        _, heard = await until_closed(server, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert heard == b""
+        assert await status_of(http, "/livez") == 200, "who is in stays in"
+        for _reader, writer in idle:
+            writer.close()
+            await writer.wait_closed()
+        _, heard = await until_closed(server, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert heard.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.proves("outside contract")
+async def test_what_takes_long_to_answer_is_not_cut(simulator, sink, monkeypatch):
+    monkeypatch.setattr("web.connections.REQUEST_SECONDS", 0.3)
+    server = web_server(simulator)
+    sink.gate.clear()
+    async with serving(server) as http:
+        stream = await http.get("/sim/events")
+        sending = asyncio.create_task(http.post("/sim/inbound", data=SMS))
+        await asyncio.sleep(0.8)
+        sink.gate.set()
+        assert (await asyncio.wait_for(sending, 2)).status == 202
+        assert not stream.content.at_eof()
+        stream.close()

@@ -79,7 +79,7 @@ async def test_submit(contract: Contract, row: Submit, peer: Peer):
 
 @pytest.mark.parametrize("fault", Fault)
 @each_contract
-@pytest.mark.proves("provider contract", "unknown is never sent again")
+@pytest.mark.proves("provider contract", "never sent again blindly")
 async def test_an_answer_that_fails_leaves_it_unknown(contract: Contract, fault: Fault, peer: Peer):
     peer.script = [fault]
     async with started(contract, peer.url) as provider:
@@ -93,7 +93,7 @@ async def test_an_answer_that_fails_leaves_it_unknown(contract: Contract, fault:
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.RESET])
 @each_contract
-@pytest.mark.proves("provider contract", "unknown is never sent again")
+@pytest.mark.proves("provider contract", "never sent again blindly")
 async def test_a_kept_connection_that_is_lost_is_not_sent_again(contract: Contract, fault: Fault, peer: Peer):
     peer.script = [contract.submits[0].answer, fault, contract.submits[0].answer]
     async with started(contract, peer.url) as provider:

@@ -178,7 +178,7 @@ async def test_whoever_waits_behind_a_silent_server_was_surely_not_sent(peer: Pe
     assert outcomes[Outcome.TEMPORARY] == 4 - len(peer.requests) > 0
 
 
-@pytest.mark.proves("unknown is never sent again")
+@pytest.mark.proves("never sent again blindly")
 async def test_a_get_on_a_lost_connection_is_sent_once(peer: Peer):
     """HTTP clients repeat a GET by themselves, for it should have no effect; this one has."""
     peer.script = [Answer(), Fault.CLOSE, Answer()]
@@ -188,7 +188,7 @@ async def test_a_get_on_a_lost_connection_is_sent_once(peer: Peer):
     assert len(peer.requests) == 2
 
 
-@pytest.mark.proves("unknown is never sent again")
+@pytest.mark.proves("never sent again blindly")
 async def test_nginx_that_closes_connections_costs_no_message(tmp_path: Path, require: Callable[[str], str]):
     port = free_port()
     scratch = "".join(
@@ -263,7 +263,7 @@ async def test_networks(networks: list[str], client: str, admitted: bool):
 
 @pytest.mark.parametrize("encoding", ["hex", "base64"])
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512"])
-@pytest.mark.proves("forged webhook")
+@pytest.mark.proves("forged webhook", "one flipped bit")
 async def test_signatures_of_every_kind(algorithm: str, encoding: str):
     body = json.dumps(FIELDS).encode()
     digest = hmac.digest(b"k3y", body, algorithm)

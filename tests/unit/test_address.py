@@ -219,7 +219,7 @@ def test_a_plain_address_costs_microseconds():
     assert best < 15e-6
 
 
-@pytest.mark.proves("hostile input")
+@pytest.mark.proves("hostile input costs little")
 def test_a_foreign_script_is_not_ours_where_none_of_ours_is():
     with pytest.raises(Refusal, match="relay denied"):
         read_recipient("30643064@blåbær.dk", ["sms.example.com"])

@@ -14,7 +14,7 @@ def reason(
     return parse(mail.replace("\n", "\r\n").encode()).automatic
 
 
-@pytest.mark.proves("Auto-Submitted", "X1")
+@pytest.mark.proves("machines: headers", "X1", "machines: Precedence", "machines: lists")
 @pytest.mark.parametrize(
     ("header", "why"),
     [
@@ -69,7 +69,7 @@ def test_headers(header: str, why: str | None) -> None:
     assert found is None if why is None else why in (found or "a person")
 
 
-@pytest.mark.proves("out-of-office", "X1")
+@pytest.mark.proves("machines: out of office", "X1")
 @pytest.mark.parametrize(
     "subject",
     [
@@ -168,7 +168,7 @@ def test_words_of_absence_elsewhere_are_a_persons(subject: str) -> None:
     assert reason(subject=subject) is None
 
 
-@pytest.mark.proves("robot senders")
+@pytest.mark.proves("machines: senders")
 @pytest.mark.parametrize(
     ("sender", "robot"),
     [
@@ -192,7 +192,7 @@ def test_senders(sender: str, robot: bool) -> None:
     assert ("robot sender" in (reason(sender=sender) or "")) is robot
 
 
-@pytest.mark.proves("recall")
+@pytest.mark.proves("machines: recalls")
 @pytest.mark.parametrize(
     ("subject", "body"),
     [
@@ -214,7 +214,7 @@ def parts(kind: str, child: str, disposition: str = "") -> str | None:
     return reason(head, body=body)
 
 
-@pytest.mark.proves("reports", "calendar answers")
+@pytest.mark.proves("machines: reports", "machines: calendar answers", "machines: read receipts")
 @pytest.mark.parametrize(
     ("kind", "child", "disposition", "why"),
     [
@@ -242,12 +242,12 @@ def test_parts(kind: str, child: str, disposition: str, why: str | None) -> None
     assert found is None if why is None else why in (found or "a person")
 
 
-@pytest.mark.proves("calendar answers")
+@pytest.mark.proves("machines: calendar answers")
 def test_a_bare_calendar_answer() -> None:
     assert reason("Content-Type: text/calendar; method=REPLY\n", body="BEGIN:VCALENDAR") == "calendar message (reply)"
 
 
-@pytest.mark.proves("reports")
+@pytest.mark.proves("machines: reports")
 def test_a_person_who_forwards_a_bounce_as_attachment_is_a_person() -> None:
     inner = (
         "Content-Type: multipart/report; report-type=delivery-status; boundary=c\nAuto-Submitted: auto-replied\n\n--c--"

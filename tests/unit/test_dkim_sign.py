@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.delivery.dkim_sign import Signer, SigningKey
 
-pytestmark = pytest.mark.proves("DKIM")
+pytestmark = pytest.mark.proves("DKIM: our signature")
 
 NOW = time.time()  # verifiers read the machine's clock
 RSA, ED = rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()

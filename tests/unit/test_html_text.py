@@ -100,7 +100,7 @@ def test_tidying_twice_changes_nothing(text: str) -> None:
     assert tidy_characters(tidy_characters(text)) == tidy_characters(text)
 
 
-@pytest.mark.proves("hostile-input")
+@pytest.mark.proves("hostile input costs little")
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -114,7 +114,7 @@ def test_no_markup_is_too_broken_to_read(pieces: list[str]) -> None:
     html_to_text("".join(pieces))
 
 
-@pytest.mark.proves("hostile-input")
+@pytest.mark.proves("hostile input costs little")
 def test_depth_and_tags_are_bounded_and_the_text_stays() -> None:
     deep, _ = fence_html("<div>" * 5000 + "x" + "</div>" * 5000 + "<b>y</b>")
     node, depth = LexborHTMLParser(deep).body, 0
@@ -125,14 +125,14 @@ def test_depth_and_tags_are_bounded_and_the_text_stays() -> None:
     assert html_to_text("<p>x" * (MAX_TAGS + 10)).count("x") == MAX_TAGS + 10
 
 
-@pytest.mark.proves("hostile-input")
+@pytest.mark.proves("hostile input costs little")
 def test_a_tag_with_a_thousand_attributes_loses_them() -> None:
     fenced, _ = fence_html(f"<div {' '.join(f'a{number}=1' for number in range(1000))}>x</div>")
     assert fenced == "<div>x</div>"
 
 
 @pytest.mark.stopwatch
-@pytest.mark.proves("hostile-input")
+@pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize(
     "html", ["<a " * 50_000, "<div>" * 100_000, "<style></style>" * 60_000, "<a href=x>y</a>" * 60_000]
 )

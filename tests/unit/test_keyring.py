@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.keyring import SIZE, Keyring, KeyringError
 from gateway.model import new_id
 
-pytestmark = pytest.mark.proves("keys-sealed")
+pytestmark = pytest.mark.proves("keys sealed")
 KEY = "0123456789abcdef0123456789abcdef"
 RING = Keyring(bytes(range(32)))
 OTHER = Keyring(bytes(32))
@@ -149,3 +149,16 @@ def test_a_short_token_is_checked_per_purpose_and_value() -> None:
     assert not RING.check("unsubscribe", "01JE", token)
     assert not RING.check("subscribe", "01JD", token)
     assert not RING.check("unsubscribe", "01JD", "æ")
+
+
+@pytest.mark.proves("guessing in constant time")
+def test_a_guess_that_is_nearly_right_looks_no_more_like_the_key_than_any_other() -> None:
+    """Look-ups compare digests, and where two digests part tells nothing of where the secrets do."""
+    right = RING.digest(KEY)
+    shared = []
+    for place in range(len(KEY)):
+        guess = KEY[:place] + ("0" if KEY[place] != "0" else "1") + KEY[place + 1 :]
+        pairs = zip(right, RING.digest(guess), strict=True)
+        shared.append(next((n for n, (one, other) in enumerate(pairs) if one != other), len(right)))
+    assert max(shared) < 5
+    assert RING.digest(KEY) != OTHER.digest(KEY), "nobody else can compute them"

@@ -13,8 +13,8 @@ from gateway.proof.alignment import Alignment, alignment, ascii_domain, organisa
 from gateway.proof.dkim import body_hash
 from gateway.proof.signed_headers import AmbiguousHeaderError, left_open, mailboxes, plain_address, read_header
 
-ALIGNED = pytest.mark.proves("dkimpy: aligned domain")
-REPLAY = pytest.mark.proves("replay: the same signed mail, one SMS")
+ALIGNED = pytest.mark.proves("DKIM: aligned domain")
+REPLAY = pytest.mark.proves("signed mail again")
 
 
 @ALIGNED
@@ -149,7 +149,7 @@ def test_what_a_signature_leaves_open(block: str, signed: list[bytes], why: str 
 BODIES = st.lists(st.sampled_from([b"a", b" ", b"\t", b"\r\n", b"\r", b"\n", b"ab c", b"\r\n\r\n"]), max_size=40)
 
 
-@pytest.mark.proves("dkimpy: l=, sha1, < 1024 bit, every signature, aligned domain")
+@pytest.mark.proves("proven sender")
 @settings(max_examples=500, deadline=None)
 @given(BODIES, st.integers(1, 9))
 def test_the_body_is_hashed_as_dkimpy_hashes_it_wherever_it_is_cut(parts: list[bytes], size: int) -> None:

@@ -265,7 +265,7 @@ def test_robots_are_asked_to_stay_silent(kind):
 BAD = ["x\r\nBcc: y", "x\nBcc: y", "x\rBcc: y", "x\0y", "x\x1by"]
 
 
-@pytest.mark.proves("CVE-2024-6923")
+@pytest.mark.proves("header injection")
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize(
     "smuggle",
@@ -290,7 +290,7 @@ def test_control_characters_never_reach_a_header(smuggle, bad):
         smuggle(bad)
 
 
-@pytest.mark.proves("CVE-2024-6923")
+@pytest.mark.proves("header injection")
 @pytest.mark.parametrize(
     "address", ["", "x", "x@", "@x", "a b@x", "a@b>c", "a@b,c@d", "a@b\u2028", "<a@b>", "a@" + "b" * 400]
 )
@@ -299,7 +299,7 @@ def test_what_is_no_address_stands_in_no_header(address):
         dialog(account=replace(ACCOUNT, email=address))
 
 
-@pytest.mark.proves("CVE-2024-6923")
+@pytest.mark.proves("header injection")
 @pytest.mark.parametrize("subject", ["=?utf-8?Q?a=0A?=Bcc: x", "A =?UTF-8?Q?=0A?=Bcc: x@y"])
 def test_encoded_words_of_others_stay_text(subject):
     content = dialog(tag=subject.replace("[", "")) + report(original=OriginalMail(None, subject, NOW))

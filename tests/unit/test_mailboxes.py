@@ -15,7 +15,7 @@ from gateway.reading.mailboxes import MAX_ADDRESSES, addresses, one_mailbox
 ANNA = "anna@firm.example"
 
 
-@pytest.mark.proves("From header", "X1")
+@pytest.mark.proves("exactly one From", "X1")
 @pytest.mark.parametrize(
     ("value", "name"),
     [
@@ -62,7 +62,7 @@ def test_addresses_of_unusual_people(value: str, address: str) -> None:
     assert one_mailbox([value])[0] == address
 
 
-@pytest.mark.proves("From header")
+@pytest.mark.proves("exactly one From")
 @pytest.mark.parametrize(
     "value",
     [
@@ -131,7 +131,7 @@ def test_a_from_that_two_readers_could_read_differently_is_refused(value: str) -
     assert refusal.value.cause.startswith("bad From")
 
 
-@pytest.mark.proves("From header")
+@pytest.mark.proves("exactly one From")
 @pytest.mark.parametrize("values", [[], [ANNA, ANNA], [ANNA, "x@evil.example"]])
 def test_exactly_one_from(values: list[str]) -> None:
     with pytest.raises(Refusal, match="bad From"):
@@ -179,7 +179,7 @@ PIECES = ["<", ">", "@", '"', ",", ";", ":", "(", ")", "[", "]", "\\", " ", "a",
           "<x@evil.example>", "'", "-", "Anna"]  # fmt: skip
 
 
-@pytest.mark.proves("From header")
+@pytest.mark.proves("exactly one From")
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map("".join))
 def test_whatever_is_accepted_two_other_readers_read_the_same(value: str) -> None:

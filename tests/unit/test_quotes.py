@@ -360,14 +360,14 @@ def seconds(cut: Callable[[str], Cut], text: str) -> float:
 
 
 @pytest.mark.stopwatch
-@pytest.mark.proves("hostile-input")
+@pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize("bait", HOSTILE_TEXT)
 def test_a_megabyte_of_hostile_text_is_quick(bait: str) -> None:
     assert seconds(cut_text, bait * (MEGABYTE // len(bait))) < 0.5
 
 
 @pytest.mark.stopwatch
-@pytest.mark.proves("hostile-input")
+@pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize("bait", HOSTILE_HTML)
 def test_a_megabyte_of_hostile_html_is_quick(bait: str) -> None:
     assert seconds(cut_html, bait * (MEGABYTE // len(bait))) < 0.5

@@ -14,7 +14,7 @@ from brevdue.settings import ConfigurationError, find_file, load, resolve_paths
 from brevdue.settings_toml import key_lines
 from gateway.settings import GatewaySettings
 
-pytestmark = pytest.mark.proves("a wrong configuration is explained")
+pytestmark = pytest.mark.proves("settings explain themselves")
 
 SHIPPED = Path(__file__).parents[2] / "conf" / "brevdue.toml"
 

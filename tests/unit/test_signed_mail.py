@@ -78,7 +78,7 @@ def test_a_container_without_content_holds_none() -> None:
     assert signed_content(der(0x30, DATA, der(0xA0, der(0x04, ENTITY)))) is None
 
 
-@pytest.mark.proves("hostile mail")
+@pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize(
     ("blob", "cause"),
     [
@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_refused_in_words(blob: bytes, cause: str) -> Non
     assert cause in refusal.value.cause
 
 
-@pytest.mark.proves("hostile mail")
+@pytest.mark.proves("hostile input costs little")
 def test_a_container_cut_anywhere_is_refused_or_read() -> None:
     blob = signed(ber(0x24, der(0x04, ENTITY)), ber)
     for end in range(len(blob)):
@@ -110,7 +110,7 @@ def test_a_container_cut_anywhere_is_refused_or_read() -> None:
         assert content is None or ENTITY.startswith(content)
 
 
-@pytest.mark.proves("hostile mail")
+@pytest.mark.proves("hostile input costs little")
 def test_containers_in_containers_end_at_the_limit() -> None:
     smime = b"Content-Type: application/pkcs7-mime\n\n"
     entity = smime + b"x"

@@ -36,6 +36,7 @@ def test_a_phone_is_of_one_country(phone: str, country: str):
     assert country_of(phone) == country
 
 
+@pytest.mark.proves("country allow-list")
 @pytest.mark.parametrize(
     ("region", "countries", "may", "may_not"),
     [
@@ -66,6 +67,7 @@ def test_only_the_foreign_target_is_marked():
     assert abroad(targets, None) == ()
 
 
+@pytest.mark.proves("daily caps")
 def test_a_charge_names_who_pays_and_what():
     limits = LimitSettings(part_cost={"DK": 30, "other": 90}, account_parts=7)
     made = charge(ACCOUNT, [sms("+4530643064", 2), sms("+46701234567")], limits, 3 * DAY + 5.0)
@@ -77,6 +79,7 @@ def test_a_charge_names_who_pays_and_what():
     ]
 
 
+@pytest.mark.proves("adjacent numbers")
 def test_a_run_of_adjacent_numbers_is_noticed_once_in_any_order():
     runs = Runs(5)
     numbers = [f"+4530643{n:03}" for n in (104, 100, 103, 101)]

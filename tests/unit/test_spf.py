@@ -73,14 +73,14 @@ def cases() -> list[Any]:
     ]
 
 
-@pytest.mark.proves("SPF: RFC 7208")
+@pytest.mark.proves("SPF")
 def test_the_whole_suite_is_there() -> None:
     if not SUITE.exists() and not os.environ.get("CI"):
         pytest.skip(f"{SUITE} is not on this machine")
     assert len(cases()) == 203
 
 
-@pytest.mark.proves("SPF: RFC 7208")
+@pytest.mark.proves("SPF")
 @pytest.mark.parametrize(("zone", "case"), cases())
 async def test_conformance(zone: dict[str, list[Any]], case: dict[str, Any]) -> None:
     verdict = await check_spf(ZoneData(zone), case["host"], case["mailfrom"], case["helo"])
@@ -88,7 +88,7 @@ async def test_conformance(zone: dict[str, list[Any]], case: dict[str, Any]) -> 
     assert verdict.result in wanted
 
 
-@pytest.mark.proves("SPF: RFC 7208")
+@pytest.mark.proves("SPF")
 @pytest.mark.parametrize(
     ("mail_from", "helo", "domain"),
     [
@@ -101,7 +101,7 @@ def test_the_identity_is_the_reverse_path_or_helo(mail_from: str, helo: str, dom
     assert spf_identity(mail_from, helo) == domain
 
 
-@pytest.mark.proves("SPF: a hostile zone never raises")
+@pytest.mark.proves("SPF")
 @pytest.mark.parametrize("helo", ["", "[192.0.2.1]", "localhost", "a..b", "x" * 300, "bücher.example", "a b"])
 async def test_any_helo_name_gives_a_verdict(helo: str) -> None:
     verdict = await check_spf(ZoneData({}), "192.0.2.1", "", helo)

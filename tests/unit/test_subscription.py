@@ -7,7 +7,7 @@ import pytest
 from gateway.model import Proof, ProofMethod
 from gateway.registry.subscription import Subscription, judge, organisation_of
 
-pytestmark = [pytest.mark.proves("D5"), pytest.mark.proves("leaked-key")]
+pytestmark = [pytest.mark.proves("D5"), pytest.mark.proves("leaked key is useless")]
 
 
 def proof(method: ProofMethod, domain: str = "firma.dk") -> Proof:

@@ -353,7 +353,7 @@ async def test_who_was_held_up_himself_reads_before_he_judges(smsc):
     assert smsc.connections == 1
 
 
-@pytest.mark.proves("answers after the time-out")
+@pytest.mark.proves("provider answers late")
 async def test_an_answer_after_its_time_tells_what_became_of_the_message(smsc):
     smsc.on_submit = lambda _submit: None
     sink = Sink()

@@ -1,0 +1,80 @@
+"""One HTTP connection, with an end: so long for a request to come in, so much of it, and so many connections.
+
+Whoever reaches the port reaches it before anything is proven, and what he takes there is missing elsewhere: files that
+SMTP needs for its own clients, and memory. uvicorn itself waits for a request as long as the client likes, and keeps
+addresses and headers whatever their size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+REQUEST_SECONDS = 15.0
+"""How long a request may take to come in, from the connection or its first byte to its last."""
+MAX_HEAD = 65_536
+"""Bytes of a request's line and headers."""
+MAX_REQUEST = 4_000_000
+"""Bytes of a whole request; what reads a body has a limit of its own below it, and says so in words."""
+MAX_CONNECTIONS = 1000
+"""Connections at the same time; one more is closed at once."""
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """Closes what comes too slowly, is too big, or is one too many."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _size = 0
+    """Bytes of the request that is coming in."""
+    _in_head = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, as long as the request is not too big."""
+        self._size += len(data)
+        super().data_received(data)
+        if self._size > (MAX_HEAD if self._in_head else MAX_REQUEST) and self._deadline is not None:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Begin a request: here its time begins as well, unless it has."""
+        super().on_message_begin()
+        self._in_head = True
+        if self._deadline is None:
+            self._wait()
+
+    def on_headers_complete(self) -> None:
+        """The body follows."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is here: how long the answer takes is our own affair."""
+        self._wait_no_more()
+        self._size = 0
+        self._in_head = True
+        super().on_message_complete()
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._cut)
+
+    def _wait_no_more(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut(self) -> None:
+        self.transport.abort()
