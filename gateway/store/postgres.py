@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.store.database import StoreUnavailableError, is_conflict, is_unavailable
+from gateway.store.meeting import wait_for_holders
 from gateway.store.migrate import migrate
 from gateway.store.writer import MAX_GROUP, Item, Job, Result, Work, in_order_of_work, run_group
 
@@ -38,7 +40,6 @@ class PostgresDatabase:
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=WRITERS + 4,
-            pool_pre_ping=True,
             hide_parameters=True,  # a fault's words reach the log, and parameters hold people's texts
         )
         try:
@@ -61,10 +62,19 @@ class PostgresDatabase:
         if self._closed:
             raise StoreUnavailableError("the database is closed")
         try:
-            async with self._snapshots.connect() as connection:
-                return await connection.run_sync(query)
+            return await self._look(query)
+        except Exception as error:
+            if not _broke_off(error):
+                raise _translated(error) from error
+        # The pool has thrown its old connections away by now: this asks over a new one.
+        try:
+            return await self._look(query)
         except Exception as error:
             raise _translated(error) from error
+
+    async def _look(self, query: Callable[[Connection], T]) -> T:
+        async with self._snapshots.connect() as connection:
+            return await connection.run_sync(query)
 
     async def write(self, work: Work[Item, Result], item: Item) -> Result:
         """Queue for the next group; returns after the commit."""
@@ -89,6 +99,7 @@ class PostgresDatabase:
             jobs, last = await self._take()
             if jobs:
                 await self._commit(jobs)
+                await self._repeat([job for job in jobs if job.wants_again()])
                 for job in jobs:
                     job.settle()
             if last:
@@ -104,21 +115,47 @@ class PostgresDatabase:
             job = self._queue.get_nowait()
         return jobs, True
 
-    async def _commit(self, jobs: Sequence[Job], again: int = _TRIES) -> None:
+    async def _commit(self, jobs: Sequence[Job], again: int = _TRIES, *, fresh: bool = False) -> None:
+        """Run jobs in one transaction; their results, or an error for each. `fresh` where the connections are new."""
         ordered = in_order_of_work(jobs)
+        committing = False
         try:
-            async with self._engine.begin() as connection:
+            async with self._engine.connect() as connection, connection.begin():
                 await connection.run_sync(run_group, ordered)
+                committing = True
         except Exception as error:
             if is_conflict(error) and again:
                 await self._commit(ordered, again - 1)
-                return
-            if len(ordered) == 1 or is_unavailable(error):
+            elif not committing and not fresh and _broke_off(error):
+                # It broke before COMMIT was said, so nothing happened; the pool has thrown its old connections away.
+                await self._commit(ordered, again, fresh=True)
+            elif len(ordered) == 1 or committing or is_unavailable(error):
+                # Where it broke while committing nobody knows the outcome: it is not for us to do it all again.
                 for job in ordered:
                     job.error = _translated(error)
-                return
-            for job in ordered:
-                await self._commit([job])
+            else:
+                for job in ordered:
+                    await self._commit([job])
+
+    async def _repeat(self, jobs: Sequence[Job]) -> None:
+        """Run jobs once more when every transaction that met them has ended."""
+        if not jobs:
+            return
+        try:
+            async with self._engine.connect() as connection:
+                await connection.run_sync(wait_for_holders)
+        except Exception as error:
+            for job in jobs:
+                job.error = _translated(error)
+            return
+        for job in jobs:
+            job.item = job.result.item
+        await self._commit(jobs)
+
+
+def _broke_off(error: Exception) -> bool:
+    """Whether a connection ended that may have been dead already when it was taken from the pool."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _refuse_unsynced_commits(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Executable, bindparam, select
 
 from gateway.spending import Charge, OverCap, Purse
 from gateway.store.dialect import insert_for
-from gateway.store.prepared import Prepared, among, values_of
+from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import spend
 
 Key = tuple[str, int]
@@ -30,6 +30,14 @@ def _add(dialect: str) -> Executable:
 
 _STANDING = Prepared(_standing)
 _ADD = Prepared(_add)
+_OPEN = insert_new(spend, ("purse", "day", "parts", "cost"))
+
+
+def _open_purses(connection: Connection, keys: Iterable[Key]) -> None:
+    """Make the rows that the first messages of a day find missing: only a row that is there can be locked."""
+    if connection.dialect.name == "postgresql":
+        rows = [{"purse": purse, "day": day, "parts": 0, "cost": 0} for purse, day in sorted(keys)]
+        _OPEN.many(connection, rows)
 
 
 class Ledger:
@@ -46,6 +54,7 @@ class Ledger:
                 "purses": values_of(connection, names),
                 "first": min(charge.day for charge in charges),
             }
+            _open_purses(connection, {(purse.name, charge.day) for charge in charges for purse in charge.purses})
             for row in _STANDING.rows(connection, wanted):
                 self._spent[row.purse, row.day] = [row.parts, row.cost]
 
