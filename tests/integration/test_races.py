@@ -82,7 +82,7 @@ def delivered(ref: str, phone: str = "") -> Received:
 async def states(database: Database) -> dict[str, int]:
     query = select(messages.c.state, func.count()).group_by(messages.c.state)
     rows = await database.read(lambda connection: connection.execute(query).all())
-    return {state: number for state, number in rows}
+    return dict(map(tuple, rows))
 
 
 @pytest.mark.parametrize("report_first", [False, True])
