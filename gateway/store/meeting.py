@@ -1,22 +1,20 @@
 """Transactions on PostgreSQL that must learn of each other, while neither sees what the other has not committed.
 
-One kind writes and looks for what the other kind wrote, holding on (`hold`) from before it looks until it ends. The
-other kind writes and commits, waits until all who held on have ended (`wait_for_holders`), and looks then: whoever held
-on before is seen now, and whoever holds on later sees what was committed. Nobody who waits holds anything, so nobody
-waits in a ring. SQLite has one writer at a time and needs none of this.
+One kind writes something, then looks for what the other kind wrote. The other kind writes and commits, waits until
+every transaction that is under way then (`under_way`) has ended, and looks after that. Whatever had begun to write is
+committed and seen; whatever begins to write later looks later, and sees. Nobody holds a lock for it, so nobody who has
+to write is kept waiting, and nobody waits in a ring. SQLite has one writer at a time and needs none of this.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, text
 
-from gateway.store.prepared import Prepared
-
-_NAME = 0x6D656574
-"""Of the advisory lock: https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS"""
-
-_HOLD = Prepared(lambda _dialect: select(func.pg_advisory_xact_lock_shared(bindparam("name")).is_(None)))
-_WAIT = Prepared(lambda _dialect: select(func.pg_advisory_xact_lock(bindparam("name")).is_(None)))
+_UNDER_WAY = text(
+    "SELECT CAST(backend_xid AS text) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+)
+"""A transaction has an id from its first write until others see what it wrote."""
 
 
 def needed(connection: Connection) -> bool:
@@ -24,12 +22,6 @@ def needed(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
-def hold(connection: Connection) -> None:
-    """Be waited for until the transaction ends; others hold on at the same time."""
-    if needed(connection):
-        _HOLD.rows(connection, {"name": _NAME})
-
-
-def wait_for_holders(connection: Connection) -> None:
-    """Return when all who hold on now have ended. To be ended at once: meanwhile nobody new can hold on."""
-    _WAIT.rows(connection, {"name": _NAME})
+def under_way(connection: Connection) -> frozenset[str]:
+    """The transactions in this database that have written and not ended. One look for each transaction of the asker."""
+    return frozenset(connection.execute(_UNDER_WAY).scalars())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,8 +12,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gateway.store import meeting
 from gateway.store.database import StoreUnavailableError, is_conflict, is_unavailable
-from gateway.store.meeting import wait_for_holders
 from gateway.store.migrate import migrate
 from gateway.store.writer import MAX_GROUP, Item, Job, Result, Work, in_order_of_work, run_group
 
@@ -20,6 +21,10 @@ T = TypeVar("T")
 WRITERS = 2
 _TRIES = 5
 """Tries of a group that PostgreSQL gives up to end a deadlock with another writer."""
+_MEETING_SECONDS = 30.0
+"""How long the transactions of others are waited for (see `gateway.store.meeting`)."""
+_MEETING_PAUSE = 0.003
+"""Between two looks for them: about what a commit takes."""
 _MIGRATION_LOCK = 0x62726576
 
 
@@ -32,6 +37,8 @@ class PostgresDatabase:
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._queue: asyncio.Queue[Job | None] = asyncio.Queue()
         self._writers = [asyncio.create_task(self._write_forever(), name=f"pg-write-{n}") for n in range(WRITERS)]
+        self._unmet: list[Job] = []
+        self._meeting: asyncio.Task[None] | None = None
         self._closed = False
 
     @classmethod
@@ -92,6 +99,8 @@ class PostgresDatabase:
         for _ in self._writers:
             self._queue.put_nowait(None)
         await asyncio.gather(*self._writers)
+        if self._meeting is not None:
+            await self._meeting
         await self._engine.dispose()
 
     async def _write_forever(self) -> None:
@@ -99,9 +108,10 @@ class PostgresDatabase:
             jobs, last = await self._take()
             if jobs:
                 await self._commit(jobs)
-                await self._repeat([job for job in jobs if job.wants_again()])
+                self._meet([job for job in jobs if job.wants_again()])
                 for job in jobs:
-                    job.settle()
+                    if not job.wants_again():
+                        job.settle()
             if last:
                 return
 
@@ -137,20 +147,36 @@ class PostgresDatabase:
                 for job in ordered:
                     await self._commit([job])
 
-    async def _repeat(self, jobs: Sequence[Job]) -> None:
-        """Run jobs once more when every transaction that met them has ended."""
-        if not jobs:
-            return
-        try:
-            async with self._engine.connect() as connection:
-                await connection.run_sync(wait_for_holders)
-        except Exception as error:
+    def _meet(self, jobs: Sequence[Job]) -> None:
+        """Run jobs once more when every transaction that they may have met has ended."""
+        self._unmet += jobs
+        if self._unmet and (self._meeting is None or self._meeting.done()):
+            self._meeting = asyncio.create_task(self._meet_all(), name="pg-meet")
+
+    async def _meet_all(self) -> None:
+        while self._unmet:
+            jobs, self._unmet = self._unmet[:MAX_GROUP], self._unmet[MAX_GROUP:]
+            try:
+                await self._outwait_others()
+            except Exception as error:
+                for job in jobs:
+                    job.error = _translated(error)
+            else:
+                for job in jobs:
+                    job.item = job.result.item
+                await self._commit(jobs)
             for job in jobs:
-                job.error = _translated(error)
-            return
-        for job in jobs:
-            job.item = job.result.item
-        await self._commit(jobs)
+                job.settle()
+
+    async def _outwait_others(self) -> None:
+        """Return when all transactions that are under way now have ended."""
+        deadline = time.monotonic() + _MEETING_SECONDS
+        others = await self._look(meeting.under_way)
+        while others:
+            if time.monotonic() > deadline:
+                raise StoreUnavailableError("another transaction in the database has been open for too long")
+            await asyncio.sleep(_MEETING_PAUSE)
+            others &= await self._look(meeting.under_way)
 
 
 def _broke_off(error: Exception) -> bool:

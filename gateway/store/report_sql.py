@@ -253,7 +253,6 @@ def apply_early(connection: Connection, refs: Sequence[Mapping[str, Any]], now: 
     """Apply reports that were stored before the answer that named their ids."""
     if not refs:
         return
-    meeting.hold(connection)
     early = _EARLY.rows(connection, _names(connection, [(ref["provider"], ref["ref"]) for ref in refs]))
     if not early:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy import Connection, Executable, bindparam, select
 
@@ -33,13 +34,6 @@ _ADD = Prepared(_add)
 _OPEN = insert_new(spend, ("purse", "day", "parts", "cost"))
 
 
-def _open_purses(connection: Connection, keys: Iterable[Key]) -> None:
-    """Make the rows that the first messages of a day find missing: only a row that is there can be locked."""
-    if connection.dialect.name == "postgresql":
-        rows = [{"purse": purse, "day": day, "parts": 0, "cost": 0} for purse, day in sorted(keys)]
-        _OPEN.many(connection, rows)
-
-
 class Ledger:
     """What was spent so far, as one transaction sees it, and what the transaction adds."""
 
@@ -48,15 +42,30 @@ class Ledger:
         self._connection = connection
         self._spent: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
         self._added: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
-        names = sorted({purse.name for charge in charges for purse in charge.purses})
-        if names:
-            wanted = {
-                "purses": values_of(connection, names),
-                "first": min(charge.day for charge in charges),
-            }
-            _open_purses(connection, {(purse.name, charge.day) for charge in charges for purse in charge.purses})
-            for row in _STANDING.rows(connection, wanted):
-                self._spent[row.purse, row.day] = [row.parts, row.cost]
+        capped = {
+            (purse.name, charge.day)
+            for charge in charges
+            for purse in charge.purses
+            if purse.parts_cap or purse.cost_cap
+        }
+        if capped:
+            self._read(capped)
+
+    def _read(self, keys: AbstractSet[Key]) -> None:
+        """Read what was spent, and keep others from spending it until the transaction ends."""
+        wanted = {
+            "purses": values_of(self._connection, sorted({purse for purse, _ in keys})),
+            "first": min(day for _, day in keys),
+        }
+        rows = _STANDING.rows(self._connection, wanted)
+        missing = keys - {(row.purse, row.day) for row in rows}
+        if missing and self._connection.dialect.name == "postgresql":
+            # The first messages of a day: only a row that is there can be locked.
+            empty = [{"purse": purse, "day": day, "parts": 0, "cost": 0} for purse, day in sorted(missing)]
+            _OPEN.many(self._connection, empty)
+            rows = _STANDING.rows(self._connection, wanted)
+        for row in rows:
+            self._spent[row.purse, row.day] = [row.parts, row.cost]
 
     def over(self, charge: Charge) -> OverCap | None:
         """The cap that a charge would pass, or None: then it is put aside for."""
