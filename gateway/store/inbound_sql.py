@@ -228,7 +228,8 @@ def releasable(connection: Connection, limit: int) -> list[Waiting]:
     """Held SMS whose pause is over, or whose account is closed, the oldest first."""
     rows = connection.execute(
         select(inbound)
-        .join(accounts, accounts.c.id == inbound.c.account_id)
+        # A concatenation, lest all that accounts ever got be read by the index of accounts instead of what is held.
+        .join(accounts, accounts.c.id == inbound.c.account_id + "")
         .join(api_keys, api_keys.c.id == accounts.c.key_id)
         .where(
             inbound.c.state == InboundState.HELD,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, null, or_, select, update
 
 from gateway.model import DeliveryReport, MessageState, ReportStatus
+from gateway.store import meeting
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import messages, provider_refs, reports
+from gateway.store.writer import Again
 
 _STATE = {
     ReportStatus.FAILED: MessageState.FAILED,
@@ -28,6 +31,8 @@ class Received:
 
     report: DeliveryReport
     received_at: float
+    again: bool = False
+    """Whether it is stored already, and all that might have named its id meanwhile is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,26 +130,33 @@ _MOVE = Prepared(
 )
 
 
-def store_reports(connection: Connection, items: Sequence[Received]) -> list[Moved | None]:
+def store_reports(connection: Connection, items: Sequence[Received]) -> list[Moved | Again | None]:
     """Keep reports and move their messages; per report the message that it moved, or None.
 
-    A report that came before changes nothing; one that names an id that is not known yet waits for it.
+    A report that came before changes nothing; one that names an id that is not known yet waits for it. Where the answer
+    that names it may stand in a transaction that is not committed yet, the report is looked at again afterwards.
     """
     refs = _refs_named(connection, [item.report for item in items])
-    matched: list[_Matched] = []
-    rows: list[dict[str, Any]] = []
-    for item in items:
-        match = _match(item.report, refs)
-        if match is not None:
-            matched.append(match)
-        rows.append(_report_row(item, match))
-    _REPORT.many(connection, rows)
+    matches = [_match(item.report, refs) for item in items]
+    matched = [match for match in matches if match is not None]
+    pairs = list(zip(items, matches, strict=True))
+    # In one order everywhere, so that two transactions with the same reports do not wait in a ring.
+    _REPORT.many(connection, sorted((_report_row(*pair) for pair in pairs if not pair[0].again), key=_identity))
+    _adopt(connection, [match for item, match in pairs if item.again and match is not None])
     moved = _apply(connection, matched, max(item.received_at for item in items))
     told: dict[DeliveryReport, Moved] = {}
     for match in matched:
         if (state := moved.pop(match.message_id, None)) is not None:
             told[match.report] = Moved(match.message_id, state)
-    return [told.pop(item.report, None) for item in items]
+    unseen = meeting.needed(connection)
+    return [
+        Again(replace(item, again=True)) if match is None and unseen and not item.again else told.pop(item.report, None)
+        for item, match in pairs
+    ]
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return row["provider"], row["ref"], row["to_number"], row["status"]
 
 
 def _report_row(item: Received, match: _Matched | None) -> dict[str, Any]:
@@ -248,11 +260,14 @@ def apply_early(connection: Connection, refs: Sequence[Mapping[str, Any]], now: 
     for each in refs:
         named[each["provider"], each["ref"]].append(each)
     matched = [match for row in early if (match := _match(_report(row), named)) is not None]
-    _ADOPT.many(
-        connection,
-        [{**_note_row(match), "phone": match.report.to_number, "message": match.message_id} for match in matched],
-    )
+    _adopt(connection, matched)
     _apply(connection, matched, now)
+
+
+def _adopt(connection: Connection, matched: Sequence[_Matched]) -> None:
+    """Note on stored reports whose they are."""
+    rows = [{**_note_row(match), "phone": match.report.to_number, "message": match.message_id} for match in matched]
+    _ADOPT.many(connection, sorted(rows, key=itemgetter("name", "named", "phone", "word")))
 
 
 def _report(row: Any) -> DeliveryReport:

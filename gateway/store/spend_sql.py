@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy import Connection, Executable, bindparam, select
 
 from gateway.spending import Charge, OverCap, Purse
 from gateway.store.dialect import insert_for
-from gateway.store.prepared import Prepared, among, values_of
+from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import spend
 
 Key = tuple[str, int]
@@ -30,6 +31,7 @@ def _add(dialect: str) -> Executable:
 
 _STANDING = Prepared(_standing)
 _ADD = Prepared(_add)
+_OPEN = insert_new(spend, ("purse", "day", "parts", "cost"))
 
 
 class Ledger:
@@ -40,14 +42,30 @@ class Ledger:
         self._connection = connection
         self._spent: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
         self._added: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
-        names = sorted({purse.name for charge in charges for purse in charge.purses})
-        if names:
-            wanted = {
-                "purses": values_of(connection, names),
-                "first": min(charge.day for charge in charges),
-            }
-            for row in _STANDING.rows(connection, wanted):
-                self._spent[row.purse, row.day] = [row.parts, row.cost]
+        capped = {
+            (purse.name, charge.day)
+            for charge in charges
+            for purse in charge.purses
+            if purse.parts_cap or purse.cost_cap
+        }
+        if capped:
+            self._read(capped)
+
+    def _read(self, keys: AbstractSet[Key]) -> None:
+        """Read what was spent, and keep others from spending it until the transaction ends."""
+        wanted = {
+            "purses": values_of(self._connection, sorted({purse for purse, _ in keys})),
+            "first": min(day for _, day in keys),
+        }
+        rows = _STANDING.rows(self._connection, wanted)
+        missing = keys - {(row.purse, row.day) for row in rows}
+        if missing and self._connection.dialect.name == "postgresql":
+            # The first messages of a day: only a row that is there can be locked.
+            empty = [{"purse": purse, "day": day, "parts": 0, "cost": 0} for purse, day in sorted(missing)]
+            _OPEN.many(self._connection, empty)
+            rows = _STANDING.rows(self._connection, wanted)
+        for row in rows:
+            self._spent[row.purse, row.day] = [row.parts, row.cost]
 
     def over(self, charge: Charge) -> OverCap | None:
         """The cap that a charge would pass, or None: then it is put aside for."""

@@ -24,6 +24,16 @@ MAX_GROUP = 512
 """Items per transaction: beyond that a commit's fixed cost no longer shows, and latency does."""
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A result on PostgreSQL: run the same work on `item` when this, and all that is open beside it, is committed.
+
+    For what two transactions must learn of each other while neither sees the other's rows.
+    """
+
+    item: Any
+
+
 @dataclass(slots=True)
 class Job:
     """One caller's item and the place where its result goes."""
@@ -33,6 +43,10 @@ class Job:
     done: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
+
+    def wants_again(self) -> bool:
+        """Whether the work is done and asked to be run once more."""
+        return self.error is None and isinstance(self.result, Again)
 
     def settle(self) -> None:
         """Hand the result to the caller; it may have gone away meanwhile."""
