@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ from gateway.store.writer import MAX_GROUP, Item, Job, Result, Work, in_order_of
 
 T = TypeVar("T")
 READERS = 2
+CROWD, GATHER_SECONDS = 4, 0.003
+"""After a group of so many jobs the next one waits for company: where a sync takes less time than a transaction's own
+work, groups would stay small and the work per job large. Whoever writes alone never waits."""
 
 
 class SqliteDatabase:
@@ -44,6 +48,7 @@ class SqliteDatabase:
         self._writer: Connection | None = None
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_forever, name="sqlite-write", daemon=True)
+        self._crowded = False
         self._closed = False
 
     @classmethod
@@ -112,11 +117,15 @@ class SqliteDatabase:
                 return
 
     def _take(self) -> tuple[list[Job], bool]:
+        """Wait for a job, and gather those that come with it; whether the last one has come."""
         jobs: list[Job] = []
         job = self._queue.get()
+        if self._crowded:
+            time.sleep(GATHER_SECONDS)
         while job is not None:
             jobs.append(job)
             if len(jobs) >= MAX_GROUP or self._queue.empty():
+                self._crowded = len(jobs) >= CROWD
                 return jobs, False
             job = self._queue.get()
         return jobs, True
