@@ -48,15 +48,20 @@ def _known(dialect: str) -> Executable:
     return select(messages.c.id).where(among(dialect, messages.c.id, "ids"))
 
 
+def _taken(dialect: str) -> Executable:
+    return select(messages.c.dedupe).where(among(dialect, messages.c.dedupe, "identities"))
+
+
 _KNOWN = Prepared(_known)
+_TAKEN = Prepared(_taken)
 
 
 def accept(connection: Connection, items: Sequence[Put]) -> list[Verdict]:
     """Store mails with their messages, or say what stands against it."""
-    revision = directory_sql.revision(connection)
-    stopped = optout_sql.stopped(connection, {pair for acceptance, _ in items for pair in _phones(acceptance)})
-    ledger = Ledger(connection, [acceptance.charge for acceptance, _ in items if acceptance.charge])
-    objections = [_objection(acceptance, revision, stopped, ledger) for acceptance, _ in items]
+    ledger, objections = _objections(connection, items, frozenset())
+    if any(objection and not objection.stale for objection in objections):
+        # Copies of what was taken before cost nothing and reach nobody: nothing stands against them.
+        ledger, objections = _objections(connection, items, _taken_before(connection, items))
     clear = [item for item, objection in zip(items, objections, strict=True) if objection is None]
     new = _store_messages(connection, clear)
     _store_mails(connection, [acceptance for acceptance, _ in clear], new)
@@ -67,19 +72,49 @@ def accept(connection: Connection, items: Sequence[Put]) -> list[Verdict]:
     ]
 
 
-def _phones(acceptance: Acceptance) -> Iterable[tuple[str, str]]:
-    return ((message.org_id, message.to_number) for message in acceptance.messages)
+def _taken_before(connection: Connection, items: Sequence[Put]) -> frozenset[str]:
+    """The identities among these that have a message already."""
+    wanted = sorted({dedupe for acceptance, _ in items for dedupe in acceptance.dedupe})
+    return frozenset(_TAKEN.scalars(connection, {"identities": values_of(connection, wanted)}))
+
+
+def _objections(
+    connection: Connection, items: Sequence[Put], known: frozenset[str]
+) -> tuple[Ledger, list[Verdict | None]]:
+    """What stands against each, and the ledger with what was put aside; messages that are `known` count for nothing."""
+    revision = directory_sql.revision(connection)
+    stopped = optout_sql.stopped(connection, {pair for acceptance, _ in items for pair in _phones(acceptance)})
+    ledger = Ledger(connection, [acceptance.charge for acceptance, _ in items if acceptance.charge])
+    seen = set(known)
+    objections: list[Verdict | None] = []
+    for acceptance, _ in items:
+        places = [place for place, dedupe in enumerate(acceptance.dedupe) if dedupe not in seen]
+        objections.append(_objection(acceptance, revision, stopped, ledger, places))
+        if objections[-1] is None:
+            seen.update(acceptance.dedupe)
+    return ledger, objections
+
+
+def _phones(acceptance: Acceptance) -> list[tuple[str, str]]:
+    return [(message.org_id, message.to_number) for message in acceptance.messages]
 
 
 def _objection(
-    acceptance: Acceptance, revision: int, stopped: frozenset[tuple[str, str]], ledger: Ledger
+    acceptance: Acceptance,
+    revision: int,
+    stopped: frozenset[tuple[str, str]],
+    ledger: Ledger,
+    places: Sequence[int],
 ) -> Verdict | None:
+    """What stands against the messages at these places."""
     if acceptance.revision is not None and acceptance.revision != revision:
         return Verdict(stale=True)
-    opted_out = stopped.intersection(_phones(acceptance)) if stopped else None
-    if opted_out:
-        return Verdict(opted_out=frozenset(phone for _, phone in opted_out))
-    over = ledger.over(acceptance.charge) if acceptance.charge else None
+    if stopped:
+        phones = _phones(acceptance)
+        opted_out = stopped.intersection(phones[place] for place in places)
+        if opted_out:
+            return Verdict(opted_out=frozenset(phone for _, phone in opted_out))
+    over = ledger.over(acceptance.charge, places) if acceptance.charge else None
     return Verdict(over=over) if over else None
 
 

@@ -67,9 +67,9 @@ class Ledger:
         for row in rows:
             self._spent[row.purse, row.day] = [row.parts, row.cost]
 
-    def over(self, charge: Charge) -> OverCap | None:
-        """The cap that a charge would pass, or None: then it is put aside for."""
-        parts, cost = sum(charge.parts), sum(charge.costs)
+    def over(self, charge: Charge, which: Sequence[int]) -> OverCap | None:
+        """The cap that those of a charge's messages would pass, by their places; or None: then it is put aside for."""
+        parts, cost = sum(charge.parts[i] for i in which), sum(charge.costs[i] for i in which)
         for purse in charge.purses:
             spent_parts, spent_cost = self._spent[purse.name, charge.day]
             if purse.parts_cap and spent_parts + parts > purse.parts_cap:

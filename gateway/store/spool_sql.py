@@ -15,10 +15,10 @@ from gateway.errors import Outcome
 from gateway.model import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
-from gateway.store.schema import api_keys, attempts, messages, provider_refs
+from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
 from gateway.store.spool_items import Demand, Departure, Settlement
 
-OPTED_OUT, PAUSED = "opted-out", "paused"
+OPTED_OUT, PAUSED, CLOSED = "opted-out", "paused", "account-closed"
 """Words of FailureReason for messages that may not go."""
 
 # --- attempts begin ------------------------------------------------------------------------------------------------
@@ -44,7 +44,14 @@ def _paused(dialect: str) -> Executable:
 
 
 _DUE = Prepared(_due)
+
+
+def _closed(dialect: str) -> Executable:
+    return select(accounts.c.id).where(among(dialect, accounts.c.id, "accounts"), accounts.c.closed_at.is_not(None))
+
+
 _PAUSED = Prepared(_paused)
+_CLOSED = Prepared(_closed)
 _DEPART = Prepared(
     lambda _dialect: (
         update(messages)
@@ -79,13 +86,16 @@ def depart(connection: Connection, items: Sequence[Demand]) -> list[Departure]:
 def _depart(connection: Connection, demand: Demand) -> Departure:
     due = _due_messages(connection, demand)
     stopped = optout_sql.stopped(connection, {(message.org_id, message.to_number) for message in due})
-    paused = _paused_keys(connection, {message.key_id for message in due})
+    paused = _among(connection, _PAUSED, "keys", {message.key_id for message in due})
+    closed = _among(connection, _CLOSED, "accounts", {message.account_id for message in due})
     go: list[OutgoingSms] = []
     failed: list[tuple[OutgoingSms, str]] = []
     rested: list[tuple[OutgoingSms, str]] = []
     for message in due:
         if (message.org_id, message.to_number) in stopped:
             failed.append((message, OPTED_OUT))
+        elif message.account_id in closed:
+            failed.append((message, CLOSED))
         elif message.key_id in paused:
             (failed if message.created_at < demand.made_after else rested).append((message, PAUSED))
         else:
@@ -122,10 +132,10 @@ def message_of(row: Any) -> OutgoingSms:
     )
 
 
-def _paused_keys(connection: Connection, key_ids: set[str]) -> frozenset[str]:
-    if not key_ids:
+def _among(connection: Connection, query: Prepared, name: str, ids: set[str]) -> frozenset[str]:
+    if not ids:
         return frozenset()
-    return frozenset(_PAUSED.scalars(connection, {"keys": values_of(connection, sorted(key_ids))}))
+    return frozenset(query.scalars(connection, {name: values_of(connection, sorted(ids))}))
 
 
 def _begin(connection: Connection, go: Sequence[OutgoingSms], demand: Demand) -> None:

@@ -34,6 +34,7 @@ class FailureReason(StrEnum):
     REJECTED = "rejected"
     TEXT = "text"
     PAUSED = "paused"
+    ACCOUNT_CLOSED = "account-closed"
     UNKNOWN = "unknown"
     DELAYED = "delayed"
 
@@ -55,6 +56,7 @@ _STATUS = {
     FailureReason.REJECTED: "5.0.0",
     FailureReason.TEXT: "5.6.0",
     FailureReason.PAUSED: "5.2.1",
+    FailureReason.ACCOUNT_CLOSED: "5.2.1",
     FailureReason.UNKNOWN: "5.4.2",
     FailureReason.DELAYED: "4.4.7",
 }

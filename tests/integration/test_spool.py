@@ -569,3 +569,58 @@ async def test_a_provider_that_takes_messages_again_gets_those_that_it_refused(s
     assert await due(spool) == []
     await spool.hurry("p")
     assert len(await due(spool)) == 2
+
+
+# --- copies cost nothing, and what is closed sends nothing -----------------------------------------------------------
+
+
+@pytest.mark.proves("resent mail", "daily caps")
+async def test_a_copy_of_the_mail_that_filled_a_cap_was_taken_before(spool: Spool, clock: Clock):
+    assert (await spool.put(charged(acceptance(clock, 2, "same"), account_parts=2))).stored
+    copy = await spool.put(charged(acceptance(clock, 2, "same"), account_parts=2))
+    assert (copy.stored, copy.new) == (True, frozenset())
+    assert not (await spool.put(charged(acceptance(clock), account_parts=2))).stored
+
+
+@pytest.mark.proves("resent mail", "daily caps")
+async def test_copies_take_no_room_from_others_beside_them(spool: Spool, clock: Clock):
+    assert (await spool.put(charged(acceptance(clock, 1, "same"), account_parts=2))).stored
+    verdicts = await asyncio.gather(
+        *(
+            spool.put(charged(acceptance(clock, 1, dedupe), account_parts=2))
+            for dedupe in ("same", "new", "new", "more")
+        )
+    )
+    assert [verdict.stored for verdict in verdicts] == [True, True, True, False]
+
+
+@pytest.mark.proves("resent mail", "daily caps")
+async def test_of_a_copy_with_one_more_phone_the_new_one_is_charged(spool: Spool, clock: Clock):
+    assert (await spool.put(charged(acceptance(clock, 1, "same"), account_parts=2))).stored
+    assert len((await spool.put(charged(acceptance(clock, 2, "same"), account_parts=2))).new) == 1
+    assert (await spool.put(charged(acceptance(clock, 3, "same"), account_parts=2))).over is not None
+
+
+@pytest.mark.proves("resent mail", "STOP")
+async def test_a_copy_that_comes_after_the_stop_was_taken_before(spool: Spool, database: Database, clock: Clock):
+    _, account = await an_account(database, clock)
+    taken = with_account(acceptance(clock, 1, "same"), account)
+    await spool.put(taken)
+    phone = taken.messages[0].to_number
+    await database.write(
+        alone(lambda connection: optout_sql.opt_out(connection, account.org_id, phone, "STOP", clock.now())), None
+    )
+    assert (await spool.put(with_account(acceptance(clock, 1, "same"), account))).stored
+    assert (await spool.put(with_account(acceptance(clock, 1), account))).opted_out == {phone}
+
+
+@pytest.mark.proves("obeyed at once")
+async def test_what_waits_of_a_closed_account_does_not_leave(spool: Spool, database: Database, clock: Clock):
+    accounts, account = await an_account(database, clock)
+    accepted = with_account(acceptance(clock), account)
+    await spool.put(accepted)
+    await accounts.close_account(account)
+    departure = await spool.depart("p", 5)
+    assert [word for _, word in departure.failed] == ["account-closed"]
+    assert not departure.go
+    assert await state(database, accepted.messages[0]) == "failed"
