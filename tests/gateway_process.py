@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mailbox
 import os
+import random
 import signal
 import smtplib
 import socket
@@ -27,9 +29,12 @@ BREVDUE = [sys.executable, "-m", "brevdue.cli"]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those that the system gives to outgoing connections meanwhile."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(look: Callable[[], T | None], what: str, seconds: float = 10.0) -> T:
@@ -72,7 +77,12 @@ class Gateway:
                 stderr=log,
                 env=os.environ | self.environment,
             )
-        wait_for(self.ready, "ready", 60)
+        try:
+            wait_for(self.ready, "ready", 60)
+        except BaseException:  # nobody else will stop it
+            self.process.kill()
+            self.process.wait()
+            raise
         return self
 
     def ready(self) -> bool:

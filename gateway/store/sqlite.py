@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -49,6 +48,8 @@ class SqliteDatabase:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_forever, name="sqlite-write", daemon=True)
         self._crowded = False
+        self._gathering = threading.Event()
+        """Never set: a way to wait that no odd clock can break, as it can break sleep."""
         self._closed = False
 
     @classmethod
@@ -118,10 +119,10 @@ class SqliteDatabase:
 
     def _take(self) -> tuple[list[Job], bool]:
         """Wait for a job, and gather those that come with it; whether the last one has come."""
+        if self._crowded:  # before anything is in hand: what may fail here must not take a job along
+            self._gathering.wait(GATHER_SECONDS)
         jobs: list[Job] = []
         job = self._queue.get()
-        if self._crowded:
-            time.sleep(GATHER_SECONDS)
         while job is not None:
             jobs.append(job)
             if len(jobs) >= MAX_GROUP or self._queue.empty():
