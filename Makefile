@@ -15,7 +15,7 @@ demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keep
 
 test: check  ## the checks and all tests; ARGS="-k spf" for some of them
 	$(BIN)/pytest -m "stopwatch and not slow" $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest -n 3 --dist loadfile -m "not stopwatch and not slow" --cov --cov-report=term $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not stopwatch and not slow" --cov --cov-report=term $(ARGS) $(NONE_IS_FINE)
 
 faults: $(VENV)/.installed-dev  ## the long form of tests/faults, an hour: 200 kills, 50 power cuts, faults that last a minute
 	$(BIN)/pytest tests/faults -m slow -s $(ARGS)

@@ -30,7 +30,7 @@ from gateway.store.spool_items import Acceptance, Demand, Departure, Settlement,
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
-FORGOTTEN_SECONDS = 60.0
+FORGOTTEN_SECONDS = 20.0
 """Age of an attempt of this process that it does not know of. A commit is over, one way or the other, by then."""
 REST_SECONDS = 20.0
 """How long a message rests that cannot go now: its key is paused, its provider not configured."""
