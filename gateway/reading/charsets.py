@@ -155,6 +155,8 @@ def decode(data: bytes, label: str = "", hint: str = "") -> str:
         return _without_c1(_decode_utf8(data))
     if codec in _WIDE and len(data) % 2 and data.endswith(b"\n"):
         data = data[:-1]  # the line end that the transport added is a single byte
+    if codec == "utf-7":
+        data = data[:_UTF7_LONGEST]
     text = data.decode(_byte_order(data, codec) if codec in {"utf-16", "utf-32"} else codec, "replace")
     return _without_c1(text)
 
@@ -166,6 +168,8 @@ _ONE_BYTE_LATIN: Final = frozenset({"cp1252", "iso8859-15", "iso8859-2", "cp1250
 """Codecs in which a run of UTF-8 would read as nonsense such as "Ã¦"."""
 
 
+_UTF7_LONGEST: Final = 250_000
+"""Bytes. The codec is slow and holds the interpreter's lock; nobody sends more to a phone in it."""
 _C1: Final = re.compile("[\x80-\x9f]")
 
 

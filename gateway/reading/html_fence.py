@@ -22,8 +22,12 @@ _MAX_STYLE: Final[int] = 20_000
 """Characters of one style sheet that are read, from its beginning."""
 
 _TAG_START: Final[re.Pattern[str]] = re.compile(r"<(?:!--|[!?]|(/?)([a-zA-Z][a-zA-Z0-9:]{0,20}))")
+_LONGEST_START: Final[int] = 23
+"""Characters that _TAG_START matches at most."""
 _TAG_DELIMITER: Final[re.Pattern[str]] = re.compile("[>\"']")
-_ANY_TAG: Final[re.Pattern[str]] = re.compile(r"(?:<[^<>]*>)+")
+_ANY_TAG: Final[re.Pattern[str]] = re.compile(r"(?:<[^<>]*+>)++")
+_STRETCH: Final[int] = 64_000
+"""Characters that one call of the pattern engine takes: it holds the interpreter's lock until it returns."""
 _RAW: Final[frozenset[str]] = frozenset(
     {"style", "script", "title", "textarea", "xmp", "iframe", "noembed", "noframes"}
 )
@@ -48,13 +52,28 @@ class _Fence:
 
     def run(self) -> None:
         for _ in range(MAX_TAGS):
-            match = _TAG_START.search(self.html, self.position)
+            match = self._next_tag()
             if match is None:
                 self.pieces.append(self.html[self.position :])
                 return
             self.pieces.append(self.html[self.position : match.start()])
             self._markup(match)
-        self.pieces.append(_ANY_TAG.sub("\u2028", self.html[self.position :]).replace("<", "&lt;"))
+        self._flatten()
+
+    def _flatten(self) -> None:
+        """Make every tag of what is left a line break."""
+        while self.position < len(self.html):
+            end = self.html.find(">", self.position + _STRETCH) + 1 or len(self.html)
+            stretch = self.html[self.position : end]
+            self.pieces.append(_ANY_TAG.sub("\u2028", stretch).replace("<", "&lt;"))
+            self.position = end
+
+    def _next_tag(self) -> re.Match[str] | None:
+        for start in range(self.position, len(self.html), _STRETCH):
+            match = _TAG_START.search(self.html, start, start + _STRETCH + _LONGEST_START)
+            if match is not None and match.start() < start + _STRETCH:
+                return match  # one that begins later may be cut short
+        return None
 
     def _markup(self, match: re.Match[str]) -> None:
         name = (match.group(2) or "").lower()
