@@ -30,11 +30,12 @@ from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
-from gateway.model import DeliveryReport, InboundEvent, InboundSms, LateAnswer, Service, SystemClock
+from gateway.model import Service, SystemClock
 from gateway.providers.base import Capability, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.returned import Returned
 from gateway.settings import GatewaySettings, ProviderSettings
+from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
 from gateway.sms_out import SmsOut
 from gateway.smtp_in import MailEdge

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.inbound_form import joined
-from gateway.model import InboundSms
+from gateway.sms import InboundSms
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from enum import StrEnum
 from gateway import errors
 from gateway.address import read_recipient
 from gateway.errors import Refusal
-from gateway.model import Account, AddressKind, LocalAddress, ParsedMail, SmsText
+from gateway.model import Account, AddressKind, LocalAddress, ParsedMail
 from gateway.numbers import NumberError, country_of, from_local_part
 from gateway.quotes import split_signature
+from gateway.sms import SmsText
 from gateway.sms_text import describe_forced, prepare
 from gateway.subject import read_subject
 

@@ -31,16 +31,15 @@ from gateway.model import (
     Listener,
     LocalAddress,
     OutgoingMail,
-    OutgoingSms,
     ParsedMail,
     Proof,
     ProofMethod,
     Reply,
-    SmsText,
 )
 from gateway.rates import Rate
 from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
+from gateway.sms import OutgoingSms, SmsText
 from gateway.spending import Runs, charge, countries_of
 from gateway.spool import Spool
 from gateway.store.spool_items import Acceptance, MailRecord, Verdict, mail_record

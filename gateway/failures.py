@@ -11,7 +11,8 @@ from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.letters import Letters
 from gateway.maillog import Event
-from gateway.model import Clock, MessageState
+from gateway.model import Clock
+from gateway.sms import MessageState
 from gateway.store import failure_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from gateway.model import DeliveryReport, InboundPart, InboundSms
+from gateway.sms import DeliveryReport, InboundPart, InboundSms
 
 MAX_TEXT = 39_015
 """Characters of 255 parts."""

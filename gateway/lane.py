@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from gateway.errors import Outcome
-from gateway.model import OutgoingSms
+from gateway.sms import OutgoingSms
 
 PATIENCE = 5
 """Temporary outcomes in a row before a lane is closed to all but a probe."""

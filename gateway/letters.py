@@ -12,17 +12,9 @@ from gateway.address import return_path
 from gateway.dialog import Problem, Target
 from gateway.keyring import Keyring
 from gateway.mail_compose import Fact, OperatorCase, closed_mail, dialog_mail, operator_mail, welcome_mail
-from gateway.model import (
-    Account,
-    Clock,
-    Envelope,
-    InboundSms,
-    MailKind,
-    OutgoingMail,
-    ParsedMail,
-    new_id,
-)
+from gateway.model import Account, Clock, Envelope, MailKind, OutgoingMail, ParsedMail, new_id
 from gateway.settings import GatewaySettings
+from gateway.sms import InboundSms
 from gateway.threads import Thread
 from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
 

@@ -14,8 +14,9 @@ import html
 from collections.abc import Sequence
 from enum import StrEnum
 
-from gateway.model import Account, InboundSms, Organisation
+from gateway.model import Account, Organisation
 from gateway.numbers import display
+from gateway.sms import InboundSms
 from gateway.subject import MESSAGE_FROM
 from gateway.writing.frame import FROM_NOBODY, Frame, for_people, masked
 from gateway.writing.mime import file_part, mail_part, message, multipart, text_part

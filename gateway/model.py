@@ -1,7 +1,7 @@
 """Frozen records, enums and protocols that cross rooms. No behaviour beyond what a value knows about itself.
 
 Times are seconds since the epoch, UTC, as float. Phone numbers are E.164 strings with a plus ("+4530643064").
-Prices are integers in minor units of the currency beside them.
+SMS have a vocabulary of their own (`gateway.sms`), and so has money (`gateway.money`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from gateway.errors import Outcome, Refusal
+from gateway.errors import Refusal
 
 # --- time and identity ---------------------------------------------------------------------------------------------
 
@@ -241,147 +241,6 @@ class Proof:
     method: ProofMethod
     domain: str
     detail: str
-
-
-# --- SMS out -------------------------------------------------------------------------------------------------------
-
-
-class Encoding(StrEnum):
-    """3GPP TS 23.038: the 7-bit default alphabet or UCS-2."""
-
-    GSM7 = "gsm7"
-    UCS2 = "ucs2"
-
-
-@dataclass(frozen=True, slots=True)
-class SmsText:
-    """A text as it will leave, with what it costs on the air."""
-
-    text: str
-    encoding: Encoding
-    parts: int
-    """SMS parts (concatenated short messages), at least 1."""
-    units: int
-    """Septets (GSM-7) or 16-bit code units (UCS-2) in all."""
-    forced_by: tuple[str, ...] = ()
-    """The distinct characters outside GSM-7, in order of appearance."""
-
-
-class MessageState(StrEnum):
-    """Where an outgoing SMS stands. It only ever moves forward, save QUEUED <-> SUBMITTING."""
-
-    QUEUED = "queued"
-    SUBMITTING = "submitting"
-    SUBMITTED = "submitted"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
-    """May have been sent: shown to a person, never sent again blindly."""
-
-
-class Priority(StrEnum):
-    """Dialog always goes first."""
-
-    DIALOG = "dialog"
-    CAMPAIGN = "campaign"
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingSms:
-    """One SMS to one phone."""
-
-    id: str
-    """The mail's id, a dot and a counter: one id from mail to delivery report."""
-    org_id: str
-    account_id: str
-    key_id: str
-    from_number: str
-    to_number: str
-    text: SmsText
-    provider: str
-    priority: Priority = Priority.DIALOG
-    created_at: float = 0.0
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SubmitResult:
-    """What a provider said about one attempt."""
-
-    outcome: Outcome
-    refs: tuple[str, ...] = ()
-    """The provider's ids, one per part where it gives one per part."""
-    cause: str = ""
-    """For the log and the trace: the provider's code and words."""
-    reason: str = ""
-    """For the sender: a word of `gateway.writing.reports.FailureReason`; "" where nothing is known."""
-    public_text: str = ""
-    """For the sender's Diagnostic-Code: English, without provider internals."""
-    retry_after: float | None = None
-    """Seconds the provider asked to wait."""
-
-
-class ReportStatus(StrEnum):
-    """A delivery report's meaning, in our words."""
-
-    ACCEPTED = "accepted"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
-    """A provider's word on one id (one part, or a whole message where it has one id)."""
-
-    provider: str
-    ref: str
-    status: ReportStatus
-    at: float
-    to_number: str = ""
-    cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LateAnswer:
-    """A provider's word, after its time, that it has taken a message: what was unknown is known."""
-
-    provider: str
-    message_id: str
-    ref: str
-    at: float
-
-
-# --- SMS in --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class InboundPart:
-    """Where one piece of a long incoming SMS belongs: (from, to, ref, total) names the message."""
-
-    ref: str
-    total: int
-    number: int
-    """1-based."""
-
-
-@dataclass(frozen=True, slots=True)
-class InboundSms:
-    """An SMS that a provider handed to us."""
-
-    provider: str
-    ref: str
-    """The provider's id: the key that makes a second copy one message."""
-    from_number: str
-    to_number: str
-    text: str
-    at: float
-    part: InboundPart | None = None
-
-
-InboundEvent = InboundSms | DeliveryReport | LateAnswer
-"""What a provider can tell us on its own accord."""
 
 
 # --- mail out ------------------------------------------------------------------------------------------------------

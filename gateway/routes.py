@@ -6,7 +6,7 @@ A dialog message leaves by the provider that owns the account's number, since on
 from __future__ import annotations
 
 from gateway.errors import Outcome
-from gateway.model import MessageState, OutgoingSms, SubmitResult
+from gateway.sms import MessageState, OutgoingSms, SubmitResult
 
 RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 3600.0)
 """Pauses between attempts; the last one repeats."""

@@ -19,9 +19,10 @@ from gateway.inbound_form import joined, tidy
 from gateway.letters import Letters
 from gateway.mail_compose import Fact, OperatorCase
 from gateway.maillog import Event
-from gateway.model import Account, Clock, InboundSms, OutgoingMail, new_id
+from gateway.model import Account, Clock, OutgoingMail, new_id
 from gateway.optout import Wish, read_wish
 from gateway.rates import Rate
+from gateway.sms import InboundSms
 from gateway.store import inbound_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.inbound_sql import Arrival, InboundState, Waiting, Wished

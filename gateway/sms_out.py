@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from gateway import maillog
 from gateway.errors import Outcome
 from gateway.inbound_form import tidy_report
 from gateway.lane import Lane, Reservation
 from gateway.maillog import Event
-from gateway.model import Clock, DeliveryReport, LateAnswer, MessageState, OutgoingSms, Priority, SubmitResult
-from gateway.providers.base import Provider
+from gateway.model import Clock
+from gateway.providers.base import Batching, Provider
 from gateway.routes import after_attempt
+from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, Priority, SubmitResult
 from gateway.spool import REST_SECONDS, Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Moved, Received, store_reports
@@ -41,6 +43,7 @@ class SmsOut:
         self._spool = spool
         self._database = database
         self._providers = providers
+        self._batching = {name: provider for name, provider in providers.items() if isinstance(provider, Batching)}
         self._clock = clock
         self._lanes = {name: Lane(name, provider.window) for name, provider in providers.items()}
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,10 +83,19 @@ class SmsOut:
     def _begin(self, lane: Lane, messages: Sequence[OutgoingSms]) -> None:
         """Submit messages whose attempt is committed and whose room is taken."""
         self._spool.leaves(messages)
+        batching = self._batching.get(lane.provider) if len(messages) > 1 else None
+        if batching is not None:
+            for first in range(0, len(messages), batching.batch):
+                self._under_way(self._attempt_many(messages[first : first + batching.batch], batching, lane))
+            return
+        provider = self._providers[lane.provider]
         for message in messages:
-            attempt = asyncio.ensure_future(self._attempt(message, self._providers[lane.provider], lane))
-            self._attempts.add(attempt)
-            attempt.add_done_callback(self._attempts.discard)
+            self._under_way(self._attempt(message, provider, lane))
+
+    def _under_way(self, attempt: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(attempt)
+        self._attempts.add(task)
+        task.add_done_callback(self._attempts.discard)
 
     # --- messages that wait in the spool ---------------------------------------------------------------------------
 
@@ -137,8 +149,19 @@ class SmsOut:
         try:
             result = await provider.submit(message)
         except Exception as error:  # an adapter's bug: the bytes may have left
-            maillog.fault(Event.FAULT, error, id=message.id, provider=provider.name)
-            result = SubmitResult(Outcome.UNKNOWN, cause=f"adapter fault: {type(error).__name__}")
+            result = _fault(error, message, provider)
+        await self._end(message, result, lane)
+
+    async def _attempt_many(self, messages: Sequence[OutgoingSms], provider: Batching, lane: Lane) -> None:
+        """One call for several messages."""
+        try:
+            results = await provider.submit_many(messages)
+            ends = list(zip(messages, results, strict=True))
+        except Exception as error:  # an adapter's bug: the bytes may have left
+            ends = [(message, _fault(error, message, self._providers[lane.provider])) for message in messages]
+        await asyncio.gather(*(self._end(message, result, lane) for message, result in ends))
+
+    async def _end(self, message: OutgoingSms, result: SubmitResult, lane: Lane) -> None:
         now = self._clock.now()
         if lane.ended(result.outcome, now):
             self._hurry(lane)
@@ -156,9 +179,7 @@ class SmsOut:
                 maillog.warn(Event.FAULT, cause=str(error), where=self.name)
             lane.wake.set()
 
-        task = asyncio.ensure_future(hurry())
-        self._attempts.add(task)
-        task.add_done_callback(self._attempts.discard)
+        self._under_way(hurry())
 
     async def _settle(self, settlement: Settlement) -> None:
         """Write the outcome until the database takes it: meanwhile the lease keeps everybody else away."""
@@ -214,3 +235,8 @@ class SmsOut:
                 self.failed.set()
         if faults := [move for move in moves if isinstance(move, BaseException)]:
             raise faults[0]
+
+
+def _fault(error: Exception, message: OutgoingSms, provider: Provider) -> SubmitResult:
+    maillog.fault(Event.FAULT, error, id=message.id, provider=provider.name)
+    return SubmitResult(Outcome.UNKNOWN, cause=f"adapter fault: {type(error).__name__}")

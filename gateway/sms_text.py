@@ -15,8 +15,8 @@ import contextlib
 import re
 import unicodedata
 
-from gateway.model import Encoding, SmsText
 from gateway.reading.invisible import only_visible
+from gateway.sms import Encoding, SmsText
 
 GSM7_SINGLE, GSM7_PART = 160, 153
 """Septets in a lone SMS and in one part of several."""

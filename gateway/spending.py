@@ -10,9 +10,10 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.model import Account, OutgoingSms
+from gateway.model import Account
 from gateway.numbers import country_of
 from gateway.settings import LimitSettings
+from gateway.sms import OutgoingSms
 
 _ROAMING = (
     frozenset(

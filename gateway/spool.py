@@ -22,8 +22,9 @@ from pathlib import Path
 from gateway import handover, maillog
 from gateway.handover import Handover
 from gateway.maillog import Event
-from gateway.model import Clock, LateAnswer, OutgoingSms, new_id
+from gateway.model import Clock, new_id
 from gateway.routes import GIVE_UP_AFTER
+from gateway.sms import LateAnswer, OutgoingSms
 from gateway.store import accept_sql, process_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.spool_items import Acceptance, Demand, Departure, Settlement, Verdict

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import MailKind, MessageState, ProofMethod, time_of
+from gateway.model import MailKind, ProofMethod, time_of
+from gateway.sms import MessageState
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
 """Upper bounds in seconds: from what a good minute looks like to what has waited a day."""

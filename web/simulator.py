@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from gateway.model import InboundPart, JsonDict
+from gateway.model import JsonDict
 from gateway.numbers import display
 from gateway.providers.simulator import MAGIC, SimulatorProvider
+from gateway.sms import InboundPart
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from gateway.model import InboundEvent, OutgoingSms, SubmitResult
+from gateway.money import Money
+from gateway.sms import InboundEvent, OutgoingSms, SmsText, SubmitResult
 
 
 class Capability(StrEnum):
@@ -33,6 +34,10 @@ class NotAvailable(Exception):
     """Not available with the current provider."""
 
 
+class Unreachable(Exception):
+    """A question to the provider had no answer that can be used; `str()` says why and holds no secret."""
+
+
 EventSink = Callable[[Sequence[InboundEvent]], Awaitable[None]]
 """Where a provider puts what it hears on its own accord; returns when stored durably."""
 
@@ -45,6 +50,8 @@ class Provider(Protocol):
     capabilities: frozenset[Capability]
     window: int
     """Messages that it may be given at once, before it has answered any."""
+    validity: float
+    """Seconds from a submit after which it reports no more: a message without a report has expired by then."""
 
     async def start(self, sink: EventSink) -> None:
         """Open connections. `sink` takes incoming messages and reports, and returns once they are durable."""
@@ -56,6 +63,60 @@ class Provider(Protocol):
 
     async def submit(self, message: OutgoingSms) -> SubmitResult:
         """Try once to hand one SMS over. Never raises for anything the provider or the network does."""
+        ...
+
+
+# --- what some providers can do beyond sending; each declares it among its capabilities -------------------------------
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """`Capability.BATCH`: takes several messages in one call."""
+
+    batch: int
+    """Messages in one call, at most."""
+
+    async def submit_many(self, messages: Sequence[OutgoingSms]) -> Sequence[SubmitResult]:
+        """Try once to hand SMS over in one call: one result per message, in order. Never raises, as `submit`."""
+        ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """`Capability.PRICE`."""
+
+    async def price(self, text: SmsText, to_number: str, from_number: str) -> Money:
+        """Ask what this text to this phone would cost, all parts together. Raises NotAvailable, Unreachable."""
+        ...
+
+
+@runtime_checkable
+class Funded(Protocol):
+    """`Capability.BALANCE`."""
+
+    async def balance(self) -> Money:
+        """Ask what is left to send with. Raises NotAvailable, Unreachable."""
+        ...
+
+
+@runtime_checkable
+class Reachable(Protocol):
+    """`Capability.PING`."""
+
+    async def ping(self) -> None:
+        """Ask whether it would take messages now, with our credentials, without sending one. Raises Unreachable."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """`Capability.LOOKUP`."""
+
+    async def look_up(self, message: OutgoingSms, refs: Sequence[str]) -> Sequence[InboundEvent]:
+        """Ask what became of a message, by its ids there (none where it is unknown) or our own id.
+
+        Late answers and reports, as if it had sent them; empty where it knows nothing. Raises Unreachable.
+        """
         ...
 
 

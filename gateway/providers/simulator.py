@@ -22,17 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import Outcome
-from gateway.model import (
-    DeliveryReport,
-    InboundPart,
-    InboundSms,
-    JsonDict,
-    OutgoingSms,
-    ReportStatus,
-    SubmitResult,
-    new_id,
-)
+from gateway.model import JsonDict, new_id
 from gateway.providers.base import Capability, EventSink
+from gateway.providers.options import HOUR
+from gateway.sms import DeliveryReport, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,17}")
 _CURRENCY = "DKK"
@@ -107,6 +100,7 @@ class SimulatorProvider:
     """A provider without a network. `options`: `path` of the journal, `magic` (true), `report_delay` (seconds)."""
 
     window = 256
+    validity = 48 * HOUR
     capabilities = frozenset(
         {
             Capability.PRICE,

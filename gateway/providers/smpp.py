@@ -17,8 +17,8 @@ from typing import Any
 from gateway import maillog
 from gateway.errors import Outcome
 from gateway.maillog import Event
-from gateway.model import LateAnswer, OutgoingSms, SubmitResult
 from gateway.providers.base import Capability, EventSink
+from gateway.providers.options import HOUR
 from gateway.smpp.addresses import to_address
 from gateway.smpp.binds import Binds, Door
 from gateway.smpp.incoming import Incoming, Reading
@@ -29,6 +29,7 @@ from gateway.smpp.pdu import SUBMIT_SM_RESP, Bind, Command, Pdu, ShortMessage, S
 from gateway.smpp.receipt import answered_id
 from gateway.smpp.statuses import SLOW_DOWN, Answer, name_of, outcome_of, together
 from gateway.smpp.text import encode
+from gateway.sms import LateAnswer, OutgoingSms, SubmitResult
 
 _FIRST_LOOK = 1.0
 """Seconds that a start waits for the first bind; the others, and a message centre that is away, are not waited for."""
@@ -51,6 +52,7 @@ class SmppProvider:
         self._tls = tls_context(chosen)
         self._pace = Pace(chosen.parts_per_second)
         self.window = self._pace.window(chosen.window * chosen.binds)
+        self.validity = chosen.validity or 48 * HOUR
         self._references = itertools.count(random.randrange(1 << 16))  # noqa: S311  tells texts apart, no secret
         self._validity = _relative_time(chosen.validity)
         self._binds: Binds | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import DeliveryReport, InboundEvent, InboundSms, LateAnswer, new_id
+from gateway.model import new_id
 from gateway.providers.base import EventSink
 from gateway.smpp.addresses import from_address
 from gateway.smpp.link import Link
@@ -21,6 +21,7 @@ from gateway.smpp.pdu import Command, MalformedPduError, Pdu, ShortMessage, Stat
 from gateway.smpp.receipt import IdForm, Receipt, read_receipt
 from gateway.smpp.redelivery import MEMORY_SECONDS, Redeliveries, fingerprint
 from gateway.smpp.text import GsmEncoding, decode
+from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 
 MAX_OPEN = 5000
 """Requests that wait for the sink; beyond, the message centre is told to come again."""

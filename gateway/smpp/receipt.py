@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.model import ReportStatus
 from gateway.smpp.pdu import ShortMessage, Tag
+from gateway.sms import ReportStatus
 
 _MESSAGE_TYPE = 0x3C
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Outcome
-from gateway.model import SubmitResult
 from gateway.smpp.pdu import Status
+from gateway.sms import SubmitResult
 
 TEMPORARY = frozenset(
     {

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.model import Encoding, InboundPart, SmsText
 from gateway.smpp.pdu import UDH_INDICATOR, ShortMessage, Tag
+from gateway.sms import Encoding, InboundPart, SmsText
 from gateway.sms_text import (
     GSM7_PART,
     UCS2_PART,

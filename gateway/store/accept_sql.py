@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, select, update
 
-from gateway.model import MessageState, OutgoingSms, Priority
+from gateway.sms import MessageState, OutgoingSms, Priority
 from gateway.store import directory_sql, mail_queue_sql, optout_sql, thread_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, attempts, mails, messages

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select, text, update
 
-from gateway.model import MessageState
+from gateway.sms import MessageState
 from gateway.store.inbound_sql import InboundState
 from gateway.store.schema import inbound, mail_queue, messages, processes
 from gateway.store.spool_sql import waiting_for

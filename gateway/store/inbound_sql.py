@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text, update
 
-from gateway.model import InboundPart, InboundSms, OutgoingMail
+from gateway.model import OutgoingMail
+from gateway.sms import InboundPart, InboundSms
 from gateway.store import mail_queue_sql, optout_sql, thread_sql
 from gateway.store.dialect import insert
 from gateway.store.mail_queue_sql import Hold, NewMails

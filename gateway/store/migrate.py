@@ -18,7 +18,7 @@ from gateway.store.schema import messages, metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision that `gateway.store.schema` describes."""
 
 _versions = Table(

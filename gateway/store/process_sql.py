@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, case, delete, exists, or_, select, text, update
 
-from gateway.model import MessageState, time_of
+from gateway.model import time_of
+from gateway.sms import MessageState
 from gateway.store.dialect import insert
 from gateway.store.schema import attempts, mail_queue, messages, processes
 from gateway.store.spool_items import AT_ONCE

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, null, or_, select, update
 
-from gateway.model import DeliveryReport, MessageState, ReportStatus
+from gateway.sms import DeliveryReport, MessageState, ReportStatus
 from gateway.store import meeting
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import messages, provider_refs, reports

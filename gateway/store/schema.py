@@ -1,6 +1,7 @@
 """The tables.
 
-Times are seconds since the epoch (UTC); phone numbers are E.164; states are the words of `gateway.model`.
+Times are seconds since the epoch (UTC); phone numbers are E.164; states are the words of `gateway.sms`;
+prices are thousandths of the minor unit of the currency beside them (`gateway.money`).
 
 `gateway/store/migrations` brings any older database to this shape, forwards only.
 """
@@ -200,6 +201,9 @@ messages = Table(
     Column("reason", String, nullable=False, server_default=""),  # a word of FailureReason, for the sender
     Column("public_text", Text, nullable=False, server_default=""),
     Column("told_at", Double),  # when its sender was told of a failure
+    Column("billed_parts", Integer),  # as the provider counts
+    Column("price", BigInteger),  # of all parts together
+    Column("currency", String),
     Index(
         "ix_messages_due",
         "provider",

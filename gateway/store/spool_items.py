@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.model import (
-    Account,
-    Envelope,
-    MessageState,
-    OutgoingMail,
-    OutgoingSms,
-    ParsedMail,
-    Proof,
-    SubmitResult,
-)
+from gateway.model import Account, Envelope, OutgoingMail, ParsedMail, Proof
+from gateway.sms import MessageState, OutgoingSms, SubmitResult
 from gateway.spending import Charge, OverCap
 
 AT_ONCE = 0.0

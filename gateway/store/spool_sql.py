@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
 
 from gateway.errors import Outcome
-from gateway.model import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
+from gateway.sms import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
@@ -240,6 +240,9 @@ _SETTLE = Prepared(
             cause=bindparam("fault"),
             reason=bindparam("word"),
             public_text=bindparam("public"),
+            billed_parts=bindparam("billed"),
+            price=bindparam("amount"),
+            currency=bindparam("code"),
         )
     )
 )
@@ -308,6 +311,9 @@ def _settlement_row(item: Settlement) -> dict[str, Any]:
         "fault": "" if result.outcome is Outcome.ACCEPTED else result.cause,
         "word": result.reason,
         "public": result.public_text,
+        "billed": result.parts,
+        "amount": result.price.thousandths if result.price else None,
+        "code": result.price.currency if result.price else None,
     }
 
 

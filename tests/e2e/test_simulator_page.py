@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from gateway.model import InboundEvent, InboundSms, OutgoingSms
 from gateway.providers.simulator import SimulatorProvider
+from gateway.sms import InboundEvent, InboundSms, OutgoingSms
 from gateway.sms_text import measure
 from gateway.store.database import StoreUnavailableError
 from web.app import make_app

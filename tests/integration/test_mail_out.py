@@ -23,8 +23,9 @@ from gateway.delivery.dkim_sign import DkimKeyError
 from gateway.dns import DnsResolver
 from gateway.mail_compose import dialog_mail
 from gateway.mail_out import MailOut, retry_delay
-from gateway.model import Account, InboundSms, MailKind, OutgoingMail, new_id
+from gateway.model import Account, MailKind, OutgoingMail, new_id
 from gateway.settings import GatewaySettings
+from gateway.sms import InboundSms
 from gateway.store import mail_queue_sql as queue
 from gateway.store import schema
 from gateway.store.database import Database, StoreUnavailableError, alone

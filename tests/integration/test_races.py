@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, func, select, text
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, MessageState, OutgoingSms, ReportStatus, SubmitResult
+from gateway.sms import DeliveryReport, MessageState, OutgoingSms, ReportStatus, SubmitResult
 from gateway.spending import OverCap
 from gateway.store import accept_sql, report_sql, spool_sql
 from gateway.store.database import Database

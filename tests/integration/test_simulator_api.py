@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from gateway.model import InboundEvent, InboundPart, InboundSms, OutgoingSms
 from gateway.providers.simulator import MAGIC, SimulatorProvider
+from gateway.sms import InboundEvent, InboundPart, InboundSms, OutgoingSms
 from gateway.sms_text import measure
 from web.app import make_app
 from web.server import WebServer

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from brevdue.app import ALL_ROLES, Rooms
-from gateway.model import Account, InboundPart, InboundSms
+from gateway.model import Account
 from gateway.settings import GatewaySettings
+from gateway.sms import InboundPart, InboundSms
 from gateway.store import mail_queue_sql as queue
 from gateway.store import optout_sql, schema
 from gateway.store.database import Database, alone

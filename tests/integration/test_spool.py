@@ -15,22 +15,19 @@ from gateway.accounts import Accounts
 from gateway.errors import Outcome
 from gateway.handover import path_of
 from gateway.keyring import Keyring
-from gateway.model import (
-    Account,
-    ApiKey,
+from gateway.model import Account, ApiKey, MailKind, OutgoingMail
+from gateway.settings import DialogSettings, LimitSettings, PoolSettings
+from gateway.sms import (
     DeliveryReport,
     Encoding,
     LateAnswer,
-    MailKind,
     MessageState,
-    OutgoingMail,
     OutgoingSms,
     Priority,
     ReportStatus,
     SmsText,
     SubmitResult,
 )
-from gateway.settings import DialogSettings, LimitSettings, PoolSettings
 from gateway.spending import DAY, OverCap, charge
 from gateway.spool import FORGOTTEN_SECONDS, Spool
 from gateway.store import directory_sql, optout_sql, report_sql, trace_sql

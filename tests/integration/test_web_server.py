@@ -15,8 +15,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.model import InboundEvent
 from gateway.providers.simulator import SimulatorProvider
+from gateway.sms import InboundEvent
 from gateway.store.database import StoreUnavailableError
 from tests.smtp_edge import captured_log
 from web.app import make_app

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundSms, OutgoingSms, ReportStatus
 from gateway.providers.base import Provider, WebhookRequest
+from gateway.sms import DeliveryReport, InboundSms, OutgoingSms, ReportStatus
 from gateway.sms_text import measure
 from tests.providers.peer import Answer, Fault, Request
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from gateway.model import InboundEvent
 from gateway.providers.base import Provider, Webhooks
+from gateway.sms import InboundEvent
 from web.app import make_app
 from web.server import WebServer
 

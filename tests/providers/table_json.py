@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundSms, ReportStatus
 from gateway.providers.base import WebhookRequest
 from gateway.providers.http import HttpProvider
+from gateway.sms import DeliveryReport, InboundSms, ReportStatus
 from tests.providers.contract import ID, NUMBER, PHONE, Contract, Heard, Submit, json_of
 from tests.providers.peer import Answer, Request
 

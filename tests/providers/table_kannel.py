@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundSms, ReportStatus
 from gateway.providers.base import WebhookRequest
 from gateway.providers.http import HttpProvider
+from gateway.sms import DeliveryReport, InboundSms, ReportStatus
 from tests.providers.contract import ID, NUMBER, PHONE, Contract, Heard, Submit, query_of
 from tests.providers.peer import Answer, Request
 from tests.providers.table_json import AT, SECRET, options

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundSms, ReportStatus
 from gateway.providers.base import Capability, Provider, WebhookRequest
+from gateway.sms import DeliveryReport, InboundSms, ReportStatus
 from gateway.store.database import StoreUnavailableError
 from tests.providers.contract import ID, SUBMITS, WEBHOOKS, Contract, Heard, Submit, sms
 from tests.providers.door import Sink, door

@@ -23,10 +23,10 @@ from aiohttp.test_utils import TestServer
 
 from brevdue.app import make_providers
 from gateway.errors import Outcome
-from gateway.model import InboundPart, InboundSms
 from gateway.providers.base import Forged, Unreadable, WebhookRequest
 from gateway.providers.http import HttpProvider
 from gateway.settings import ProviderSettings
+from gateway.sms import InboundPart, InboundSms
 from tests.gateway_process import free_port
 from tests.providers.contract import NUMBER, PHONE, form_of, query_of, sms
 from tests.providers.door import Sink, door

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model import OutgoingSms
 from gateway.providers.http_wire.places import ABSENT, parse_form, parse_json, steps, value, values
 from gateway.providers.http_wire.templates import Compiler
+from gateway.sms import OutgoingSms
 from gateway.sms_text import measure
 
 COMPILER = Compiler({"gsm7": "0"}, "https://sms.example.com/in/acme/secret")

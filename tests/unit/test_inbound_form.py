@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.concatenation import assemble
 from gateway.inbound_form import joined, tidy, tidy_report
-from gateway.model import DeliveryReport, InboundPart, InboundSms, ReportStatus
+from gateway.sms import DeliveryReport, InboundPart, InboundSms, ReportStatus
 
 
 def sms(

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import Outcome
 from gateway.lane import PATIENCE, PROBE_SECONDS, Lane, Reservation
-from gateway.model import Encoding, OutgoingSms, SmsText
+from gateway.sms import Encoding, OutgoingSms, SmsText
 
 pytestmark = pytest.mark.proves("routes")
 

@@ -26,8 +26,9 @@ from gateway.mail_compose import (
     partial_report,
     welcome_mail,
 )
-from gateway.model import Account, InboundSms, Organisation
+from gateway.model import Account, Organisation
 from gateway.qr import png, vcard
+from gateway.sms import InboundSms
 from gateway.subject import MESSAGE_FROM
 from gateway.writing.mime import UnsafeHeaderError, address_line, ids_line, text_line, text_part, wire_address
 from gateway.writing.texts import LANGUAGES, texts

@@ -16,7 +16,8 @@ import pytest
 from gateway import maillog
 from gateway.log_lines import LogLines, to_descriptor
 from gateway.maillog import Event
-from gateway.model import Encoding, MessageState, ProofMethod
+from gateway.model import ProofMethod
+from gateway.sms import Encoding, MessageState
 from tests.log import log_into
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Outcome
-from gateway.model import Encoding, MessageState, OutgoingSms, SmsText, SubmitResult
 from gateway.routes import GIVE_UP_AFTER, RETRY_SECONDS, after_attempt
+from gateway.sms import Encoding, MessageState, OutgoingSms, SmsText, SubmitResult
 
 
 def sms(attempts: int = 0) -> OutgoingSms:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from gateway.model import Encoding, SmsText
+from gateway.sms import Encoding, SmsText
 from gateway.sms_text import measure, septets, split, ucs2
 from tests.node_packages import NODE, node_with
 

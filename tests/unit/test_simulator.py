@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus
 from gateway.providers.base import Provider
 from gateway.providers.simulator import MAGIC, RECENT, SimulatorProvider
+from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus
 from gateway.sms_text import measure
 
 OURS = "+45609946000001"

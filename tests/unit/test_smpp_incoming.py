@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.inbound_form import tidy, tidy_report
-from gateway.model import DeliveryReport, InboundEvent, InboundSms
 from gateway.smpp.incoming import Incoming, Reading
 from gateway.smpp.pdu import Address, Command, MalformedPduError, Pdu, ShortMessage, Tag, write_data, write_message
 from gateway.smpp.receipt import IdForm
 from gateway.smpp.text import GsmEncoding
+from gateway.sms import DeliveryReport, InboundEvent, InboundSms
 
 digits = st.text(st.sampled_from("0123456789+ a\x01\xff"), max_size=20)
 addresses = st.builds(Address, st.integers(0, 7), st.integers(0, 20), digits)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model import ReportStatus
 from gateway.smpp.pdu import Address, ShortMessage, Tag
 from gateway.smpp.receipt import IdForm, Receipt, answered_id, read_receipt, receipted_id
+from gateway.sms import ReportStatus
 
 HERE = Address(1, 1, "4530643064")
 ACCEPTED, DELIVERED, FAILED, EXPIRED = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model import InboundPart
 from gateway.smpp.pdu import Address, ShortMessage, Tag
 from gateway.smpp.text import GsmEncoding, LongText, Wire, decode, decode_text, encode
+from gateway.sms import InboundPart
 from gateway.sms_text import GSM7_SINGLE, UCS2_SINGLE, measure
 
 HERE = Address(1, 1, "4530643064")

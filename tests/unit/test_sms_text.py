@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import too_many_parts
-from gateway.model import Encoding
+from gateway.sms import Encoding
 from gateway.sms_text import describe_forced, from_septets, from_ucs2, measure, prepare, septets, split, ucs2
 
 pytestmark = pytest.mark.proves("D8")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway.dialog import Problem, Target, abroad, without_abroad
-from gateway.model import Account, Encoding, OutgoingSms, SmsText
+from gateway.model import Account
 from gateway.numbers import country_of
 from gateway.settings import LimitSettings
+from gateway.sms import Encoding, OutgoingSms, SmsText
 from gateway.spending import DAY, Runs, charge, countries_of
 
 pytestmark = pytest.mark.proves("toll fraud")

@@ -9,7 +9,8 @@ import pytest
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.model import MessageState, ProofMethod, new_id, time_of
+from gateway.model import ProofMethod, new_id, time_of
+from gateway.sms import MessageState
 from gateway.tally import BUCKETS, HOUR, MINUTE, Histogram, Kind, Tally
 from tests.log import log_into
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.maillog import Event
-from gateway.model import MessageState
+from gateway.sms import MessageState
 from gateway.tally import Kind, Tally
 from gateway.tally_files import TallyFiles, totals_of
 

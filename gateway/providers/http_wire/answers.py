@@ -8,30 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Any
 
 from gateway.errors import Outcome
-from gateway.model import SubmitResult
+from gateway.providers.http_call import Answer
 from gateway.providers.http_wire.options import AnswerOptions, ConditionOptions, RuleOptions
 from gateway.providers.http_wire.places import ABSENT, Condition, parse_json, steps, value, values
+from gateway.sms import SubmitResult
 
 _NOT_TAKEN = frozenset({401, 402, 403, 404, 405, 407, 421, 425, 429})
 """Refusals that are about us, our configuration or the moment, not about the message: trying again may help."""
 _MAX_CAUSE = 200
 _MAX_REF = 200
-_LONGEST_PAUSE = 3600.0
-"""Seconds: no provider's Retry-After holds a message longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer. `text` is its body."""
-
-    status: int
-    text: str
-    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +89,7 @@ class AnswerReader:
         """A result with what its rule adds."""
         wait = rule.retry_after if rule else None
         if made.outcome is Outcome.TEMPORARY and wait is None:
-            wait = _seconds(answer.retry_after, now)
+            wait = answer.pause(now)
         return SubmitResult(
             made.outcome,
             refs=made.refs,
@@ -118,12 +106,12 @@ class AnswerReader:
             if refs:
                 return SubmitResult(Outcome.ACCEPTED, refs=refs)
             outcome, why = Outcome.UNKNOWN, "the answer has no id"
-        cause = ": ".join(filter(None, (_phrase(answer.status), why, self._words(answer, document, text))))
+        cause = ": ".join(filter(None, (answer.phrase, why, self._words(answer, document, text))))
         return SubmitResult(
             outcome,
             refs=refs if outcome is Outcome.UNKNOWN else (),
             cause=cause,
-            public_text=_phrase(answer.status) if outcome is Outcome.PERMANENT else "",
+            public_text=answer.phrase if outcome is Outcome.PERMANENT else "",
         )
 
     def _refs(self, answer: Answer, document: Any, own_id: str) -> tuple[str, ...]:
@@ -145,24 +133,3 @@ class AnswerReader:
             if hidden.strip():
                 words = words.replace(hidden, "…")
         return " ".join(words.split())[:_MAX_CAUSE]
-
-
-def _phrase(status: int) -> str:
-    try:
-        return f"HTTP {status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"HTTP {status}"
-
-
-def _seconds(written: str | None, now: float) -> float | None:
-    """Retry-After as seconds or as a date (RFC 9110 §10.2.3); None where it says nothing that can be used."""
-    if not written:
-        return None
-    if written.isascii() and written.isdecimal():
-        wait = float(written[:10])
-    else:
-        try:
-            wait = parsedate_to_datetime(written).timestamp() - now
-        except (ValueError, OverflowError, TypeError):
-            return None
-    return min(wait, _LONGEST_PAUSE) if wait > 0 else None

@@ -5,20 +5,16 @@ Secrets are held so that no print-out shows them, and no sentence repeats a valu
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
-from pydantic import ValidationError as PydanticError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.errors import Outcome
-from gateway.model import ReportStatus
 from gateway.providers.http_wire.templates import Compiler, names_in, texts_in
+from gateway.providers.options import ConnectionOptions, DoorOptions, Secret, Table, address, read_table
+from gateway.sms import ReportStatus
 
 Reason = Literal[
     "", "bad-number", "not-in-use", "opted-out", "not-allowed", "limit", "expired", "unreachable", "rejected", "text"
@@ -27,7 +23,6 @@ Reason = Literal[
 Statuses = frozenset[int]
 _MAX_STATUS = 599
 _SHORTEST_SECRET = 6
-_SECRET_PATH = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 _STATUS_CLASS = re.compile(r"([1-5])xx")
 
 
@@ -73,53 +68,17 @@ def _place(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
-    head, _, rest = value.partition("://")
-    host = re.split("[/?]", rest, maxsplit=1)[0]
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError('must be an address ("https://api.example.com/sms")') from error
-    if head not in {"http", "https"} or not parts.hostname or re.search(r"[\s#]", value):
-        raise ValueError('must begin with http:// or https:// ("https://api.example.com/sms")')
-    if "{" in host:
-        raise ValueError("must name its host without placeholders")
-    if parts.username is not None:
-        raise ValueError("must hold no password: write user and password as options of their own")
-    return value
-
-
-def _secret_path(value: SecretStr) -> SecretStr:
-    if not _SECRET_PATH.fullmatch(value.get_secret_value()):
-        raise ValueError('must be 16-200 letters, digits, dots, hyphens or underscores ("openssl rand -hex 16")')
-    return value
-
-
-def _not_empty(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value():
-        raise ValueError("must not be empty")
-    return value
-
-
 Pattern = Annotated[re.Pattern[str], BeforeValidator(lambda value: _pattern(_text(value)))]
 GroupPattern = Annotated[re.Pattern[str], BeforeValidator(lambda value: _group_pattern(_text(value)))]
 StatusSet = Annotated[Statuses, BeforeValidator(_statuses)]
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
 Place = Annotated[str, AfterValidator(_place)]
-Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")  # noqa: TRY004 - pydantic collects ValueErrors only
     return value
-
-
-class Table(BaseModel):
-    """A table of options: frozen, and a misspelt key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class ConditionOptions(Table):
@@ -237,11 +196,9 @@ class ReportOptions(Table):
         return self
 
 
-class WebhookOptions(Table):
+class WebhookOptions(DoorOptions):
     """`[provider.webhook]`: how the provider calls us, and how it proves that it does."""
 
-    secret: Annotated[SecretStr, AfterValidator(_secret_path)]
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
     signature: SignatureOptions | None = None
     field: SecretFieldOptions | None = None
     answer: WebhookAnswerOptions = WebhookAnswerOptions()
@@ -256,25 +213,20 @@ class WebhookOptions(Table):
         return self
 
 
-class HttpOptions(Table):
+class HttpOptions(ConnectionOptions):
     """The whole table of a provider of this kind."""
 
-    url: Annotated[str, AfterValidator(_url)]
+    url: Annotated[str, AfterValidator(address)]
     method: Literal["GET", "POST", "PUT"] = "POST"
     user: str | None = None
     password: SecretStr | None = None
     token: Secret | None = None
-    headers: dict[str, str] = {}
-    query: dict[str, Any] = {}
+    headers: dict[str, str] = Field({})
+    query: dict[str, Any] = Field({})
     form: dict[str, Any] | None = None
     json_: Any = Field(None, alias="json")
     xml: str | None = None
-    encodings: dict[Literal["gsm7", "ucs2"], str] = {}
-    timeout: float = Field(30, gt=0, le=600, description="seconds from the request to the whole answer")
-    connect_timeout: float = Field(10, gt=0, le=600, description="seconds")
-    connections: int = Field(50, ge=1, le=1000)
-    keepalive: float = Field(4, ge=0, description="seconds that a connection is kept unused")
-    ca_file: FilePath | None = None
+    encodings: dict[Literal["gsm7", "ucs2"], str] = Field({})
     idempotent: bool = False
     answer: AnswerOptions = AnswerOptions()
     webhook: WebhookOptions | None = None
@@ -344,39 +296,4 @@ def _compile(options: HttpOptions) -> None:
 
 def read_options(options: Mapping[str, Any]) -> HttpOptions:
     """Check options. Raises `ValueError` with a sentence for each mistake, separated by semicolons."""
-    try:
-        return HttpOptions.model_validate(dict(options))
-    except PydanticError as error:
-        found = error.errors(include_input=False, include_url=False, include_context=True)
-        raise ValueError("; ".join(dict.fromkeys(_sentence(each) for each in found))) from None
-
-
-def _sentence(found: ErrorDetails) -> str:
-    path = [str(step + 1) if isinstance(step, int) else step for step in found["loc"]]
-    path = [step for step in path if step not in {"IPv4Network", "IPv6Network", "[key]"} and "[" not in step]
-    name = ".".join(path)
-    context = found.get("ctx", {})
-    match found["type"]:
-        case "missing":
-            return f"'{name}' is missing"
-        case "extra_forbidden":
-            close = difflib.get_close_matches(path[-1], _option_names(path[:-1]), n=1)
-            return f"there is no option '{name}'" + (f": did you mean '{close[0]}'?" if close else "")
-        case "value_error" | "assertion_error":
-            return f"'{name}' {context['error']}" if name else str(context["error"])
-        case "literal_error" | "enum":
-            return f"'{name}' must be {context['expected']}"
-        case _:
-            return f"'{name}': {found['msg'][:1].lower()}{found['msg'][1:]}"
-
-
-def _option_names(path: list[str]) -> list[str]:
-    """The options of the table at a path; none where that cannot be told."""
-    table: type[BaseModel] | None = HttpOptions
-    for step in path:
-        if table is None or step.isdecimal():
-            continue
-        field = next((f for name, f in table.model_fields.items() if step in {name, f.alias}), None)
-        kinds = [field.annotation, *get_args(field.annotation)] if field else []
-        table = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-    return [field.alias or name for name, field in table.model_fields.items()] if table else []
+    return read_table(HttpOptions, options)

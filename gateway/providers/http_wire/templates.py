@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape as escape_xml
 
-from gateway.model import OutgoingSms
+from gateway.sms import OutgoingSms
 
 Slot = Callable[[OutgoingSms], str]
 """Makes the part of a request that a message decides."""

@@ -1,7 +1,7 @@
 """Reads what a provider calls us with: proves the request, then makes events of it. Pure.
 
-A request is proven by all that the configuration names: the secret in its path, the network it comes from, a signature
-over its body, a secret field. Secrets are compared in constant time. Once a signature is wanted, only the signed body
+A request that its gate has admitted is proven by whatever else the configuration names: a signature over its body, a
+secret field. Secrets are compared in constant time. Once a signature is wanted, only the signed body
 is read: what stands in the query could have been added by anybody.
 """
 
@@ -13,11 +13,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from gateway.model import DeliveryReport, InboundEvent, InboundPart, InboundSms, ReportStatus
 from gateway.providers.base import Forged, Unreadable, WebhookRequest
 from gateway.providers.http_wire.answers import condition
 from gateway.providers.http_wire.options import (
@@ -37,6 +34,7 @@ from gateway.providers.http_wire.places import (
     steps,
     value,
 )
+from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, ReportStatus
 
 _MAX_EVENTS = 1000
 """Events in one request: each costs a transaction's share before the request is answered."""
@@ -48,21 +46,11 @@ class WebhookReader:
     """Reads the requests of one provider."""
 
     def __init__(self, provider: str, options: WebhookOptions) -> None:
-        self._path = options.secret.get_secret_value().encode()
-        self._networks = options.networks
-        self._is_allowed = lru_cache(1024)(self._in_networks)
         self._signature = None if options.signature is None else _Signature(options.signature)
         self._field = None if options.field is None else _SecretField(options.field)
         self._list = None if options.list is None else steps(options.list)
         self._report = None if options.report is None else _ReportReader(provider, options.report)
         self._message = None if options.message is None else _MessageReader(provider, options.message)
-
-    def admit(self, path: str, client: str) -> None:
-        """Check the secret in the path and the network. Raises `Forged`."""
-        if not hmac.compare_digest(path.encode(errors="replace"), self._path):
-            raise Forged("wrong secret in the path")
-        if self._networks and not self._is_allowed(client):
-            raise Forged("not from the provider's networks")
 
     def read(self, request: WebhookRequest, now: float) -> list[InboundEvent]:
         """The events in an admitted request. Raises `Forged` or `Unreadable`."""
@@ -75,15 +63,6 @@ class WebhookReader:
         if len(found) > _MAX_EVENTS:
             raise Unreadable(f"more than {_MAX_EVENTS} events in one request")
         return [self._event(each, now) for each in found]
-
-    def _in_networks(self, client: str) -> bool:
-        try:
-            address: IPv4Address | IPv6Address = ip_address(client)
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
 
     def _document(self, request: WebhookRequest) -> Any:
         """The fields of a form and the query, or a JSON document."""

@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 
 from gateway.errors import Outcome
-from gateway.model import InboundEvent, OutgoingSms
 from gateway.providers.smpp import SmppProvider
 from gateway.smpp.pdu import Command, Status, frame
+from gateway.sms import InboundEvent, OutgoingSms
 from gateway.sms_text import measure
 from tests.smsc import Smsc, Submit
 

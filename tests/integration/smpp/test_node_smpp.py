@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus
 from gateway.providers.smpp import SmppProvider
+from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus
 from gateway.sms_text import measure
 from tests.node_smsc import NodeSmsc
 from tests.waiting import until

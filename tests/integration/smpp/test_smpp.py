@@ -12,9 +12,9 @@ import pytest
 import trustme
 
 from gateway.errors import Outcome
-from gateway.model import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
 from gateway.providers.smpp import SmppProvider
 from gateway.smpp.pdu import RESPONSE, Address, Command, ShortMessage, Status, Tag, frame, write_data, write_message
+from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_text import measure
 from tests.smsc import OURS, PHONE, Session, Smsc, Submit, incoming, receipt
 from tests.waiting import until
