@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.model import Account
 from gateway.numbers import country_of
@@ -71,10 +72,15 @@ class OverCap:
 
 def countries_of(region: str, limits: LimitSettings) -> frozenset[str] | None:
     """The countries (ISO 3166) that accounts of a region may write to; None for all."""
-    if "any" in limits.countries:
+    return _countries(region, limits.countries)
+
+
+@lru_cache(1000)
+def _countries(region: str, named: tuple[str, ...]) -> frozenset[str] | None:
+    if "any" in named:
         return None
-    near = frozenset().union(*(area for area in _ROAMING if region in area and "near" in limits.countries))
-    return near | {region, *limits.countries}
+    near = frozenset().union(*(area for area in _ROAMING if region in area and "near" in named))
+    return near | {region, *named}
 
 
 def charge(account: Account, messages: Sequence[OutgoingSms], limits: LimitSettings, now: float) -> Charge:
