@@ -18,7 +18,7 @@ from gateway.smtp.timer import TimerWheel
 from gateway.tls import ServerCertificate
 
 if TYPE_CHECKING:
-    from gateway.smtp.session import EdgeSession
+    from gateway.smtp.conversation import Conversation
 
 _OF_ONE_SESSION = {"_smtp_methods", "_auth_methods", "_closed", "_drain_waiters", "_strong_reader", "_stream_reader_wr"}
 
@@ -45,7 +45,7 @@ class Edge:
     memory: MemoryPool
     wheel: TimerWheel = field(init=False)
     """Made when the doors open: it belongs to a loop."""
-    sessions: set[EdgeSession] = field(default_factory=set)
+    sessions: set[Conversation] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there are no sessions, nor anything in hand for clients that are gone."""
     stopping: bool = False
@@ -71,12 +71,12 @@ class Edge:
         )
         return {name: value for name, value in vars(library).items() if name not in _OF_ONE_SESSION}
 
-    def enter(self, session: EdgeSession) -> None:
+    def enter(self, session: Conversation) -> None:
         """A session begins."""
         self.sessions.add(session)
         self.empty.clear()
 
-    def leave(self, session: EdgeSession) -> None:
+    def leave(self, session: Conversation) -> None:
         """A session is over."""
         self.sessions.discard(session)
         if not self.sessions:

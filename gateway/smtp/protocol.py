@@ -12,9 +12,10 @@ from gateway.errors import Refusal, auth_required, too_busy
 from gateway.maillog import Event, note
 from gateway.model import Reply
 from gateway.smtp.auth import MAX_RESPONSE, MECHANISMS, credentials
+from gateway.smtp.conversation import Work
 from gateway.smtp.doors import LastWord
 from gateway.smtp.hooks import EdgeHooks, Transaction
-from gateway.smtp.session import EdgeSession, Work
+from gateway.smtp.session import EdgeSession
 from gateway.smtp.syntax import (
     PIECE,
     client_name,

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from gateway.smtp import hooks as smtp_hooks
+from gateway.smtp.conversation import MAX_ERRORS
 from gateway.smtp.hooks import MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT
-from gateway.smtp.session import MAX_ERRORS
 from tests.smtp_edge import (
     KEY,
     TO_KEY,

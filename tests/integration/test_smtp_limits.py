@@ -15,8 +15,8 @@ from gateway.errors import Refusal
 from gateway.model import Envelope
 from gateway.settings import SmtpSettings
 from gateway.smtp import timer as smtp_timer
+from gateway.smtp.conversation import LINGER
 from gateway.smtp.limits import ConnectionLimits, MemoryPool, MessageMemory, client_key, plain_ip
-from gateway.smtp.session import LINGER
 from gateway.smtp.wire import SmtpReader
 from tests.smtp_edge import (
     LOOPS,
