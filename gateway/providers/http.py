@@ -6,14 +6,13 @@ start). Where no connection was made the outcome is temporary; whatever cuts the
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.providers.base import Capability, EventSink, Forged, WebhookAnswer, WebhookRequest
 from gateway.providers.gate import Gate
-from gateway.providers.http_call import Call
+from gateway.providers.http_call import Call, basic
 from gateway.providers.http_client import HttpClient
 from gateway.providers.http_wire.answers import AnswerReader
 from gateway.providers.http_wire.options import HttpOptions, read_options
@@ -108,12 +107,11 @@ class _Request:
 
 
 def _authorization(options: HttpOptions) -> str:
-    """Basic (RFC 7617) or Bearer (RFC 6750)."""
+    """Bearer (RFC 6750) or Basic."""
     if options.token is not None:
         return f"Bearer {options.token.get_secret_value()}"
     if options.user is not None and options.password is not None:
-        pair = f"{options.user}:{options.password.get_secret_value()}"
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return basic(options.user, options.password.get_secret_value())
     return ""
 
 

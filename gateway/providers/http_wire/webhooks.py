@@ -12,7 +12,6 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.providers.base import Forged, Unreadable, WebhookRequest
@@ -34,12 +33,11 @@ from gateway.providers.http_wire.places import (
     steps,
     value,
 )
-from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, ReportStatus
+from gateway.providers.telling import moment, status_of
+from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms
 
 _MAX_EVENTS = 1000
 """Events in one request: each costs a transaction's share before the request is answered."""
-_MILLISECONDS = 100_000_000_000
-"""A Unix time beyond this (the year 5138) is in milliseconds."""
 
 
 class WebhookReader:
@@ -147,16 +145,13 @@ class _ReportReader:
 
     def read(self, document: Any, now: float) -> DeliveryReport:
         """Make a report of it, as of `now` where it says no time."""
-        written = (value(document, self._status) or "").strip()
-        cause = value(document, self._cause) or ""
-        status = self._statuses.get(written.lower())
-        if status is None:  # kept and shown, and never guessed at
-            status, cause = ReportStatus.ACCEPTED, f"unknown status '{written[:60]}' {cause}".strip()
+        written = (value(document, self._status) or "").strip().lower()
+        status, cause = status_of(written, self._statuses, value(document, self._cause) or "")
         return DeliveryReport(
             self._provider,
             (value(document, self._id) or "").strip(),
             status,
-            _moment(value(document, self._at), now),
+            moment(value(document, self._at), now),
             (value(document, self._to) or "").strip(),
             cause,
         )
@@ -195,7 +190,7 @@ class _MessageReader:
         if not ref:
             raise Unreadable("the message has neither id nor time by which it would be known again")
         return InboundSms(
-            self._provider, ref, sender.strip(), recipient.strip(), text, _moment(at, now), self._part_of(document)
+            self._provider, ref, sender.strip(), recipient.strip(), text, moment(at, now), self._part_of(document)
         )
 
     def _part_of(self, document: Any) -> InboundPart | None:
@@ -240,19 +235,3 @@ def _form(*texts: str) -> dict[str, str]:
         return parse_form(*texts)
     except ValueError:
         raise Unreadable("too many fields") from None
-
-
-def _moment(written: str | None, now: float) -> float:
-    """A time as providers write it: Unix seconds or milliseconds, or ISO 8601 (UTC where it says nothing else)."""
-    if not written:
-        return now
-    try:
-        seconds = float(written)
-    except ValueError:
-        try:
-            read = datetime.fromisoformat(written.strip())
-            return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            return now
-    seconds = seconds / 1000 if seconds > _MILLISECONDS else seconds
-    return seconds if 0 < seconds < _MILLISECONDS else now
