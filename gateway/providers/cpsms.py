@@ -12,6 +12,7 @@ may be asked every two minutes only, so nothing is looked up. Uncertain: the wor
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -102,19 +103,18 @@ class CpsmsProvider(HttpVendor):
         document = parse_json(answer.text)
         taken = [each for each in _flat(document, "success") if value(each, ("to",)) == message.to_number[1:]]
         refused = _flat(document, "error")
-        hidden = (self._options.key.get_secret_value(), message.text.text)
-        words = " ".join(discreet(f"{_code(each)} {_words(each)}", hidden) for each in refused)
         if taken and answer.outcome is Outcome.ACCEPTED:
-            points = value(taken[0], ("cost",))
-            return SubmitResult(Outcome.ACCEPTED, (message.id,), price=self._worth(points))
+            return SubmitResult(Outcome.ACCEPTED, (message.id,), price=self._worth(value(taken[0], ("cost",))))
         if refused and answer.outcome is Outcome.ACCEPTED:
-            meant = Answer(int(_code(refused[0]) or 400), answer.text)
-            return by_status(meant, words, time.time())
-        if answer.outcome is not Outcome.ACCEPTED:
-            said = by_status(answer, words, time.time())
-            return replace(said, refs=(message.id,)) if said.outcome is Outcome.UNKNOWN else said
-        why = "the answer cannot be read" if document is ABSENT else "it does not speak of this message"
-        return replace(unclear(answer, why), refs=(message.id,))
+            answer = Answer(int(_code(refused[0]) or 400), answer.text)
+        if answer.outcome is Outcome.ACCEPTED:
+            why = "the answer cannot be read" if document is ABSENT else "it does not speak of this message"
+            said = unclear(answer, why)
+        else:
+            hidden = (self._options.key.get_secret_value(), message.text.text)
+            words = " ".join(f"{_code(each)} {_words(each)}" for each in refused)
+            said = by_status(answer, discreet(words, hidden), time.time())
+        return replace(said, refs=(message.id,)) if said.outcome is Outcome.UNKNOWN else said
 
     def _worth(self, points: str | None) -> Money | None:
         """Money for points; None where nothing says what one costs."""
@@ -144,7 +144,7 @@ def _flat(document: Any, name: str) -> list[Any]:
 
 def _code(error: Any) -> str:
     code = value(error, ("errorCode",)) or value(error, ("code",)) or ""
-    return code if code.isascii() and code.isdecimal() and len(code) == 3 else ""
+    return code if re.fullmatch("[45][0-9][0-9]", code) else ""
 
 
 def _words(error: Any) -> str:

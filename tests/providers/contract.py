@@ -36,9 +36,7 @@ QUESTIONS = (Capability.PRICE, Capability.BALANCE, Capability.PING, Capability.L
 def sms(text: str = "Hej Anders", attempts: int = 0, number: int = 1, to: str = PHONE) -> OutgoingSms:
     """A message as the dispatcher hands it over: the `number`th of its mail."""
     mail = ID.removesuffix("1")
-    return OutgoingSms(
-        f"{mail}{number}", "org", "account", "key", NUMBER, to, measure(text), "acme", attempts=attempts
-    )
+    return OutgoingSms(f"{mail}{number}", "org", "account", "key", NUMBER, to, measure(text), "acme", attempts=attempts)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ LOST, ODD = Outcome.UNKNOWN, "the answer has no id"
 
 
 def make(url: str) -> GatewayApiProvider:
-    times = {"timeout": 0.4, "connect_timeout": 0.4}
+    """One connection: calls come in the order of the answers."""
+    times = {"timeout": 0.4, "connect_timeout": 0.4, "connections": 1}
     webhook = {"secret": SECRET, "key": KEY}
     provider = GatewayApiProvider("gatewayapi", {"url": url, "token": TOKEN, "webhook": webhook} | times)
     provider.listen_at("https://sms.example.com/in/gatewayapi")
@@ -73,9 +74,17 @@ def report(status: str) -> WebhookRequest:
     return call({"id": 421, "msisdn": int(PHONE[1:]), "time": AT, "status": status, "userref": ID})
 
 
-MESSAGE = {"id": 77, "msisdn": int(PHONE[1:]), "receiver": int(NUMBER[1:]), "message": "Ja tak 😀\nAnders", "senttime": AT}
+MESSAGE = {
+    "id": 77,
+    "msisdn": int(PHONE[1:]),
+    "receiver": int(NUMBER[1:]),
+    "message": "Ja tak 😀\nAnders",
+    "senttime": AT,
+}
 GOOD = call(MESSAGE)
-BODY_LIES = WebhookRequest("POST", SECRET, "message=x", GOOD.headers, json.dumps(MESSAGE | {"message": "Nej"}).encode(), "")
+BODY_LIES = WebhookRequest(
+    "POST", SECRET, "message=x", GOOD.headers, json.dumps(MESSAGE | {"message": "Nej"}).encode(), ""
+)
 FOUND = [{"id": 421, "recipients": [
     {"msisdn": int(PHONE[1:]), "dsnstatus": "UNDELIVERABLE", "dsnerror": "no such phone", "dsnerrorcode": "0x0b", "dsntime": AT},
     {"msisdn": 4530643065, "dsnstatus": "DELIVERED", "dsntime": AT},

@@ -47,7 +47,6 @@ from tests.providers.door import Sink, door
 from tests.providers.peer import Answer, Fault, Peer
 
 
-
 def table_at(path: Path) -> Contract:
     """The table in a file of another package."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
