@@ -34,6 +34,7 @@ from gateway.providers.http_wire.places import (
     value,
 )
 from gateway.providers.telling import moment, status_of
+from gateway.smpp.text import GsmEncoding, decode_text
 from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms
 
 _MAX_EVENTS = 1000
@@ -164,6 +165,7 @@ class _MessageReader:
         self._provider = provider
         self._from, self._to, self._text = steps(options.from_), steps(options.to), steps(options.text)
         self._id, self._at = _optional(options.id), _optional(options.at)
+        self._hex, self._coding = _optional(options.text_hex), _optional(options.coding)
         self._part = tuple(map(_optional, (options.part_ref, options.part_total, options.part_number)))
         self._when = None if options.when is None else condition(options.when)
         self.wanted = f"{options.from_}, {options.to} and {options.text} of a message"
@@ -180,7 +182,7 @@ class _MessageReader:
     def read(self, document: Any, now: float) -> InboundSms:
         """Make an SMS of it, as of `now` where it says no time."""
         sender, recipient = value(document, self._from) or "", value(document, self._to) or ""
-        text = value(document, self._text) or ""
+        text = self._text_of(document)
         at = value(document, self._at)
         ref: str | None
         if self._id is not None:
@@ -192,6 +194,17 @@ class _MessageReader:
         return InboundSms(
             self._provider, ref, sender.strip(), recipient.strip(), text, moment(at, now), self._part_of(document)
         )
+
+    def _text_of(self, document: Any) -> str:
+        """The text, from its octets where the provider tells them: then no charset has been at it."""
+        written, coding = value(document, self._hex) or "", value(document, self._coding) or "0"
+        try:
+            octets = bytes.fromhex(written)
+        except ValueError:
+            octets = b""
+        if octets and _is_count(coding):
+            return decode_text(octets, int(coding), GsmEncoding.GSM7)
+        return value(document, self._text) or ""
 
     def _part_of(self, document: Any) -> InboundPart | None:
         ref, total, number = (value(document, place) for place in self._part)
