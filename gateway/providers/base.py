@@ -51,7 +51,10 @@ class Provider(Protocol):
     window: int
     """Messages that it may be given at once, before it has answered any."""
     validity: float
-    """Seconds from a submit after which it reports no more: a message without a report has expired by then."""
+    """Seconds from a submit after which it reports no more: a message without a report has expired by then.
+
+    Infinite where nothing is ever reported: then silence means nothing.
+    """
 
     async def start(self, sink: EventSink) -> None:
         """Open connections. `sink` takes incoming messages and reports, and returns once they are durable."""

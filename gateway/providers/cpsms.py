@@ -26,8 +26,8 @@ from gateway.errors import Outcome
 from gateway.money import Money
 from gateway.providers.base import Capability, NotAvailable, Unreachable, Unreadable, WebhookRequest
 from gateway.providers.http_call import Answer, Call, basic, json_call
-from gateway.providers.http_wire.places import ABSENT, items, parse_form, parse_json, value
 from gateway.providers.options import ConnectionOptions, DoorOptions, Secret, address, read_table
+from gateway.providers.places import ABSENT, items, parse_form, parse_json, value
 from gateway.providers.telling import by_status, discreet, status_of, unclear
 from gateway.providers.vendor import HttpVendor
 from gateway.sms import DeliveryReport, Encoding, InboundEvent, OutgoingSms, ReportStatus, SubmitResult

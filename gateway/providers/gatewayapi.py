@@ -26,8 +26,8 @@ from gateway.money import Money
 from gateway.providers.base import Capability, Forged, Unreachable, Unreadable, WebhookRequest
 from gateway.providers.batches import BatchingVendor, Messages
 from gateway.providers.http_call import Answer, Call, basic, json_call
-from gateway.providers.http_wire.places import ABSENT, items, parse_json, value, values
 from gateway.providers.options import ConnectionOptions, DoorOptions, Secret, address, read_table
+from gateway.providers.places import ABSENT, items, parse_json, value, values
 from gateway.providers.telling import by_status, discreet, moment, status_of, unclear
 from gateway.sms import DeliveryReport, Encoding, InboundEvent, InboundSms, OutgoingSms, ReportStatus, SubmitResult
 

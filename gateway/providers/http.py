@@ -6,6 +6,7 @@ start). Where no connection was made the outcome is temporary; whatever cuts the
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,7 @@ class HttpProvider:
         self._webhooks = None if made.webhook is None else WebhookReader(name, made.webhook)
         self._gate = None if made.webhook is None else Gate(made.webhook)
         self.window = made.connections
-        self.validity = made.validity
+        self.validity = made.validity if made.webhook is not None and made.webhook.report is not None else math.inf
         self.capabilities = frozenset(_capabilities(made))
         self._request = _Request(made, "")
         self._client = HttpClient(made)

@@ -24,8 +24,8 @@ from gateway.money import Money
 from gateway.providers.base import Capability, Unreachable, Unreadable, WebhookRequest
 from gateway.providers.batches import BatchingVendor, Messages
 from gateway.providers.http_call import Answer, Call, json_call
-from gateway.providers.http_wire.places import ABSENT, items, parse_json, value
 from gateway.providers.options import ConnectionOptions, DoorOptions, Secret, address, read_table
+from gateway.providers.places import ABSENT, items, parse_json, value
 from gateway.providers.telling import by_status, discreet, moment, status_of, unclear
 from gateway.providers.vendor import MAX_EVENTS
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer, OutgoingSms, ReportStatus, SubmitResult

@@ -26,8 +26,8 @@ from gateway.money import Money
 from gateway.providers.base import Capability, Forged, Unreachable, Unreadable, WebhookAnswer, WebhookRequest
 from gateway.providers.batches import BatchingVendor, Messages
 from gateway.providers.http_call import Answer, Call, form_call
-from gateway.providers.http_wire.places import ABSENT, items, parse_json, value
 from gateway.providers.options import ConnectionOptions, DoorOptions, Secret, address, read_table
+from gateway.providers.places import ABSENT, items, parse_json, value
 from gateway.providers.telling import by_status, discreet, moment, status_of, unclear
 from gateway.providers.vendor import MAX_EVENTS
 from gateway.sms import DeliveryReport, InboundEvent, OutgoingSms, ReportStatus, SmsText, SubmitResult

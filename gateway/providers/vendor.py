@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from gateway.providers.base import EventSink, Forged, Unreachable, WebhookAnswer
 from gateway.providers.gate import Gate
 from gateway.providers.http_call import Call
 from gateway.providers.http_client import HttpClient
-from gateway.providers.http_wire.places import ABSENT, parse_json
 from gateway.providers.options import ConnectionOptions, DoorOptions
+from gateway.providers.places import ABSENT, parse_json
 from gateway.sms import InboundEvent
 
 MAX_EVENTS = 1000
@@ -29,7 +30,7 @@ class HttpVendor(ABC):
     def __init__(self, name: str, options: ConnectionOptions, door: DoorOptions | None) -> None:
         self.name = name
         self.window = options.connections
-        self.validity = options.validity
+        self.validity = math.inf if door is None else options.validity
         self.client = HttpClient(options)
         self.callback = ""
         """Our address with its secret, for the vendor's calls; empty where it shall not call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -125,6 +126,7 @@ def test_an_adapter_can_what_it_declares(contract: Contract):
     for capability in provider.capabilities & set(PROTOCOLS):
         assert isinstance(provider, PROTOCOLS[capability])
     assert isinstance(provider, Batching) == (Capability.BATCH in provider.capabilities)
+    assert (provider.validity == math.inf) == (contract.report is None), "silence of who never reports means nothing"
 
 
 # --- submit --------------------------------------------------------------------------------------------------------

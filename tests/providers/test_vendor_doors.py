@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -137,6 +138,7 @@ def without_door() -> list[Provider]:
 async def test_who_shall_not_call_us_is_not_told_where_and_not_heard(provider: Any, peer: Peer):
     provider.listen_at("https://sms.example.com/in/x")
     assert provider.callback == ""
+    assert provider.validity == math.inf
     assert Capability.INBOUND not in provider.capabilities
     await provider.start(Sink())
     async with door(provider) as http, http.post(f"/in/{provider.name}/{SECRET}", data={"id": "1"}) as answer:

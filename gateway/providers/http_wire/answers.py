@@ -13,7 +13,7 @@ from typing import Any
 from gateway.errors import Outcome
 from gateway.providers.http_call import Answer
 from gateway.providers.http_wire.options import AnswerOptions, ConditionOptions, RuleOptions
-from gateway.providers.http_wire.places import ABSENT, Condition, parse_json, steps, value, values
+from gateway.providers.places import ABSENT, Condition, parse_json, steps, value, values
 from gateway.providers.telling import discreet
 from gateway.sms import SubmitResult
 

@@ -23,7 +23,7 @@ from gateway.providers.http_wire.options import (
     SignatureOptions,
     WebhookOptions,
 )
-from gateway.providers.http_wire.places import (
+from gateway.providers.places import (
     ABSENT,
     Condition,
     Steps,
