@@ -7,7 +7,9 @@ import hashlib
 import hmac
 import json
 import math
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +17,10 @@ import pytest
 
 from gateway.money import Money
 from gateway.providers.base import Capability, Forged, NotAvailable, Provider, Unreadable, WebhookRequest
-from gateway.providers.cpsms import CpsmsProvider
-from gateway.providers.gatewayapi import GatewayApiProvider
-from gateway.providers.infobip import InfobipProvider
-from gateway.providers.smsru import SmsRuProvider
+from gateway.providers.cpsms import CpsmsOptions, CpsmsProvider
+from gateway.providers.gatewayapi import GatewayApiOptions, GatewayApiProvider
+from gateway.providers.infobip import InfobipOptions, InfobipProvider
+from gateway.providers.smsru import SmsRuOptions, SmsRuProvider
 from gateway.sms import OutgoingSms, ReportStatus
 from tests.providers.contract import ID, NUMBER, PHONE, json_of, sms
 from tests.providers.door import Sink, door
@@ -218,3 +220,37 @@ def test_what_a_point_is_worth():
     provider = CpsmsProvider("cpsms", {"user": "x", "key": "x", "point_price": 0.39, "currency": "EUR"})
     assert provider._worth("1.6") == Money(62400, "EUR")
     assert provider._worth("many") is None
+
+
+def shown(kind: str) -> dict[str, Any]:
+    """The commented block of a kind in conf/brevdue.toml."""
+    lines = (Path(__file__).parents[2] / "conf/brevdue.toml").read_text().splitlines()
+    start = lines.index(f'#   kind = "{kind}"') - 2
+    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("#   "))
+    text = "\n".join(line[4:] for line in lines[start:end] if "ca_file" not in line)
+    (table,) = tomllib.loads(text)["provider"]
+    return {name: said for name, said in table.items() if name not in {"name", "kind"}}
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "kind"),
+    [
+        (GatewayApiProvider, GatewayApiOptions, "gatewayapi"),
+        (SmsRuProvider, SmsRuOptions, "smsru"),
+        (InfobipProvider, InfobipOptions, "infobip"),
+        (CpsmsProvider, CpsmsOptions, "cpsms"),
+    ],
+)
+def test_the_shipped_examples_are_good_and_show_the_defaults(make: Any, model: Any, kind: str):
+    options = shown(kind)
+    make(kind, options)
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    assert set(options) == set(fields) - {"ca_file"}
+    defaults = {name: field.default for name, field in fields.items() if not field.is_required()}
+    without = {"webhook", "ca_file", "point_price"}
+    assert {name: options[name] for name in defaults if name not in without} == {
+        name: list(said) if isinstance(said, tuple) else said for name, said in defaults.items() if name not in without
+    }
+    text = (Path(__file__).parents[2] / "docs/providers.md").read_text()
+    for name in set(fields) - {"webhook"}:
+        assert f"`{name}`" in text
