@@ -285,7 +285,7 @@ async def test_no_connection_is_temporary_for_all(contract: Contract):
         for number, row in enumerate(contract.questions)
     ],
 )
-@pytest.mark.proves("provider contract", "asked beside sending")
+@pytest.mark.proves("provider contract", "asked beside sending", "C2", "C5")
 async def test_questions(contract: Contract, row: Question, peer: Peer):
     peer.script = [row.answer]
     async with started(contract, peer.url) as provider:
