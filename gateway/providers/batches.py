@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -41,8 +42,10 @@ class BatchingVendor(HttpVendor):
     async def submit_many(self, messages: Messages) -> Sequence[SubmitResult]:
         """Try once to hand over several, in as few calls as the vendor allows."""
         results: dict[str, SubmitResult] = {}
-        for together in self._calls(messages):
-            results |= zip((message.id for message in together), await self._hand_over(together), strict=True)
+        for calls in self._turns(messages):
+            said = await asyncio.gather(*(self._hand_over(together) for together in calls))
+            for together, each in zip(calls, said, strict=True):
+                results |= zip((message.id for message in together), each, strict=True)
         return [results[message.id] for message in messages]
 
     @abstractmethod
@@ -81,12 +84,14 @@ class BatchingVendor(HttpVendor):
             return [said] * len(messages)
         return [replace(said, refs=self.expected(message)) for message in messages]
 
-    def _calls(self, messages: Messages) -> list[list[OutgoingSms]]:
-        """Messages that may stand in one call together; those to one phone stay in order."""
-        calls: dict[tuple[str, int], list[OutgoingSms]] = {}
-        before: dict[str, int] = {}
+    def _turns(self, messages: Messages) -> list[list[list[OutgoingSms]]]:
+        """Calls that may be made at one time, turn after turn, each with messages that may stand in it together."""
+        turns: list[dict[str, list[OutgoingSms]]] = []
+        before: Counter[str] = Counter()
         for message in messages:
-            turn = before.get(message.to_number, 0) if self.one_a_phone else 0
-            before[message.to_number] = turn + 1
-            calls.setdefault((self.alike(message), turn), []).append(message)
-        return [calls[key] for key in sorted(calls, key=lambda key: key[1])]
+            turn = before[message.to_number] if self.one_a_phone else 0
+            before[message.to_number] += 1
+            if turn == len(turns):
+                turns.append({})
+            turns[turn].setdefault(self.alike(message), []).append(message)
+        return [list(calls.values()) for calls in turns]

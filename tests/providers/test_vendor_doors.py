@@ -9,22 +9,28 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.errors import Outcome
 from gateway.money import Money
 from gateway.providers.base import Capability, Forged, NotAvailable, Provider, Unreadable, WebhookRequest
+from gateway.providers.batches import BatchingVendor
 from gateway.providers.cpsms import CpsmsOptions, CpsmsProvider
 from gateway.providers.gatewayapi import GatewayApiOptions, GatewayApiProvider
+from gateway.providers.http_call import Answer as HttpAnswer
 from gateway.providers.infobip import InfobipOptions, InfobipProvider
 from gateway.providers.smsru import SmsRuOptions, SmsRuProvider
-from gateway.sms import OutgoingSms, ReportStatus
-from tests.providers.contract import ID, NUMBER, PHONE, json_of, sms
+from gateway.sms import OutgoingSms, ReportStatus, SubmitResult
+from tests.providers.contract import NUMBER, PHONE, form_of, json_of, sms
 from tests.providers.door import Sink, door
-from tests.providers.peer import Answer, Peer
+from tests.providers.peer import Answer, Peer, Request
 
 SECRET, KEY = "0123456789abcdef", "key-of-gatewayapi-0123456789-0123456789"
 CLAIMS = {"id": 421, "msisdn": 4530643064, "time": 1764000000, "status": "DELIVERED"}
@@ -179,12 +185,26 @@ async def test_our_id_survives_in_an_address(peer: Peer):
         assert (report.ref, report.status) == (odd, ReportStatus.DELIVERED)
 
 
+@pytest.mark.proves("batches")
 async def test_one_sender_in_a_call_of_sms_ru(peer: Peer):
-    provider = SmsRuProvider("smsru", {"api_id": "x", "url": peer.url})
-    other = OutgoingSms(ID + "2", "o", "a", "k", "+4560994600002", "+4530643065", sms().text, "smsru")
-    assert [len(call) for call in provider._calls([sms(), other])] == [1, 1]
-    named = SmsRuProvider("smsru", {"api_id": "x", "url": peer.url, "sender": "Firma"})
-    assert [len(call) for call in named._calls([sms(), other])] == [2]
+    """Employees send from numbers of their own: their calls leave side by side."""
+
+    def take(request: Request) -> Answer:
+        phones = [name[3:-1] for name in form_of(request) if name.startswith("to[")]
+        told = {phone: {"status": "OK", "status_code": 100, "sms_id": f"201523-{phone}"} for phone in phones}
+        return Answer(200, json.dumps({"status": "OK", "status_code": 100, "sms": told}))
+
+    peer.script = [take]
+    messages = [replace(sms(number=n, to=f"+453064306{n}"), from_number=f"+4560994600000{n % 3}") for n in range(1, 8)]
+    for options, calls in (({}, 3), ({"sender": "Firma"}, 1)):
+        provider = SmsRuProvider("smsru", {"api_id": "x", "url": peer.url} | options)
+        await provider.start(Sink())
+        results = await provider.submit_many(messages)
+        await provider.stop()
+        assert [result.refs for result in results] == [(f"201523-453064306{n}",) for n in range(1, 8)]
+        senders = [form_of(request)["from"] for request in peer.requests]
+        assert len(senders) == len(set(senders)) == calls
+        peer.requests.clear()
 
 
 @pytest.mark.parametrize(
@@ -254,3 +274,54 @@ def test_the_shipped_examples_are_good_and_show_the_defaults(make: Any, model: A
     text = (Path(__file__).parents[2] / "docs/providers.md").read_text()
     for name in set(fields) - {"webhook"}:
         assert f"`{name}`" in text
+
+
+# --- whatever comes ------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(
+            ["id", "ids", "details", "messages", "recipients", "msisdn", "parts", "usage", "total_cost", "currency", "countries", "status", "status_code", "sms", "4530643064", "sms_id", "cost", "messageId", "groupId", "name", "results", "price", "pricePerMessage", "messageCount", "success", "error", "errorCode", "errMsg", "to", "code", "message", "from", "text", "receiver", "credit", "balance"]
+        ),
+        inner,
+        max_size=6,
+    ),
+    max_leaves=20,
+)  # fmt: skip
+VENDORS: dict[str, Any] = {
+    "gatewayapi": GatewayApiProvider("gatewayapi", GATEWAYAPI),
+    "smsru": SmsRuProvider("smsru", {"api_id": "x", "webhook": {"secret": SECRET, "signed": False}}),
+    "infobip": InfobipProvider("infobip", {"api_key": "x", "url": "https://x.api.infobip.com"} | DOOR),
+    "cpsms": CpsmsProvider("cpsms", {"user": "x", "key": "x", "point_price": 1} | DOOR),
+}
+
+
+@pytest.mark.parametrize("kind", VENDORS)
+@given(document=JSON, status=st.sampled_from([200, 201, 207, 400, 401, 402, 429, 500]))
+def test_any_answer_has_a_meaning(kind: str, document: Any, status: int):
+    vendor, answer = VENDORS[kind], HttpAnswer(status, json.dumps(document))
+    messages = [sms(), sms(number=2, to="+4530643065")]
+    if not isinstance(vendor, BatchingVendor):
+        results = [vendor._read(message, answer) for message in messages]
+    else:
+        read = vendor.read(messages, answer)
+        results = [read] if isinstance(read, SubmitResult) else list(read)
+        assert isinstance(read, SubmitResult) or len(results) == 2
+    for result in results:
+        assert (result.outcome is Outcome.ACCEPTED) == bool(result.refs) or result.outcome is Outcome.UNKNOWN
+        assert result.outcome is not Outcome.ACCEPTED or 200 <= status < 300
+
+
+@pytest.mark.parametrize("kind", VENDORS)
+@given(document=JSON, body=st.binary(max_size=200), query=st.text(max_size=50))
+def test_any_call_is_read_or_refused(kind: str, document: Any, body: bytes, query: str):
+    claims = document if isinstance(document, dict) else {"id": document, "msisdn": document}
+    headers = {"x-gwapi-signature": token(claims)}
+    form = urlencode({"data[0]": f"sms_status\n{query}\n{query}", "id": query, "status": query}, errors="replace")
+    for content in (json.dumps({"results": [document]}).encode(), body, form.encode()):
+        try:
+            events = VENDORS[kind].events(WebhookRequest("POST", SECRET, query, headers, content, ""), 0.0)
+        except (Forged, Unreadable):
+            continue
+        assert all(event.ref for event in events)
