@@ -23,12 +23,14 @@ from typing import Any
 
 from gateway.errors import Outcome
 from gateway.model import JsonDict, new_id
+from gateway.money import Money
 from gateway.providers.base import Capability, EventSink
 from gateway.providers.options import HOUR
-from gateway.sms import DeliveryReport, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
+from gateway.sms import DeliveryReport, InboundPart, InboundSms, OutgoingSms, ReportStatus, SmsText, SubmitResult
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,17}")
-_CURRENCY = "DKK"
+_PART_PRICE, _CREDIT = Money(25_000, "DKK"), Money(10_000_000_000, "DKK")
+"""What a part is said to cost, and what is left; nobody pays it."""
 RECENT = 200
 """Lines that the page shows of each phone."""
 _BEHIND = 1000
@@ -263,9 +265,13 @@ class SimulatorProvider:
     async def ping(self) -> None:
         """Reachable by nature."""
 
-    async def balance(self) -> tuple[int, str]:
-        """Plenty: minor units and currency."""
-        return 100_000_00, _CURRENCY
+    async def balance(self) -> Money:
+        """Plenty, always."""
+        return _CREDIT
+
+    async def price(self, text: SmsText, to_number: str, from_number: str) -> Money:  # noqa: ARG002 - the same for all
+        """The same for every part and phone."""
+        return _PART_PRICE * text.parts
 
 
 class Journal:

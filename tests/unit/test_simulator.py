@@ -70,7 +70,8 @@ async def restarted(path: Path, heard: Heard) -> SimulatorProvider:
 async def test_is_a_provider(simulator):
     assert isinstance(simulator, Provider)
     await simulator.ping()
-    assert await simulator.balance() == (10_000_000, "DKK")
+    assert str(await simulator.balance()) == "100000.00 DKK"
+    assert str(await simulator.price(measure("x" * 200), "+4530643064", "+45609946000001")) == "0.50 DKK"
 
 
 async def test_unknown_options_are_refused_by_name():
