@@ -74,10 +74,10 @@ def json_call(url: str, headers: Mapping[str, str], document: Any) -> Call:
     return Call("POST", url, {**headers, "Content-Type": "application/json"}, body)
 
 
-def form_call(url: str, fields: Mapping[str, str]) -> Call:
+def form_call(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Call:
     """A POST of a form."""
     body = urlencode(fields, errors="replace").encode()
-    return Call("POST", url, {"Content-Type": "application/x-www-form-urlencoded"}, body)
+    return Call("POST", url, {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}, body)
 
 
 def basic(user: str, password: str) -> str:
