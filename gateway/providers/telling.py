@@ -16,7 +16,7 @@ _MILLISECONDS = 100_000_000_000
 
 def discreet(words: str, hidden: Iterable[str]) -> str:
     """A provider's own words on one line, without what must not be read in a log: secrets, the text of a message."""
-    for each in hidden:
+    for each in sorted(hidden, key=len, reverse=True):  # one may hold another
         if each.strip():
             words = words.replace(each, "…")
     return " ".join(words.split())[:_MAX_CAUSE]
