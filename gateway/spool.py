@@ -96,7 +96,10 @@ class Spool:
     async def settle(self, settlement: Settlement) -> None:
         """Commit the outcome of an attempt, and reports that came before it."""
         await self._database.write(spool_sql.settle, settlement)
-        self._handover.ended(settlement.message.id)
+        message = settlement.message
+        self._handover.ended(message.id)
+        if settlement.result.reason == spool_sql.OPTED_OUT:
+            maillog.note(Event.OPTED_OUT, id=message.id, org=message.org_id, phone=message.to_number)
 
     async def hurry(self, provider: str) -> None:
         """Let what waits for another attempt at the provider be due now."""

@@ -1,7 +1,8 @@
 """What Vonage's statuses, prices and times mean. Pure.
 
-An answer has an entry for each part. All were taken, or none was, or some: then the message is not what was written,
-and sending it again would send some of it twice, so it has failed for good.
+An answer has an entry for each part. Where some were taken and others not, it is unknown what the phone shows, and
+sending all again would send some twice. The ids of such parts stand in the cause alone, for reports on them must not
+pass for reports on the whole.
 Source: Vonage's OpenAPI of the SMS API, with the list of its errors; developer.vonage.com/en/messaging/sms (2025).
 """
 
@@ -44,23 +45,19 @@ def meaning(document: Any, answer: Answer, currency: str, hidden: Sequence[str])
     """What an answer says of a message; `hidden` must not stand in the cause."""
     parts = [(value(part, ("status",)) or "", part) for part in items(document, ("messages", "*"))]
     taken = [part for code, part in parts if code == _TAKEN]
+    refused = [(code, part) for code, part in parts if code != _TAKEN]
     refs = tuple(ref for part in taken if (ref := (value(part, ("message-id",)) or "").strip()))
-    if not parts or any(not code for code, _ in parts):
-        return SubmitResult(Outcome.UNKNOWN, refs, unclear(answer, "it does not speak of this message").cause)
-    price = _sum(taken, currency)
-    refused = [(code, value(part, ("error-text",)) or "") for code, part in parts if code != _TAKEN]
-    if not refused:
-        if len(refs) < len(parts):
-            return SubmitResult(Outcome.UNKNOWN, refs, unclear(answer, "a part has no id").cause)
-        return SubmitResult(Outcome.ACCEPTED, refs, parts=len(parts), price=price)
-    code, words = refused[0]
-    cause = discreet(f"{code} {words}", hidden)
-    if not taken:
-        return _refusal(code, cause)
-    some = f"{len(taken)} of {len(parts)} parts were taken"
-    return SubmitResult(
-        Outcome.PERMANENT, refs, f"{some}: {cause}", _REASONS.get(code, "rejected"), some, None, len(taken), price
-    )
+    if not refused and len(refs) == len(parts) > 0:
+        return SubmitResult(Outcome.ACCEPTED, refs, parts=len(parts), price=_sum(taken, currency))
+    code, why = next(((code, value(part, ("error-text",)) or "") for code, part in refused), ("", "a part has no id"))
+    if not parts or (refused and not code):
+        why = "it does not speak of this message"
+    cause = discreet(f"{code} {why}", hidden)
+    if taken and len(parts) > 1:
+        ids = f" (ids {', '.join(refs)})" if refs else ""
+        cause = f"{len(taken)} of {len(parts)} parts taken{ids}; another: {cause}"
+        return SubmitResult(Outcome.UNKNOWN, cause=cause, parts=len(taken), price=_sum(taken, currency))
+    return _refusal(code, cause) if code else unclear(answer, cause)
 
 
 def _refusal(code: str, cause: str) -> SubmitResult:

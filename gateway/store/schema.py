@@ -122,7 +122,7 @@ optouts = Table(
     Column("org_id", ForeignKey("organisations.id"), primary_key=True),
     Column("phone", String, primary_key=True),
     Column("since", Double, nullable=False),
-    Column("word", String, nullable=False),  # what the person wrote
+    Column("word", String, nullable=False),  # what the person wrote, or the provider that told
     Column("ended_at", Double),
 )
 

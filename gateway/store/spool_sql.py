@@ -7,6 +7,7 @@ lies a commit, with a row of `attempts`: whatever is being submitted when a proc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
@@ -257,7 +258,16 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     refs = [row for item in items for row in _ref_rows(item)]
     _REF.many(connection, refs)
     report_sql.apply_early(connection, refs, items[-1].at)
+    _keep_opt_outs(connection, items)
     return [None] * len(items)
+
+
+def _keep_opt_outs(connection: Connection, items: Sequence[Settlement]) -> None:
+    """Put phones on the list that said STOP to a provider, which told us by refusing a message."""
+    # In one order everywhere, so that two transactions with the same phones do not wait in a ring.
+    told = {(it.message.org_id, it.message.to_number): it for it in items if it.result.reason == OPTED_OUT}
+    for (org_id, phone), item in sorted(told.items(), key=itemgetter(0)):
+        optout_sql.opt_out(connection, org_id, phone, item.message.provider, item.at)
 
 
 def _doubtful(dialect: str) -> Executable:
