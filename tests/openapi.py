@@ -36,7 +36,7 @@ def prism(
     """The address of a Prism that answers by a document itself, or looks at what passes to a server `behind` it."""
     node = node_with(require, "@stoplight/prism-cli")
     path = folder / "openapi.json"
-    path.write_text(json.dumps(spec))
+    path.write_text(json.dumps(spec, default=str))  # YAML reads times
     command = [node, str(NODE / "node_modules/@stoplight/prism-cli/dist/index.js")]
     command += ["mock", str(path)] if behind is None else ["proxy", str(path), behind]
     command += ["--errors", "--host", "127.0.0.1", "--port", "0", *flags]
