@@ -117,7 +117,7 @@ class TwilioProvider(HttpVendor):
         code = value(document, ("error_code",)) or ""
         if STATUSES.get(value(document, ("status",)) or "") is ReportStatus.FAILED:
             words = discreet(f"failed {code} {value(document, ('error_message',)) or ''}", hidden)
-            return SubmitResult(Outcome.PERMANENT, (ref,), words, reason_of(code), f"failed with {code or 0}")
+            return SubmitResult(Outcome.PERMANENT, (), words, reason_of(code), f"failed with {code or 0}")
         return SubmitResult(Outcome.ACCEPTED, (ref,), parts=count_of(document), price=price_of(document))
 
     async def balance(self) -> Money:

@@ -139,7 +139,7 @@ CONTRACT = Contract(
         Submit("too long", refused(21617), Outcome.PERMANENT, reason="text"),
         Submit("some other refusal", refused(21999), Outcome.PERMANENT, reason="rejected"),
         Submit("a refusal without words", Answer(400, "[]"), Outcome.PERMANENT, reason="rejected", cause="HTTP 400 Bad Request"),
-        Submit("failed at once", taken(status="failed", error_code=30005, error_message="Unknown Hej Anders"), Outcome.PERMANENT, refs=(SID,), reason="not-in-use", cause="failed 30005 Unknown …"),
+        Submit("failed at once", taken(status="failed", error_code=30005, error_message="Unknown Hej Anders"), Outcome.PERMANENT, reason="not-in-use", cause="failed 30005 Unknown …"),
         Submit("server fault", Answer(500), Outcome.UNKNOWN, cause="HTTP 500"),
         Submit("server fault", refused(20500, "Internal", 503), Outcome.UNKNOWN, cause="HTTP 503 Service Unavailable: 20500 Internal"),
         Submit("malformed body", Answer(201, '{"sid": "SM'), Outcome.UNKNOWN, cause="cannot be read"),

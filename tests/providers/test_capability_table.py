@@ -28,6 +28,8 @@ SECRET = "0123456789abcdef"
 DOOR = {"webhook": {"secret": SECRET}}
 FORM = {"url": "https://api.example.com", "form": {"to": "{to}", "text": "{text}", "id": "{id}"}}
 HEARD = {"webhook": {"secret": SECRET, "message": {"from": "f", "to": "t", "text": "x", "id": "i"}}}
+TWILIO = {"account_sid": f"AC{'0' * 32}", "auth_token": "x"}
+VONAGE = {"api_key": "x", "api_secret": "x", "signature_secret": "x"}
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "simulator": ({}, {}),
     "smpp": ({"host": "smsc.example.net", "system_id": "firma"},) * 2,
@@ -36,6 +38,8 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "smsru": ({"api_id": "x"}, {"api_id": "x"} | DOOR),
     "infobip": ({"api_key": "x", "url": "https://x"}, {"api_key": "x", "url": "https://x"} | DOOR),
     "cpsms": ({"user": "x", "key": "x"}, {"user": "x", "key": "x", "point_price": 1} | DOOR),
+    "twilio": (TWILIO, TWILIO | DOOR),
+    "vonage": (VONAGE, VONAGE | DOOR),
 }
 """What a kind can with as few options as can be, and with all that add something."""
 KINDS = sorted(entry_points(group="brevdue.providers").names)

@@ -27,6 +27,8 @@ from gateway.providers.gatewayapi import GatewayApiOptions, GatewayApiProvider
 from gateway.providers.http_call import Answer as HttpAnswer
 from gateway.providers.infobip import InfobipOptions, InfobipProvider
 from gateway.providers.smsru import SmsRuOptions, SmsRuProvider
+from gateway.providers.twilio import TwilioOptions, TwilioProvider
+from gateway.providers.vonage import VonageOptions, VonageProvider
 from gateway.sms import OutgoingSms, ReportStatus, SubmitResult
 from tests.providers.contract import NUMBER, PHONE, form_of, json_of, sms
 from tests.providers.door import Sink, door
@@ -35,6 +37,9 @@ from tests.providers.peer import Answer, Peer, Request
 SECRET, KEY = "0123456789abcdef", "key-of-gatewayapi-0123456789-0123456789"
 CLAIMS = {"id": 421, "msisdn": 4530643064, "time": 1764000000, "status": "DELIVERED"}
 DOOR = {"webhook": {"secret": SECRET}}
+ACCOUNT = f"AC{'0' * 32}"
+TWILIO = {"account_sid": ACCOUNT, "auth_token": "x"}
+VONAGE = {"api_key": "x", "api_secret": "x"}
 GATEWAYAPI = {"token": "x", "webhook": {"secret": SECRET, "key": KEY}}
 
 
@@ -139,6 +144,8 @@ def without_door() -> list[Provider]:
         SmsRuProvider("smsru", {"api_id": "x"}),
         InfobipProvider("infobip", {"api_key": "x", "url": "https://x.api.infobip.com"}),
         CpsmsProvider("cpsms", {"user": "x", "key": "x"}),
+        TwilioProvider("twilio", TWILIO),
+        VonageProvider("vonage", VONAGE),
     ]
 
 
@@ -224,6 +231,21 @@ async def test_one_sender_in_a_call_of_sms_ru(peer: Peer):
         (SmsRuProvider, {"api_id": ""}, "'api_id' must not be empty"),
         (InfobipProvider, {"api_key": "x"}, "'url' is missing"),
         (InfobipProvider, {"api_key": "x", "url": "https://x", "balance_path": "balance"}, "'balance_path'"),
+        (TwilioProvider, {"account_sid": "SK1", "auth_token": "x"}, "'account_sid': string should match pattern"),
+        (TwilioProvider, {"account_sid": ACCOUNT}, "'auth_token' is missing (or 'api_key' and 'api_secret')"),
+        (TwilioProvider, TWILIO | {"api_secret": "x"}, "'api_key' and 'api_secret' belong together"),
+        (
+            TwilioProvider,
+            {"account_sid": ACCOUNT, "api_key": f"SK{'0' * 32}", "api_secret": "x"} | DOOR,
+            "'webhook' needs 'auth_token' as well",
+        ),
+        (TwilioProvider, TWILIO | {"service_chooses": True}, "'service_chooses' needs a 'messaging_service'"),
+        (TwilioProvider, TWILIO | {"ttl": 36001}, "'ttl': input should be less than or equal to 36000"),
+        (VonageProvider, {"api_key": "x"}, "'api_secret' is missing"),
+        (VonageProvider, VONAGE | {"sign": True}, "'signature_secret' is missing to sign with"),
+        (VonageProvider, VONAGE | DOOR, "'signature_secret' is missing to check calls with"),
+        (VonageProvider, VONAGE | {"signature_method": "sha3"}, "'signature_method' must be 'md5hash', 'md5'"),
+        (VonageProvider, VONAGE | {"ttl": 604800}, "'ttl' must not be longer than 'validity'"),
         (CpsmsProvider, {"user": "a:b", "key": "x"}, "'user'"),
         (CpsmsProvider, {"user": "a", "key": "x", "point_price": 0}, "'point_price': input should be greater than 0"),
     ],
@@ -259,6 +281,8 @@ def shown(kind: str) -> dict[str, Any]:
         (SmsRuProvider, SmsRuOptions, "smsru"),
         (InfobipProvider, InfobipOptions, "infobip"),
         (CpsmsProvider, CpsmsOptions, "cpsms"),
+        (TwilioProvider, TwilioOptions, "twilio"),
+        (VonageProvider, VonageOptions, "vonage"),
     ],
 )
 def test_the_shipped_examples_are_good_and_show_the_defaults(make: Any, model: Any, kind: str):
@@ -267,7 +291,7 @@ def test_the_shipped_examples_are_good_and_show_the_defaults(make: Any, model: A
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     assert set(options) == set(fields) - {"ca_file"}
     defaults = {name: field.default for name, field in fields.items() if not field.is_required()}
-    without = {"webhook", "ca_file", "point_price"}
+    without = {"webhook"} | {name for name, said in defaults.items() if said is None}
     assert {name: options[name] for name in defaults if name not in without} == {
         name: list(said) if isinstance(said, tuple) else said for name, said in defaults.items() if name not in without
     }
@@ -282,7 +306,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from(
-            ["id", "ids", "details", "messages", "recipients", "msisdn", "parts", "usage", "total_cost", "currency", "countries", "status", "status_code", "sms", "4530643064", "sms_id", "cost", "messageId", "groupId", "name", "results", "price", "pricePerMessage", "messageCount", "success", "error", "errorCode", "errMsg", "to", "code", "message", "from", "text", "receiver", "credit", "balance"]
+            ["id", "ids", "details", "messages", "recipients", "msisdn", "parts", "usage", "total_cost", "currency", "countries", "status", "status_code", "sms", "4530643064", "sms_id", "cost", "messageId", "groupId", "name", "results", "price", "pricePerMessage", "messageCount", "success", "error", "errorCode", "errMsg", "to", "code", "message", "from", "text", "receiver", "credit", "balance", "sid", "num_segments", "error_code", "message-id", "message-price", "messageId", "concat"]
         ),
         inner,
         max_size=6,
@@ -294,6 +318,8 @@ VENDORS: dict[str, Any] = {
     "smsru": SmsRuProvider("smsru", {"api_id": "x", "webhook": {"secret": SECRET, "signed": False}}),
     "infobip": InfobipProvider("infobip", {"api_key": "x", "url": "https://x.api.infobip.com"} | DOOR),
     "cpsms": CpsmsProvider("cpsms", {"user": "x", "key": "x", "point_price": 1} | DOOR),
+    "twilio": TwilioProvider("twilio", TWILIO | DOOR),
+    "vonage": VonageProvider("vonage", VONAGE | {"webhook": {"secret": SECRET, "signed": False}}),
 }
 
 
