@@ -15,6 +15,8 @@ from typing import Any
 
 import jwt
 import pytest
+from twilio.request_validator import RequestValidator
+from vonage_http_client.auth import Auth
 
 from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
 
@@ -184,3 +186,72 @@ def test_cpsms_reports_at_the_address_that_it_was_told(tmp_path: Path):
         wait_for(standing(gateway, "delivered", 1), "one delivered")
         wait_for(standing(gateway, "failed", 1), "one failed")
         assert standing(gateway, "submitted", 1)()
+
+
+@pytest.mark.proves("forged webhook", "STOP", "duplicates count once")
+def test_twilio_there_and_back(tmp_path: Path):
+    def answering(body: str) -> tuple[int, dict[str, Any]]:
+        phone = dict(urllib.parse.parse_qsl(body))["To"]
+        if phone == PHONES[2]:
+            return 400, {"code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400}
+        return 201, {"sid": f"SM{phone[1:]}", "status": "queued", "num_segments": "1", "price": None}
+
+    with running(tmp_path, "twilio", answering) as (gateway, vendor):
+        number = to_three(gateway)
+        wait_for(standing(gateway, "submitted", 2), "two submitted")
+        (report,) = gateway.mails(1)
+        assert PHONES[2][-4:] in report.as_string()
+        said = [dict(urllib.parse.parse_qsl(body)) for body in vendor.bodies]
+        assert {each["From"] for each in said} == {number}
+        address = said[0]["StatusCallback"]
+        validator = RequestValidator("change-me")
+
+        def signed(**fields: str) -> tuple[int, str]:
+            made = validator.compute_signature(address, fields)
+            return call(gateway, "twilio", urllib.parse.urlencode(fields).encode(), X_Twilio_Signature=made)
+
+        done = {"MessageSid": f"SM{PHONES[0][1:]}", "MessageStatus": "delivered", "To": PHONES[0]}
+        assert [signed(**done), signed(**done)] == [(200, "<Response/>")] * 2
+        wait_for(standing(gateway, "delivered", 1), "one delivered")
+        sms = {"MessageSid": "SM7", "From": PHONES[1], "To": number, "Body": "Ja tak 😀", "NumMedia": "0"}
+        assert [signed(**sms), signed(**sms)] == [(200, "<Response/>")] * 2
+        assert any("Ja tak 😀" in each.get_content() for each in gateway.mails(2) if not each.is_multipart())
+        forged = urllib.parse.urlencode(sms | {"MessageSid": "SM8"}).encode()
+        assert call(gateway, "twilio", forged, X_Twilio_Signature=validator.compute_signature(address, sms))[0] == 403
+        assert "opted-out" in gateway.log.read_text()
+        assert len(vendor.bodies) == 3
+
+
+@pytest.mark.proves("parts", "never sent again blindly")
+def test_vonage_speaks_of_each_part(tmp_path: Path):
+    def answering(body: str) -> tuple[int, dict[str, Any]]:
+        phone = dict(urllib.parse.parse_qsl(body))["to"]
+        part = {"to": phone, "status": "0", "message-price": "0.03330000", "network": "23801"}
+        second = part | {"message-id": f"{phone}-2"}
+        if phone == PHONES[2][1:]:
+            second = {"status": "1", "error-text": "Throttled"}
+        return 200, {"message-count": "2", "messages": [part | {"message-id": f"{phone}-1"}, second]}
+
+    def signed(fields: dict[str, str]) -> tuple[int, str]:
+        said = fields | {"timestamp": "1764000000"}
+        said["sig"] = Auth(api_key="x", signature_secret="change-me", signature_method="sha256").sign_params(said)
+        return call(gateway, "vonage", json.dumps(said).encode(), Content_Type="application/json")
+
+    with running(tmp_path, "vonage", answering) as (gateway, vendor):
+        key = gateway.key()
+        number = gateway.account(key)
+        gateway.send(mail(f"{key}@{DOMAIN}", " ".join(PHONES), "Vi ses i morgen klokken ti. " * 8))
+        wait_for(standing(gateway, "submitted", 2), "two submitted")
+        wait_for(standing(gateway, "unknown", 1), "one of which a part was not taken")
+        one = {"messageId": f"{PHONES[0][1:]}-1", "msisdn": PHONES[0][1:], "status": "delivered", "err-code": "0"}
+        assert signed(one) == (200, "")
+        assert standing(gateway, "submitted", 2)(), "one part of two"
+        assert signed(one | {"messageId": f"{PHONES[0][1:]}-2", "price": "0.03330000"}) == (200, "")
+        wait_for(standing(gateway, "delivered", 1), "both parts delivered")
+        whole = {"msisdn": PHONES[1][1:], "to": number[1:], "concat": "true", "concat-ref": "9", "concat-total": "2"}
+        assert signed(whole | {"messageId": "m2", "concat-part": "2", "text": "og tak"}) == (200, "")
+        assert signed(whole | {"messageId": "m1", "concat-part": "1", "text": "Ja "}) == (200, "")
+        (answer,) = gateway.mails(1)
+        assert "Ja og tak" in answer.get_content()
+        assert call(gateway, "vonage", json.dumps(whole | {"messageId": "m3", "sig": "x"}).encode())[0] == 403
+        assert len(vendor.bodies) == 3
