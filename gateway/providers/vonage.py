@@ -43,6 +43,8 @@ from gateway.sms import (
 )
 
 _BALANCE = "/account/get-balance"
+_LONG = "-"
+"""Stands in a reference between our id and the number of parts: of several, a report does not say which it is on."""
 
 
 class VonageDoor(DoorOptions):
@@ -103,7 +105,7 @@ class VonageProvider(HttpVendor):
             "to": message.to_number.removeprefix("+"),
             "text": message.text.text,
             "type": "unicode" if message.text.encoding is Encoding.UCS2 else "text",
-            "client-ref": message.id,
+            "client-ref": message.id if message.text.parts == 1 else f"{message.id}{_LONG}{message.text.parts}",
         }
         said |= {"ttl": str(made.ttl * 1000)} if made.ttl is not None else {}
         said |= {"callback": self.callback} if self.callback else {}
@@ -160,13 +162,13 @@ class VonageProvider(HttpVendor):
         return [InboundSms(self.name, ref, sender, to, text, at, _part(fields))]
 
     def _reports(self, ref: str, fields: Mapping[str, str], now: float) -> list[InboundEvent]:
-        """A report on a part, and that it was taken, for whoever has read no answer."""
+        """A report on a part; and that it was taken, if it is the whole, for whoever has read no answer."""
         word, code, own = fields["status"], fields.get("err-code", ""), fields.get("client-ref", "")
         status, cause = status_of(word, STATUSES, word if code in {"", "0"} else f"{word} {code}")
         at = scts(fields.get("scts", "")) or moment(fields.get("message-timestamp"), now)
         price = Money.of(fields.get("price"), self._options.currency)
         report = DeliveryReport(self.name, ref, status, at, fields.get("msisdn", ""), cause, price)
-        return [report, LateAnswer(self.name, own, ref, now)] if own else [report]
+        return [report, LateAnswer(self.name, own, ref, now)] if own and _LONG not in own else [report]
 
 
 def _fields(request: WebhookRequest) -> Mapping[str, str]:

@@ -255,3 +255,21 @@ def test_vonage_speaks_of_each_part(tmp_path: Path):
         assert "Ja og tak" in answer.get_content()
         assert call(gateway, "vonage", json.dumps(whole | {"messageId": "m3", "sig": "x"}).encode())[0] == 403
         assert len(vendor.bodies) == 3
+
+
+@pytest.mark.proves("never sent again blindly")
+def test_a_report_of_vonage_tells_what_became_of_a_call_that_was_cut_off(tmp_path: Path):
+    with running(tmp_path, "vonage", lambda _body: (500, {}), "timeout = 0.5") as (gateway, vendor):
+        vendor.silent.set()
+        to_three(gateway)
+        wait_for(standing(gateway, "unknown", 3), "three unknown")
+        for number, body in enumerate(vendor.bodies):
+            said = dict(urllib.parse.parse_qsl(body))
+            report = {"messageId": f"0A{number}", "msisdn": said["to"], "status": "delivered", "err-code": "0"}
+            report |= {"client-ref": said["client-ref"], "timestamp": "1764000000"}
+            report["sig"] = Auth(api_key="x", signature_secret="change-me", signature_method="sha256").sign_params(
+                report
+            )
+            assert call(gateway, "vonage", urllib.parse.urlencode(report).encode()) == (200, "")
+        wait_for(standing(gateway, "delivered", 3), "three delivered")
+        assert len(vendor.bodies) == 3

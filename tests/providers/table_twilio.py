@@ -130,6 +130,7 @@ CONTRACT = Contract(
         Submit("a full queue", refused(21611, "full"), Outcome.TEMPORARY, retry_after=60.0, cause="21611 full"),
         Submit("wrong token", refused(20003, f"Authenticate {TOKEN}", 401), Outcome.TEMPORARY, retry_after=600.0, cause="HTTP 401 Unauthorized: 20003 Authenticate …"),
         Submit("no such service", refused(21703), Outcome.TEMPORARY, retry_after=600.0),
+        Submit("an address of ours that it cannot use", refused(21609), Outcome.TEMPORARY, retry_after=600.0),
         Submit("a proxy's refusal", Answer(403, "<html>"), Outcome.TEMPORARY, cause="HTTP 403"),
         Submit("opted out", refused(21610, "Attempt to send to unsubscribed recipient"), Outcome.PERMANENT, reason="opted-out", cause="21610 Attempt to send to unsubscribed recipient"),
         Submit("bad number", refused(21211, "Invalid 'To': Hej Anders"), Outcome.PERMANENT, reason="bad-number", cause="21211 Invalid 'To': …"),

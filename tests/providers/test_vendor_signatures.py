@@ -222,6 +222,26 @@ async def test_vonage_takes_what_we_sign(method: Method, peer: Peer):
     assert theirs("s", method)[1](dict(said))
 
 
+NAMES = st.sampled_from([*table_vonage.PART, *table_vonage.delivered(), "data", "client-ref", "timestamp"])
+SAID = st.text() | st.sampled_from(
+    ["true", "1", "2", "2511241600", "1764000000", "delivered", "1e400", "-1", "nan", "²"]
+)
+
+
+@given(st.dictionaries(NAMES, SAID | st.integers() | st.booleans() | st.none() | st.lists(st.text()), min_size=5))
+@pytest.mark.proves("provider contract")
+def test_whatever_vonage_says_is_read_or_refused(fields: dict[str, Any]):
+    options = {"api_key": "abcd1234", "api_secret": "x", "webhook": {"secret": SECRET, "signed": False}}
+    for request in (table_vonage.document(fields), table_vonage.form(fields), table_vonage.get(fields)):
+        try:
+            events = VonageProvider("v", options).events(request, 0.0)
+        except Unreadable:
+            continue
+        assert all(event.ref for event in events)
+        parts = [event.part for event in events if isinstance(event, InboundSms) and event.part is not None]
+        assert all(part.ref and 1 <= part.number <= part.total for part in parts)
+
+
 def test_calls_that_are_not_signed_need_to_be_allowed():
     options = {"api_key": "abcd1234", "api_secret": "x", "webhook": {"secret": SECRET, "signed": False}}
     request = table_vonage.form(table_vonage.COMING)
