@@ -28,7 +28,7 @@ _TEMPORARY: Mapping[str, float] = {
     **dict.fromkeys(("14107", "20429", "21611", "30001", "30022"), 60.0),
     **dict.fromkeys(("20003", "20005", "21609", "21703", "21705", "30002", "63038"), 600.0),
 }
-"""Refusals that pass, and how many seconds to wait: a full queue, an account, a service or an address of ours that is not in order."""
+"""Refusals that pass, and how many seconds to wait: a full queue, an account or an address that is not in order."""
 _REASONS: Mapping[str, str] = {
     **dict.fromkeys(("21211", "21217", "21265", "21266", "21401", "21421", "21614", "21635"), "bad-number"),
     "21610": "opted-out",
