@@ -262,14 +262,6 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     return [None] * len(items)
 
 
-def _keep_opt_outs(connection: Connection, items: Sequence[Settlement]) -> None:
-    """Put phones on the list that said STOP to a provider, which told us by refusing a message."""
-    # In one order everywhere, so that two transactions with the same phones do not wait in a ring.
-    told = {(it.message.org_id, it.message.to_number): it for it in items if it.result.reason == OPTED_OUT}
-    for (org_id, phone), item in sorted(told.items(), key=itemgetter(0)):
-        optout_sql.opt_out(connection, org_id, phone, item.message.provider, item.at)
-
-
 def _doubtful(dialect: str) -> Executable:
     # With several parts, one answer does not say what became of the others.
     return select(messages.c.id, messages.c.to_number).where(
@@ -336,3 +328,11 @@ def _ref_rows(item: Settlement) -> Iterable[dict[str, Any]]:
             "message_id": item.message.id,
             "part": part,
         }
+
+
+def _keep_opt_outs(connection: Connection, items: Sequence[Settlement]) -> None:
+    """Put phones on the list that said STOP to a provider, which told us by refusing a message."""
+    # In one order everywhere, so that two transactions with the same phones do not wait in a ring.
+    told = {(it.message.org_id, it.message.to_number): it for it in items if it.result.reason == OPTED_OUT}
+    for (org_id, phone), item in sorted(told.items(), key=itemgetter(0)):
+        optout_sql.opt_out(connection, org_id, phone, item.message.provider, item.at)
