@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, Executable, select, update
 
@@ -41,6 +41,13 @@ def opt_out(connection: Connection, org_id: str, phone: str, word: str, now: flo
         .values(org_id=org_id, phone=phone, **fresh)
         .on_conflict_do_update(index_elements=["org_id", "phone"], set_=fresh, where=optouts.c.ended_at.is_not(None))
     )
+
+
+def opt_out_all(connection: Connection, words: Mapping[tuple[str, str], str], now: float) -> None:
+    """Put (organisation, phone) on the list, each with its word."""
+    # In one order everywhere, so that two transactions with the same phones do not wait in a ring.
+    for (org_id, phone), word in sorted(words.items()):
+        opt_out(connection, org_id, phone, word, now)
 
 
 def opt_in(connection: Connection, org_id: str, phone: str, now: float) -> None:

@@ -7,7 +7,6 @@ lies a commit, with a row of `attempts`: whatever is being submitted when a proc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
@@ -250,6 +249,15 @@ _SETTLE = Prepared(
 _REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", "part"))
 
 
+def _stops(items: Sequence[Settlement]) -> dict[tuple[str, str], str]:
+    """Phones that said STOP to a provider, which tells us by refusing a message."""
+    return {
+        (item.message.org_id, item.message.to_number): item.message.provider
+        for item in items
+        if item.result.reason == OPTED_OUT
+    }
+
+
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     """Write down what became of attempts, then apply reports that came before the answer."""
     rows = [_settlement_row(item) for item in items]
@@ -258,7 +266,7 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     refs = [row for item in items for row in _ref_rows(item)]
     _REF.many(connection, refs)
     report_sql.apply_early(connection, refs, items[-1].at)
-    _keep_opt_outs(connection, items)
+    optout_sql.opt_out_all(connection, _stops(items), items[-1].at)
     return [None] * len(items)
 
 
@@ -328,11 +336,3 @@ def _ref_rows(item: Settlement) -> Iterable[dict[str, Any]]:
             "message_id": item.message.id,
             "part": part,
         }
-
-
-def _keep_opt_outs(connection: Connection, items: Sequence[Settlement]) -> None:
-    """Put phones on the list that said STOP to a provider, which told us by refusing a message."""
-    # In one order everywhere, so that two transactions with the same phones do not wait in a ring.
-    told = {(it.message.org_id, it.message.to_number): it for it in items if it.result.reason == OPTED_OUT}
-    for (org_id, phone), item in sorted(told.items(), key=itemgetter(0)):
-        optout_sql.opt_out(connection, org_id, phone, item.message.provider, item.at)
