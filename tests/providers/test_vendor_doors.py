@@ -214,6 +214,48 @@ async def test_one_sender_in_a_call_of_sms_ru(peer: Peer):
         peer.requests.clear()
 
 
+SERVICE = f"MG{'0' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, {"From": NUMBER}),
+        ({"sender": "Firma"}, {"From": "Firma"}),
+        ({"messaging_service": SERVICE}, {"From": NUMBER, "MessagingServiceSid": SERVICE}),
+        ({"messaging_service": SERVICE, "sender": "Firma"}, {"From": "Firma", "MessagingServiceSid": SERVICE}),
+        ({"messaging_service": SERVICE, "service_chooses": True}, {"MessagingServiceSid": SERVICE}),
+    ],
+)
+async def test_who_sends_at_twilio(options: dict[str, Any], said: Mapping[str, str], peer: Peer):
+    provider = TwilioProvider("twilio", TWILIO | {"url": peer.url} | options)
+    await provider.start(Sink())
+    await provider.submit(sms())
+    await provider.stop()
+    assert form_of(peer.requests[0]) == {"To": PHONE, "Body": "Hej Anders"} | said
+
+
+async def test_who_signs_in_at_twilio(peer: Peer):
+    key = {"api_key": f"SK{'1' * 32}", "api_secret": "secret of the key"}
+    for options, user in ((TWILIO, f"{ACCOUNT}:x"), (TWILIO | key, f"{key['api_key']}:{key['api_secret']}")):
+        provider = TwilioProvider("twilio", options | {"url": peer.url})
+        await provider.start(Sink())
+        await provider.submit(sms())
+        await provider.stop()
+        assert peer.requests[-1].headers["authorization"] == f"Basic {base64.b64encode(user.encode()).decode()}"
+
+
+@pytest.mark.parametrize(("options", "sender"), [({}, NUMBER[1:]), ({"sender": "Firma"}, "Firma")])
+async def test_who_sends_at_vonage(options: dict[str, Any], sender: str, peer: Peer):
+    provider = VonageProvider("vonage", VONAGE | {"url": peer.url} | options)
+    await provider.start(Sink())
+    await provider.submit(sms())
+    await provider.stop()
+    said = form_of(peer.requests[0])
+    assert said["from"] == sender
+    assert not said.keys() & {"callback", "ttl", "sig", "timestamp"}
+
+
 @pytest.mark.parametrize(
     ("make", "options", "sentence"),
     [
