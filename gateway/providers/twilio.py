@@ -5,8 +5,8 @@ look-up once the message was sent. In: reports and messages from phones, signed 
 public address; Twilio reads TwiML back.
 Source: twilio.com/docs/messaging/api/message-resource, /docs/usage/security, /docs/api/errors, and Twilio's OpenAPI.
 
-What an SMS would cost is not told: the price list is that of the shop
-window. A message that nobody knows the SID of cannot be looked up.
+What an SMS would cost is not told: that depends on the carrier, which nobody names beforehand. A message that nobody
+knows the SID of cannot be looked up.
 """
 
 from __future__ import annotations
