@@ -31,7 +31,8 @@ from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import Service, SystemClock
-from gateway.providers.base import Capability, Provider, Webhooks
+from gateway.overdue import Overdue
+from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.returned import Returned
 from gateway.settings import GatewaySettings, ProviderSettings
@@ -155,6 +156,23 @@ class Rooms:
         )
 
     @cached_property
+    def overdue(self) -> Overdue:
+        """Messages of which no word comes."""
+        return Overdue(
+            database=self.database,
+            providers=self.providers,
+            clock=self.clock,
+            hear=self.hear,
+            failed=self.sms_out.failed,
+        )
+
+    async def hear(self, events: Sequence[InboundEvent]) -> None:
+        """Take what a provider tells to the edges, by kind of event; returns when durable."""
+        await self.sms_out.late([event for event in events if isinstance(event, LateAnswer)])
+        await self.sms_out.report([event for event in events if isinstance(event, DeliveryReport)])
+        await self.sms_in.receive([event for event in events if isinstance(event, InboundSms)])
+
+    @cached_property
     def sms_in(self) -> SmsIn:
         """SMS come in."""
         return SmsIn(
@@ -225,13 +243,12 @@ class Rooms:
 
 
 class _ProviderService:
-    """One provider as a service: what it hears goes to the edges, by kind of event."""
+    """One provider as a service."""
 
-    def __init__(self, provider: Provider, sms_in: SmsIn, sms_out: SmsOut) -> None:
+    def __init__(self, provider: Provider, hear: EventSink) -> None:
         self.name = f"provider-{provider.name}"
         self._provider = provider
-        self._sms_in = sms_in
-        self._sms_out = sms_out
+        self._hear = hear
 
     async def start(self) -> None:
         """Open its connections."""
@@ -240,11 +257,6 @@ class _ProviderService:
     async def stop(self) -> None:
         """Close them."""
         await self._provider.stop()
-
-    async def _hear(self, events: Sequence[InboundEvent]) -> None:
-        await self._sms_out.late([event for event in events if isinstance(event, LateAnswer)])
-        await self._sms_out.report([event for event in events if isinstance(event, DeliveryReport)])
-        await self._sms_in.receive([event for event in events if isinstance(event, InboundSms)])
 
 
 def _services(rooms: Rooms) -> list[Service]:
@@ -256,12 +268,12 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.SCHEDULE in roles:
         services += [rooms.failures, rooms.sms_in]
     services += [
-        _ProviderService(provider, rooms.sms_in, rooms.sms_out)
+        _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()
         if Role.SMS in roles or (Role.HTTP in roles and isinstance(provider, Webhooks | SimulatorProvider))
     ]
     if Role.SMS in roles:
-        services.append(rooms.sms_out)
+        services += [rooms.sms_out, rooms.overdue]
     if Role.SMTP in roles:
         services.append(rooms.edge)
     if Role.HTTP in roles:

@@ -50,8 +50,11 @@ class Provider(Protocol):
     capabilities: frozenset[Capability]
     window: int
     """Messages that it may be given at once, before it has answered any."""
-    validity: float
-    """Seconds from a submit after which it reports no more: a message without a report has expired by then."""
+    validity: float | None
+    """Seconds from a submit after which it reports no more: a message without a report has expired by then.
+
+    None for one that does not report at all.
+    """
 
     async def start(self, sink: EventSink) -> None:
         """Open connections. `sink` takes incoming messages and reports, and returns once they are durable."""

@@ -32,7 +32,8 @@ class HttpProvider:
         self._webhooks = None if made.webhook is None else WebhookReader(name, made.webhook)
         self._gate = None if made.webhook is None else Gate(made.webhook)
         self.window = made.connections
-        self.validity = made.validity
+        reports = made.webhook is not None and made.webhook.report is not None
+        self.validity = made.validity if reports else None
         self.capabilities = frozenset(_capabilities(made))
         self._request = _Request(made, "")
         self._client = HttpClient(made)

@@ -23,12 +23,15 @@ from typing import Any
 
 from gateway.errors import Outcome
 from gateway.model import JsonDict, new_id
+from gateway.money import Money
 from gateway.providers.base import Capability, EventSink
 from gateway.providers.options import HOUR
-from gateway.sms import DeliveryReport, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
+from gateway.sms import DeliveryReport, InboundPart, InboundSms, OutgoingSms, ReportStatus, SmsText, SubmitResult
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,17}")
-_CURRENCY = "DKK"
+_PURSE = Money(100_000_00_000, "DKK")
+_PRICE = Money(25_000, "DKK")
+"""Of one part: 25 øre."""
 RECENT = 200
 """Lines that the page shows of each phone."""
 _BEHIND = 1000
@@ -97,10 +100,12 @@ _PLAIN = Magic("accepted and delivered")
 
 
 class SimulatorProvider:
-    """A provider without a network. `options`: `path` of the journal, `magic` (true), `report_delay` (seconds)."""
+    """A provider without a network.
+
+    `options`: `path` of the journal, `magic` (true), `report_delay` and `validity` (seconds).
+    """
 
     window = 256
-    validity = 48 * HOUR
     capabilities = frozenset(
         {
             Capability.PRICE,
@@ -113,12 +118,15 @@ class SimulatorProvider:
     )
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        unknown = set(options) - {"path", "magic", "report_delay"}
+        unknown = set(options) - {"path", "magic", "report_delay", "validity"}
         if unknown:
-            raise ValueError(f"the simulator has no option {', '.join(sorted(unknown))}: path, magic, report_delay")
+            raise ValueError(
+                f"the simulator has no option {', '.join(sorted(unknown))}: path, magic, report_delay, validity"
+            )
         self.name = name
         self._magic = bool(options.get("magic", True))
         self._report_delay = float(options.get("report_delay", 0.05))
+        self.validity: float | None = float(options.get("validity", 48 * HOUR))
         self.journal = Journal(Path(options.get("path", f"brevdue-{name}.jsonl")))
         self._sink: EventSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -263,9 +271,13 @@ class SimulatorProvider:
     async def ping(self) -> None:
         """Reachable by nature."""
 
-    async def balance(self) -> tuple[int, str]:
-        """Plenty: minor units and currency."""
-        return 100_000_00, _CURRENCY
+    async def balance(self) -> Money:
+        """Plenty."""
+        return _PURSE
+
+    async def price(self, text: SmsText, to_number: str, from_number: str) -> Money:  # noqa: ARG002 - the protocol's
+        """As much for each part, wherever it goes."""
+        return _PRICE * text.parts
 
 
 class Journal:

@@ -30,6 +30,7 @@ class FailureReason(StrEnum):
     LIMIT = "limit"
     NO_ROUTE = "no-route"
     EXPIRED = "expired"
+    NO_WORD = "no-word"
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
     TEXT = "text"
@@ -52,6 +53,7 @@ _STATUS = {
     FailureReason.LIMIT: "5.7.1",
     FailureReason.NO_ROUTE: "5.4.4",
     FailureReason.EXPIRED: "5.4.7",
+    FailureReason.NO_WORD: "5.4.7",
     FailureReason.UNREACHABLE: "5.4.1",
     FailureReason.REJECTED: "5.0.0",
     FailureReason.TEXT: "5.6.0",
