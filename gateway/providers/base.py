@@ -50,10 +50,10 @@ class Provider(Protocol):
     capabilities: frozenset[Capability]
     window: int
     """Messages that it may be given at once, before it has answered any."""
-    validity: float | None
+    validity: float
     """Seconds from a submit after which it reports no more: a message without a report has expired by then.
 
-    None for one that does not report at all.
+    Infinite where nothing is ever reported: then silence means nothing.
     """
 
     async def start(self, sink: EventSink) -> None:

@@ -6,14 +6,14 @@ start). Where no connection was made the outcome is temporary; whatever cuts the
 
 from __future__ import annotations
 
-import base64
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.providers.base import Capability, EventSink, Forged, WebhookAnswer, WebhookRequest
 from gateway.providers.gate import Gate
-from gateway.providers.http_call import Call
+from gateway.providers.http_call import Call, basic
 from gateway.providers.http_client import HttpClient
 from gateway.providers.http_wire.answers import AnswerReader
 from gateway.providers.http_wire.options import HttpOptions, read_options
@@ -32,8 +32,7 @@ class HttpProvider:
         self._webhooks = None if made.webhook is None else WebhookReader(name, made.webhook)
         self._gate = None if made.webhook is None else Gate(made.webhook)
         self.window = made.connections
-        reports = made.webhook is not None and made.webhook.report is not None
-        self.validity = made.validity if reports else None
+        self.validity = made.validity if made.webhook is not None and made.webhook.report is not None else math.inf
         self.capabilities = frozenset(_capabilities(made))
         self._request = _Request(made, "")
         self._client = HttpClient(made)
@@ -109,12 +108,11 @@ class _Request:
 
 
 def _authorization(options: HttpOptions) -> str:
-    """Basic (RFC 7617) or Bearer (RFC 6750)."""
+    """Bearer (RFC 6750) or Basic."""
     if options.token is not None:
         return f"Bearer {options.token.get_secret_value()}"
     if options.user is not None and options.password is not None:
-        pair = f"{options.user}:{options.password.get_secret_value()}"
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return basic(options.user, options.password.get_secret_value())
     return ""
 
 

@@ -126,7 +126,7 @@ class SimulatorProvider:
         self.name = name
         self._magic = bool(options.get("magic", True))
         self._report_delay = float(options.get("report_delay", 0.05))
-        self.validity: float | None = float(options.get("validity", 48 * HOUR))
+        self.validity = float(options.get("validity", 48 * HOUR))
         self.journal = Journal(Path(options.get("path", f"brevdue-{name}.jsonl")))
         self._sink: EventSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,8 @@ _UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_
 class Silence:
     """A wish to expire messages that have waited for their reports too long."""
 
-    validity: Mapping[str, float | None]
-    """Seconds after the submit in which a provider reports, by its name; None for one that never does."""
+    validity: Mapping[str, float]
+    """Seconds after the submit in which a provider reports, by its name; infinite for one that never does."""
     default: float
     """Seconds for messages of a provider that is not configured any more."""
     now: float
@@ -49,7 +50,7 @@ def _expire(connection: Connection, wish: Silence) -> list[Expired]:
     expired: list[Expired] = []
     for provider in _waited_for(connection):
         validity = wish.validity.get(provider, wish.default)
-        if validity is None or len(expired) >= wish.most:
+        if math.isinf(validity) or len(expired) >= wish.most:
             continue
         due = (
             select(messages.c.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
@@ -54,12 +55,16 @@ class Request:
     body: bytes
 
 
+Step = Answer | Fault | Callable[[Request], Answer]
+"""What comes of a request; an answer may depend on it."""
+
+
 class Peer:
     """Listens on a port of loopback. `script` holds what comes next; an empty script repeats the last."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self.script: list[Answer | Fault] = [Answer()]
+        self.script: list[Step] = [Answer()]
         self.connections = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,6 +109,8 @@ class Peer:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.requests.append(Request(method, target, headers, body))
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if not isinstance(step, Answer | Fault):
+            step = step(self.requests[-1])
         if isinstance(step, Answer):
             writer.write(step.wire)
             await writer.drain()

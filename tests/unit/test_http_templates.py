@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.providers.http_wire.places import ABSENT, parse_form, parse_json, steps, value, values
 from gateway.providers.http_wire.templates import Compiler
+from gateway.providers.places import ABSENT, parse_form, parse_json, steps, value, values
 from gateway.sms import OutgoingSms
 from gateway.sms_text import measure
 

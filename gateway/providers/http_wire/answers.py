@@ -13,12 +13,10 @@ from typing import Any
 from gateway.errors import Outcome
 from gateway.providers.http_call import Answer
 from gateway.providers.http_wire.options import AnswerOptions, ConditionOptions, RuleOptions
-from gateway.providers.http_wire.places import ABSENT, Condition, parse_json, steps, value, values
+from gateway.providers.places import ABSENT, Condition, parse_json, steps, value, values
+from gateway.providers.telling import discreet
 from gateway.sms import SubmitResult
 
-_NOT_TAKEN = frozenset({401, 402, 403, 404, 405, 407, 421, 425, 429})
-"""Refusals that are about us, our configuration or the moment, not about the message: trying again may help."""
-_MAX_CAUSE = 200
 _MAX_REF = 200
 
 
@@ -75,15 +73,10 @@ class AnswerReader:
         return (own_id,) if self._id is None and self._id_pattern is None else ()
 
     def _by_status(self, answer: Answer, document: Any, refs: tuple[str, ...], text: str, now: float) -> SubmitResult:
-        if 200 <= answer.status < 300:
-            if self._needs_json and document is ABSENT:
-                return self._result(Outcome.UNKNOWN, answer, document, refs, text, "the answer cannot be read")
-            return self._result(Outcome.ACCEPTED, answer, document, refs, text, "")
-        if answer.status in _NOT_TAKEN:
-            made = self._result(Outcome.TEMPORARY, answer, document, refs, text, "")
-            return self._with(made, None, answer, now)
-        outcome = Outcome.PERMANENT if 400 <= answer.status < 500 and answer.status != 408 else Outcome.UNKNOWN
-        return self._result(outcome, answer, document, refs, text, "")
+        if answer.outcome is Outcome.ACCEPTED and self._needs_json and document is ABSENT:
+            return self._result(Outcome.UNKNOWN, answer, document, refs, text, "the answer cannot be read")
+        made = self._result(answer.outcome, answer, document, refs, text, "")
+        return self._with(made, None, answer, now) if made.outcome is Outcome.TEMPORARY else made
 
     def _with(self, made: SubmitResult, rule: RuleOptions | None, answer: Answer, now: float) -> SubmitResult:
         """A result with what its rule adds."""
@@ -129,7 +122,4 @@ class AnswerReader:
         words = value(document, self._error) or ""
         if self._error_pattern is not None and (found := self._error_pattern.search(answer.text)):
             words = found[1] or ""
-        for hidden in (*self._secrets, text):
-            if hidden.strip():
-                words = words.replace(hidden, "…")
-        return " ".join(words.split())[:_MAX_CAUSE]
+        return discreet(words, (*self._secrets, text))

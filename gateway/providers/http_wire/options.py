@@ -158,6 +158,8 @@ class MessageOptions(Table):
     from_: Place = Field(alias="from")
     to: Place
     text: Place
+    text_hex: Place | None = None
+    coding: Place | None = None
     id: Place | None = None
     at: Place | None = None
     part_ref: Place | None = None
@@ -172,6 +174,8 @@ class MessageOptions(Table):
         parts = (self.part_ref, self.part_total, self.part_number)
         if any(parts) and not all(parts):
             raise ValueError("needs all of part_ref, part_total and part_number, or none")
+        if (self.text_hex is None) != (self.coding is None):
+            raise ValueError("needs both text_hex and coding, or none: octets mean nothing without their alphabet")
         return self
 
 

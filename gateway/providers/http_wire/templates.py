@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape as escape_xml
 
-from gateway.sms import OutgoingSms
+from gateway.sms import Encoding, OutgoingSms
+from gateway.sms_text import septets, ucs2
 
 Slot = Callable[[OutgoingSms], str]
 """Makes the part of a request that a message decides."""
@@ -34,6 +35,7 @@ FIELDS: Mapping[str, Slot] = {
     "from_digits": lambda sms: sms.from_number.removeprefix("+"),
     "from_00": lambda sms: "00" + sms.from_number.removeprefix("+"),
     "text": lambda sms: sms.text.text,
+    "text_hex": lambda sms: _octets(sms).hex(),
     "parts": lambda sms: str(sms.text.parts),
     "units": lambda sms: str(sms.text.units),
     "encoding": lambda sms: str(sms.text.encoding),
@@ -42,7 +44,7 @@ FIELDS: Mapping[str, Slot] = {
 """What a placeholder means. `encoding` is a word of the configuration where it has one; `webhook` is our own address,
 with its secret, for the provider's calls."""
 _NUMBERS = frozenset({"to_digits", "from_digits", "parts", "units"})
-_IN_HEADERS = frozenset(FIELDS) - {"text", "webhook"}
+_IN_HEADERS = frozenset(FIELDS) - {"text", "text_hex", "webhook"}
 
 
 class Template:
@@ -174,6 +176,11 @@ def _scalar(name: str, value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     raise ValueError(f"'{name}' must be a text or a number: only json has tables and lists")
+
+
+def _octets(sms: OutgoingSms) -> bytes:
+    """A text in its alphabet: a septet an octet, or UTF-16BE."""
+    return ucs2(sms.text.text) if sms.text.encoding is Encoding.UCS2 else septets(sms.text.text)
 
 
 def _form_escape(text: str) -> str:

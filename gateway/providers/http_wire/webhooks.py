@@ -12,7 +12,6 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.providers.base import Forged, Unreadable, WebhookRequest
@@ -24,7 +23,7 @@ from gateway.providers.http_wire.options import (
     SignatureOptions,
     WebhookOptions,
 )
-from gateway.providers.http_wire.places import (
+from gateway.providers.places import (
     ABSENT,
     Condition,
     Steps,
@@ -34,12 +33,12 @@ from gateway.providers.http_wire.places import (
     steps,
     value,
 )
-from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, ReportStatus
+from gateway.providers.telling import moment, status_of
+from gateway.smpp.text import GsmEncoding, decode_text
+from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms
 
 _MAX_EVENTS = 1000
 """Events in one request: each costs a transaction's share before the request is answered."""
-_MILLISECONDS = 100_000_000_000
-"""A Unix time beyond this (the year 5138) is in milliseconds."""
 
 
 class WebhookReader:
@@ -147,16 +146,13 @@ class _ReportReader:
 
     def read(self, document: Any, now: float) -> DeliveryReport:
         """Make a report of it, as of `now` where it says no time."""
-        written = (value(document, self._status) or "").strip()
-        cause = value(document, self._cause) or ""
-        status = self._statuses.get(written.lower())
-        if status is None:  # kept and shown, and never guessed at
-            status, cause = ReportStatus.ACCEPTED, f"unknown status '{written[:60]}' {cause}".strip()
+        written = (value(document, self._status) or "").strip().lower()
+        status, cause = status_of(written, self._statuses, value(document, self._cause) or "")
         return DeliveryReport(
             self._provider,
             (value(document, self._id) or "").strip(),
             status,
-            _moment(value(document, self._at), now),
+            moment(value(document, self._at), now),
             (value(document, self._to) or "").strip(),
             cause,
         )
@@ -169,6 +165,7 @@ class _MessageReader:
         self._provider = provider
         self._from, self._to, self._text = steps(options.from_), steps(options.to), steps(options.text)
         self._id, self._at = _optional(options.id), _optional(options.at)
+        self._hex, self._coding = _optional(options.text_hex), _optional(options.coding)
         self._part = tuple(map(_optional, (options.part_ref, options.part_total, options.part_number)))
         self._when = None if options.when is None else condition(options.when)
         self.wanted = f"{options.from_}, {options.to} and {options.text} of a message"
@@ -185,7 +182,7 @@ class _MessageReader:
     def read(self, document: Any, now: float) -> InboundSms:
         """Make an SMS of it, as of `now` where it says no time."""
         sender, recipient = value(document, self._from) or "", value(document, self._to) or ""
-        text = value(document, self._text) or ""
+        text = self._text_of(document)
         at = value(document, self._at)
         ref: str | None
         if self._id is not None:
@@ -195,8 +192,19 @@ class _MessageReader:
         if not ref:
             raise Unreadable("the message has neither id nor time by which it would be known again")
         return InboundSms(
-            self._provider, ref, sender.strip(), recipient.strip(), text, _moment(at, now), self._part_of(document)
+            self._provider, ref, sender.strip(), recipient.strip(), text, moment(at, now), self._part_of(document)
         )
+
+    def _text_of(self, document: Any) -> str:
+        """The text, from its octets where the provider tells them: then no charset has been at it."""
+        written, coding = value(document, self._hex) or "", value(document, self._coding) or "0"
+        try:
+            octets = bytes.fromhex(written)
+        except ValueError:
+            octets = b""
+        if octets and _is_count(coding):
+            return decode_text(octets, int(coding), GsmEncoding.GSM7)
+        return value(document, self._text) or ""
 
     def _part_of(self, document: Any) -> InboundPart | None:
         ref, total, number = (value(document, place) for place in self._part)
@@ -240,19 +248,3 @@ def _form(*texts: str) -> dict[str, str]:
         return parse_form(*texts)
     except ValueError:
         raise Unreadable("too many fields") from None
-
-
-def _moment(written: str | None, now: float) -> float:
-    """A time as providers write it: Unix seconds or milliseconds, or ISO 8601 (UTC where it says nothing else)."""
-    if not written:
-        return now
-    try:
-        seconds = float(written)
-    except ValueError:
-        try:
-            read = datetime.fromisoformat(written.strip())
-            return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            return now
-    seconds = seconds / 1000 if seconds > _MILLISECONDS else seconds
-    return seconds if 0 < seconds < _MILLISECONDS else now
