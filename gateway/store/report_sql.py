@@ -106,6 +106,7 @@ def _sum_of_parts() -> Executable:
     whole = (
         select(literal_column("1"))
         .where(of_message)
+        .group_by(parts.c.message_id)
         .having(func.count() == func.count(parts.c.price), func.min(parts.c.currency) == func.max(parts.c.currency))
         .exists()
     )
