@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property, partial
 from importlib.metadata import entry_points, version
+from math import isinf
 
 from fastapi import FastAPI
 
@@ -34,6 +35,7 @@ from gateway.model import Service, SystemClock
 from gateway.overdue import Overdue
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
+from gateway.receipts import Receipts
 from gateway.returned import Returned
 from gateway.settings import GatewaySettings, ProviderSettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
@@ -153,6 +155,19 @@ class Rooms:
             clock=self.clock,
             failed=self.sms_out.failed,
             mail_queued=self.mail_out.nudge,
+            writes=self.settings.dialog.receipts != "never",
+        )
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """Senders read what became of their mail, where they want to."""
+        return Receipts(
+            database=self.database,
+            accounts=self.accounts,
+            letters=self.letters,
+            clock=self.clock,
+            silent=[name for name, provider in self.providers.items() if isinf(provider.validity)],
+            mail_queued=self.mail_out.nudge,
         )
 
     @cached_property
@@ -266,7 +281,7 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.sms_in]
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()

@@ -172,6 +172,13 @@ mails = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("cut", Text, nullable=False, server_default=""),
     Column("attachments", Text, nullable=False, server_default=""),
+    Column("receipt_at", Double),  # when to look whether its receipt can be written; NULL: none is owed
+    Index(
+        "ix_mails_receipt_at",
+        "receipt_at",
+        sqlite_where=text("receipt_at IS NOT NULL"),
+        postgresql_where=text("receipt_at IS NOT NULL"),
+    ),
 )
 
 messages = Table(

@@ -21,3 +21,6 @@ def upgrade() -> None:
         op.add_column(table, sa.Column('currency', sa.String(), nullable=True))
     submitted = sa.text("state = 'submitted'")
     op.create_index('ix_messages_submitted', 'messages', ['provider', 'state_at'], unique=False, sqlite_where=submitted, postgresql_where=submitted)
+    op.add_column('mails', sa.Column('receipt_at', sa.Double(), nullable=True))
+    owed = sa.text('receipt_at IS NOT NULL')
+    op.create_index('ix_mails_receipt_at', 'mails', ['receipt_at'], unique=False, sqlite_where=owed, postgresql_where=owed)
