@@ -85,6 +85,34 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
 
 
 @message.command
+async def resolve(
+    name: MessageName,
+    /,
+    *,
+    sent: Annotated[bool, Parameter(negative=(), help="It has left: wait for its report.")] = False,
+    not_sent: Annotated[bool, Parameter(negative=(), help="It has not left, and shall not.")] = False,
+    resend: Annotated[bool, Parameter(negative=(), help="Send it again: the phone may get it twice.")] = False,
+    options: Options = DEFAULT,
+) -> None:
+    """Decide about a message of which nobody knows whether it was sent (state unknown)."""
+    from brevdue.administration import desk
+    from gateway import maillog
+    from gateway.maillog import Event
+    from gateway.sms import MessageState
+    from gateway.store import overdue_sql
+
+    if sent + not_sent + resend != 1:
+        raise CommandError("say one of --sent, --not-sent or --resend")
+    state = MessageState.SUBMITTED if sent else MessageState.FAILED if not_sent else MessageState.QUEUED
+    async with desk(options) as at:
+        ruling = overdue_sql.Ruling(name, state, time.time())
+        if not await at.database.write(overdue_sql.rule, ruling):
+            raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
+    maillog.note(Event.SMS_RULED, id=name, state=state)
+    say(f"{name} is {state} now", {"id": name, "state": state}, options)
+
+
+@message.command
 async def trace(name: MessageName, /, *, options: Options = DEFAULT) -> None:
     """Tell one message's whole story: SMTP, who proved it, what was cut, route, attempts, reports."""
     from brevdue.administration import desk

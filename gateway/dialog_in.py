@@ -83,6 +83,7 @@ class DialogIn:
     ) -> None:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
+        self._owes_receipts = settings.dialog.receipts == "always"
         self._limits = settings.limits
         per_minute = settings.dialog.mails_per_minute
         self._mails = Rate(per_minute, 60 / per_minute) if per_minute else None
@@ -130,7 +131,7 @@ class DialogIn:
         with self._departures.reserve(account.provider, len(messages)) as room:
             verdict = await self._spool.put(
                 Acceptance(
-                    mail=_sms_record(dialog.envelope, dialog.mail, dialog.proof, account),
+                    mail=_sms_record(dialog.envelope, dialog.mail, dialog.proof, account, owed=self._owes_receipts),
                     messages=messages,
                     dedupe=tuple(dedupe_key(account.id, dialog.mail, phone) for phone in phones),
                     mails=letters,
@@ -244,7 +245,7 @@ def _messages(envelope: Envelope, account: Account, phones: Sequence[str], text:
     )
 
 
-def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Account) -> MailRecord:
+def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Account, *, owed: bool) -> MailRecord:
     """What is kept of a mail, with what was sent, what was cut, and what could not be carried."""
     return mail_record(
         envelope,
@@ -256,6 +257,7 @@ def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Acc
         text=masked(mail.text),
         cut=masked(mail.cut),
         attachments=", ".join(mail.attachments),
+        receipt_at=envelope.received_at if owed else None,
     )
 
 

@@ -14,8 +14,9 @@ from gateway.keyring import Keyring
 from gateway.mail_compose import Fact, OperatorCase, closed_mail, dialog_mail, operator_mail, welcome_mail
 from gateway.model import Account, Clock, Envelope, MailKind, OutgoingMail, ParsedMail, new_id
 from gateway.settings import GatewaySettings
-from gateway.sms import InboundSms
+from gateway.sms import InboundSms, MessageState
 from gateway.threads import Thread
+from gateway.writing.receipts import Receipted, Sent, receipt
 from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
 
 _REASONS = {
@@ -23,6 +24,16 @@ _REASONS = {
     Problem.OPTED_OUT: FailureReason.OPTED_OUT,
     Problem.COUNTRY: FailureReason.NOT_ALLOWED,
 }
+_BY_STATE = {
+    MessageState.EXPIRED: FailureReason.EXPIRED,
+    MessageState.UNKNOWN: FailureReason.UNKNOWN,
+    MessageState.FAILED: FailureReason.UNREACHABLE,
+}
+
+
+def reason_of(state: MessageState, word: str) -> FailureReason:
+    """Why a message in this state did not reach its phone; `word` is what its row says, "" for nothing."""
+    return FailureReason(word) if word in set(FailureReason) else _BY_STATE[state]
 
 
 class Letters:
@@ -124,6 +135,24 @@ class Letters:
             reporting_mta=self._mail.hostname,
             original=original,
             recipients=failed,
+            display_name=self._domain,
+            message_id=self.message_id(mail_id),
+            now=now,
+        )
+        return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
+
+    def receipt(
+        self, account: Account, original: OriginalMail, sent: Sent, phones: Sequence[Receipted]
+    ) -> OutgoingMail:
+        """What became of a mail, phone by phone."""
+        now, mail_id = self._identity()
+        content = receipt(
+            account=account,
+            domain=self._domain,
+            reporting_mta=self._mail.hostname,
+            original=original,
+            sent=sent,
+            phones=phones,
             display_name=self._domain,
             message_id=self.message_id(mail_id),
             now=now,

@@ -42,6 +42,8 @@ class Event(StrEnum):
     SMS_DELAYED = "sms-delayed"
     SMS_FAILED = "sms-failed"
     SMS_UNKNOWN = "sms-unknown"
+    SMS_ASKED = "sms-asked"
+    SMS_RULED = "sms-ruled"
     SMS_REPORT = "sms-report"
     SMS_RECEIVED = "sms-received"
     SMS_HELD = "sms-held"

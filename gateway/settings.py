@@ -151,6 +151,8 @@ class DialogSettings(Section):
     mails_per_minute: int = Field(600, ge=0, description="from one account, 0 for any number")
     smart: bool = True
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
+    receipts: Literal["never", "failures", "always"] = "failures"
+    """What senders are told of their SMS by mail; "always" adds one mail when all SMS of a mail have ended."""
     quarantine_days: float = Field(90, ge=0)
 
     def language_for(self, region: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ class SmppProvider:
         self._tls = tls_context(chosen)
         self._pace = Pace(chosen.parts_per_second)
         self.window = self._pace.window(chosen.window * chosen.binds)
-        self.validity = chosen.validity or 48 * HOUR
+        self.validity = (chosen.validity or 48 * HOUR) if chosen.registered_delivery else math.inf
         self._references = itertools.count(random.randrange(1 << 16))  # noqa: S311  tells texts apart, no secret
         self._validity = _relative_time(chosen.validity)
         self._binds: Binds | None = None

@@ -172,6 +172,13 @@ mails = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("cut", Text, nullable=False, server_default=""),
     Column("attachments", Text, nullable=False, server_default=""),
+    Column("receipt_at", Double),  # when to look whether its receipt can be written; NULL: none is owed
+    Index(
+        "ix_mails_receipt_at",
+        "receipt_at",
+        sqlite_where=text("receipt_at IS NOT NULL"),
+        postgresql_where=text("receipt_at IS NOT NULL"),
+    ),
 )
 
 messages = Table(
@@ -220,6 +227,13 @@ messages = Table(
         postgresql_where=text("state = 'submitting'"),
     ),
     Index(
+        "ix_messages_submitted",  # what waits for reports
+        "provider",
+        "state_at",
+        sqlite_where=text("state = 'submitted'"),
+        postgresql_where=text("state = 'submitted'"),
+    ),
+    Index(
         "ix_messages_untold",
         "state_at",
         sqlite_where=text("state IN ('failed', 'expired', 'unknown') AND told_at IS NULL"),
@@ -251,6 +265,8 @@ provider_refs = Table(
     Column("status", String),  # the furthest report so far
     Column("at", Double),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("price", BigInteger),  # of this part, as a report told it
+    Column("currency", String),
     sqlite_with_rowid=False,
 )
 
@@ -265,6 +281,8 @@ reports = Table(
     Column("received_at", Double, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),
     Column("message_id", String),  # NULL: came before the answer that names the id
+    Column("price", BigInteger),
+    Column("currency", String),
     sqlite_with_rowid=False,
 )
 

@@ -36,6 +36,8 @@ class MailRecord:
     text: str = ""
     cut: str = ""
     attachments: str = ""
+    receipt_at: float | None = None
+    """When to look whether its receipt can be written; None where none is owed."""
 
 
 def mail_record(
@@ -49,6 +51,7 @@ def mail_record(
     text: str = "",
     cut: str = "",
     attachments: str = "",
+    receipt_at: float | None = None,
 ) -> MailRecord:
     """What is kept of a mail beside what it led to; of its content only what is named."""
     return MailRecord(
@@ -71,6 +74,7 @@ def mail_record(
         text=text,
         cut=cut,
         attachments=attachments,
+        receipt_at=receipt_at,
     )
 
 

@@ -1,0 +1,46 @@
+"""Receipts end to end: what Anna reads of her SMS when she wants to read of all of them, or of none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
+
+pytestmark = pytest.mark.proves("receipt")
+ANNA = "anna@firm.example"
+QUOTED = "Hej begge\n\nDen 23.11.2026 kl. 10.00 skrev Bo <bo@firm.example>:\n> Gammelt\n"
+
+
+def test_one_mail_tells_what_became_of_all_phones(tmp_path: Path):
+    with Gateway(tmp_path, '[dialog]\nreceipts = "always"\n') as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        gateway.send(mail(f"{key}@{DOMAIN}", "30643064, 20999905", QUOTED))
+        (told,) = wait_for(lambda: _with(gateway, "Action: delivered"), "the receipt", 30)
+        assert "Action: failed" in told
+        assert "Gammelt" in told, "what was cut"
+        gateway.send(mail(f"{key}@{DOMAIN}", "20999905", "Nej", Auto_Submitted="auto-replied"))
+        gateway.send(mail(f"{key}@{DOMAIN}", "30643065", "Ja"))
+        wait_for(lambda: len(_with(gateway, "Action: delivered")) == 2, "the second receipt", 30)
+        assert len(gateway.mails(to=ANNA)) == 4, "the welcome, a failure, two receipts; nothing about the robot's"
+        receipts = [each for each in gateway.mails(to=ANNA) if "Action: delivered" in each.as_string()]
+        assert {each["Return-Path"] for each in receipts} == {"<>"}
+
+
+def test_who_wants_no_mail_about_failures_gets_none(tmp_path: Path):
+    with Gateway(tmp_path, '[dialog]\nreceipts = "never"\n') as gateway:
+        key = gateway.key()
+        gateway.account(key)
+        gateway.send(mail(f"{key}@{DOMAIN}", "20999905", "Hej"))
+        wait_for(lambda: '"sender told"' in gateway.run("message", "trace", _id(gateway), "--json"), "the end", 30)
+        assert len(gateway.mails(to=ANNA)) == 1, "the welcome alone"
+
+
+def _with(gateway: Gateway, words: str) -> list[str]:
+    return [text for each in gateway.mails(to=ANNA) if words in (text := each.as_string())]
+
+
+def _id(gateway: Gateway) -> str:
+    return str(gateway.events("mail-accepted")[0]["id"])
