@@ -71,6 +71,10 @@ class OutgoingSms:
     priority: Priority = Priority.DIALOG
     created_at: float = 0.0
     attempts: int = 0
+    sender: str = ""
+    """What stands as sender instead of `from_number`, where a route says so. An adapter gets it as `from_number`."""
+    refused_by: str = ""
+    """Providers that would carry it under no circumstances, with spaces between."""
 
 
 @dataclass(frozen=True, slots=True)

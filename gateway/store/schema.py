@@ -204,6 +204,8 @@ messages = Table(
     Column("billed_parts", Integer),  # as the provider counts
     Column("price", BigInteger),  # of all parts together
     Column("currency", String),
+    Column("sender", String, nullable=False, server_default=""),  # instead of from_number, where a route says so
+    Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
     Index(
         "ix_messages_due",
         "provider",

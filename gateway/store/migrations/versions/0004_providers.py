@@ -16,3 +16,5 @@ def upgrade() -> None:
     op.add_column('messages', sa.Column('billed_parts', sa.Integer(), nullable=True))
     op.add_column('messages', sa.Column('price', sa.BigInteger(), nullable=True))
     op.add_column('messages', sa.Column('currency', sa.String(), nullable=True))
+    op.add_column('messages', sa.Column('sender', sa.String(), server_default='', nullable=False))
+    op.add_column('messages', sa.Column('refused_by', sa.String(), server_default='', nullable=False))
