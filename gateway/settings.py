@@ -20,6 +20,8 @@ OptionalPort = Annotated[Port | None, BeforeValidator(forms.off)]
 Network = IPv4Network | IPv6Network
 Domain = Annotated[str, AfterValidator(forms.domain)]
 Hostname = Annotated[str, AfterValidator(forms.hostname)]
+Country = Annotated[str, AfterValidator(forms.country)]
+"""ISO 3166; "001" for phones of no country."""
 ListenHost = Annotated[str, AfterValidator(forms.listen_host)]
 
 
@@ -207,7 +209,7 @@ class WaySettings(Section):
     provider: str
     weight: int = Field(1, ge=1, le=1000)
     sender: Annotated[str, AfterValidator(forms.sender)] = ""
-    registered: Annotated[tuple[str, ...], AfterValidator(forms.plain_countries)] = ()
+    registered: tuple[Country, ...] = ()
     """Countries in which `sender` is registered."""
 
 
@@ -218,9 +220,9 @@ class RouteSettings(Section):
     """`[[route]]`: which messages leave by which providers. The first that fits counts; what is empty fits all."""
 
     name: Annotated[str, AfterValidator(forms.route_name)]
-    countries: Annotated[tuple[str, ...], AfterValidator(forms.plain_countries)] = ()
-    prefixes: Annotated[tuple[str, ...], AfterValidator(forms.prefixes)] = ()
-    organisations: Annotated[tuple[str, ...], AfterValidator(forms.ids)] = ()
+    countries: tuple[Country, ...] = ()
+    prefixes: tuple[Annotated[str, AfterValidator(forms.prefix)], ...] = ()
+    organisations: tuple[Annotated[str, AfterValidator(forms.organisation)], ...] = ()
     kinds: tuple[Literal["dialog", "campaign"], ...] = ()
     via: Annotated[Ways, AfterValidator(forms.at_least_one_way)]
     fallback: Ways = ()
@@ -232,7 +234,7 @@ class PriceSettings(Section):
     """`[[price]]`: what one part costs at a provider, by prefix, country or "other"."""
 
     provider: str
-    part: Annotated[dict[str, Annotated[float, Field(ge=0)]], AfterValidator(forms.price_list)]
+    part: Annotated[dict[str, float], AfterValidator(forms.price_list)]
 
 
 class RoutingSettings(Section):

@@ -238,33 +238,24 @@ def route_name(value: str) -> str:
     return value
 
 
-def plain_countries(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Countries by their codes."""
-    return tuple(dict.fromkeys(map(country, values)))
-
-
-def prefixes(values: tuple[str, ...]) -> tuple[str, ...]:
+def prefix(value: str) -> str:
     """What numbers in E.164 begin with."""
-    for value in values:
-        if not _PREFIX.fullmatch(value):
-            raise ValueError(
-                f'must be what numbers begin with, country code first (["+4530", "+46"]): {value!r} is not'
-            )
-    return tuple(dict.fromkeys(values))
+    if not _PREFIX.fullmatch(value):
+        raise ValueError('must be how numbers begin, with their country code ("+4530", "+46")')
+    return value
 
 
-def ids(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Ids of organisations: a name may change and is no id."""
-    for value in values:
-        if not _ID.fullmatch(value):
-            raise ValueError(f"must be ids as 'brevdue org list' shows them, 26 letters and digits: {value!r} is none")
-    return tuple(dict.fromkeys(values))
+def organisation(value: str) -> str:
+    """The id of an organisation: its name may change."""
+    if not _ID.fullmatch(value):
+        raise ValueError("must be an id of 26 letters and digits, as 'brevdue org list' shows it")
+    return value
 
 
 def price_list(values: dict[str, float]) -> dict[str, float]:
     """Prices by prefix ("+4520"), country ("DK") or "other"."""
-    if not values:
-        raise ValueError('must hold a price ({ DK = 0.04, "+4520" = 0.03, other = 0.09 })')
+    if not values or min(values.values()) < 0:
+        raise ValueError('must hold prices of at least 0 ({ DK = 0.04, "+4520" = 0.03, other = 0.09 })')
     return {
         name if name == "other" or _PREFIX.fullmatch(name) else country(name): price for name, price in values.items()
     }
