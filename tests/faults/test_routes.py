@@ -60,7 +60,6 @@ async def fill(gateway: Gateway, number: str, count: int) -> None:
     """Put a campaign of so many messages, each with a text of its own, into the spool of a gateway that does not run."""
     database, clock = await open_database(f"sqlite:///{gateway.folder}/brevdue.db"), SystemClock()
     spool = Spool(database, clock, gateway.folder)
-    account = json.loads(gateway.run("account", "list", "--json"))[0]
     for first in range(0, count, 50):
         mail_id = new_id(clock.now())
         record = MailRecord(
@@ -68,7 +67,7 @@ async def fill(gateway: Gateway, number: str, count: int) -> None:
         )
         made = [
             OutgoingSms(
-                f"{mail_id}.{n}", "O", account["id"], "K", number, f"+4530{first + n:06}",
+                f"{mail_id}.{n}", "O", "A", "K", number, f"+4530{first + n:06}",
                 SmsText(f"campaign {first + n}", Encoding.GSM7, 1, 20), "first", Priority.CAMPAIGN, clock.now(),
             )
             for n in range(min(50, count - first))
@@ -109,8 +108,9 @@ def test_the_first_provider_dies_in_the_middle_of_a_campaign(count: int, gateway
         assert there.keys() | in_doubt == wanted
         assert len(in_doubt) <= CONNECTIONS * (2 if not gateway_dies else 8), "what was in the air, no more"
         assert in_doubt.isdisjoint(second.asked()) or gateway_dies, "what is in doubt never went to the second"
-        assert "first" in status["breakers_open"]
-        assert any("breaker" in problem for problem in problems)
+        if not gateway_dies:  # one that was started anew may have had no reason to ask the first
+            assert status["breakers_open"] == ["first"]
+            assert "provider first takes no messages: its breaker is open" in problems
         print(
             f"{count} SMS, {len(received(first))} by the first, {len(received(second))} by the second, "
             f"{len(in_doubt)} in doubt of which {len(in_doubt & there.keys())} had arrived; {seconds:.1f} s after its death"
