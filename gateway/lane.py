@@ -140,7 +140,7 @@ Shares = Sequence[tuple[Lane | None, Sequence[OutgoingSms]]]
 def shares_of(messages: Sequence[OutgoingSms], lanes: Mapping[str, Lane]) -> Shares:
     """Sort messages by their lanes."""
     first = messages[0].provider
-    if all(message.provider == first for message in messages):
+    if len(messages) == 1 or all(message.provider == first for message in messages):
         return ((lanes.get(first), messages),)
     return [
         (lanes.get(provider), [message for message in messages if message.provider == provider])
