@@ -16,6 +16,7 @@ from gateway.sms import Priority
 
 pytestmark = pytest.mark.proves("routes", "settings explain themselves")
 
+CONF = Path(__file__).parents[2] / "conf"
 TWO = """
 [[provider]]
 name = "acme"
@@ -85,11 +86,26 @@ def test_all_that_can_be_said(tmp_path: Path):
 
 
 def test_the_example_of_the_shipped_file_is_read_as_it_stands(tmp_path: Path):
-    shipped = (Path(__file__).parents[2] / "conf" / "brevdue.toml").read_text()
+    shipped = (CONF / "brevdue.toml").read_text()
     example = shipped[shipped.index("# [[route]]") : shipped.index("# One line for each decision")]
     example = "\n".join(re.findall(r"^# (\[\[.*|[a-z_]+ = .*)", example, re.MULTILINE))
     read = settings(tmp_path, example.replace("simulator", "acme"))
     assert [route.name for route in read.route] == ["campaigns by price"]
+
+
+def test_the_routes_to_begin_with_are_routes(tmp_path: Path):
+    """They show what `docs/routes.md` says, and hold together once they name providers that there are."""
+    text = (CONF / "routes.toml").read_text().replace('"first"', '"acme"').replace('"second"', '"cheap"')
+    router = router_of(settings(tmp_path, text))
+    assert router is not None
+    assert [rule.name for rule in router.book.rules] == ["campaigns by price", "Sweden", "everything else"]
+
+
+def test_the_example_of_the_documents_is_read(tmp_path: Path):
+    blocks = re.findall(r"```toml\n(.*?)```", (CONF.parent / "docs" / "routes.md").read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    read = settings(tmp_path, "\n".join(blocks[:2]))
+    assert [len(route.via) + len(route.fallback) for route in read.route] == [3, 2]
 
 
 def route(more: str = "", via: str = '"acme"') -> str:
