@@ -75,6 +75,8 @@ class OutgoingSms:
     """What stands as sender instead of `from_number`, where a route says so. An adapter gets it as `from_number`."""
     refused_by: str = ""
     """Providers that would carry it under no circumstances, with spaces between."""
+    bound: bool = False
+    """Whether its provider may have it already and is asked again, since it would know it: nobody else may have it."""
 
 
 @dataclass(frozen=True, slots=True)

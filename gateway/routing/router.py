@@ -30,9 +30,12 @@ class Router:
         provider, numbers = self._pools[place] if place >= 0 else ("", None)
         return provider if numbers is not None and number in numbers else ""
 
-    def choose(self, message: OutgoingSms, rests: Rests) -> Choice:
-        """The candidates for a message; providers that have refused it for good are none any more."""
-        owner = self.owner_of(message.from_number)
+    def choose(self, message: OutgoingSms, rests: Rests, owner: str = "") -> Choice:
+        """The candidates for a message; providers that have refused it for good are none any more.
+
+        `owner` is whom the number belongs to where no pool holds it.
+        """
+        owner = self.owner_of(message.from_number) or owner
         facts = Facts(message.to_number, message.from_number, message.org_id, message.priority, owner)
         choice = choose(self.book, facts, rests)
         refused = message.refused_by.split()
@@ -41,11 +44,13 @@ class Router:
         return Choice(choice.rule, tuple(_without(each, refused) for each in choice.candidates))
 
     def assign(self, message: OutgoingSms, rests: Rests) -> OutgoingSms:
-        """The message, to leave by the first candidate; by `NOWHERE` where there is none."""
-        return led(message, self.choose(message, rests).first)
+        """A new message of its account's provider, as it leaves by the first candidate; by `NOWHERE` without one."""
+        return led(message, self.choose(message, rests, message.provider).first)
 
     def escape(self, message: OutgoingSms, rests: Rests) -> OutgoingSms | None:
         """The message as it leaves by another provider than the one that it waits for; None where it stays."""
+        if message.bound:
+            return None
         first = self.choose(message, rests).first
         if first is None or first.rests or first.provider == message.provider:
             return None

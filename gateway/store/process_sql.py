@@ -130,12 +130,15 @@ def _as_if_never_begun(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def _free_messages(connection: Connection, now: float, idempotent: Sequence[str]) -> None:
-    """Mark as unknown what was in flight in a process that is gone, save where the attempt may be repeated."""
+    """Mark as unknown what was in flight in a process that is gone, save where the attempt may be repeated.
+
+    What is repeated is bound to its provider: another one would not know it again.
+    """
     orphaned = messages.c.lease.is_(None) | ~exists().where(processes.c.token == messages.c.lease)
     connection.execute(
         update(messages)
         .where(messages.c.state == text("'submitting'"), orphaned, messages.c.provider.in_(idempotent))
-        .values(state=MessageState.QUEUED, state_at=now, available_at=AT_ONCE, lease=None)
+        .values(state=MessageState.QUEUED, state_at=now, available_at=AT_ONCE, lease=None, bound=True)
     )
     connection.execute(
         update(messages)

@@ -137,6 +137,7 @@ def message_of(row: Any) -> OutgoingSms:
         attempts=row.attempts,
         sender=row.sender,
         refused_by=row.refused_by,
+        bound=bool(row.bound),
     )
 
 

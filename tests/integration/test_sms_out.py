@@ -282,6 +282,34 @@ async def test_an_outcome_that_comes_late_does_not_move_a_message_from_under_its
     await quick.stop()
 
 
+@pytest.mark.proves("never sent again blindly")
+async def test_what_a_provider_may_have_already_is_nobody_elses(database: Database, tmp_path: Path):
+    """A provider that knows a message again is asked again after a crash; another one would send it twice."""
+    clock = SystemClock()
+    before = Spool(database, clock, tmp_path, ["a"])
+    await before.start()
+    accepted = replace(mail_of(), departs=True)
+    await before.put(accepted)
+    (message,) = accepted.messages
+    before.leaves([message])
+    await die(before, database)
+    a, b = Told("a", NOT_NOW), Told("b")
+    a.capabilities = frozenset({Capability.IDEMPOTENT})
+    after = Spool(database, clock, tmp_path, ["a"])
+    out = SmsOut(spool=after, database=database, providers={"a": a, "b": b}, clock=clock, router=first_then_second())
+    await after.start()
+    await out.start()
+    for _ in range(PATIENCE):
+        await take(after, out, mail_of())
+    await until_all(database, PATIENCE)
+    await until(lambda: message.id in [each.id for each in a.given], "the same again")
+    a.answer = TAKEN
+    await until_all(database, PATIENCE + 1)
+    await out.stop()
+    await after.stop()
+    assert message.id not in [each.id for each in b.given]
+
+
 # --- pace ----------------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -251,6 +252,15 @@ def test_whose_number_it_is():
 def test_what_nobody_may_carry_is_led_nowhere():
     led = router(Rule("", ways("c")), any_sender=frozenset()).assign(sms(), NOBODY_RESTS)
     assert (led.provider, led.sender) == (NOWHERE, "")
+
+
+def test_a_number_that_no_pool_holds_any_more_stays_with_its_accounts_provider():
+    led = router(Rule("", ways(OWNER))).assign(replace(sms("b"), from_number="+4511111111"), NOBODY_RESTS)
+    assert led.provider == "b"
+
+
+def test_what_a_provider_may_have_already_stays_there():
+    assert router(Rule("", ways("b"))).escape(replace(sms("a"), bound=True), NOBODY_RESTS) is None
 
 
 def test_who_has_refused_a_message_is_not_asked_again():

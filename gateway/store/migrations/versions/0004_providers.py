@@ -18,3 +18,4 @@ def upgrade() -> None:
     op.add_column('messages', sa.Column('currency', sa.String(), nullable=True))
     op.add_column('messages', sa.Column('sender', sa.String(), server_default='', nullable=False))
     op.add_column('messages', sa.Column('refused_by', sa.String(), server_default='', nullable=False))
+    op.add_column('messages', sa.Column('bound', sa.Boolean(), server_default=sa.text('false'), nullable=False))
