@@ -108,6 +108,26 @@ def test_the_example_of_the_documents_is_read(tmp_path: Path):
     assert [len(route.via) + len(route.fallback) for route in read.route] == [3, 2]
 
 
+def test_the_environment_may_say_routes_and_explains_its_mistakes(tmp_path: Path):
+    (tmp_path / "brevdue.toml").write_text(TWO)
+
+    def read(**environ: str) -> GatewaySettings:
+        return load(tmp_path / "brevdue.toml", environ)
+
+    good = read(
+        BREVDUE_ROUTE='[{"name": "x", "via": ["acme"]}]', BREVDUE_PRICE='[{"provider": "acme", "part": {"DK": 1}}]'
+    )
+    assert [way.provider for way in good.route[0].via] == ["acme"]
+    assert good.price[0].part == {"DK": 1}
+    for name, value, wanted in (
+        ("BREVDUE_ROUTE", '[{"name": "x", "via": ["acm"]}]', "route[1].via[1].provider: must be the name of a"),
+        ("BREVDUE_ROUTE", "acme", 'route: must be JSON like [{"name": "all", "via": ["simulator"]}]'),
+        ("BREVDUE_PRICE", "1", 'price: must be JSON like [{"provider": "simulator", "part": {"DK": 0.04}}]'),
+    ):
+        with pytest.raises(ConfigurationError, match=re.escape(f"{name}: {wanted}")):
+            read(**{name: value})
+
+
 def route(more: str = "", via: str = '"acme"') -> str:
     return f'[[route]]\nname = "x"\nvia = [{via}]\n{more}\n'
 
