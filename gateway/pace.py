@@ -17,6 +17,8 @@ BURST = 0.05
 """Seconds of the pace that may be saved up."""
 _SLACK = 0.01
 """Seconds after which what is due by one clock is so by another."""
+_REMEMBERED = 10_000
+"""Numbers after which those without anything to remember are looked for."""
 Turns = tuple[str, Priority]
 """Who waits for the turns of a number: its dialogs, or its campaigns."""
 
@@ -104,8 +106,11 @@ class Paces:
 
     def take(self, messages: Sequence[OutgoingSms], now: float) -> bool:
         """Begin these messages, all or none; whether they may."""
-        sifted = self.budget(now).sift(messages)
-        if len(sifted.go) < len(messages):
+        if len(messages) == 1:
+            turn = self._turns.get(sender_of(messages[0]), now)
+            if turn > now or self.room(now) < 1:
+                return False
+        elif len(self.budget(now).sift(messages).go) < len(messages):
             return False
         self.begun(messages, now)
         return True
@@ -126,8 +131,7 @@ class Paces:
         parts = None if self._all is None else self._all.room(now)
         if not self._gap:
             return Budget(parts)
-        self._turns = {number: at for number, at in self._turns.items() if at > now - BURST}
-        self._promised = {who: until for who, until in self._promised.items() if until > now}
+        self._forget(now)
         return Budget(
             parts,
             self._gap,
@@ -143,6 +147,13 @@ class Paces:
             for message in messages:
                 number = sender_of(message)
                 self._turns[number] = max(self._turns.get(number, 0.0), now - BURST) + message.text.parts * self._gap
+            if len(self._turns) > _REMEMBERED:
+                self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Forget the numbers that have saved up all that they may."""
+        self._turns = {number: at for number, at in self._turns.items() if at > now - BURST}
+        self._promised = {who: until for who, until in self._promised.items() if until > now}
 
     def promise(self, later: Sequence[tuple[OutgoingSms, float]], now: float) -> None:
         """Count what was told when to come back, in seconds from now."""

@@ -72,7 +72,9 @@ class SmsOut:
         self._tasks: list[asyncio.Task[None]] = []
         self._attempts: set[asyncio.Task[None]] = set()
         self._fled: set[str] = set()
-        """Providers that messages are being moved away from."""
+        """Providers that messages are kept away from."""
+        self._moving: set[str] = set()
+        """Of these, those whose messages are being moved at the moment."""
         self._stop = asyncio.Event()
         self.failed = asyncio.Event()
         """Set whenever a message fails: somebody has to be told."""
@@ -144,6 +146,8 @@ class SmsOut:
                 await self._draw(lane)
 
     async def _draw(self, lane: Lane) -> None:
+        if lane.provider in self._moving and not lane.closed:
+            return
         now = time.monotonic()
         room = lane.draw(now)
         if not room:
@@ -193,9 +197,6 @@ class SmsOut:
 
     async def _move_while_sick(self, lane: Lane) -> None:
         """Move what waits for a provider whose breaker is open and has another way, until it is closed."""
-        if lane.provider in self._fled:
-            return
-        self._fled.add(lane.provider)
         while lane.sick and not self._stop.is_set():
             began = time.monotonic()
             try:
@@ -208,16 +209,22 @@ class SmsOut:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
         self._fled.discard(lane.provider)
+        self._moving.discard(lane.provider)
 
     async def _move(self, lane: Lane) -> None:
         escape = self._escape()
         if escape is None:
             return
-        async for moved in self._spool.remove(lane.provider, escape):
-            for message, onward in moved:
-                self._note_moved(message, onward, reason=_AWAY)
-            if not lane.sick or self._stop.is_set():
-                return
+        self._moving.add(lane.provider)
+        try:
+            async with contextlib.aclosing(self._spool.remove(lane.provider, escape)) as batches:
+                async for moved in batches:
+                    for message, onward in moved:
+                        self._note_moved(message, onward, reason=_AWAY)
+                    if not lane.sick or self._stop.is_set():
+                        return
+        finally:
+            self._moving.discard(lane.provider)
 
     def _note_moved(self, message: OutgoingSms, onward: OutgoingSms, reason: str) -> None:
         maillog.note(Event.SMS_MOVED, id=message.id, provider=message.provider, onward=onward.provider, cause=reason)
@@ -263,7 +270,9 @@ class SmsOut:
             maillog.note(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="closed")
             return
         maillog.warn(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="open")
-        if self._router is not None:
+        if self._router is not None and lane.provider not in self._fled:
+            self._fled.add(lane.provider)
+            self._moving.add(lane.provider)  # from this moment on nothing is drawn that may move
             self._under_way(self._move_while_sick(lane))
 
     def _hurry(self, lane: Lane) -> None:

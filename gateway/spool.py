@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from gateway.sms import LateAnswer, OutgoingSms, Priority
 from gateway.store import accept_sql, process_sql, route_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.route_sql import Strays
-from gateway.store.spool_items import Acceptance, Demand, Departure, Escape, Removal, Settlement, Verdict
+from gateway.store.spool_items import Acceptance, Demand, Departure, Escape, Move, Removal, Settlement, Verdict
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
@@ -91,7 +91,7 @@ class Spool:
         wish = Strays(tuple(known), word, NOWHERE, self._demand("", BATCH), escape)
         return await self._database.write(route_sql.strays, wish)
 
-    async def remove(self, provider: str, escape: Escape) -> AsyncIterator[Sequence[tuple[OutgoingSms, OutgoingSms]]]:
+    async def remove(self, provider: str, escape: Escape) -> AsyncGenerator[Sequence[Move], None]:
         """Commit, batch by batch, that messages which wait for a provider and have another way go there.
 
         Dialog first. Yields what was moved: before, and after.

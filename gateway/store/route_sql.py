@@ -14,7 +14,7 @@ from gateway.sms import OutgoingSms
 from gateway.store.accept_sql import PRIORITIES
 from gateway.store.prepared import Prepared
 from gateway.store.schema import messages
-from gateway.store.spool_items import AT_ONCE, Demand, Departure, Escape, Removal, Removed
+from gateway.store.spool_items import AT_ONCE, Demand, Departure, Escape, Move, Removal, Removed
 from gateway.store.spool_sql import DUE, give_up, message_of, put_off
 
 
@@ -66,9 +66,7 @@ def _remove(connection: Connection, item: Removal) -> Removed:
     return Removed(tuple(moved), (rows[-1].available_at, rows[-1].id) if len(rows) == item.most else None)
 
 
-def _move(
-    connection: Connection, waiting: Iterable[OutgoingSms], escape: Escape
-) -> list[tuple[OutgoingSms, OutgoingSms]]:
+def _move(connection: Connection, waiting: Iterable[OutgoingSms], escape: Escape) -> list[Move]:
     moved = [(message, onward) for message in waiting if (onward := escape(message)) is not None]
     _MOVE.many(
         connection,
@@ -109,7 +107,7 @@ def strays(connection: Connection, items: Sequence[Strays]) -> list[Departure]:
 
 def _put_off_strays(connection: Connection, item: Strays) -> Departure:
     demand = item.demand
-    moved: list[tuple[OutgoingSms, OutgoingSms]] = []
+    moved: list[Move] = []
     failed: list[tuple[OutgoingSms, str]] = []
     rested: list[tuple[OutgoingSms, str]] = []
     for provider in waiting_for(connection):

@@ -130,6 +130,10 @@ class Demand:
     """What the pace allows; None where there is none."""
 
 
+Move = tuple[OutgoingSms, OutgoingSms]
+"""A message that waited for one provider and now waits for another: before, and after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """What a demand found: messages whose attempt has begun, and those that could not go."""
@@ -141,8 +145,7 @@ class Departure:
     """Put off, with the same."""
     later: tuple[tuple[OutgoingSms, float], ...] = ()
     """Put off by the pace of their number, for so many seconds."""
-    moved: tuple[tuple[OutgoingSms, OutgoingSms], ...] = ()
-    """What waited for one provider and now waits for another: before, and after."""
+    moved: tuple[Move, ...] = ()
     more: bool = False
     """Whether others may be due as well."""
 
@@ -180,7 +183,6 @@ class Removal:
 class Removed:
     """What became of a removal."""
 
-    moved: tuple[tuple[OutgoingSms, OutgoingSms], ...]
-    """Before, and after."""
+    moved: tuple[Move, ...]
     last: tuple[float, str] | None
     """Where to go on; None where no more waits."""

@@ -310,6 +310,19 @@ async def test_what_a_provider_may_have_already_is_nobody_elses(database: Databa
     assert message.id not in [each.id for each in b.given]
 
 
+async def test_a_provider_that_is_well_again_before_anything_moved_goes_on(database: Database, tmp_path: Path):
+    a, b = Told("a", PERHAPS), Told("b")
+    async with dispatcher(database, tmp_path, a, b, router=first_then_second()) as (spool, out):
+        lane = out._lanes["a"]
+        lane.taken = PATIENCE + 1
+        for outcome in [Outcome.UNKNOWN] * PATIENCE + [Outcome.ACCEPTED]:  # the answers of one turn of the loop
+            out._heed(lane, outcome)
+        a.answer = TAKEN
+        await spool.put(mail_of(20))
+        await until_all(database, 20)
+    assert (len(a.given), len(b.given)) == (20, 0)
+
+
 # --- pace ----------------------------------------------------------------------------------------------------------------
 
 

@@ -211,6 +211,13 @@ def test_a_number_has_a_pace_of_its_own_and_holds_up_no_other():
     assert [seconds for _, seconds in sifted.later] == pytest.approx([0.45, 1.45, 2.45, 3.45]), "each a turn of its own"
 
 
+def test_numbers_that_have_nothing_to_remember_are_forgotten():
+    paces = Paces(0, 1000)
+    for number in range(30_000):
+        assert paces.take([sms(from_number=f"+45{number}")], number / 100)
+    assert len(paces._turns) <= 10_001
+
+
 def test_a_dialog_does_not_queue_behind_the_turns_that_a_campaign_was_promised():
     paces = Paces(0, 1)
     assert paces.take(some(1), 10.0)
