@@ -27,7 +27,7 @@ from tests.faults.phones import HttpPhones, http_phones
 from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
 
 pytestmark = [
-    pytest.mark.proves("other routes unaffected", "never sent again blindly"),
+    pytest.mark.proves("first provider dies", "never sent again blindly"),
     pytest.mark.parametrize(
         "count",
         [1500, pytest.param(50_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],

@@ -9,7 +9,7 @@ import pytest
 
 from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
 
-pytestmark = pytest.mark.proves("routes")
+pytestmark = pytest.mark.proves("routes", "route explain")
 
 ROUTES = """
 [[provider]]

@@ -326,6 +326,7 @@ async def test_a_provider_that_is_well_again_before_anything_moved_goes_on(datab
 # --- pace ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("pace")
 async def test_a_pace_holds_what_leaves_with_its_commit_and_what_is_drawn_dialog_first(
     database: Database, tmp_path: Path
 ):
@@ -344,6 +345,7 @@ async def test_a_pace_holds_what_leaves_with_its_commit_and_what_is_drawn_dialog
     assert [each.id for each in b.given] == [free.id]
 
 
+@pytest.mark.proves("pace")
 async def test_a_numbers_pace_holds_up_no_other_number(database: Database, tmp_path: Path):
     a = Told("a")
     async with dispatcher(database, tmp_path, a, paces={"a": (0.0, 10.0)}) as (spool, _out):

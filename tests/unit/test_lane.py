@@ -180,6 +180,7 @@ def drawn(lane: Lane, waiting: list[OutgoingSms], now: float) -> list[OutgoingSm
     return list(sifted.go)
 
 
+@pytest.mark.proves("pace")
 @pytest.mark.parametrize(("rate", "parts"), [(1, 1), (7, 1), (20, 3), (100, 1), (1000, 2)])
 def test_a_pace_counts_parts_and_is_kept_to_within_what_may_be_saved_up(rate: float, parts: int):
     lane, now, sent = Lane("p", 1000, rate), 1000.0, 0
@@ -191,6 +192,7 @@ def test_a_pace_counts_parts_and_is_kept_to_within_what_may_be_saved_up(rate: fl
     assert most * 0.93 - parts <= sent <= most + parts
 
 
+@pytest.mark.proves("pace")
 def test_a_pace_lets_messages_leave_with_their_commit_until_it_is_used_up():
     lane = Lane("p", 100, 10)
     assert lane.reserve(some(1), 50.0)
@@ -198,6 +200,7 @@ def test_a_pace_lets_messages_leave_with_their_commit_until_it_is_used_up():
     assert lane.reserve(some(1), 50.1)
 
 
+@pytest.mark.proves("pace")
 def test_a_number_has_a_pace_of_its_own_and_holds_up_no_other():
     lane = Lane("p", 100, 0, 1)
     busy = [sms(number, from_number="+4511") for number in range(5)]
@@ -211,6 +214,7 @@ def test_a_number_has_a_pace_of_its_own_and_holds_up_no_other():
     assert [seconds for _, seconds in sifted.later] == pytest.approx([0.45, 1.45, 2.45, 3.45]), "each a turn of its own"
 
 
+@pytest.mark.proves("pace")
 def test_numbers_that_have_nothing_to_remember_are_forgotten():
     paces = Paces(0, 1000)
     for number in range(30_000):
@@ -218,6 +222,7 @@ def test_numbers_that_have_nothing_to_remember_are_forgotten():
     assert len(paces._turns) <= 10_001
 
 
+@pytest.mark.proves("pace")
 def test_a_dialog_does_not_queue_behind_the_turns_that_a_campaign_was_promised():
     paces = Paces(0, 1)
     assert paces.take(some(1), 10.0)
@@ -227,6 +232,7 @@ def test_a_dialog_does_not_queue_behind_the_turns_that_a_campaign_was_promised()
     assert seconds == pytest.approx(1 - BURST)
 
 
+@pytest.mark.proves("pace")
 def test_a_closed_lane_is_probed_whatever_the_pace():
     lane = Lane("p", 10, 0.001)
     for _ in range(PATIENCE):

@@ -149,23 +149,27 @@ def test_what_is_too_dear_carries_nothing_and_says_so():
 # --- senders ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("senders")
 @pytest.mark.parametrize("good", ["Firma", "Firma A/S", "12345678a", "+4530643064", "1234", "Æblegård", "Elevenchars"])
 def test_senders_that_may_stand(good: str):
     assert check_sender(good) == good
 
 
+@pytest.mark.proves("senders")
 @pytest.mark.parametrize("bad", ["TwelveLetter", "Фирма", "12", " x", "x ", "…", "a\nb", "{Firma12345", "+45", "!!"])
 def test_senders_that_no_phone_can_show(bad: str):
     with pytest.raises(ValueError, match="must be"):
         check_sender(bad)
 
 
+@pytest.mark.proves("senders")
 def test_a_dialog_keeps_its_number_wherever_it_may_and_a_campaign_has_its_name():
     made = book(Rule("", (Way("a", sender="Firma"),), (Way("b", sender="Firma"),)), any_sender=frozenset())
     for kind, senders in ((Priority.DIALOG, ["", "Firma"]), (Priority.CAMPAIGN, ["Firma", "Firma"])):
         assert [each.sender for each in choose(made, facts(kind=kind), NOBODY_RESTS).candidates] == senders
 
 
+@pytest.mark.proves("senders")
 def test_a_provider_that_takes_only_its_own_numbers_needs_another_sender():
     choice = choose(book(Rule("", ways("b")), any_sender=frozenset()), facts(), NOBODY_RESTS)
     assert choice.first is None
@@ -174,6 +178,7 @@ def test_a_provider_that_takes_only_its_own_numbers_needs_another_sender():
     )
 
 
+@pytest.mark.proves("senders")
 def test_what_a_country_takes_is_asked():
     countries = {"DK": Country(Names.NO, sure=True), "SE": Country(Names.REGISTERED)}
     assert objection_to("Firma", "DK", frozenset(), countries) == (
@@ -185,11 +190,13 @@ def test_what_a_country_takes_is_asked():
     assert objection_to("Firma", "NO", frozenset(), countries) == ""
 
 
+@pytest.mark.proves("senders")
 def test_a_campaign_of_the_owner_falls_back_on_the_number_where_names_are_not_taken():
     made = book(Rule("", (Way("a", sender="Firma"),)), countries={"DK": Country(Names.NO)})
     assert choose(made, facts(kind=Priority.CAMPAIGN), NOBODY_RESTS).candidates == (Candidate("a"),)
 
 
+@pytest.mark.proves("senders")
 def test_the_data_names_countries_that_there_are_and_nothing_else():
     tables = tomllib.loads(files("gateway").joinpath("data/senders.toml").read_text(encoding="utf-8"))
     assert set(tables) <= SUPPORTED_REGIONS
