@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from gateway import maillog
@@ -24,7 +23,7 @@ from gateway.providers.base import Batching, Provider
 from gateway.routes import After, after_attempt, may_go_on
 from gateway.routing.choice import Rests
 from gateway.routing.router import Router
-from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, SubmitResult
+from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, SubmitResult, as_sent
 from gateway.spool import REST_SECONDS, Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Moved, Received, store_reports
@@ -235,7 +234,7 @@ class SmsOut:
 
     async def _attempt(self, message: OutgoingSms, provider: Provider, lane: Lane) -> None:
         try:
-            result = await provider.submit(_as_sent(message))
+            result = await provider.submit(as_sent(message))
         except Exception as error:  # an adapter's bug: the bytes may have left
             result = _fault(error, message, provider)
         await self._end(message, result, lane)
@@ -243,7 +242,7 @@ class SmsOut:
     async def _attempt_many(self, messages: Sequence[OutgoingSms], provider: Batching, lane: Lane) -> None:
         """One call for several messages."""
         try:
-            results = await provider.submit_many([_as_sent(message) for message in messages])
+            results = await provider.submit_many([as_sent(message) for message in messages])
             ends = list(zip(messages, results, strict=True))
         except Exception as error:  # an adapter's bug: the bytes may have left
             ends = [(message, _fault(error, message, self._providers[lane.provider])) for message in messages]
@@ -344,11 +343,6 @@ class SmsOut:
                 self.failed.set()
         if faults := [move for move in moves if isinstance(move, BaseException)]:
             raise faults[0]
-
-
-def _as_sent(message: OutgoingSms) -> OutgoingSms:
-    """The message as an adapter gets it: what stands as sender is its `from_number`."""
-    return replace(message, from_number=message.sender) if message.sender else message
 
 
 def _fault(error: Exception, message: OutgoingSms, provider: Provider) -> SubmitResult:
