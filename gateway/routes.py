@@ -18,7 +18,7 @@ RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 3600.0)
 """Pauses between attempts; the last one repeats."""
 GIVE_UP_AFTER = 24 * 3600.0
 """Seconds after which an SMS has outlived its use."""
-_OF_THE_ROUTE = frozenset({"no-route", "not-allowed"})
+_OF_THE_ROUTE = frozenset({"no-route", "not-allowed", "limit"})
 """Reasons of a permanent refusal that are not the phone's nor the text's: another provider may well take it."""
 
 

@@ -15,6 +15,9 @@ from urllib.parse import unquote, urlsplit
 _Item = TypeVar("_Item")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}", re.ASCII)
+_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -191,27 +194,6 @@ def priced(values: dict[str, int]) -> dict[str, int]:
     return {name if name == "other" else country(name): cost for name, cost in values.items()}
 
 
-def subject_tag(value: str) -> str:
-    """What stands in brackets at the head of a Subject; it must be found again in the answer."""
-    if not (1 <= len(value) <= 20) or not value.isprintable() or value != value.strip() or set(value) & set("[]"):
-        raise ValueError("must be 1-20 printable characters without brackets")
-    return value
-
-
-def provider_name(value: str) -> str:
-    """A name for log lines, addresses of webhooks and the pool."""
-    if not _PROVIDER_NAME.fullmatch(value):
-        raise ValueError("must be letters, digits, dots, hyphens and underscores, at most 64")
-    return value
-
-
-# --- routes --------------------------------------------------------------------------------------------------------
-
-_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}", re.ASCII)
-_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
-_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-
-
 def way(value: object) -> object:
     """A provider's name alone stands for a way without anything else."""
     return {"provider": value} if isinstance(value, str) else value
@@ -266,3 +248,17 @@ def currency(value: str) -> str:
     if not _CURRENCY.fullmatch(value.upper()):
         raise ValueError('must be a currency of three letters ("EUR", "DKK")')
     return value.upper()
+
+
+def subject_tag(value: str) -> str:
+    """What stands in brackets at the head of a Subject; it must be found again in the answer."""
+    if not (1 <= len(value) <= 20) or not value.isprintable() or value != value.strip() or set(value) & set("[]"):
+        raise ValueError("must be 1-20 printable characters without brackets")
+    return value
+
+
+def provider_name(value: str) -> str:
+    """A name for log lines, addresses of webhooks and the pool."""
+    if not _PROVIDER_NAME.fullmatch(value):
+        raise ValueError("must be letters, digits, dots, hyphens and underscores, at most 64")
+    return value

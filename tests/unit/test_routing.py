@@ -325,6 +325,11 @@ def test_after_the_last_the_round_begins_anew_with_a_pause():
     assert (state, due, onward.provider) == (MessageState.QUEUED, 10.0 + RETRY_SECONDS[0], "a")
 
 
+@pytest.mark.parametrize("reason", ["no-route", "not-allowed", "limit"])
+def test_a_reason_of_the_provider_is_no_reason_of_the_phone(reason: str):
+    assert after(sms("a"), SubmitResult(Outcome.PERMANENT, reason=reason)).state is MessageState.QUEUED
+
+
 def test_where_all_others_rest_it_waits_for_its_own():
     state, due, onward = after(sms("b"), TEMPORARY, lambda provider: provider == "a")
     assert (state, due, onward) == (MessageState.QUEUED, 10.0 + RETRY_SECONDS[0], None)
