@@ -96,7 +96,7 @@ def test_a_breaker_that_is_open_is_seen_everywhere(tmp_path: Path):
         for _ in range(5):
             gateway.send(mail(f"{key}@{DOMAIN}", "30999904", "throttled"))
         wait_for(lambda: gateway.get("/status")["breakers_open"], "an open breaker")
-        first, second, _ = explain(gateway, "+4530643064")
+        first, second, _ = explain(gateway, "+4530643064", "--org", "Firma A/S")
         assert first["what"] == "takes no messages at the moment"
         assert second["what"] == "carries it"
         metrics = gateway.get("/metrics", raw=True).decode()
