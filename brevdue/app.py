@@ -37,6 +37,7 @@ from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.receipts import Receipts
 from gateway.returned import Returned
+from gateway.routing.configured import router_of
 from gateway.settings import GatewaySettings, ProviderSettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
@@ -143,6 +144,10 @@ class Rooms:
             database=self.database,
             providers=self.providers if Role.SMS in self.roles else {},
             clock=self.clock,
+            paces={
+                each.name: (each.parts_per_second, each.parts_per_second_per_number) for each in self.settings.provider
+            },
+            router=router_of(self.settings),
         )
 
     @cached_property

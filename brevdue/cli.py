@@ -33,6 +33,7 @@ app.command("brevdue.cli_accounts:number", name="number", help="The pool of phon
 app.command("brevdue.cli_providers:provider", name="provider", help="SMS providers: do they answer, what do they cost.")
 app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
+app.command("brevdue.cli_routes:route", name="route", help="Routes: which provider carries what.")
 
 
 @app.command

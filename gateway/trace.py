@@ -79,6 +79,7 @@ def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
 def _message_steps(message: JsonDict) -> Iterator[Step]:
     identity = {"id": message["id"]}
     facts = {name: message[f"{name}_number"] for name in ("from", "to")}
+    facts |= {name: message[name] for name in ("sender", "refused_by") if message[name]}
     facts |= {name: message[name] for name in ("provider", "encoding", "parts", "text")}
     yield Step(message["created_at"], "SMS stored", identity | facts)
     for attempt in message["history"]:

@@ -31,6 +31,7 @@ _MESSAGE = insert_new(
     (
         "id", "mail_id", "org_id", "account_id", "key_id", "provider", "from_number", "to_number", "text", "encoding",
         "parts", "units", "priority", "dedupe", "state", "state_at", "created_at", "available_at", "lease", "attempts",
+        "sender",
     ),
     unless=("dedupe",),
 )  # fmt: skip
@@ -163,6 +164,7 @@ def _message_rows(acceptance: Acceptance, lease: str) -> Iterable[dict[str, Any]
             "available_at": AT_ONCE,
             "lease": lease if departs else None,
             "attempts": 1 if departs else 0,
+            "sender": message.sender,
         }
 
 

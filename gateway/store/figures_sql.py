@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Select, and_, func, select, text, update
 
 from gateway.sms import MessageState
 from gateway.store.inbound_sql import InboundState
+from gateway.store.route_sql import waiting_for
 from gateway.store.schema import inbound, mail_queue, messages, processes
-from gateway.store.spool_sql import waiting_for
 
 _UNTOLD = text("state IN ('failed', 'expired', 'unknown') AND told_at IS NULL")
 """As the index says it: SQLite uses a partial index only where its condition stands in the query word for word."""

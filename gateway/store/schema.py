@@ -211,6 +211,9 @@ messages = Table(
     Column("billed_parts", Integer),  # as the provider counts
     Column("price", BigInteger),  # of all parts together
     Column("currency", String),
+    Column("sender", String, nullable=False, server_default=""),  # instead of from_number, where a route says so
+    Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
+    Column("bound", Boolean, nullable=False, server_default=text("false")),  # its provider may have it already
     Index(
         "ix_messages_due",
         "provider",

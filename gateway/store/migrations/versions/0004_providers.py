@@ -24,3 +24,6 @@ def upgrade() -> None:
     op.add_column('mails', sa.Column('receipt_at', sa.Double(), nullable=True))
     owed = sa.text('receipt_at IS NOT NULL')
     op.create_index('ix_mails_receipt_at', 'mails', ['receipt_at'], unique=False, sqlite_where=owed, postgresql_where=owed)
+    op.add_column('messages', sa.Column('sender', sa.String(), server_default='', nullable=False))
+    op.add_column('messages', sa.Column('refused_by', sa.String(), server_default='', nullable=False))
+    op.add_column('messages', sa.Column('bound', sa.Boolean(), server_default=sa.text('false'), nullable=False))
