@@ -57,6 +57,27 @@ def dialog_mail(
     return message(frame.lines(subject), text_part(body))
 
 
+def reader_mail(
+    *,
+    sms: InboundSms,
+    reader: str,
+    language: str,
+    domain: str,
+    display_name: str,
+    tag: str,
+    message_id: str,
+    now: float,
+    notes: Sequence[str],
+) -> bytes:
+    """An SMS for an address without an account: it comes from postmaster@, for an answer has no way to the phone."""
+    words = texts(language)
+    frame = Frame(display_name, f"postmaster@{domain}", reader, message_id, now)
+    lines = [sms.text, "", _SEPARATOR, *notes, words.say("dialog.no_account")]
+    return message(
+        frame.lines(dialog_subject(sms.from_number, tag=tag, language=language)), text_part("\n".join(lines))
+    )
+
+
 def dialog_subject(phone: str, *, tag: str, language: str) -> str:
     """The Subject by which an answer is known again: "[TAG] Besked fra +45 30643064" (D11, D12)."""
     return f"[{tag}] {MESSAGE_FROM[texts(language).language]} {for_people(display(phone))}"
@@ -208,6 +229,8 @@ def operator_mail(
     frame = Frame(display_name, f"postmaster@{domain}", operator, message_id, now, suppress=FROM_NOBODY)
     lines = frame.lines(words.say(f"operator.{case}_subject", **named))
     rows = [f"{words.say(f'operator.{fact}')}: {masked(value)}" for fact, value in facts]
+    if case is OperatorCase.UNROUTED:
+        rows += ["", words.say("operator.unrouted_todo", id=dict(facts).get(Fact.ID, "ID"))]
     told = text_part("\n".join([words.say(f"operator.{case}", **named), "", *rows]))
     if original is None:
         return message(lines, told)
@@ -226,5 +249,6 @@ __all__ = [
     "failure_report",
     "operator_mail",
     "partial_report",
+    "reader_mail",
     "welcome_mail",
 ]
