@@ -18,13 +18,12 @@ from brevdue.readiness import free_bytes, places, readiness
 from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
-from gateway.automatic_reply import AutomaticReplies
 from gateway.dialog_in import DialogIn
 from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
-from gateway.inbound_route import InboundRoute
+from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -163,18 +162,7 @@ class Rooms:
             database=self.database,
             accounts=self.accounts,
             threads=self.threads,
-            route=InboundRoute(
-                database=self.database,
-                accounts=self.accounts,
-                letters=self.letters,
-                clock=self.clock,
-                replies=AutomaticReplies(
-                    accounts=self.accounts,
-                    dialog=self.settings.dialog,
-                    limits=self.settings.limits,
-                    clock=self.clock,
-                ),
-            ),
+            route=inbound_route(self.settings, self.database, self.accounts, self.letters, self.clock),
             clock=self.clock,
             mail_out=self.mail_out,
         )

@@ -21,6 +21,7 @@ from gateway.numbers import display
 from gateway.optout import read_wish
 from gateway.rates import Rate
 from gateway.registry.number_use import Keyword, OrganisationNumber
+from gateway.settings import GatewaySettings
 from gateway.sms import InboundSms
 from gateway.store import claim_sql
 from gateway.store import inbound_sql as sql
@@ -87,15 +88,20 @@ class InboundRoute:
         *,
         database: Database,
         accounts: Accounts,
+        threads: Threads,
         letters: Letters,
         clock: Clock,
         replies: AutomaticReplies,
+        language: str,
     ) -> None:
+        """`language` is spoken to addresses of which nothing is known."""
         self._database = database
         self._accounts = accounts
+        self._threads = threads
         self._letters = letters
         self._clock = clock
         self._replies = replies
+        self._language = language
         self._shown = Rate(OPERATOR_MAILS, 3600 / OPERATOR_MAILS)
 
     # --- who could be meant ----------------------------------------------------------------------------------------
@@ -249,18 +255,19 @@ class InboundRoute:
 
     # --- by hand ---------------------------------------------------------------------------------------------------
 
-    async def to_address(self, coming: Coming, email: str, threads: Threads, language: str) -> Way:
+    async def to_address(self, coming: Coming, email: str) -> Way:
         """An SMS for the address that an operator names: as if it had come for its account, where it has one."""
         own = await self._accounts.accounts_of(email)
         live = [account for account in own if await self._is_live(account)]
         number = coming.sms.to_number
         if live:
             phone = coming.sms.from_number
-            found = await threads.continue_with({(live[0].id, phone)})
+            found = await self._threads.continue_with({(live[0].id, phone)})
             notes = self._notes(coming, Readers(), live[0].language)
             if live[0].number != number:
                 notes = [*notes, _sent_to(texts(live[0].language), number, None)]
             return replace(await self._to_account(coming, live[0], found, notes), org_id=live[0].org_id)
+        language = self._language
         notes = [*self._notes(coming, Readers(), language), _sent_to(texts(language), number, None)]
         return Way(InboundState.MAILED, mails=(self._letters.reader(coming.sms, email, language, notes),))
 
@@ -269,3 +276,19 @@ def _sent_to(words: Texts, number: str, keyword: Keyword | None) -> str:
     if keyword is None:
         return words.say("dialog.number", number=display(number))
     return words.say("dialog.keyword", number=display(number), word=keyword.written)
+
+
+def inbound_route(
+    settings: GatewaySettings, database: Database, accounts: Accounts, letters: Letters, clock: Clock
+) -> InboundRoute:
+    """The room with what it needs, for a server and for a single command alike."""
+    dialog = settings.dialog
+    return InboundRoute(
+        database=database,
+        accounts=accounts,
+        threads=Threads(database, settings.mail.hostname),
+        letters=letters,
+        clock=clock,
+        replies=AutomaticReplies(accounts=accounts, dialog=dialog, limits=settings.limits, clock=clock),
+        language=dialog.language_for(dialog.region),
+    )

@@ -51,7 +51,8 @@ class OrganisationNumbers(Keys):
     ) -> OrganisationNumber:
         """Give a number of the pool to an organisation; `email` reads what no keyword is for.
 
-        Raises BadAddress, NoFreeNumber, BadValue for a certain number that cannot be had.
+        A certain number that it has already keeps its keywords and gets the new reader.
+        Raises BadAddress, NoFreeNumber, BadValue for a number that cannot be had.
         """
         wanted = None if number is None else compact(number)
         address = valid_address(email, self._own_domains)
@@ -61,12 +62,6 @@ class OrganisationNumbers(Keys):
         if wanted is None:
             raise NoFreeNumber("no free phone number: add a [[pool]], or release numbers from quarantine")
         raise BadValue(f"{wanted} is not free: it is in use, in quarantine, shared, or in no [[pool]]")
-
-    async def set_reader(self, number: str, email: str) -> None:
-        """Name who reads what no keyword is for. Raises BadAddress, NotFound."""
-        address = valid_address(email, self._own_domains)
-        if not await self._change(sql.set_reader, (compact(number), address)):
-            raise _not_owned(number)
 
     async def take_number_back(self, number: str) -> None:
         """Take a number from its organisation, with its keywords; it rests in quarantine. Raises NotFound."""

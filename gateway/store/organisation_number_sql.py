@@ -33,6 +33,12 @@ def give(connection: Connection, items: Sequence[Gift]) -> list[OrganisationNumb
 
 
 def _give(connection: Connection, gift: Gift) -> OrganisationNumber | None:
+    owned = None if gift.number is None else organisation_number(connection, gift.number)
+    if owned is not None and owned.org_id == gift.org_id:
+        connection.execute(
+            update(organisation_numbers).where(organisation_numbers.c.number == owned.number).values(email=gift.email)
+        )
+        return organisation_number(connection, owned.number)
     drawn = (
         number_sql.draw(connection, gift.pool, (), gift.now)
         if gift.number is None
@@ -48,19 +54,6 @@ def _give(connection: Connection, gift: Gift) -> OrganisationNumber | None:
         )
     )
     return organisation_number(connection, number)
-
-
-def set_reader(connection: Connection, items: Sequence[tuple[str, str]]) -> list[bool]:
-    """Name who reads what no keyword is for: (number, address). False for a number that no organisation has."""
-    begin_change(connection)
-    return [
-        bool(
-            connection.execute(
-                update(organisation_numbers).where(organisation_numbers.c.number == number).values(email=email)
-            ).rowcount
-        )
-        for number, email in items
-    ]
 
 
 def take_back(connection: Connection, items: Sequence[tuple[str, float]]) -> list[bool]:

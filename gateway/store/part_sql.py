@@ -1,4 +1,4 @@
-"""SQL of the parts of long incoming SMS: here they wait, whichever process they came to, until their message goes on."""
+"""SQL of the parts of long incoming SMS: here they wait, whichever process they came to, until they go on together."""
 
 from __future__ import annotations
 
