@@ -15,6 +15,9 @@ from gateway.sms import InboundSms
 
 TOGETHER = 3 * 3600.0
 """Seconds between the times of two parts of one message, at most: beyond that a reference names another message."""
+AGAIN = 120.0
+"""Seconds between the times of a part and its double, at most: some phones give all their messages one reference, and
+two of them may end alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,11 @@ class Assembled:
 
 def known_again(waiting: Sequence[InboundSms], gone: Sequence[GoneOn]) -> dict[str, str]:
     """Parts that came once more after their message went on: the provider's id → the message's."""
-    before = {(_number(each.sms), each.sms.text): each for each in gone}
+    before = {(_number(each.sms), each.sms.text): each for each in gone}  # of several, the latest
     found = {}
     for sms in waiting:
         same = before.get((_number(sms), sms.text))
-        if same is not None and _together(sms, same.sms):
+        if same is not None and abs(sms.at - same.sms.at) <= AGAIN:
             found[sms.ref] = same.inbound_id
     return found
 

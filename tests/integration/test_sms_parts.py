@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.concatenation import assemble
 from gateway.sms import InboundPart
 from gateway.store import part_sql, schema
 from gateway.store.opening import open_database
@@ -59,6 +60,35 @@ async def test_parts_that_reach_two_processes_become_one_mail(database_url, tmp_
         assert await both[0].all(schema.inbound_parts.c.ref, inbound_id=None) == []
         await asyncio.sleep(0.1)
         assert texts(host) == sorted("".join(message) for message in messages)
+
+
+@pytest.mark.proves("workers")
+@pytest.mark.parametrize("first", [0, 1])
+async def test_of_two_processes_that_have_seen_different_doubles_one_makes_the_message(database_url, tmp_path, first):
+    async with AsyncExitStack() as stack:
+        host = await stack.enter_async_context(Smarthost())
+        seen = []
+        both = []
+        for n in range(2):
+            database = await open_database(database_url)
+            stack.push_async_callback(database.close)
+            there = await stack.enter_async_context(gateway(database, tmp_path, host.address))
+            await there.rooms.sms_in.stop()  # no sweep of its own: what is decided is decided here
+            both.append(there)
+            mine = [part(both[0], 1, "en ", total=2, ref="z1"), part(both[0], 2, "to", total=2, ref="z2")]
+            double = [part(both[0], 1, "en ", total=2, ref="a1")] if n else []
+            for each in (*double, *mine):
+                await database.write(part_sql.keep, (each, there.clock.now()))
+            seen.append(assemble([*double, *mine]))
+        assert seen[0].sms.ref != seen[1].sms.ref, "by their ids alone they would be two messages"
+        pairs = list(zip(both, seen, strict=True))
+        results = await asyncio.gather(*(there.rooms.sms_in._take(whole) for there, whole in pairs[:: 1 - 2 * first]))
+        assert sorted(results) == [False, True]
+        both[0].clock.seconds = 700
+        await both[0].rooms.sms_in.sweep()
+        await both[0].sent(1)
+        assert texts(host) == ["en to"]
+        assert await both[0].all(schema.inbound_parts.c.ref, inbound_id=None) == []
 
 
 @pytest.mark.proves("restart")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.concatenation import TOGETHER, GoneOn, assemble, known_again
+from gateway.concatenation import AGAIN, TOGETHER, GoneOn, assemble, known_again
 from gateway.inbound_form import joined, tidy, tidy_report
 from gateway.sms import DeliveryReport, InboundPart, InboundSms, ReportStatus
 
@@ -127,8 +127,20 @@ def test_a_part_of_another_day_completes_nothing():
     old = gone(sms("gammel ", part=InboundPart("7", 2, 1), ref="1"))
     new = replace(sms("ny", part=InboundPart("7", 2, 2), ref="2"), at=old.sms.at + TOGETHER + 1)
     assert assemble([new], [old]).incomplete
-    same = replace(old.sms, ref="3", at=new.at)
-    assert known_again([same], [old]) == {}
+
+
+@pytest.mark.proves("parts")
+def test_a_phone_that_knows_one_reference_loses_no_greeting():
+    old = [
+        gone(sms(text, part=InboundPart("0", 2, n), ref=text), incomplete=False) for n, text in ((1, "en "), (2, "Mvh"))
+    ]
+    new = [
+        replace(sms(text, part=InboundPart("0", 2, n), ref=f"{text}2"), at=old[0].sms.at + AGAIN + 1)
+        for n, text in ((1, "to "), (2, "Mvh"))
+    ]
+    assert known_again(new, old) == {}
+    assert assemble(new, old).sms.text == "to Mvh"
+    assert list(known_again([replace(new[1], at=old[1].sms.at + AGAIN)], old)) == ["Mvh2"]
 
 
 @pytest.mark.proves("parts")
