@@ -118,7 +118,9 @@ class InboundRoute:
         if account is None:
             return Readers()
         number = coming.sms.to_number
-        if account.number == number and not self._accounts.is_shared(number):
+        use = await self._accounts.number_use(number)
+        shared = self._accounts.is_shared(number) or (use is not None and len(use.accounts) > 1)
+        if account.number == number and not shared:
             return Readers((account,), account.org_id)
         readers = await self._readers_of_number(coming.sms)
         return readers if readers.org_id == account.org_id else Readers(org_id=account.org_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
 
 from gateway.numbers import NumberRange
 from gateway.settings import PoolSettings
@@ -18,7 +18,8 @@ from gateway.settings import PoolSettings
 _DRAW_SIZE = 32
 _DRAWS = 8
 _SCAN_SIZE = 500
-_MOST_SHARED = 1000
+MOST_SHARED = 1000
+"""Numbers in a range that is shared, at most."""
 
 
 class NumberPool:
@@ -45,9 +46,8 @@ class NumberPool:
         return any(number in numbers for _, numbers in self.shared_ranges)
 
     def shared(self) -> dict[str, str]:
-        """The first thousand numbers that accounts may share, with their providers."""
-        every = ((numbers.at(place), name) for name, numbers in self.shared_ranges for place in range(numbers.size))
-        return dict(islice(every, _MOST_SHARED))
+        """The numbers that accounts may share, with their providers."""
+        return {numbers.at(place): name for name, numbers in self.shared_ranges for place in range(numbers.size)}
 
     def candidates(self) -> Iterator[dict[str, str]]:
         """Batches of number → provider: evenly drawn ones first, then the whole pool from a random place on."""
