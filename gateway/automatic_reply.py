@@ -42,7 +42,7 @@ class AutomaticReplies:
         self, inbound_id: str, sms: InboundSms, keyword: Keyword, organisation: Organisation
     ) -> AutomaticReply | None:
         """What a keyword answers; its organisation pays."""
-        if not keyword.reply or not self._may_answer(sms, organisation.region):
+        if not keyword.reply or not self._may_answer(sms, keyword.reply, organisation.region):
             return None
         caps = self._limits.organisation_parts, self._limits.organisation_cost
         purse = Purse("organisation", organisation.id, *caps)
@@ -52,12 +52,18 @@ class AutomaticReplies:
     def to_unknown_number(self, inbound_id: str, sms: InboundSms, org_id: str | None) -> AutomaticReply | None:
         """What a phone reads that writes to a number which nobody has; `org_id` had it last."""
         text = self._dialog.unknown_number_reply
-        if not text or not self._accounts.is_ours(sms.to_number) or not self._may_answer(sms, self._dialog.region):
+        if (
+            not text
+            or not self._accounts.is_ours(sms.to_number)
+            or not self._may_answer(sms, text, self._dialog.region)
+        ):
             return None
         purse = Purse("gateway", "unknown-number", UNKNOWN_NUMBER_PARTS, 0)
         return self._reply(self._message(inbound_id, sms, text, org_id or ""), "", UNKNOWN_NUMBER_QUIET, purse)
 
-    def _may_answer(self, sms: InboundSms, region: str) -> bool:
+    def _may_answer(self, sms: InboundSms, text: str, region: str) -> bool:
+        if sms.text.strip() == text:  # another gateway with the same words
+            return False
         if self._accounts.is_ours(sms.from_number) or why_not(sms, countries_of(region, self._limits)):
             return False
         return not self._pace.take(sms.from_number, self._clock.now())

@@ -19,7 +19,7 @@ class HandDelivery:
         self._clock = clock
 
     async def deliver(self, inbound_id: str, email: str) -> Way | None:
-        """Queue the mail; None where there is no such SMS, or it has reached somebody meanwhile."""
+        """Queue the mail; None where there is no such SMS, or it has reached somebody meanwhile. Raises PausedKey."""
         waiting = await self._database.read(lambda connection: sql.stranded(connection, inbound_id))
         if waiting is None:
             return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.accounts import Accounts
+from gateway.accounts import Accounts, PausedKey
 from gateway.automatic_reply import AutomaticReplies
 from gateway.concatenation import Assembled
 from gateway.keywords import first_word
@@ -258,9 +258,14 @@ class InboundRoute:
     # --- by hand ---------------------------------------------------------------------------------------------------
 
     async def to_address(self, coming: Coming, email: str) -> Way:
-        """An SMS for the address that an operator names: as if it had come for its account, where it has one."""
+        """An SMS for the address that an operator names: as if it had come for its account, where it has one.
+
+        Raises PausedKey.
+        """
         own = await self._accounts.accounts_of(email)
         live = [account for account in own if await self._is_live(account)]
+        if own and not live:
+            raise PausedKey(f"the key of {email} is paused: nothing goes there before it is resumed")
         number = coming.sms.to_number
         if live:
             phone = coming.sms.from_number

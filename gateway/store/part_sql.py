@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, func, or_, select, update
 
 from gateway.concatenation import GoneOn
 from gateway.sms import InboundPart, InboundSms
-from gateway.store.dialect import insert
+from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import inbound, inbound_parts
 
 REMEMBERED = 3 * 86_400.0
@@ -38,41 +38,50 @@ class Heap:
     gone: list[GoneOn]
 
 
+_PART = insert_new(
+    inbound_parts,
+    (
+        "provider", "ref", "from_number", "to_number", "part_ref", "total", "number", "text", "at", "received_at",
+    ),
+    unless=("provider", "ref"),
+)  # fmt: skip
+
+
 def keep(connection: Connection, items: Sequence[tuple[InboundSms, float]]) -> list[None]:
     """Store parts of long SMS; a part that is known already stays as it is."""
-    for sms, received_at in items:
-        if not _insert(connection, sms, sms.ref, received_at) and _is_another(connection, sms):
-            _insert(connection, sms, _second_ref(sms), received_at)
+    # Where the driver does not count, each is looked at.
+    if _PART.many(connection, [_row(sms, sms.ref, at) for sms, at in items]) != len(items):
+        again = [_row(sms, _second_ref(sms), at) for sms, at in items if _is_another(connection, sms)]
+        _PART.many(connection, again)
     return [None] * len(items)
 
 
-def _insert(connection: Connection, sms: InboundSms, ref: str, received_at: float) -> bool:
+def _row(sms: InboundSms, ref: str, received_at: float) -> dict[str, Any]:
     part = sms.part or InboundPart("", 1, 1)
-    return bool(
-        connection.execute(
-            insert(connection, inbound_parts)
-            .values(
-                provider=sms.provider,
-                ref=ref,
-                from_number=sms.from_number,
-                to_number=sms.to_number,
-                part_ref=part.ref,
-                total=part.total,
-                number=part.number,
-                text=json.dumps(sms.text),
-                at=sms.at,
-                received_at=received_at,
-            )
-            .on_conflict_do_nothing()
-        ).rowcount
+    return {
+        "provider": sms.provider,
+        "ref": ref,
+        "from_number": sms.from_number,
+        "to_number": sms.to_number,
+        "part_ref": part.ref,
+        "total": part.total,
+        "number": part.number,
+        "text": json.dumps(sms.text),
+        "at": sms.at,
+        "received_at": received_at,
+    }
+
+
+_KNOWN = Prepared(
+    lambda _dialect: select(inbound_parts).where(
+        inbound_parts.c.provider == bindparam("whose"), inbound_parts.c.ref == bindparam("which")
     )
+)
 
 
 def _is_another(connection: Connection, sms: InboundSms) -> bool:
     """Whether a provider gives all parts of a message one id, or an id twice: no part may be lost."""
-    row = connection.execute(
-        select(inbound_parts).where(inbound_parts.c.provider == sms.provider, inbound_parts.c.ref == sms.ref)
-    ).one()
+    [row] = _KNOWN.rows(connection, {"whose": sms.provider, "which": sms.ref})
     known = _part(row)
     return (known.from_number, known.to_number, known.text, known.part) != (
         sms.from_number,
@@ -87,11 +96,35 @@ def _second_ref(sms: InboundSms) -> str:
     return f"{sms.ref}#{hashlib.sha256(words.encode()).hexdigest()[:8]}"
 
 
+def _same_reference() -> list[ColumnElement[bool]]:
+    return [column == bindparam(f"{column.name}_") for column in _REFERENCE]
+
+
+_WAITING = Prepared(
+    lambda _dialect: (
+        select(inbound_parts)
+        .where(*_same_reference(), inbound_parts.c.inbound_id.is_(None))
+        .order_by(inbound_parts.c.received_at, inbound_parts.c.number)
+    )
+)
+_GONE = Prepared(
+    lambda _dialect: (
+        select(inbound_parts, inbound.c.incomplete)
+        .outerjoin(inbound, inbound.c.id == inbound_parts.c.inbound_id)
+        .where(
+            *_same_reference(),
+            inbound_parts.c.inbound_id.is_not(None),
+            inbound_parts.c.received_at > bindparam("since"),
+        )
+        .order_by(inbound_parts.c.received_at, inbound_parts.c.number)
+    )
+)
+
+
 def heap_of(connection: Connection, sms: InboundSms, now: float) -> Heap:
     """All that may belong together with this part."""
     part = sms.part or InboundPart("", 1, 1)
-    values = (sms.from_number, sms.to_number, part.ref, sms.provider, part.total)
-    return _heap(connection, and_(*(column == value for column, value in zip(_REFERENCE, values, strict=True))), now)
+    return _heap(connection, (sms.from_number, sms.to_number, part.ref, sms.provider, part.total), now)
 
 
 def overdue(connection: Connection, before: float, now: float) -> list[Heap]:
@@ -108,57 +141,63 @@ def overdue(connection: Connection, before: float, now: float) -> list[Heap]:
         )
         .limit(_GROUPS)
     ).all()
-    return [
-        _heap(connection, and_(*(column == value for column, value in zip(_REFERENCE, row, strict=True))), now)
-        for row in due
-    ]
+    return [_heap(connection, row, now) for row in due]
 
 
-def _heap(connection: Connection, reference: ColumnElement[bool], now: float) -> Heap:
-    order = (inbound_parts.c.received_at, inbound_parts.c.number)
-    waiting = select(inbound_parts).where(reference, inbound_parts.c.inbound_id.is_(None)).order_by(*order)
-    gone = (
-        select(inbound_parts, inbound.c.incomplete)
-        .outerjoin(inbound, inbound.c.id == inbound_parts.c.inbound_id)
-        .where(reference, inbound_parts.c.inbound_id.is_not(None), inbound_parts.c.received_at > now - REMEMBERED)
-        .order_by(*order)
-    )
+def _heap(connection: Connection, reference: Iterable[Any], now: float) -> Heap:
+    wanted = {f"{column.name}_": value for column, value in zip(_REFERENCE, reference, strict=True)}
     return Heap(
-        [_part(row) for row in connection.execute(waiting)],
-        [GoneOn(_part(row), row.inbound_id, bool(row.incomplete)) for row in connection.execute(gone)],
+        [_part(row) for row in _WAITING.rows(connection, wanted)],
+        [
+            GoneOn(_part(row), row.inbound_id, bool(row.incomplete))
+            for row in _GONE.rows(connection, wanted | {"since": now - REMEMBERED})
+        ],
     )
 
 
-def _part(row: Row[Any]) -> InboundSms:
+def _part(row: Any) -> InboundSms:
     part = InboundPart(row.part_ref, row.total, row.number)
     return InboundSms(row.provider, row.ref, row.from_number, row.to_number, json.loads(row.text), row.at, part)
 
 
-def claim(connection: Connection, provider: str, refs: Collection[str], inbound_id: str) -> bool:
+def _unclaimed(dialect: str) -> Executable:
+    # Locked: two processes that have seen the same parts must not both make a message of them.
+    return (
+        select(inbound_parts.c.ref)
+        .where(
+            inbound_parts.c.provider == bindparam("whose"),
+            among(dialect, inbound_parts.c.ref, "refs"),
+            inbound_parts.c.inbound_id.is_(None),
+        )
+        .order_by(inbound_parts.c.ref)
+        .with_for_update()
+    )
+
+
+_UNCLAIMED = Prepared(_unclaimed)
+_CLAIM = Prepared(
+    lambda _dialect: (
+        update(inbound_parts)
+        .where(
+            inbound_parts.c.provider == bindparam("whose"),
+            inbound_parts.c.ref == bindparam("which"),
+            inbound_parts.c.inbound_id.is_(None),
+        )
+        .values(inbound_id=bindparam("message"))
+    )
+)
+
+
+def claim(connection: Connection, provider: str, refs: Sequence[str], inbound_id: str) -> bool:
     """Make waiting parts parts of a message, all or none; False where another process was first with one of them."""
-    these = and_(
-        inbound_parts.c.provider == provider, inbound_parts.c.ref.in_(refs), inbound_parts.c.inbound_id.is_(None)
-    )
-    # Locked first: two processes that have seen the same parts must not both make a message of them.
-    waiting = connection.execute(
-        select(inbound_parts.c.ref).where(these).order_by(inbound_parts.c.ref).with_for_update()
-    )
-    if len(waiting.all()) != len(refs):
+    wanted = {"whose": provider, "refs": values_of(connection, refs)}
+    if len(_UNCLAIMED.scalars(connection, wanted)) != len(refs):
         return False
-    connection.execute(update(inbound_parts).where(these).values(inbound_id=inbound_id))
+    _CLAIM.many(connection, [{"whose": provider, "which": ref, "message": inbound_id} for ref in refs])
     return True
 
 
 def know_again(connection: Connection, items: Sequence[tuple[str, str, str]]) -> list[None]:
     """Note of parts that came once more which message they are of: (provider, the provider's id, the message's)."""
-    for provider, ref, inbound_id in items:
-        connection.execute(
-            update(inbound_parts)
-            .where(
-                inbound_parts.c.provider == provider,
-                inbound_parts.c.ref == ref,
-                inbound_parts.c.inbound_id.is_(None),
-            )
-            .values(inbound_id=inbound_id)
-        )
+    _CLAIM.many(connection, [{"whose": whose, "which": ref, "message": inbound_id} for whose, ref, inbound_id in items])
     return [None] * len(items)

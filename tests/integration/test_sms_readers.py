@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.accounts import BadAddress, BadValue, NoFreeNumber, NotFound, NumberInUse
+from gateway.accounts import BadAddress, BadValue, NoFreeNumber, NotFound, NumberInUse, PausedKey
+from gateway.hand_delivery import HandDelivery
+from gateway.inbound_route import inbound_route
 from gateway.model import Account
 from gateway.registry.listings import NumberState
 from gateway.sms import InboundSms
@@ -317,11 +319,12 @@ async def test_machines_short_codes_and_our_own_numbers_get_no_answer(database, 
             to(number, "Hej", "r4", "+4520555555"),
             to(number, "Autosvar: på ferie", "r5"),
             to(number, "STOP", "r6"),
+            to(number, " Nummeret er ikke i brug.", "r9", OTHER_PHONE),
             to("+4530999999", "Hej", "r7"),
             to(there.accounts[0].number, "Hej", "r8"),
         )
         assert await replies(there) == []
-        await there.sent(8)
+        await there.sent(9)
 
 
 @pytest.mark.proves("automatic answers")
@@ -331,3 +334,48 @@ async def test_it_is_off_where_nobody_switched_it_on(database, tmp_path):
         await there.sent(1)
         assert await replies(there) == []
         assert "brevdue message deliver " in bodies(host)["ops@example.com"][0]
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("handed on")
+async def test_an_operator_hands_on_what_is_held_asked_about_or_nobodys(database, tmp_path):
+    async with Smarthost() as host, gateway(database, tmp_path, host.address, people=2, pool=SHARED) as there:
+        rooms, [anna, bo] = there.rooms, there.accounts
+        hand = HandDelivery(
+            database=database,
+            route=inbound_route(rooms.settings, database, rooms.accounts, rooms.letters, there.clock),
+            clock=there.clock,
+        )
+
+        async def newest() -> str:
+            return max(row.id for row in await there.all(schema.inbound.c.id))
+
+        await there.receive(sms(anna, "r1", "Til Bo"))
+        await there.sent(2)
+        asked = await newest()
+        await hand.deliver(asked, bo.email)
+        await there.sent(3)
+        assert bodies(host)[bo.email][1] == "Til Bo"
+        assert (await states(there))[-1] == (InboundState.MAILED, bo.id)
+        assert await hand.deliver(asked, anna.email) is None
+
+        await there.receive(to("+4560999999", "Til nogen", "r2"))
+        await there.sent(4)
+        await hand.deliver(await newest(), "nogen@firma.dk")
+        await there.sent(5)
+        [text] = bodies(host)["nogen@firma.dk"]
+        assert text.startswith("Til nogen\n\n---\nSendt til +45 60999999.\n")
+
+        await rooms.accounts.pause_key(there.key)
+        await there.receive(sms(anna, "r3", "Senere"))
+        held = await newest()
+        with pytest.raises(PausedKey, match="resumed"):
+            await hand.deliver(held, bo.email)
+        await hand.deliver(held, "vikar@firma.dk")
+        await there.sent(6)
+        await rooms.accounts.resume_key(there.key)
+        await rooms.sms_in.sweep()
+        assert "Senere" in bodies(host)["vikar@firma.dk"][0]
+        assert len(bodies(host)[anna.email]) == 1, "what was handed on does not come again when the pause ends"
