@@ -93,6 +93,7 @@ class Letters:
             message_id=self.message_id(mail_id),
             in_reply_to=answers,
             now=now,
+            shared=self._accounts.is_shared(account.number),
         )
         return self._to_account(mail_id, MailKind.WELCOME, account, content, now)
 
