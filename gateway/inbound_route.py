@@ -171,7 +171,7 @@ class InboundRoute:
         if len(readers.accounts) == 1 and live:
             way = await self._to_account(coming, live[0], threads, self._notes(coming, readers, live[0].language))
         elif len(readers.accounts) > 1 and len(live) <= MOST_ASKED:
-            way = await self._to_several(coming, live, threads)
+            way = await self._to_several(coming, accounts, live, threads)
         elif readers.owned is not None:
             way = await self._to_reader(coming, readers, readers.owned)
         else:
@@ -190,13 +190,17 @@ class InboundRoute:
         return Way(InboundState.MAILED, None, account.id, (letter,), references)
 
     async def _to_several(
-        self, coming: Coming, accounts: Sequence[Account], threads: Mapping[tuple[str, str], Thread]
+        self,
+        coming: Coming,
+        meant: Sequence[Account],
+        live: Sequence[Account],
+        threads: Mapping[tuple[str, str], Thread],
     ) -> Way:
-        """Ask all of them; a STOP is nothing to be asked about, but for all of them to know."""
+        """Ask all whose keys live; a STOP is nothing to be asked about, but for all of them to know."""
         wish = read_wish(coming.sms.text)
-        people = ", ".join(account.email for account in accounts)
+        people = ", ".join(account.email for account in meant)
         letters: list[OutgoingMail] = []
-        for account in accounts:
+        for account in live:
             words = texts(account.language)
             notes = self._notes(coming, Readers(), account.language)
             if wish is None:

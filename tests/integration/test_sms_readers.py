@@ -253,6 +253,31 @@ async def test_where_it_could_be_either_both_are_asked_and_the_one_that_answers_
         assert (await states(there))[-1] == (InboundState.ASKED, None)
 
 
+@pytest.mark.proves("shared numbers")
+async def test_two_who_answer_at_once_leave_it_open(database, tmp_path):
+    async with Smarthost() as host, gateway(database, tmp_path, host.address, people=2, pool=SHARED) as there:
+        anna, bo = there.accounts
+        await there.receive(sms(anna, "r1", "Ja tak"))
+        await asyncio.gather(
+            there.write(anna, PHONE, "Fra Anna", message_id="<a@firma.dk>"),
+            there.write(bo, PHONE, "Fra Bo", message_id="<b@firma.dk>"),
+        )
+        [(state, owner)] = await states(there)
+        assert state == InboundState.MAILED
+        assert owner in {anna.id, bo.id}
+        await there.receive(sms(anna, "r2", "Hvem skriver?"))
+        assert (await states(there))[-1] == (InboundState.ASKED, None)
+
+
+@pytest.mark.proves("shared numbers")
+async def test_where_more_could_be_meant_than_can_be_asked_the_operator_is(database, tmp_path):
+    async with Smarthost() as host, gateway(database, tmp_path, host.address, people=21, pool=SHARED) as there:
+        await there.receive(sms(there.accounts[0], "r1", "Hvem er I?"))
+        await there.sent(1)
+        assert set(bodies(host)) == {"ops@example.com"}
+        assert await states(there) == [(InboundState.UNROUTED, None)]
+
+
 @pytest.mark.proves("shared numbers", "STOP")
 async def test_stop_at_a_shared_number_is_asked_about_with_nobody(database, tmp_path):
     async with Smarthost() as host, gateway(database, tmp_path, host.address, people=2, pool=SHARED) as there:
