@@ -24,6 +24,7 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -199,7 +200,7 @@ class Rooms:
             database=self.database,
             accounts=self.accounts,
             threads=self.threads,
-            letters=self.letters,
+            route=inbound_route(self.settings, self.database, self.accounts, self.letters, self.clock),
             clock=self.clock,
             mail_out=self.mail_out,
         )

@@ -26,6 +26,7 @@ _QUEUES = (
     ("  unknown", "unknown", ""),
     ("mails to send", "mails", "mails_overdue_seconds"),
     ("SMS held", "held", ""),
+    ("SMS asked about", "asked", ""),
     ("SMS to nobody", "unrouted", ""),
 )
 """What waits: its name, its figure, and the figure that says for how long."""

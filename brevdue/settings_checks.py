@@ -19,6 +19,7 @@ from typing import TypeAlias
 from brevdue.settings_toml import KeyPath
 from gateway.numbers import NumberRange
 from gateway.providers.base import ProviderFactory
+from gateway.registry.pool import MOST_SHARED
 from gateway.settings import GatewaySettings, PoolSettings, ProviderSettings
 
 Finding: TypeAlias = tuple[KeyPath, str]
@@ -78,6 +79,8 @@ def check_pools(pools: Mapping[int, PoolSettings], providers: Iterable[str]) -> 
                 continue
             if path[2] == "numbers" and numbers.size > 1:
                 yield path, f"must be single numbers: write {text} as a range"
+            if pool.shared and numbers.size > MOST_SHARED:
+                yield path, f"must hold at most {MOST_SHARED} numbers where they are shared, not {numbers.size}"
             spans.append((int(numbers.first), int(numbers.last), path))
     yield from _overlaps(spans)
 

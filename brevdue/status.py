@@ -142,6 +142,8 @@ def _problems(gateway: Mapping[str, Any] | None, figures: Mapping[str, Any] | No
     if figures["mails_overdue_seconds"] > LATE_SECONDS:
         late = ago(figures["mails_overdue_seconds"])
         found.append(f"mail does not leave, the oldest of {figures['mails']} is {late} late: look for mail-delayed")
+    if asked := figures["asked"]:
+        found.append(f"{_many(asked, 'incoming SMS')} that nobody says to be for: brevdue message asked")
     if unrouted := figures["unrouted"]:
         found.append(f"{_many(unrouted, 'incoming SMS')} to numbers that nobody has: brevdue message unrouted")
     return tuple(found)

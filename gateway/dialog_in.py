@@ -138,6 +138,7 @@ class DialogIn:
                     revision=dialog.revision,
                     charge=charge(account, messages, self._limits, dialog.envelope.received_at),
                     departs=room.granted,
+                    shared=self._accounts.is_shared(account.number),
                 )
             )
             room.committed(verdict.new)

@@ -48,6 +48,7 @@ class Event(StrEnum):
     SMS_REPORT = "sms-report"
     SMS_RECEIVED = "sms-received"
     SMS_HELD = "sms-held"
+    SMS_ASKED = "sms-asked"
     SMS_UNROUTED = "sms-unrouted"
     OPTED_OUT = "opted-out"
     OPTED_IN = "opted-in"

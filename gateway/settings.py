@@ -156,6 +156,8 @@ class DialogSettings(Section):
     receipts: Literal["never", "failures", "always"] = "failures"
     """What senders are told of their SMS by mail; "always" adds one mail when all SMS of a mail have ended."""
     quarantine_days: float = Field(90, ge=0)
+    unknown_number_reply: Annotated[str, AfterValidator(forms.sms_answer)] = ""
+    """What a phone is answered, once a day, that writes to a number of ours which nobody has; empty for nothing."""
 
     def language_for(self, region: str) -> str:
         """The language of mails to people in a region (ISO 3166), where no other was chosen for them."""
@@ -203,6 +205,8 @@ class PoolSettings(Section):
     provider: str
     range: str | None = None
     numbers: tuple[str, ...] = ()
+    shared: bool = False
+    """Whether several accounts of one organisation may have the same of these numbers, once no other is free."""
 
 
 class WaySettings(Section):

@@ -262,3 +262,11 @@ def provider_name(value: str) -> str:
     if not _PROVIDER_NAME.fullmatch(value):
         raise ValueError("must be letters, digits, dots, hyphens and underscores, at most 64")
     return value
+
+
+def sms_answer(value: str) -> str:
+    """A text that is sent by SMS; empty for none."""
+    text = value.strip()
+    if len(text) > 459 or any(letter < " " and letter != "\n" for letter in text):
+        raise ValueError("must be a text of at most 459 characters, or empty for no answer")
+    return text

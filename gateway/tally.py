@@ -47,7 +47,8 @@ _WORD: dict[Event, tuple[str, Sequence[str]]] = {
 _PROVIDER = frozenset(
     {
         Event.SMS_SUBMITTED, Event.SMS_DELAYED, Event.SMS_MOVED, Event.SMS_FAILED, Event.SMS_UNKNOWN, Event.SMS_REPORT,
-        Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_UNROUTED, Event.PROVIDER_STATE,
+        Event.SMS_LOOKED_UP, Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_ASKED, Event.SMS_UNROUTED,
+        Event.PROVIDER_STATE,
     }
 )  # fmt: skip
 

@@ -114,6 +114,8 @@ def _incoming_steps(incoming: JsonDict) -> Iterator[Step]:
     for piece in incoming["pieces"]:
         facts = {"part": f"{piece['number']} of {piece['total']}", "ref": piece["ref"]}
         yield Step(piece["received_at"], "part received", facts)
-    facts = {"state": incoming["state"], "account": incoming["account_id"], "incomplete": incoming["incomplete"]}
+    facts = {name: incoming[name] for name in ("state", "incomplete", "late")} | {"account": incoming["account_id"]}
     yield Step(incoming["received_at"], "SMS routed", facts)
+    for answer in incoming["answers"]:
+        yield from _message_steps(answer)
     yield from _letter_steps(incoming["letters"])

@@ -181,8 +181,10 @@ def _stored(figures: Figures | None) -> Iterator[Metric]:
     yield _gauge(
         "mails_overdue_seconds", "How long the oldest due mail has been due.", {"": figures.mails_overdue_seconds}
     )
-    inbound = {"held": figures.held, "unrouted": figures.unrouted}
-    yield _gauge("inbound", "Incoming SMS that wait for a pause's end, or that belong to nobody.", inbound, "state")
+    inbound = {"held": figures.held, "asked": figures.asked, "unrouted": figures.unrouted}
+    yield _gauge(
+        "inbound", "Incoming SMS that wait for a pause's end or a reader, or belong to nobody.", inbound, "state"
+    )
     alive = sum(process.alive for process in figures.processes)
     processes = {"alive": alive, "dead": len(figures.processes) - alive}
     yield _gauge("processes", "Processes of this database by their heartbeat.", processes, "state")

@@ -42,6 +42,8 @@ class Figures:
     mails_overdue_seconds: float
     held: int
     """Incoming SMS that wait for the end of a pause."""
+    asked: int
+    """Incoming SMS to shared numbers that nobody has said to be for."""
     unrouted: int
     """Incoming SMS to numbers that nobody has."""
     processes: tuple[Process, ...]
@@ -92,6 +94,7 @@ def figures(connection: Connection, now: float) -> Figures:
         mails=count(select(func.count()).select_from(mail_queue).where(mail_waits)),
         mails_overdue_seconds=age(select(func.min(mail_queue.c.available_at)).where(mail_waits)),
         held=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.HELD)),
+        asked=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.ASKED)),
         unrouted=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.UNROUTED)),
         processes=tuple(
             Process(row.token, row.host, row.pid, row.alive_until > now)

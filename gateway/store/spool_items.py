@@ -96,6 +96,8 @@ class Acceptance:
     """What the messages cost; None where nobody pays."""
     departs: bool = False
     """Whether the first attempt begins with the commit: whoever puts it has room at the provider for all messages."""
+    shared: bool = False
+    """Whether others have the number that it leaves from as well: then it says whose conversations these are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,6 +337,14 @@ ONE_MISTAKE = [
         '[[pool]]\nprovider = "simulator"\nrange = "+45609946000009..+45609946000000"',
         "the first number is greater than the last",
     ),
+    (
+        '[[pool]]\nprovider = "simulator"\nrange = "+45609946000000..+45609946009999"\nshared = true',
+        "brevdue.toml:3: pool[1].range: must hold at most 1000 numbers where they are shared, not 10000",
+    ),
+    (
+        '[dialog]\nunknown_number_reply = "%s"' % ("x" * 460),
+        "brevdue.toml:2: dialog.unknown_number_reply: must be a text of at most 459 characters, or empty for no answer",
+    ),
     ('[[pool]]\nprovider = "simulator"\nnumbers = ["30643064"]', "pool[1].numbers[1]: must be a number like"),
     (
         '[[pool]]\nprovider = "simulator"\nnumbers = ["+45609946000000..+45609946000009"]',
