@@ -16,3 +16,4 @@ def upgrade() -> None:
     op.add_column('messages', sa.Column('billed_parts', sa.Integer(), nullable=True))
     op.add_column('messages', sa.Column('price', sa.BigInteger(), nullable=True))
     op.add_column('messages', sa.Column('currency', sa.String(), nullable=True))
+    op.add_column('provider_refs', sa.Column('total', sa.Integer(), nullable=True))
