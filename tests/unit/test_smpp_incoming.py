@@ -18,7 +18,7 @@ digits = st.text(st.sampled_from("0123456789+ a\x01\xff"), max_size=20)
 addresses = st.builds(Address, st.integers(0, 7), st.integers(0, 20), digits)
 octets = st.binary(max_size=160) | st.from_regex(rb"id:[0-9a-f]{0,70} (stat:[A-Z]{0,9})?", fullmatch=True)
 messages = st.builds(
-    ShortMessage,
+    lambda **fields: ShortMessage(**fields),
     source=addresses,
     dest=addresses,
     text=octets,
