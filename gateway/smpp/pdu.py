@@ -22,7 +22,7 @@ MAX_PDU = 70_000
 MAX_SEQUENCE = 0x7FFFFFFF
 RESPONSE = 0x80000000
 """The bit that tells a response from its request (§5.1.2.1)."""
-SUBMIT_SM_RESP, DELIVER_SM_RESP, DATA_SM_RESP = 0x80000004, 0x80000005, 0x80000103
+SUBMIT_SM_RESP = 0x80000004
 _TLV = struct.Struct(">HH")
 _NO_TLVS: Mapping[int, bytes] = MappingProxyType({})
 
