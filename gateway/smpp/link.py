@@ -39,7 +39,7 @@ _MAX_UNREAD = 1 << 20
 _MESSAGES = (Command.DELIVER_SM, Command.DATA_SM)
 _LATE_ANSWERS = (SUBMIT_SM_RESP, Command.GENERIC_NACK)
 _LATE = 1000
-"""Requests that are remembered after their time, so that a late answer can be told from nonsense."""
+"""Submits that are remembered after their time, or a window of them: a late answer tells what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +365,7 @@ class Link(asyncio.Protocol):
             self.abort(f"no answer to {Command(request.command).name.lower()}")
             return False
         self._overdue[sequence] = request.part
-        if len(self._overdue) > _LATE:
+        if len(self._overdue) > max(_LATE, self._limits.window):
             del self._overdue[next(iter(self._overdue))]
         return True
 
