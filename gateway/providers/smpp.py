@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway import maillog
 from gateway.errors import Outcome
@@ -49,16 +49,11 @@ _LONGEST_ABSENCE = 30.0
 """Seconds after which a message is offered again while no bind stands."""
 _COMPLETING = (1.0, 2.0, 4.0)
 """Seconds before each of the tries to complete a message of which some parts were taken."""
+_Piece = tuple[Part, bytes]
+"""One part, and the body of its submit_sm."""
 _CAN = frozenset({Capability.INBOUND, Capability.PING})
 _NOT_CONNECTED = Answer(Outcome.TEMPORARY, cause="not connected")
 _NOT_NOW = Answer(Outcome.TEMPORARY, cause="waits for its turn")
-
-
-class _Piece(NamedTuple):
-    """One part, and the body of its submit_sm."""
-
-    part: Part
-    body: bytes
 
 
 class SmppProvider:
@@ -127,7 +122,8 @@ class SmppProvider:
     def _pieces(self, message: OutgoingSms) -> list[_Piece]:
         """The parts of a message, each with its submit_sm. Raises ValueError for what SMPP has no room for."""
         bodies = list(self._bodies(message))
-        return [_Piece(Part(message.id, number, len(bodies)), body) for number, body in enumerate(bodies, 1)]
+        total = len(bodies)
+        return [(Part(message.id, number, total), body) for number, body in enumerate(bodies, 1)]
 
     def _bodies(self, message: OutgoingSms) -> Iterator[bytes]:
         chosen = self._options
@@ -154,7 +150,7 @@ class SmppProvider:
         Such a message cannot go back to the spool, and half of it is worth nothing: nobody but us can complete it.
         """
         answers = await self._offer(pieces)
-        for pause in _COMPLETING:
+        for pause in _COMPLETING if len(pieces) > 1 else ():
             if {answer.outcome for answer in answers} != {Outcome.ACCEPTED, Outcome.TEMPORARY}:
                 break
             await asyncio.sleep(pause)
@@ -169,11 +165,11 @@ class SmppProvider:
         link = await self._link_with_room()
         if link is None:
             return [_NOT_CONNECTED] * len(pieces)
-        sent = [link.submit(pieces[0].body, pieces[0].part)]
-        for piece in pieces[1:]:
-            if link.room <= 0 and not await link.wait_for_room():
+        sent: list[asyncio.Future[Pdu | Lost]] = []
+        for part, body in pieces:
+            if sent and link.room <= 0 and not await link.wait_for_room():
                 break
-            sent.append(link.submit(piece.body, piece.part))
+            sent.append(link.submit(body, part))
         answers = [self._understand(await answer) for answer in sent]
         return answers + [_NOT_CONNECTED] * (len(pieces) - len(sent))
 
