@@ -330,6 +330,21 @@ async def test_late_answers_name_their_parts(smsc):
     assert [(event.ref, event.part, event.total) for event in sink.events] == [("id-3", 3, 3), ("id-1", 1, 3)]
 
 
+@pytest.mark.proves("provider answers late", "database away")
+async def test_a_late_answer_that_could_not_be_stored_is_stored_when_it_can(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.smpp.incoming._LEARN_AGAIN", (0.05, 0.05, 600.0))
+    smsc.on_submit = lambda _submit: None
+    sink = Sink()
+    sink.refuse = lambda event: len(sink.calls) < 3 or event.part == 3
+    async with asyncio.timeout(20), connected(smsc, sink, response_timeout=0.3) as provider:
+        assert (await provider.submit(sms(LONG))).outcome is PERHAPS
+        smsc.submits[0].accept()
+        await until(lambda: sink.events, "the late answer")
+        smsc.submits[2].accept()
+        await until(lambda: len(sink.calls) == 6, "three tries more")
+    assert [(event.ref, event.part) for event in sink.events] == [("id-1", 1)], "and a stop waits for no further try"
+
+
 @pytest.mark.proves("provider answers late")
 async def test_a_refusal_after_its_time_is_told_and_decides_nothing(smsc, capsys):
     smsc.on_submit = lambda _submit: None
