@@ -25,7 +25,7 @@ from gateway.smpp.text import GsmEncoding, decode
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 
 MAX_OPEN = 5000
-"""Requests that wait for the sink; beyond, the message centre is told to come again."""
+"""Requests that wait for the sink, each counted once and once more per kilobyte; beyond, they have to come again."""
 _LEARN_AGAIN = (1.0, 5.0, 30.0, 120.0, 600.0)
 """Seconds before each of the tries to store what is said only once."""
 _NO_ID = b"\0"
@@ -66,7 +66,7 @@ class Incoming:
         """Take what came in one read."""
         arrived: list[_Arrived] = []
         for pdu in pdus:
-            if self._closing.is_set() or self._open + len(arrived) >= MAX_OPEN:
+            if self._closing.is_set() or self._open >= MAX_OPEN:
                 self._answer(link, pdu, Status.ESME_RX_T_APPN)
                 continue
             try:
@@ -79,8 +79,8 @@ class Incoming:
                 self._answer(link, pdu, Status.ESME_ROK)
             else:
                 arrived.append(read)
+                self._open += _weight(pdu)
         if arrived:
-            self._open += len(arrived)
             task = asyncio.create_task(self._hand_on(link, arrived))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -144,7 +144,7 @@ class Incoming:
             faults = await asyncio.gather(*(self._store([each]) for each in arrived))
         for each, fault in zip(arrived, faults, strict=True):
             self._settle(link, each, stored=fault is None)
-        self._open -= len(arrived)
+        self._open -= sum(_weight(each.pdu) for each in arrived)
         if failed := [fault for fault in faults if fault is not None]:
             cause = f"{len(failed)} of {len(arrived)} not stored: {failed[0]!r}"
             maillog.warn(Event.FAULT, where=self._where, cause=cause)
@@ -169,3 +169,7 @@ class Incoming:
 
     def _answer(self, link: Link, pdu: Pdu, status: Status) -> bool:
         return link.answer(pdu, status, _NO_ID)
+
+
+def _weight(pdu: Pdu) -> int:
+    return 1 + (len(pdu.body) >> 10)

@@ -786,6 +786,21 @@ async def test_more_than_can_be_held_is_sent_back(smsc, monkeypatch):
     assert len(sink.events) == 10
 
 
+@pytest.mark.proves("endless input")
+async def test_of_the_longest_messages_less_is_held(smsc):
+    sink = Sink()
+    async with connected(smsc, sink):
+        sink.gate.clear()
+        long = write_message(incoming(b"", tlvs={Tag.MESSAGE_PAYLOAD: b"a" * 60_000}))
+        smsc.session.send(b"".join(frame(Command.DELIVER_SM, n, long) for n in range(1, 201)))
+        await until(lambda: len(smsc.answered) > 100, "what is too much sent back")
+        assert {pdu.status for pdu in smsc.answered} == {Status.ESME_RX_T_APPN}
+        sink.gate.set()
+        await until(lambda: len(smsc.answered) == 200, "the others stored")
+        assert 0 < sum(len(event.text) for event in sink.messages) < 6_000_000
+        assert await smsc.session.deliver(incoming(b"Hej")) == Status.ESME_ROK, "there is room again"
+
+
 async def test_a_phone_cannot_write_a_receipt(smsc):
     sink = Sink()
     async with connected(smsc, sink):
