@@ -90,7 +90,10 @@ class SubmitResult:
 
     outcome: Outcome
     refs: tuple[str, ...] = ()
-    """The provider's ids, one per part where it gives one per part."""
+    """The provider's ids, one per part where it gives one per part.
+
+    Where the outcome is unknown, one place for each id that there must be, and "" where it is not known.
+    """
     cause: str = ""
     """For the log and the trace: the provider's code and words."""
     reason: str = ""
@@ -130,12 +133,19 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """A provider's word, after its time, that it has taken a message: what was unknown is known."""
+    """A provider's word, after its time, that it has taken a message, or a part of it, under this id.
+
+    A message that was unknown is known when all of its ids are.
+    """
 
     provider: str
     message_id: str
     ref: str
     at: float
+    part: int = 1
+    """1-based: which of the message's ids this is."""
+    total: int = 1
+    """Ids that the message has in all."""
 
 
 # --- SMS in --------------------------------------------------------------------------------------------------------

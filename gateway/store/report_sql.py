@@ -72,9 +72,8 @@ def _refs_by_ref(dialect: str) -> Executable:
 
 
 def _refs_by_message(dialect: str) -> Executable:
-    return select(provider_refs.c.message_id, provider_refs.c.status, provider_refs.c.cause).where(
-        among(dialect, provider_refs.c.message_id, "ids")
-    )
+    columns = provider_refs.c.message_id, provider_refs.c.total, provider_refs.c.status, provider_refs.c.cause
+    return select(*columns).where(among(dialect, provider_refs.c.message_id, "ids"))
 
 
 def _early(dialect: str) -> Executable:
@@ -294,7 +293,10 @@ def _note_row(match: _Matched) -> dict[str, Any]:
 
 
 def _verdicts(connection: Connection, ids: Sequence[str]) -> dict[str, _Verdict]:
-    """What the ids of messages amount to: failed with the first that failed, delivered with the last delivered."""
+    """What the ids of messages amount to: failed with the first that failed, delivered with the last delivered.
+
+    While ids are missing, nothing says that what they name was delivered.
+    """
     if not ids:
         return {}
     parts: defaultdict[str, list[Any]] = defaultdict(list)
@@ -308,7 +310,8 @@ def _verdict(parts: Sequence[Any]) -> _Verdict | None:
     for part in parts:
         if part.status in {ReportStatus.FAILED, ReportStatus.EXPIRED}:
             return _Verdict(_STATE[ReportStatus(part.status)], part.cause)
-    if all(part.status == ReportStatus.DELIVERED for part in parts):
+    total = max(part.total or 0 for part in parts)
+    if len(parts) >= total and all(part.status == ReportStatus.DELIVERED for part in parts):
         return _Verdict(MessageState.DELIVERED, parts[0].cause)
     return None
 

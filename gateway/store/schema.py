@@ -265,6 +265,7 @@ provider_refs = Table(
     Column("to_number", String, primary_key=True),
     Column("message_id", String, nullable=False, index=True),
     Column("part", Integer, nullable=False),
+    Column("total", Integer),  # ids that the message has in all; NULL: those that are here
     Column("status", String),  # the furthest report so far
     Column("at", Double),
     Column("cause", Text, nullable=False, server_default=""),

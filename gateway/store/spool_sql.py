@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, literal_column, null, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
 
 from gateway.errors import Outcome
 from gateway.pace import Sifted
-from gateway.sms import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
+from gateway.sms import Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
@@ -238,7 +238,7 @@ _GO_ON = Prepared(
         .values(provider=bindparam("onward"), sender=bindparam("name"), refused_by=bindparam("refused"))
     )
 )
-_REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", "part"))
+_REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", "part", "total"))
 
 
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
@@ -252,18 +252,34 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     _GO_ON.many(connection, [_onward_row(item, item.onward) for item in items if item.onward])
     refs = [row for item in items for row in _ref_rows(item)]
     _REF.many(connection, refs)
+    unknown = [item.message.id for item in items if _lacks_ids(item)]
+    _resolve_complete(connection, unknown, items[-1].at)
     report_sql.apply_early(connection, refs, items[-1].at)
     return [None] * len(items)
 
 
-def _doubtful(dialect: str) -> Executable:
-    # With several parts, one answer does not say what became of the others.
-    return select(messages.c.id, messages.c.to_number).where(
-        among(dialect, messages.c.id, "ids"), messages.c.state == "unknown", messages.c.parts == literal_column("1")
+def _awaited(dialect: str) -> Executable:
+    # Locked: of two parts that are answered at once, the one that is committed last must see the other.
+    query = select(messages.c.id, messages.c.to_number, messages.c.state).where(
+        among(dialect, messages.c.id, "ids"), or_(messages.c.state == "submitting", messages.c.state == "unknown")
+    )
+    return query.order_by(messages.c.id).with_for_update()
+
+
+def _ids_known(dialect: str) -> Executable:
+    return (
+        select(
+            provider_refs.c.message_id,
+            func.count(provider_refs.c.part.distinct()).label("known"),
+            func.max(provider_refs.c.total).label("total"),
+        )
+        .where(among(dialect, provider_refs.c.message_id, "ids"))
+        .group_by(provider_refs.c.message_id)
     )
 
 
-_DOUBTFUL = Prepared(_doubtful)
+_AWAITED = Prepared(_awaited)
+_IDS_KNOWN = Prepared(_ids_known)
 _RESOLVE = Prepared(
     lambda _dialect: (
         update(messages)
@@ -274,24 +290,40 @@ _RESOLVE = Prepared(
 
 
 def resolve(connection: Connection, items: Sequence[LateAnswer]) -> list[bool]:
-    """Messages that were unknown are submitted after all; False where one is not unknown, or has several parts."""
-    ids = values_of(connection, [item.message_id for item in items])
-    phones = {row.id: row.to_number for row in _DOUBTFUL.rows(connection, {"ids": ids})}
-    known = [item for item in items if item.message_id in phones]
-    _RESOLVE.many(connection, [{"message": item.message_id, "now": item.at} for item in known])
-    refs = [
-        {
-            "provider": item.provider,
-            "ref": item.ref,
-            "to_number": phones[item.message_id],
-            "message_id": item.message_id,
-            "part": 1,
-        }
-        for item in known
-    ]
+    """Keep ids that came late; per answer whether its message was unknown and is now submitted.
+
+    An answer may come before the attempt's outcome is written down: then that finds its id.
+    """
+    now = max(item.at for item in items)
+    ids = sorted({item.message_id for item in items})
+    awaited = {row.id: row for row in _AWAITED.rows(connection, {"ids": values_of(connection, ids)})}
+    refs = [_late_row(item, awaited[item.message_id].to_number) for item in items if item.message_id in awaited]
     _REF.many(connection, refs)
-    report_sql.apply_early(connection, refs, max(item.at for item in items))
-    return [item.message_id in phones for item in items]
+    resolved = _resolve_complete(connection, [row.id for row in awaited.values() if row.state == "unknown"], now)
+    report_sql.apply_early(connection, refs, now)
+    last = {item.message_id: place for place, item in enumerate(items)}
+    return [item.message_id in resolved and last[item.message_id] == place for place, item in enumerate(items)]
+
+
+def _resolve_complete(connection: Connection, unknown: Sequence[str], now: float) -> frozenset[str]:
+    """Submit, of messages that are unknown, those whose ids are all known; which they are."""
+    if not unknown:
+        return frozenset()
+    known = _IDS_KNOWN.rows(connection, {"ids": values_of(connection, sorted(unknown))})
+    whole = frozenset(row.message_id for row in known if row.total is not None and row.known >= row.total)
+    _RESOLVE.many(connection, [{"message": message, "now": now} for message in sorted(whole)])
+    return whole
+
+
+def _late_row(item: LateAnswer, phone: str) -> dict[str, Any]:
+    return {
+        "provider": item.provider,
+        "ref": item.ref,
+        "to_number": phone,
+        "message_id": item.message_id,
+        "part": item.part,
+        "total": item.total,
+    }
 
 
 def _settlement_row(item: Settlement) -> dict[str, Any]:
@@ -323,12 +355,21 @@ def _onward_row(item: Settlement, onward: OutgoingSms) -> dict[str, Any]:
     }
 
 
+def _lacks_ids(item: Settlement) -> bool:
+    """Whether late answers may have told, or may still tell, what became of a message."""
+    return item.state is MessageState.UNKNOWN and (not item.result.refs or "" in item.result.refs)
+
+
 def _ref_rows(item: Settlement) -> Iterable[dict[str, Any]]:
-    for part, ref in enumerate(item.result.refs, 1):
-        yield {
-            "provider": item.message.provider,
-            "ref": ref,
-            "to_number": item.message.to_number,
-            "message_id": item.message.id,
-            "part": part,
-        }
+    refs = item.result.refs
+    total = len(refs) if "" in refs else len(set(refs))  # one id may stand for several parts
+    for part, ref in enumerate(refs, 1):
+        if ref:
+            yield {
+                "provider": item.message.provider,
+                "ref": ref,
+                "to_number": item.message.to_number,
+                "message_id": item.message.id,
+                "part": part,
+                "total": total,
+            }

@@ -79,7 +79,8 @@ def answers(*outcomes: Outcome) -> list[Answer]:
 def test_parts_make_a_whole(parts, whole):
     result = together(answers(*parts))
     assert result.outcome is whole
-    assert result.refs == (tuple(f"id-{n}" for n in range(1, len(parts) + 1)) if whole is TAKEN else ())
+    taken = tuple(f"id-{n}" if part is TAKEN else "" for n, part in enumerate(parts, 1))
+    assert result.refs == (taken if any(taken) else ()), "each in its place"
 
 
 @given(st.lists(st.sampled_from([TAKEN, NOT_NOW, NEVER, PERHAPS]), min_size=1, max_size=9))
@@ -94,6 +95,7 @@ def test_only_what_was_surely_not_taken_is_sent_again(parts):
 def test_a_person_is_told_which_parts_went():
     result = together([Answer(TAKEN, "a"), Answer(NOT_NOW, cause="ESME_RTHROTTLED"), Answer(TAKEN, "c")])
     assert result.cause == "2 of 3 parts taken (ids a, c); another: ESME_RTHROTTLED"
+    assert result.refs == ("a", "", "c")
 
 
 def test_a_bad_number_is_called_one():

@@ -77,3 +77,4 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('phone', 'about', name=op.f('pk_automatic_replies')),
     sqlite_with_rowid=False
     )
+    op.add_column('provider_refs', sa.Column('total', sa.Integer(), nullable=True))
