@@ -7,6 +7,7 @@ no answer came, and when some of its parts were taken and others not; then no pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import math
 import random
@@ -210,9 +211,11 @@ class SmppProvider:
     # --- questions -------------------------------------------------------------------------------------------------
 
     async def ping(self) -> None:
-        """Ask on a bind whether the message centre is there. Raises Unreachable."""
+        """Ask on a bind whether the message centre is there; the first bind is waited for. Raises Unreachable."""
         if self._binds is None:
             raise Unreachable("not started")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._binds.tried.wait(), self._options.response_timeout)
         link = self._binds.least_busy()
         if link is None:
             raise Unreachable(f"not bound: {self._binds.fault}")

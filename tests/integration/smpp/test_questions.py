@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -90,6 +91,17 @@ async def test_is_it_there(smsc: Smsc):
         await provider.ping()
     with pytest.raises(Unreachable, match="not started"):
         await SmppProvider("smsc", {"host": "127.0.0.1", "system_id": "firma"}).ping()
+
+
+async def test_a_first_bind_that_takes_its_time_is_waited_for(smsc: Smsc):
+    def slowly(session: Session) -> None:
+        answer = frame(Command.BIND_TRANSCEIVER | RESPONSE, 1, b"smsc\0")
+        asyncio.get_running_loop().call_later(1.3, session.send, answer)
+
+    smsc.on_bind = slowly
+    async with connected(smsc) as provider:
+        assert provider._binds.least_busy() is None, "a start waits for a second"
+        await provider.ping()
 
 
 async def test_it_is_there_and_lets_nobody_in(smsc: Smsc):
