@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gateway.model import JsonDict
+from gateway.model import JsonDict, MailKind
 from gateway.store import trace_sql as sql
 from gateway.store.database import Database
 
@@ -70,8 +70,12 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
 
 def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
     shown = [message for message in mail["messages"] if message["id"] == wanted] or mail["messages"]
+    written = any(letter["kind"] == MailKind.REPORT for letter in mail["letters"])
     for message in shown:
         yield from _message_steps(message)
+        if message["told_at"] is not None:
+            event = "sender told" if written else "sender wants no report"
+            yield Step(message["told_at"], event, {"id": message["id"]})
     about = {mail["id"], *(message["id"] for message in shown)}
     yield from _letter_steps([letter for letter in mail["letters"] if letter["about"] in about])
 
@@ -93,8 +97,6 @@ def _message_steps(message: JsonDict) -> Iterator[Step]:
     refs = ", ".join(ref["ref"] for ref in message["refs"])
     facts = {"state": message["state"], "provider ids": refs, "cause": message["cause"]}
     yield Step(message["state_at"], "state", identity | facts)
-    if message["told_at"] is not None:
-        yield Step(message["told_at"], "sender told", identity)
 
 
 def _letter_steps(letters: Sequence[JsonDict]) -> Iterator[Step]:
