@@ -153,6 +153,8 @@ class DialogSettings(Section):
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
     receipts: Literal["never", "failures", "always"] = "failures"
     """What senders are told of their SMS by mail; "always" adds one mail when all SMS of a mail have ended."""
+    pictures: Literal["tell", "silent"] = "tell"
+    """Whether a sender reads that a picture stayed behind."""
     quarantine_days: float = Field(90, ge=0)
 
     def language_for(self, region: str) -> str:

@@ -70,7 +70,7 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
 
 def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
     shown = [message for message in mail["messages"] if message["id"] == wanted] or mail["messages"]
-    written = any(letter["kind"] == MailKind.REPORT for letter in mail["letters"])
+    written = any(letter["about"] != mail["id"] and letter["kind"] == MailKind.REPORT for letter in mail["letters"])
     for message in shown:
         yield from _message_steps(message)
         if message["told_at"] is not None:
