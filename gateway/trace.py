@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from gateway.model import JsonDict, MailKind
+from gateway.money import Money
 from gateway.store import trace_sql as sql
 from gateway.store.database import Database
 
@@ -92,11 +94,26 @@ def _message_steps(message: JsonDict) -> Iterator[Step]:
             facts = facts | {"outcome": attempt["outcome"], "cause": attempt["cause"]}
             yield Step(attempt["finished_at"], "attempt ended", facts)
     for report in message["reports"]:
-        facts = {"status": report["status"], "ref": report["ref"], "cause": report["cause"]}
-        yield Step(report["received_at"], "delivery report", identity | facts)
-    refs = ", ".join(ref["ref"] for ref in message["refs"])
-    facts = {"state": message["state"], "provider ids": refs, "cause": message["cause"]}
-    yield Step(message["state_at"], "state", identity | facts)
+        facts = {name: report[name] for name in ("status", "ref", "cause")}
+        yield Step(report["received_at"], "delivery report", identity | facts | _costs(report) | _moment(report))
+    facts = {"state": message["state"], "provider ids": "\n".join(map(_part, message["refs"]))}
+    facts |= {"parts counted": message["parts"], "parts billed": message["billed_parts"], "cause": message["cause"]}
+    yield Step(message["state_at"], "state", identity | facts | _costs(message))
+
+
+def _part(ref: JsonDict) -> str:
+    """One of the provider's ids, with what was reported of it: "a1 (part 1): delivered, 0.0079 USD"."""
+    told = [ref["status"] or "no report", *_costs(ref).values()]
+    return f"{ref['ref']} (part {ref['part']}): {', '.join(told)}"
+
+
+def _costs(row: JsonDict) -> JsonDict:
+    return {} if row["price"] is None else {"price": str(Money(row["price"], row["currency"]))}
+
+
+def _moment(report: JsonDict) -> JsonDict:
+    """When it happened, by the provider's clock."""
+    return {"happened": datetime.fromtimestamp(report["at"], UTC).isoformat(timespec="seconds")}
 
 
 def _letter_steps(letters: Sequence[JsonDict]) -> Iterator[Step]:

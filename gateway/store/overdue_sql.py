@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, delete, func, select, text, update
 
 from gateway.sms import MessageState, OutgoingSms
 from gateway.store.report_sql import NO_WORD
-from gateway.store.schema import messages, provider_refs
+from gateway.store.schema import attempts, messages, provider_refs
 from gateway.store.spool_items import AT_ONCE
 from gateway.store.spool_sql import message_of
 
+NOT_SENT = "not-sent"
+"""The word of FailureReason for what a person says has not left."""
 _SUBMITTED = "messages.state = 'submitted'"
 """The condition of the index of what waits for reports, word for word."""
 _UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL"
@@ -125,6 +127,8 @@ class Ruling:
     state: MessageState
     """SUBMITTED, FAILED, or QUEUED: it is sent again."""
     at: float
+    by: str = ""
+    """Who says so."""
 
 
 def rule(connection: Connection, items: Sequence[Ruling]) -> list[bool]:
@@ -133,12 +137,36 @@ def rule(connection: Connection, items: Sequence[Ruling]) -> list[bool]:
 
 
 def _rule(connection: Connection, ruling: Ruling) -> bool:
-    values: dict[str, Any] = {"state": ruling.state, "state_at": ruling.at, "cause": "decided by hand"}
+    # What was told before was that nobody knows: whatever this comes to is told anew.
+    values: dict[str, Any] = {
+        "state": ruling.state,
+        "state_at": ruling.at,
+        "cause": "decided by hand",
+        "reason": NOT_SENT if ruling.state is MessageState.FAILED else "",
+        "told_at": None,
+    }
     if ruling.state is MessageState.QUEUED:
-        values |= {"available_at": AT_ONCE, "told_at": None}
+        values |= {"available_at": AT_ONCE, "price": None, "currency": None, "billed_parts": None}
+    _note_ruling(connection, ruling)
     changed = connection.execute(
         update(messages)
         .where(messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN)
         .values(values)
+    ).rowcount
+    if changed and ruling.state is MessageState.QUEUED:
+        # Lest parts of the first sending, which may never be reported, keep the second from being delivered.
+        connection.execute(delete(provider_refs).where(provider_refs.c.message_id == ruling.message_id))
+    return changed == 1
+
+
+def _note_ruling(connection: Connection, ruling: Ruling) -> None:
+    """Add to the attempt in doubt who decided what: another attempt does not overwrite it."""
+    last = select(messages.c.attempts).where(
+        messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN
     )
-    return changed.rowcount == 1
+    decision = f"; {ruling.by or 'somebody'} decided: {ruling.state}"
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.message_id == ruling.message_id, attempts.c.n == last.scalar_subquery())
+        .values(cause=attempts.c.cause + decision)
+    )

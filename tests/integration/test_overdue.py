@@ -24,7 +24,7 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.sms import DeliveryReport, InboundEvent, MessageState, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_text import measure
 from gateway.spool import Spool
-from gateway.store import failure_sql, overdue_sql, report_sql, spool_sql
+from gateway.store import failure_sql, overdue_sql, report_sql, spool_sql, trace_sql
 from gateway.store.database import Database
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
@@ -225,6 +225,25 @@ async def test_asking_ends_and_sends_nothing(spool: Spool, database: Database, c
         await provider.stop()
 
 
+@pytest.mark.proves("unknown is resolved or shown")
+async def test_what_is_sent_again_is_delivered_by_its_own_reports(spool: Spool, database: Database, clock: Clock):
+    message = await sent(spool, clock, refs=())
+    half = SubmitResult(Outcome.UNKNOWN, ("half",), cause="the second part had no answer")
+    await spool.settle(Settlement(message, half, MessageState.UNKNOWN, clock.now(), clock.now()))
+    await database.write(overdue_sql.rule, overdue_sql.Ruling(message.id, MessageState.QUEUED, clock.now(), "anna"))
+    (again,) = (await spool.depart("p", 10)).go
+    whole = SubmitResult(Outcome.ACCEPTED, ("x", "y"))
+    await spool.settle(Settlement(again, whole, MessageState.SUBMITTED, clock.now(), clock.now()))
+    for ref in ("half", "x", "y"):
+        await report(database, ref, ReportStatus.DELIVERED)
+    assert (await row(database, message)).state == "delivered"
+    story = await database.read(lambda connection: trace_sql.about_mail(connection, message.id))
+    assert story is not None
+    first, second = story["messages"][0]["history"]
+    assert first["cause"] == "the second part had no answer; anna decided: queued"
+    assert second["cause"] == ""
+
+
 @pytest.mark.parametrize(
     ("ruled", "state"),
     [(MessageState.SUBMITTED, "submitted"), (MessageState.FAILED, "failed"), (MessageState.QUEUED, "queued")],
@@ -236,6 +255,8 @@ async def test_people_decide_once(spool: Spool, database: Database, clock: Clock
     assert [await database.write(overdue_sql.rule, each) for each in rulings] == [True, False, False]
     assert (await row(database, doubtful)).state == state
     assert (await row(database, plain)).state == "submitted"
+    now = await row(database, doubtful)
+    assert now.reason == ("not-sent" if ruled is MessageState.FAILED else "")
     drawn = (await spool.depart("p", 10)).go
     assert [each.id for each in drawn] == ([doubtful.id] if ruled is MessageState.QUEUED else [])
 
