@@ -24,6 +24,7 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -37,6 +38,7 @@ from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.receipts import Receipts
 from gateway.returned import Returned
+from gateway.routing.configured import router_of
 from gateway.settings import GatewaySettings, ProviderSettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
@@ -143,6 +145,10 @@ class Rooms:
             database=self.database,
             providers=self.providers if Role.SMS in self.roles else {},
             clock=self.clock,
+            paces={
+                each.name: (each.parts_per_second, each.parts_per_second_per_number) for each in self.settings.provider
+            },
+            router=router_of(self.settings),
         )
 
     @cached_property
@@ -194,7 +200,7 @@ class Rooms:
             database=self.database,
             accounts=self.accounts,
             threads=self.threads,
-            letters=self.letters,
+            route=inbound_route(self.settings, self.database, self.accounts, self.letters, self.clock),
             clock=self.clock,
             mail_out=self.mail_out,
         )

@@ -51,8 +51,8 @@ from gateway.writing.frame import masked
 class Departures(Protocol):
     """Where messages leave from: asked for room before they are committed."""
 
-    def reserve(self, provider: str, count: int) -> Reservation:
-        """Ask for room for `count` messages."""
+    def reserve(self, messages: Sequence[OutgoingSms]) -> Reservation:
+        """Choose the way of messages, and ask for room for them."""
         ...
 
 
@@ -134,8 +134,8 @@ class DialogIn:
     async def _put(self, dialog: _Dialog, phones: Sequence[str], letters: tuple[OutgoingMail, ...]) -> Verdict:
         """Commit the messages, and let them leave. Raises StaleDirectory."""
         account = dialog.account
-        messages = _messages(dialog.envelope, account, phones, dialog.text)
-        with self._departures.reserve(account.provider, len(messages)) as room:
+        with self._departures.reserve(_messages(dialog.envelope, account, phones, dialog.text)) as room:
+            messages = room.messages
             verdict = await self._spool.put(
                 Acceptance(
                     mail=_sms_record(dialog.envelope, dialog.mail, dialog.proof, account, owed=self._owes_receipts),
@@ -145,9 +145,10 @@ class DialogIn:
                     revision=dialog.revision,
                     charge=charge(account, messages, self._limits, dialog.envelope.received_at),
                     departs=room.granted,
+                    shared=self._accounts.is_shared(account.number),
                 )
             )
-            room.committed([message for message in messages if message.id in verdict.new])
+            room.committed(verdict.new)
         if verdict.stale:
             raise StaleDirectory
         if letters:

@@ -18,6 +18,7 @@ from gateway.mail_compose import (
     dialog_mail,
     operator_mail,
     pictures_mail,
+    reader_mail,
     welcome_mail,
 )
 from gateway.model import Account, Clock, Envelope, MailKind, OutgoingMail, ParsedMail, new_id
@@ -75,6 +76,23 @@ class Letters:
         )
         return self._to_account(mail_id, MailKind.DIALOG, account, content, now)
 
+    def reader(self, sms: InboundSms, reader: str, language: str, notes: Sequence[str]) -> OutgoingMail:
+        """An SMS for an address that has no account; it cannot be answered by mail."""
+        now, mail_id = self._identity()
+        content = reader_mail(
+            sms=sms,
+            reader=reader,
+            language=language,
+            domain=self._domain,
+            display_name=self._domain,
+            tag=self._dialog.tag,
+            message_id=self.message_id(mail_id),
+            now=now,
+            notes=notes,
+        )
+        back = return_path(self._keyring.sign_token(mail_id), self._domain)
+        return OutgoingMail(mail_id, MailKind.DIALOG, back, reader, content, None, now)
+
     async def welcome(self, account: Account, answers: str | None = None) -> OutgoingMail:
         """The number, how to use it, QR code and vCard (D5, D7). `answers` is the Message-ID of the request."""
         from gateway import qr  # draws pictures: what that takes to import is paid by those who open accounts
@@ -95,6 +113,7 @@ class Letters:
             message_id=self.message_id(mail_id),
             in_reply_to=answers,
             now=now,
+            shared=self._accounts.is_shared(account.number),
         )
         return self._to_account(mail_id, MailKind.WELCOME, account, content, now)
 

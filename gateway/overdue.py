@@ -17,7 +17,7 @@ from gateway.maillog import Event
 from gateway.model import Clock
 from gateway.providers.base import Capability, EventSink, LooksUp, Provider, Unreachable
 from gateway.providers.options import HOUR
-from gateway.sms import MessageState
+from gateway.sms import MessageState, as_sent
 from gateway.store import overdue_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
 
@@ -119,12 +119,12 @@ class Overdue:
     async def _look_up(self, doubt: sql.Doubt) -> None:
         message = doubt.message
         try:
-            events = await self._able[message.provider].look_up(message, doubt.refs)
+            events = await self._able[message.provider].look_up(as_sent(message), doubt.refs)
         except Unreachable as error:
-            maillog.note(Event.SMS_ASKED, id=message.id, provider=message.provider, cause=str(error))
+            maillog.note(Event.SMS_LOOKED_UP, id=message.id, provider=message.provider, cause=str(error))
         except Exception as error:  # an adapter's bug must not keep the others from being asked about
             maillog.fault(Event.FAULT, error, id=message.id, provider=message.provider)
         else:
-            maillog.note(Event.SMS_ASKED, id=message.id, provider=message.provider, events=len(events))
+            maillog.note(Event.SMS_LOOKED_UP, id=message.id, provider=message.provider, events=len(events))
             if events:
                 await self._hear(events)

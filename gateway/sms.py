@@ -5,7 +5,7 @@ Times are seconds since the epoch (UTC); phone numbers are E.164; parts are conc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.errors import Outcome
@@ -71,6 +71,17 @@ class OutgoingSms:
     priority: Priority = Priority.DIALOG
     created_at: float = 0.0
     attempts: int = 0
+    sender: str = ""
+    """What stands as sender instead of `from_number`, where a route says so. An adapter gets it as `from_number`."""
+    refused_by: str = ""
+    """Providers that would carry it under no circumstances, with spaces between."""
+    bound: bool = False
+    """Whether its provider may have it already and is asked again, since it would know it: nobody else may have it."""
+
+
+def as_sent(message: OutgoingSms) -> OutgoingSms:
+    """A message as adapters get it: what stands as sender on the phone is its `from_number`."""
+    return replace(message, from_number=message.sender) if message.sender else message
 
 
 @dataclass(frozen=True, slots=True)

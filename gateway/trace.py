@@ -85,6 +85,7 @@ def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
 def _message_steps(message: JsonDict) -> Iterator[Step]:
     identity = {"id": message["id"]}
     facts = {name: message[f"{name}_number"] for name in ("from", "to")}
+    facts |= {name: message[name] for name in ("sender", "refused_by") if message[name]}
     facts |= {name: message[name] for name in ("provider", "encoding", "parts", "text")}
     yield Step(message["created_at"], "SMS stored", identity | facts)
     for attempt in message["history"]:
@@ -132,6 +133,8 @@ def _incoming_steps(incoming: JsonDict) -> Iterator[Step]:
     for piece in incoming["pieces"]:
         facts = {"part": f"{piece['number']} of {piece['total']}", "ref": piece["ref"]}
         yield Step(piece["received_at"], "part received", facts)
-    facts = {"state": incoming["state"], "account": incoming["account_id"], "incomplete": incoming["incomplete"]}
+    facts = {name: incoming[name] for name in ("state", "incomplete", "late")} | {"account": incoming["account_id"]}
     yield Step(incoming["received_at"], "SMS routed", facts)
+    for answer in incoming["answers"]:
+        yield from _message_steps(answer)
     yield from _letter_steps(incoming["letters"])

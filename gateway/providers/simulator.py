@@ -29,9 +29,8 @@ from gateway.providers.options import HOUR
 from gateway.sms import DeliveryReport, InboundPart, InboundSms, OutgoingSms, ReportStatus, SmsText, SubmitResult
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,17}")
-_PURSE = Money(100_000_00_000, "DKK")
-_PRICE = Money(25_000, "DKK")
-"""Of one part: 25 øre."""
+_PART_PRICE, _CREDIT = Money(25_000, "DKK"), Money(10_000_000_000, "DKK")
+"""What a part is said to cost, and what is left; nobody pays it."""
 RECENT = 200
 """Lines that the page shows of each phone."""
 _BEHIND = 1000
@@ -272,12 +271,12 @@ class SimulatorProvider:
         """Reachable by nature."""
 
     async def balance(self) -> Money:
-        """Plenty."""
-        return _PURSE
+        """Plenty, always."""
+        return _CREDIT
 
-    async def price(self, text: SmsText, to_number: str, from_number: str) -> Money:  # noqa: ARG002 - the protocol's
-        """As much for each part, wherever it goes."""
-        return _PRICE * text.parts
+    async def price(self, text: SmsText, to_number: str, from_number: str) -> Money:  # noqa: ARG002 - the same for all
+        """The same for every part and phone."""
+        return _PART_PRICE * text.parts
 
 
 class Journal:

@@ -39,7 +39,7 @@ _LONGEST_ABSENCE = 30.0
 _COMPLETING = (1.0, 2.0, 4.0)
 """Seconds before each of the tries to complete a message of which some parts were taken."""
 _NOT_CONNECTED = Answer(Outcome.TEMPORARY, cause="not connected")
-_NOT_NOW = Answer(Outcome.TEMPORARY, cause="waits for its turn")
+_NOT_NOW = Answer(Outcome.TEMPORARY, cause="the message centre has asked for a rest")
 
 
 class SmppProvider:
@@ -51,8 +51,8 @@ class SmppProvider:
         self.name = name
         self._options = chosen = read_options(options)
         self._tls = tls_context(chosen)
-        self._pace = Pace(chosen.parts_per_second)
-        self.window = self._pace.window(chosen.window * chosen.binds)
+        self._pace = Pace()
+        self.window = chosen.window * chosen.binds
         self.validity = (chosen.validity or 48 * HOUR) if chosen.registered_delivery else math.inf
         self._references = itertools.count(random.randrange(1 << 16))  # noqa: S311  tells texts apart, no secret
         self._validity = _relative_time(chosen.validity)
@@ -97,10 +97,7 @@ class SmppProvider:
                 public_text="the SMS network does not take this message",
             )
         loop = asyncio.get_running_loop()
-        wait = self._pace.turn(len(bodies), loop.time())
-        if wait:
-            await asyncio.sleep(wait)
-        answers = await self._send(bodies, message.id) if wait is not None else [_NOT_NOW]
+        answers = [_NOT_NOW] if self._pace.rests(loop.time()) else await self._send(bodies, message.id)
         result = together(answers)
         if result.outcome is Outcome.TEMPORARY:
             return replace(result, retry_after=self._retry_after(len(bodies), loop.time()))

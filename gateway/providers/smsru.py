@@ -56,9 +56,6 @@ _PERMANENT: Mapping[str, str] = {
 """Refusals that last, and what the sender is told."""
 
 
-ABLE = frozenset({Capability.BATCH, Capability.PRICE, Capability.BALANCE, Capability.PING, Capability.LOOKUP})
-
-
 class SmsRuDoor(DoorOptions):
     """`[provider.webhook]`."""
 
@@ -81,13 +78,15 @@ class SmsRuOptions(ConnectionOptions):
 class SmsRuProvider(BatchingVendor):
     """One account at SMS.ru, whose form has one text for a phone and one sender."""
 
+    capabilities = frozenset(
+        {Capability.BATCH, Capability.PRICE, Capability.BALANCE, Capability.PING, Capability.LOOKUP}
+    )
     one_a_phone = True
     heard = WebhookAnswer(text="100")
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self._options = made = read_table(SmsRuOptions, options)
         super().__init__(name, made, made.webhook, made.batch)
-        self.capabilities = ABLE
         self._temporary = {**_TEMPORARY, **dict.fromkeys(map(str, made.temporary), None)}
 
     async def price(self, text: SmsText, to_number: str, from_number: str) -> Money:
@@ -184,8 +183,7 @@ class SmsRuProvider(BatchingVendor):
         return [self._report(lines[1], lines[2], moment("".join(lines[3:4]), now)) for lines in reports]
 
     def _prove(self, entries: Sequence[str], given: str) -> None:
-        door = self._options.webhook
-        if door is not None and not door.signed:
+        if self._options.webhook is not None and not self._options.webhook.signed:
             return
         signed = self._options.api_id.get_secret_value() + "".join(entries)
         if not hmac.compare_digest(hashlib.sha256(signed.encode()).hexdigest().encode(), given.lower().encode()):

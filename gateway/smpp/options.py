@@ -44,7 +44,6 @@ class SmppOptions:
     window: int = 64
     response_timeout: float = 10.0
     enquire_link: float = 30.0
-    parts_per_second: float = 0.0
     long_text: LongText = LongText.UDH8
     gsm_encoding: GsmEncoding = GsmEncoding.GSM7
     message_id: IdForm = IdForm.TEXT
@@ -188,7 +187,6 @@ _CHECKS: Mapping[str, _Check] = {
     "window": _integer(1, 10_000),
     "response_timeout": _number(0.1, 300, "seconds"),
     "enquire_link": _number(0.1, 3600, "seconds"),
-    "parts_per_second": _number(0, 100_000, "parts a second (0 for no limit)"),
     "long_text": _one_of(LongText),
     "gsm_encoding": _one_of(GsmEncoding),
     "message_id": _one_of(IdForm),

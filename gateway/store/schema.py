@@ -211,6 +211,9 @@ messages = Table(
     Column("billed_parts", Integer),  # as the provider counts
     Column("price", BigInteger),  # of all parts together
     Column("currency", String),
+    Column("sender", String, nullable=False, server_default=""),  # instead of from_number, where a route says so
+    Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
+    Column("bound", Boolean, nullable=False, server_default=text("false")),  # its provider may have it already
     Index(
         "ix_messages_due",
         "provider",
@@ -299,8 +302,9 @@ inbound = Table(
     Column("text", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("received_at", Double, nullable=False),
-    Column("state", String, nullable=False, index=True),  # mailed, held, unrouted
+    Column("state", String, nullable=False, index=True),  # mailed, held, asked, unrouted
     Column("incomplete", Boolean, nullable=False, server_default=text("false")),
+    Column("late", Boolean, nullable=False, server_default=text("false")),  # a part came after its time
     Column("org_id", String),
     Column("account_id", String, index=True),
     Column("mail_id", String),
@@ -329,6 +333,14 @@ inbound_parts = Table(
         sqlite_where=text("inbound_id IS NULL"),
         postgresql_where=text("inbound_id IS NULL"),
     ),
+    Index(
+        "ix_inbound_parts_gone_on",
+        "from_number",
+        "to_number",
+        "part_ref",
+        sqlite_where=text("inbound_id IS NOT NULL"),
+        postgresql_where=text("inbound_id IS NOT NULL"),
+    ),
 )
 
 thread_refs = Table(
@@ -339,6 +351,46 @@ thread_refs = Table(
     Column("phone", String, primary_key=True),
     Column("at", Double, nullable=False),
     Index("ix_thread_refs_latest", "account_id", "phone", "at"),
+    sqlite_with_rowid=False,
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("number", String, primary_key=True),  # shared by accounts
+    Column("phone", String, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),  # whose conversation it is, by its own word
+    Column("since", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+organisation_numbers = Table(
+    "organisation_numbers",
+    metadata,
+    Column("number", String, primary_key=True),
+    Column("org_id", ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("provider", String, nullable=False),
+    Column("email", String, nullable=False),  # gets what no keyword is for
+    Column("since", Double, nullable=False),
+)
+
+keywords = Table(
+    "keywords",
+    metadata,
+    Column("number", ForeignKey("organisation_numbers.number"), primary_key=True),
+    Column("word", String, primary_key=True),  # folded
+    Column("written", String, nullable=False),
+    Column("email", String, nullable=False),
+    Column("reply", Text, nullable=False, server_default=""),  # an SMS back; empty for none
+    sqlite_with_rowid=False,
+)
+
+automatic_replies = Table(
+    "automatic_replies",
+    metadata,
+    Column("phone", String, primary_key=True),
+    Column("about", String, primary_key=True),  # number and word of a keyword; empty for numbers that nobody has
+    Column("at", Double, nullable=False),
     sqlite_with_rowid=False,
 )
 

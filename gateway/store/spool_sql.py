@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, literal_column, null, or_, select, update
 
 from gateway.errors import Outcome
+from gateway.pace import Sifted
 from gateway.sms import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
@@ -20,6 +21,8 @@ from gateway.store.spool_items import Demand, Departure, Settlement
 
 OPTED_OUT, PAUSED, CLOSED = "opted-out", "paused", "account-closed"
 """Words of FailureReason for messages that may not go."""
+TURN = "waits for its turn"
+"""The cause of a message that the pace of its number holds back."""
 
 # --- attempts begin ------------------------------------------------------------------------------------------------
 
@@ -43,7 +46,7 @@ def _paused(dialect: str) -> Executable:
     return select(api_keys.c.id).where(among(dialect, api_keys.c.id, "keys"), api_keys.c.paused_at.is_not(None))
 
 
-_DUE = Prepared(_due)
+DUE = Prepared(_due)
 
 
 def _closed(dialect: str) -> Executable:
@@ -100,10 +103,13 @@ def _depart(connection: Connection, demand: Demand) -> Departure:
             (failed if message.created_at < demand.made_after else rested).append((message, PAUSED))
         else:
             go.append(message)
-    _begin(connection, go, demand)
-    _give_up(connection, failed, demand.now)
-    _put_off(connection, rested, demand.rest_until)
-    return Departure(tuple(go), tuple(failed), tuple(rested), more=len(due) == demand.room)
+    sifted = demand.budget.sift(go) if demand.budget else Sifted(tuple(go), (), 0)
+    _begin(connection, sifted.go, demand)
+    give_up(connection, failed, demand.now)
+    put_off(connection, [(message, word, demand.rest_until) for message, word in rested])
+    put_off(connection, [(message, TURN, demand.now + seconds) for message, seconds in sifted.later])
+    more = len(due) == demand.room or sifted.left > 0
+    return Departure(sifted.go, tuple(failed), tuple(rested), sifted.later, more=more)
 
 
 def _due_messages(connection: Connection, demand: Demand) -> list[OutgoingSms]:
@@ -111,7 +117,7 @@ def _due_messages(connection: Connection, demand: Demand) -> list[OutgoingSms]:
     for rank in (0, 1):
         if len(found) < demand.room:
             wanted = {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": demand.room - len(found)}
-            found += map(message_of, _DUE.rows(connection, wanted))
+            found += map(message_of, DUE.rows(connection, wanted))
     return found
 
 
@@ -129,6 +135,9 @@ def message_of(row: Any) -> OutgoingSms:
         priority=Priority.CAMPAIGN if row.priority else Priority.DIALOG,
         created_at=row.created_at,
         attempts=row.attempts,
+        sender=row.sender,
+        refused_by=row.refused_by,
+        bound=bool(row.bound),
     )
 
 
@@ -154,12 +163,14 @@ def _begin(connection: Connection, go: Sequence[OutgoingSms], demand: Demand) ->
     )
 
 
-def _give_up(connection: Connection, failed: Iterable[tuple[OutgoingSms, str]], now: float) -> None:
+def give_up(connection: Connection, failed: Iterable[tuple[OutgoingSms, str]], now: float) -> None:
+    """Fail queued messages, with the word of FailureReason that says why."""
     _FAIL.many(connection, [{"message": message.id, "now": now, "why": word, "word": word} for message, word in failed])
 
 
-def _put_off(connection: Connection, rested: Iterable[tuple[OutgoingSms, str]], until: float) -> None:
-    _REST.many(connection, [{"message": message.id, "due": until, "why": word} for message, word in rested])
+def put_off(connection: Connection, rested: Iterable[tuple[OutgoingSms, str, float]]) -> None:
+    """Let queued messages wait until they are due, with a word that says why."""
+    _REST.many(connection, [{"message": message.id, "due": due, "why": word} for message, word, due in rested])
 
 
 _HURRY = Prepared(
@@ -185,38 +196,6 @@ def hurry(connection: Connection, items: Sequence[tuple[str, float]]) -> list[No
     return [None] * len(items)
 
 
-# --- messages without a provider -----------------------------------------------------------------------------------
-
-
-def strays(connection: Connection, items: Sequence[tuple[Sequence[str], str, Demand]]) -> list[Departure]:
-    """Put off or give up messages whose provider is none of those named; the word says why."""
-    return [_put_off_strays(connection, *item) for item in items]
-
-
-def _put_off_strays(connection: Connection, known: Sequence[str], word: str, demand: Demand) -> Departure:
-    failed: list[tuple[OutgoingSms, str]] = []
-    rested: list[tuple[OutgoingSms, str]] = []
-    for provider in waiting_for(connection):
-        if provider in known:
-            continue
-        for rank in (0, 1):
-            wanted = {"wanted": provider, "rank": rank, "now": demand.now, "most": demand.room}
-            for message in map(message_of, _DUE.rows(connection, wanted)):
-                (failed if message.created_at < demand.made_after else rested).append((message, word))
-    _give_up(connection, failed, demand.now)
-    _put_off(connection, rested, demand.rest_until)
-    return Departure(failed=tuple(failed), rested=tuple(rested))
-
-
-def waiting_for(connection: Connection) -> Iterable[str]:
-    """The providers that messages wait for: one look into the index for each."""
-    queued = select(func.min(messages.c.provider)).where(messages.c.state == "queued")
-    provider = connection.execute(queued).scalar()
-    while provider is not None:
-        yield provider
-        provider = connection.execute(queued.where(messages.c.provider > provider)).scalar()
-
-
 # --- attempts end --------------------------------------------------------------------------------------------------
 
 _END_ATTEMPT = Prepared(
@@ -230,7 +209,9 @@ _SETTLE = Prepared(
     lambda _dialect: (
         update(messages)
         .where(
-            messages.c.id == bindparam("message"), or_(messages.c.state == "submitting", messages.c.state == "unknown")
+            messages.c.id == bindparam("message"),
+            messages.c.attempts == bindparam("number"),
+            or_(messages.c.state == "submitting", messages.c.state == "unknown"),
         )
         .values(
             state=bindparam("new_state"),
@@ -246,14 +227,29 @@ _SETTLE = Prepared(
         )
     )
 )
+_GO_ON = Prepared(
+    lambda _dialect: (
+        update(messages)
+        .where(
+            messages.c.id == bindparam("message"),
+            messages.c.attempts == bindparam("number"),
+            messages.c.state == "queued",
+        )
+        .values(provider=bindparam("onward"), sender=bindparam("name"), refused_by=bindparam("refused"))
+    )
+)
 _REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", "part"))
 
 
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
-    """Write down what became of attempts, then apply reports that came before the answer."""
+    """Write down what became of attempts, then apply reports that came before the answer.
+
+    An attempt that is not the message's latest no longer says where the message stands.
+    """
     rows = [_settlement_row(item) for item in items]
     _END_ATTEMPT.many(connection, rows)
     _SETTLE.many(connection, rows)
+    _GO_ON.many(connection, [_onward_row(item, item.onward) for item in items if item.onward])
     refs = [row for item in items for row in _ref_rows(item)]
     _REF.many(connection, refs)
     report_sql.apply_early(connection, refs, items[-1].at)
@@ -314,6 +310,16 @@ def _settlement_row(item: Settlement) -> dict[str, Any]:
         "billed": result.parts,
         "amount": result.price.thousandths if result.price else None,
         "code": result.price.currency if result.price else None,
+    }
+
+
+def _onward_row(item: Settlement, onward: OutgoingSms) -> dict[str, Any]:
+    return {
+        "message": item.message.id,
+        "number": item.message.attempts + 1,
+        "onward": onward.provider,
+        "name": onward.sender,
+        "refused": onward.refused_by,
     }
 
 

@@ -42,7 +42,7 @@ def _with(gateway: Gateway, words: str) -> list[str]:
 
 
 def _id(gateway: Gateway) -> str:
-    return str(gateway.events("mail-accepted")[0]["id"])
+    return str(wait_for(lambda: gateway.events("mail-accepted"), "its line in the log")[0]["id"])
 
 
 @pytest.mark.proves("pictures")

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import Outcome
 from gateway.model import Account
+from gateway.providers.base import Capability, EventSink
 from gateway.providers.gatewayapi import GatewayApiProvider
 from gateway.providers.smsru import SmsRuProvider
-from gateway.sms import DeliveryReport, OutgoingSms, ReportStatus
+from gateway.sms import DeliveryReport, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_out import SmsOut
 from gateway.spool import Spool
 from gateway.store.database import Database
@@ -114,6 +116,43 @@ async def test_a_full_spool_leaves_in_few_calls(
         phones = [each["recipients"][0]["msisdn"] for each in json.loads(request.body)]
         assert len(set(phones)) == len(phones) <= 20
     assert len(peer.requests) < 40
+
+
+class Broken:
+    """An adapter with a bug: it forgets a message, or fails."""
+
+    name, capabilities, window, validity, batch = "p", frozenset[Capability](), 10, 60.0, 10
+
+    def __init__(self, fault: Exception | None) -> None:
+        self.fault = fault
+        self.calls = 0
+
+    async def start(self, sink: EventSink) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def submit(self, message: OutgoingSms) -> SubmitResult:
+        return (await self.submit_many([message]))[0]
+
+    async def submit_many(self, messages: Sequence[OutgoingSms]) -> Sequence[SubmitResult]:
+        self.calls += 1
+        if self.fault is not None:
+            raise self.fault
+        return [SubmitResult(Outcome.ACCEPTED, ("a1",))] * (len(messages) - 1)
+
+
+@pytest.mark.parametrize("fault", [None, RuntimeError("forgot something")])
+@pytest.mark.proves("batches", "provider with a bug")
+async def test_an_adapter_that_loses_count_leaves_all_unknown(
+    database: Database, clock: Clock, account: Account, tmp_path: Path, fault: Exception | None
+):
+    """The bytes may have left, and whose result is whose nobody knows."""
+    provider = Broken(fault)
+    async with sending(provider, database, clock, tmp_path) as (spool, sms_out):
+        messages = await waiting(spool, clock, account, 3)
+        await sms_out.start()
+        await settled(database, messages, ["unknown"] * 3)
+    assert provider.calls == 1
 
 
 def all_taken(request: Request) -> Answer:

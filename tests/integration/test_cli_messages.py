@@ -153,8 +153,48 @@ def test_a_list_for_people_is_one_line_each(brevdue):
 
 @pytest.mark.proves("D14")
 def test_what_waits_and_what_nobody_has(brevdue):
-    assert [row["id"] for row in json.loads(brevdue("message", "held", "--json"))] == ["01IN1"]
-    assert [row["id"] for row in json.loads(brevdue("message", "unrouted", "--json"))] == ["01IN2"]
+    [held] = json.loads(brevdue("message", "held", "--json"))
+    [unrouted] = json.loads(brevdue("message", "unrouted", "--json"))
+    assert (held["id"], unrouted["id"]) == ("01IN1", "01IN2")
+    assert held["cause"] == "the key is paused: it goes on after brevdue key resume"
+    assert unrouted["cause"] == "nobody has the number: brevdue message deliver 01IN2 --to ADDRESS"
+    assert json.loads(brevdue("message", "asked", "--json")) == []
+
+
+@pytest.mark.proves("handed on")
+def test_what_nobody_has_is_handed_on_once(brevdue):
+    assert "is not a mail address" in brevdue("message", "deliver", "01IN2", "--to", "bo@", status=1)
+    assert "no open account" in brevdue("message", "deliver", "01IN2", "--to", "+4512345678", status=1)
+    said = brevdue("message", "deliver", "01in2", "--to", "bo@acme.example")
+    assert said == "on its way to bo@acme.example; it has no account, so an answer will not reach the phone\n"
+    again = brevdue("message", "deliver", "01IN2", "--to", "bo@acme.example", status=1)
+    assert again == "brevdue: there is no incoming SMS '01IN2' that has reached nobody\n"
+    assert "reached nobody" in brevdue("message", "deliver", "01IN0", "--to", "bo@acme.example", status=1)
+    story = brevdue("message", "trace", "01IN2")
+    assert "mail queued" in story
+    assert "bo@acme.example" in story
+
+
+@pytest.mark.proves("keywords")
+def test_keywords_from_the_shell(brevdue):
+    brevdue("org", "create", "Acme")
+    assert "no organisation 'Nobody'" in brevdue(
+        "number", "give", "--org", "Nobody", "--to", "a@acme.example", status=1
+    )
+    number = brevdue("number", "give", "--org", "Acme", "--to", "info@acme.example").strip()
+    assert brevdue("keyword", "add", number, "Grød", "--to", "bo@acme.example") == "grod\n"
+    assert "cannot be a keyword" in brevdue("keyword", "add", number, "STOP", "--to", "bo@acme.example", status=1)
+    assert "one word" in brevdue("keyword", "add", number, "to ord", "--to", "bo@acme.example", status=1)
+    long = "x" * 460
+    said = brevdue("keyword", "add", number, "ord", "--to", "bo@acme.example", "--reply", long, status=1)
+    assert "at most 459 characters" in said
+    rows = json.loads(brevdue("keyword", "list", "--org", "Acme", "--json"))
+    assert [(row["word"], row["to"]) for row in rows] == [(None, "info@acme.example"), ("Grød", "bo@acme.example")]
+    assert "has no keyword 'other'" in brevdue("keyword", "remove", number, "other", status=1)
+    brevdue("keyword", "remove", number, "GROD")
+    assert len(json.loads(brevdue("keyword", "list", "--json"))) == 1
+    brevdue("number", "take", number)
+    assert json.loads(brevdue("keyword", "list", "--json")) == []
 
 
 def test_one_message(brevdue):

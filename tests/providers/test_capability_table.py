@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.providers.base import Capability, Provider
-from tests.providers.test_contract import CONTRACTS
+from tests.providers.test_contract import CONTRACTS, PROTOCOLS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/providers.md"
 COLUMNS = (
@@ -74,3 +74,11 @@ def test_the_table_has_all_capabilities_and_no_other_kind():
     table = text[text.index("\n## What each can tell and do") :].split("\n## ")[1]
     named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) - {"kind"}
     assert sorted(named) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.proves("capability table")
+def test_each_kind_can_what_it_declares(kind: str):
+    for provider in made(kind):
+        for capability in provider.capabilities & set(PROTOCOLS):
+            assert isinstance(provider, PROTOCOLS[capability])

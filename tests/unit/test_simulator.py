@@ -71,6 +71,7 @@ async def test_is_a_provider(simulator):
     assert isinstance(simulator, Provider)
     await simulator.ping()
     assert str(await simulator.balance()) == "100000.00 DKK"
+    assert str(await simulator.price(measure("x" * 200), "+4530643064", "+45609946000001")) == "0.50 DKK"
 
 
 async def test_unknown_options_are_refused_by_name():

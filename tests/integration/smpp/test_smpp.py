@@ -220,24 +220,6 @@ async def test_throttling_slows_the_route_down(smsc):
         assert (await provider.submit(sms())).outcome is TAKEN
 
 
-async def test_a_pace_counts_parts(smsc):
-    loop = asyncio.get_running_loop()
-    async with connected(smsc, parts_per_second=20) as provider:
-        began = loop.time()
-        results = await asyncio.gather(*(provider.submit(sms(LONG)) for _ in range(5)))
-        assert {result.outcome for result in results} == {TAKEN}
-        assert loop.time() - began >= 4 * 3 / 20 - 0.02
-
-
-async def test_what_would_wait_too_long_goes_back(smsc, monkeypatch):
-    monkeypatch.setattr("gateway.smpp.pace.PATIENCE", 1.1)
-    async with connected(smsc, parts_per_second=3) as provider:
-        results = await asyncio.gather(*(provider.submit(sms()) for _ in range(9)))
-        assert provider.window == 9
-    assert [result.outcome for result in results] == [TAKEN] * 4 + [NOT_NOW] * 5
-    assert [round(result.retry_after or 0) for result in results[4:]] == [2, 2, 2, 3, 3]
-
-
 async def test_what_smpp_has_no_room_for(smsc):
     async with connected(smsc) as provider:
         result = await provider.submit(sms(to="+" + "4" * 21))
