@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, delete, func, or_, select, text, update
 
 from gateway.sms import MessageState, OutgoingSms
 from gateway.store.report_sql import NO_WORD
@@ -92,7 +92,7 @@ def _waited_for(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A message that may have been sent, since when, and the provider's ids as far as they are known."""
+    """A message that may not have arrived, since when it stands so, and the provider's ids as far as they are known."""
 
     message: OutgoingSms
     since: float
@@ -105,6 +105,27 @@ def in_doubt(connection: Connection, providers: Sequence[str], most: int) -> lis
         select(messages)
         .where(text(_UNTOLD), messages.c.state == MessageState.UNKNOWN, messages.c.provider.in_(providers))
         .order_by(messages.c.state_at)
+        .limit(most)
+    ).all()
+    refs = _refs_of(connection, [row.id for row in rows])
+    return [Doubt(message_of(row), row.state_at, tuple(refs.get(row.id, ()))) for row in rows]
+
+
+def nearly_expired(
+    connection: Connection, provider: str, after: tuple[float, str], until: float, most: int
+) -> list[Doubt]:
+    """Messages that have waited for their reports since `until` or before; those behind `after` (since, id)."""
+    since, message_id = after
+    rows = connection.execute(
+        select(messages)
+        .where(
+            text(_SUBMITTED),
+            messages.c.provider == provider,
+            messages.c.state_at >= since,
+            messages.c.state_at <= until,
+            or_(messages.c.state_at > since, messages.c.id > message_id),
+        )
+        .order_by(messages.c.state_at, messages.c.id)
         .limit(most)
     ).all()
     refs = _refs_of(connection, [row.id for row in rows])

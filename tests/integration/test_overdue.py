@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,28 @@ async def test_asking_ends_and_sends_nothing(spool: Spool, database: Database, c
             await asking.ask()
         assert [request.method for request in peer.requests] == ["GET"] * len(ASK_AFTER)
         assert (await row(database, message)).state == "unknown"
+        await provider.stop()
+
+
+@pytest.mark.proves("no report", "asked beside sending")
+async def test_a_provider_is_asked_once_before_a_message_expires(spool: Spool, database: Database, clock: Clock):
+    async with Peer() as peer:
+        provider = infobip(peer.url)
+        await provider.start(lambda _events: asyncio.sleep(0))
+        found, lost = [await sent(spool, clock, "infobip", refs=[f"i{n}"]) for n in range(2)]
+        asking = overdue(database, clock, provider)
+        clock.time += 0.9 * provider.validity - 1
+        await asking.ask_before_expiry()
+        assert not peer.requests, "not before most of its time is over"
+        clock.time += 1
+        peer.script = [log_of(replace(found, id="i0"), 3), Answer(500)]
+        for _ in range(3):
+            await asking.ask_before_expiry()
+            clock.time += 60
+        assert len(peer.requests) == 2, "about each of them once"
+        clock.time = START + provider.validity
+        await asking.expire()
+        assert [(await row(database, each)).state for each in (found, lost)] == ["delivered", "expired"]
         await provider.stop()
 
 
