@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import Connection, insert, select, text
 
 from gateway.errors import Outcome
 from gateway.inbound_form import tidy_report
@@ -26,7 +26,7 @@ from gateway.sms import DeliveryReport, InboundEvent, MessageState, OutgoingSms,
 from gateway.sms_text import measure
 from gateway.spool import Spool
 from gateway.store import failure_sql, overdue_sql, report_sql, spool_sql, trace_sql
-from gateway.store.database import Database
+from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
 from gateway.store.schema import messages
@@ -166,14 +166,48 @@ async def test_more_than_a_batch_expires_in_one_sweep(spool: Spool, database: Da
     assert [len(await database.write(overdue_sql.expire, silence)) for _ in range(4)] == [10, 10, 5, 0]
 
 
+LOOKS = {
+    "ix_messages_submitted": (
+        (
+            "SELECT id FROM messages WHERE messages.state = 'submitted' AND provider = 'p' AND state_at <= 1 "
+            "ORDER BY state_at LIMIT 10"
+        ),
+        "SELECT min(provider) FROM messages WHERE messages.state = 'submitted'",
+        (
+            "SELECT * FROM messages WHERE messages.state = 'submitted' AND provider = 'p' AND state_at >= 0 "
+            "AND state_at <= 1 AND (state_at > 0 OR id > '') ORDER BY state_at, id LIMIT 50"
+        ),
+    ),
+    "ix_messages_untold": (
+        (
+            "SELECT * FROM messages WHERE messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL "
+            "AND messages.state = 'unknown' AND provider IN ('p') ORDER BY state_at LIMIT 500"
+        ),
+    ),
+}
+
+
 @pytest.mark.proves("a million waiting")
-async def test_the_sweep_asks_an_index(sqlite_url: str):
-    database = await open_database(sqlite_url)
-    query = "EXPLAIN QUERY PLAN SELECT id FROM messages WHERE messages.state = 'submitted' AND provider = 'p' AND state_at <= 1 ORDER BY state_at LIMIT 10"
-    plan = await database.read(lambda connection: [line[-1] for line in connection.execute(text(query))])
-    await database.close()
-    assert len(plan) == 1
-    assert "ix_messages_submitted (provider=? AND state_at<?)" in plan[0]
+async def test_the_sweeps_ask_indexes(database: Database):
+    """Among many that have arrived, and many that wait."""
+    row = {
+        "org_id": "O", "account_id": "A", "key_id": "K", "provider": "p", "from_number": "1", "to_number": "2",
+        "text": "x", "encoding": "gsm7", "parts": 1, "units": 1, "priority": 0, "created_at": 1.0, "available_at": 1.0,
+    }  # fmt: skip
+    states = ["delivered"] * 8 + ["submitted", "unknown"]
+    rows = [row | {"id": f"m{n}", "state": states[n % 10], "state_at": float(n), "told_at": 1.0} for n in range(20_000)]
+
+    def plans(connection: Connection) -> dict[str, list[str]]:
+        explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}[connection.dialect.name]
+        return {
+            index: [str(connection.execute(text(f"{explain} {look}")).all()) for look in looks]
+            for index, looks in LOOKS.items()
+        }
+
+    await database.write(alone(lambda connection: connection.execute(insert(messages), rows)), None)
+    await database.write(alone(lambda connection: connection.execute(text("ANALYZE messages"))), None)
+    for index, found in (await database.read(plans)).items():
+        assert all(index in plan for plan in found), found
 
 
 # --- in doubt ------------------------------------------------------------------------------------------------------
