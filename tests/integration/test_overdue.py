@@ -369,10 +369,10 @@ EVENTS = (
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(EVENTS), st.lists(st.sampled_from(EVENTS[1:]), max_size=4))
 @pytest.mark.proves("reports")
-async def test_any_order_of_answer_and_reports_ends_alike(sqlite_url: str, tmp_path: Path, order: list, again: list):
+async def test_any_order_of_answer_and_reports_ends_alike(database_url: str, tmp_path: Path, order: list, again: list):
     """Two parts, each reported as accepted and as delivered, before or after the answer, some of it twice."""
     clock, run = Clock(), next(_ids)
-    database = await open_database(sqlite_url)
+    database = await open_database(database_url)
     spool = Spool(database, clock, tmp_path)
     await spool.start()
     message = None
@@ -386,3 +386,48 @@ async def test_any_order_of_answer_and_reports_ends_alike(sqlite_url: str, tmp_p
     assert (now.state, now.price, now.currency) == ("delivered", 20_000, "DKK")
     await spool.stop()
     await database.close()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["answer", "good", "bad"])))
+@pytest.mark.proves("reports")
+async def test_one_failed_part_fails_the_message_in_any_order(
+    order: tuple[str, ...], spool: Spool, database: Database, clock: Clock
+):
+    message = None
+    for event in order:
+        if event == "answer":
+            message = await sent(spool, clock, refs=["good", "bad"])
+        else:
+            status = ReportStatus.DELIVERED if event == "good" else ReportStatus.FAILED
+            await report(database, event, status, oere(10))
+    assert message is not None
+    now = await row(database, message)
+    assert (now.state, now.price) == ("failed", 20_000)
+
+
+@pytest.mark.proves("reports", "two-writers")
+async def test_an_answer_and_its_reports_may_meet(spool: Spool, database: Database, clock: Clock):
+    """All at once, each part reported twice: whatever sees what first, the end is the same."""
+    for run in range(20):
+        told = [
+            report(database, f"{ref}{run}", status, oere(10))
+            for ref in "ab"
+            for status in (ReportStatus.ACCEPTED, ReportStatus.DELIVERED, ReportStatus.DELIVERED)
+        ]
+        message, *_ = await asyncio.gather(sent(spool, clock, refs=[f"a{run}", f"b{run}"]), *told)
+        now = await row(database, message)
+        assert (now.state, now.price, now.currency) == ("delivered", 20_000, "DKK")
+
+
+@pytest.mark.proves("reports")
+async def test_a_report_of_another_provider_or_for_another_phone_moves_nothing(
+    spool: Spool, database: Database, clock: Clock
+):
+    message = await sent(spool, clock, refs=["a"])
+    strange = DeliveryReport("p", "a", ReportStatus.FAILED, START, "+4599999999", "not ours", oere(99))
+    await database.write(report_sql.store_reports, Received(strange, START))
+    await report(database, "a", ReportStatus.FAILED, oere(99), provider="q")
+    now = await row(database, message)
+    assert (now.state, now.price) == ("submitted", None)
+    await report(database, "a", ReportStatus.DELIVERED)
+    assert (await row(database, message)).state == "delivered"
