@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -148,11 +150,21 @@ async def resolve(
         raise CommandError("say one of --sent, --not-sent or --resend")
     state = MessageState.SUBMITTED if sent else MessageState.FAILED if not_sent else MessageState.QUEUED
     async with desk(options) as at:
-        ruling = overdue_sql.Ruling(name, state, time.time())
+        ruling = overdue_sql.Ruling(name, state, time.time(), _person())
         if not await at.database.write(overdue_sql.rule, ruling):
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
-    maillog.note(Event.SMS_RULED, id=name, state=state)
+        lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
+        maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
+        lines.flush()
     say(f"{name} is {state} now", {"id": name, "state": state}, options)
+
+
+def _person() -> str:
+    """Who gives this command, for the message's story."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # nobody has this user id
+        return str(os.getuid())
 
 
 @message.command

@@ -36,6 +36,7 @@ from gateway.model import (
     ProofMethod,
     Reply,
 )
+from gateway.pictures import Pictures
 from gateway.rates import Rate
 from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
@@ -84,6 +85,9 @@ class DialogIn:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
         self._owes_receipts = settings.dialog.receipts == "always"
+        # A receipt names what stayed behind itself.
+        tells = settings.dialog.pictures == "tell" and not self._owes_receipts
+        self._pictures = Pictures() if tells else None
         self._limits = settings.limits
         per_minute = settings.dialog.mails_per_minute
         self._mails = Rate(per_minute, 60 / per_minute) if per_minute else None
@@ -113,13 +117,16 @@ class DialogIn:
             if not phones:
                 raise refusal_of(targets[0])
             refused = _refused_one_by_one(envelope, targets)
-            verdict = await self._put(dialog, phones, self._report(envelope, mail, account, targets, refused))
+            letters = self._report(envelope, mail, account, targets, refused) + self._left_behind(dialog)
+            verdict = await self._put(dialog, phones, letters)
             if verdict.stored:
                 break
             if verdict.over is not None:
                 raise errors.daily_limit(verdict.over.whose, verdict.over.limit, verdict.over.what)
             targets = without_opted_out(targets, verdict.opted_out)
         self._watch(dialog, phones)
+        if self._pictures is not None and verdict.new:
+            self._pictures.told(account.id, mail.pictures)
         _note(envelope, proof, account, verdict.new, text)
         done = Reply(f"taken as {envelope.id}" if verdict.new else "already taken before, nothing is sent again")
         return {address: refused.get(address, done) for address in envelope.recipients}
@@ -216,6 +223,11 @@ class DialogIn:
         if not bad:
             return ()
         return (self._letters.partial_report(envelope, mail, account, bad, phones_of(targets)),)
+
+    def _left_behind(self, dialog: _Dialog) -> tuple[OutgoingMail, ...]:
+        """One mail that names the pictures that the SMS goes without, unless their sender knows."""
+        names = self._pictures.untold(dialog.account.id, dialog.mail.pictures) if self._pictures is not None else ()
+        return (self._letters.pictures(dialog.mail, dialog.account, names),) if names else ()
 
 
 def _refused_one_by_one(envelope: Envelope, targets: Sequence[Target]) -> dict[LocalAddress, Reply]:

@@ -11,7 +11,16 @@ from gateway.accounts import Accounts
 from gateway.address import return_path
 from gateway.dialog import Problem, Target
 from gateway.keyring import Keyring
-from gateway.mail_compose import Fact, OperatorCase, closed_mail, dialog_mail, operator_mail, reader_mail, welcome_mail
+from gateway.mail_compose import (
+    Fact,
+    OperatorCase,
+    closed_mail,
+    dialog_mail,
+    operator_mail,
+    pictures_mail,
+    reader_mail,
+    welcome_mail,
+)
 from gateway.model import Account, Clock, Envelope, MailKind, OutgoingMail, ParsedMail, new_id
 from gateway.settings import GatewaySettings
 from gateway.sms import InboundSms, MessageState
@@ -138,6 +147,21 @@ class Letters:
             reached=reached,
             display_name=self._domain,
             message_id=self.message_id(mail_id),
+            now=now,
+        )
+        return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
+
+    def pictures(self, mail: ParsedMail, account: Account, names: Sequence[str]) -> OutgoingMail:
+        """Pictures that stay behind."""
+        now, mail_id = self._identity()
+        content = pictures_mail(
+            account=account,
+            domain=self._domain,
+            display_name=self._domain,
+            names=names,
+            subject=mail.subject,
+            message_id=self.message_id(mail_id),
+            in_reply_to=mail.message_id,
             now=now,
         )
         return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)

@@ -188,6 +188,35 @@ def closed_mail(
     return message(frame.lines(f"[{tag}] {words.say('closed.subject')}"), text_part("\n\n".join(body)))
 
 
+def pictures_mail(
+    *,
+    account: Account,
+    domain: str,
+    display_name: str,
+    names: Sequence[str],
+    subject: str,
+    message_id: str,
+    in_reply_to: str | None,
+    now: float,
+) -> bytes:
+    """The SMS goes without these pictures. Send it with a null return path. `subject` is that of the sender's mail."""
+    words = texts(account.language)
+    frame = Frame(
+        display_name,
+        f"postmaster@{domain}",
+        account.email,
+        message_id,
+        now,
+        in_reply_to,
+        suppress=FROM_NOBODY,
+        submitted="auto-replied",
+    )
+    body = [words.say("pictures.body", names=for_people(", ".join(names)))]
+    if subject.strip():
+        body.append(words.say("report.about", subject=for_people(subject)))
+    return message(frame.lines(words.say("pictures.subject")), text_part("\n\n".join(body)))
+
+
 # --- the operator --------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +284,7 @@ __all__ = [
     "failure_report",
     "operator_mail",
     "partial_report",
+    "pictures_mail",
     "reader_mail",
     "welcome_mail",
 ]

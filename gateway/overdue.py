@@ -2,7 +2,8 @@
 
 A report that does not come in the provider's time makes a message expired; one that comes all the same still counts.
 Of a message in doubt a provider that can be asked is asked, ever more seldom, until the sender is told that nobody
-knows (`gateway.failures`); what it answers is taken as if it had come by itself. Nothing is ever sent again here.
+knows (`gateway.failures`), and once of a message that is about to expire; what it answers is taken as if it had come by
+itself. Nothing is ever sent again here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from functools import partial
+from math import isinf
 from typing import Final
 
 from gateway import maillog
@@ -26,8 +29,10 @@ BATCH: Final = 500
 """Messages that expire in one transaction; the next follows at once."""
 ASK_AFTER: Final = (10.0, 60.0, 240.0, 600.0)
 """Seconds of doubt after which a provider is asked."""
+ASK_BEFORE_EXPIRY: Final = 0.9
+"""Share of a provider's time after which it is asked once about a message that it has not reported on."""
 ASKED_AT_ONCE: Final = 50
-"""Messages that are asked about in one round."""
+"""Messages that are asked about in one round, of each kind."""
 _FORGOTTEN_PROVIDER: Final = 48 * HOUR
 
 
@@ -55,6 +60,8 @@ class Overdue:
         }
         self._asked: dict[str, int] = {}
         """How often each message in doubt was asked about; forgotten with the doubt."""
+        self._asked_up_to: dict[str, tuple[float, str]] = {}
+        """By provider, since when the last message waits that was asked about before it would expire, and its id."""
         self._clock = clock
         self._hear = hear
         self._failed = failed
@@ -76,6 +83,7 @@ class Overdue:
             try:
                 await self.expire()
                 await self.ask()
+                await self.ask_before_expiry()
             except StoreUnavailableError as error:
                 maillog.warn(Event.FAULT, where=self.name, cause=str(error))
             except Exception as error:  # the next look must come whatever this one met
@@ -111,6 +119,19 @@ class Overdue:
         for doubt in due:  # one after the other: an honest message goes first
             self._asked[doubt.message.id] += 1
             await self._look_up(doubt)
+
+    async def ask_before_expiry(self) -> None:
+        """Ask once about each message whose report may have been lost, before it expires without one."""
+        for provider in self._able:
+            validity = self._validity[provider]
+            if isinf(validity):
+                continue
+            after = self._asked_up_to.get(provider, (0.0, ""))
+            until = self._clock.now() - ASK_BEFORE_EXPIRY * validity
+            look = partial(sql.nearly_expired, provider=provider, after=after, until=until, most=ASKED_AT_ONCE)
+            for doubt in await self._database.read(look):
+                self._asked_up_to[provider] = (doubt.since, doubt.message.id)
+                await self._look_up(doubt)
 
     def _is_due(self, doubt: sql.Doubt, now: float) -> bool:
         times = self._asked[doubt.message.id]

@@ -84,7 +84,6 @@ class SmppOptions(Table):
     window: int = Field(64, ge=1, le=10_000)
     response_timeout: float = Field(10, ge=0.1, le=300)
     enquire_link: float = Field(30, ge=0.1, le=3600)
-    """0 for as fast as the window allows."""
     long_text: LongText = LongText.UDH8
     gsm_encoding: GsmEncoding = GsmEncoding.GSM7
     message_id: IdForm = IdForm.TEXT

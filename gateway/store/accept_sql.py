@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Executable, bindparam, select, update
 from gateway.sms import MessageState, OutgoingSms, Priority
 from gateway.store import claim_sql, directory_sql, mail_queue_sql, optout_sql, thread_sql
 from gateway.store.claim_sql import Written
+from gateway.store.mail_queue_sql import NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, attempts, mails, messages
 from gateway.store.spend_sql import Ledger
@@ -183,7 +184,8 @@ def _store_mails(connection: Connection, items: Sequence[Acceptance], new: froze
     _MAIL.many(
         connection, [dict(zip(_MAIL_COLUMNS, _mail_values(acceptance.mail), strict=True)) for acceptance in taken]
     )
-    mail_queue_sql.insert(connection, [mail for acceptance in taken for mail in acceptance.mails])
+    letters = [NewMails(acceptance.mails, acceptance.mail.id) for acceptance in taken if acceptance.mails]
+    mail_queue_sql.put(connection, letters)
     sent = [(acceptance, message) for acceptance in taken for message in acceptance.messages if message.id in new]
     _count(connection, [message for _, message in sent])
     thread_sql.remember(

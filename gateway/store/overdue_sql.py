@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, delete, func, or_, select, text, update
 
 from gateway.sms import MessageState, OutgoingSms
 from gateway.store.report_sql import NO_WORD
-from gateway.store.schema import messages, provider_refs
+from gateway.store.schema import attempts, messages, provider_refs
 from gateway.store.spool_items import AT_ONCE
 from gateway.store.spool_sql import message_of
 
+NOT_SENT = "not-sent"
+"""The word of FailureReason for what a person says has not left."""
 _SUBMITTED = "messages.state = 'submitted'"
 """The condition of the index of what waits for reports, word for word."""
 _UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL"
@@ -90,7 +92,7 @@ def _waited_for(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A message that may have been sent, since when, and the provider's ids as far as they are known."""
+    """A message that may not have arrived, since when it stands so, and the provider's ids as far as they are known."""
 
     message: OutgoingSms
     since: float
@@ -103,6 +105,27 @@ def in_doubt(connection: Connection, providers: Sequence[str], most: int) -> lis
         select(messages)
         .where(text(_UNTOLD), messages.c.state == MessageState.UNKNOWN, messages.c.provider.in_(providers))
         .order_by(messages.c.state_at)
+        .limit(most)
+    ).all()
+    refs = _refs_of(connection, [row.id for row in rows])
+    return [Doubt(message_of(row), row.state_at, tuple(refs.get(row.id, ()))) for row in rows]
+
+
+def nearly_expired(
+    connection: Connection, provider: str, after: tuple[float, str], until: float, most: int
+) -> list[Doubt]:
+    """Messages that have waited for their reports since `until` or before; those behind `after` (since, id)."""
+    since, message_id = after
+    rows = connection.execute(
+        select(messages)
+        .where(
+            text(_SUBMITTED),
+            messages.c.provider == provider,
+            messages.c.state_at >= since,
+            messages.c.state_at <= until,
+            or_(messages.c.state_at > since, messages.c.id > message_id),
+        )
+        .order_by(messages.c.state_at, messages.c.id)
         .limit(most)
     ).all()
     refs = _refs_of(connection, [row.id for row in rows])
@@ -125,6 +148,8 @@ class Ruling:
     state: MessageState
     """SUBMITTED, FAILED, or QUEUED: it is sent again."""
     at: float
+    by: str = ""
+    """Who says so."""
 
 
 def rule(connection: Connection, items: Sequence[Ruling]) -> list[bool]:
@@ -133,12 +158,36 @@ def rule(connection: Connection, items: Sequence[Ruling]) -> list[bool]:
 
 
 def _rule(connection: Connection, ruling: Ruling) -> bool:
-    values: dict[str, Any] = {"state": ruling.state, "state_at": ruling.at, "cause": "decided by hand"}
+    # What was told before was that nobody knows: whatever this comes to is told anew.
+    values: dict[str, Any] = {
+        "state": ruling.state,
+        "state_at": ruling.at,
+        "cause": "decided by hand",
+        "reason": NOT_SENT if ruling.state is MessageState.FAILED else "",
+        "told_at": None,
+    }
     if ruling.state is MessageState.QUEUED:
-        values |= {"available_at": AT_ONCE, "told_at": None}
+        values |= {"available_at": AT_ONCE, "price": None, "currency": None, "billed_parts": None}
+    _note_ruling(connection, ruling)
     changed = connection.execute(
         update(messages)
         .where(messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN)
         .values(values)
+    ).rowcount
+    if changed and ruling.state is MessageState.QUEUED:
+        # Lest parts of the first sending, which may never be reported, keep the second from being delivered.
+        connection.execute(delete(provider_refs).where(provider_refs.c.message_id == ruling.message_id))
+    return changed == 1
+
+
+def _note_ruling(connection: Connection, ruling: Ruling) -> None:
+    """Add to the attempt in doubt who decided what: another attempt does not overwrite it."""
+    last = select(messages.c.attempts).where(
+        messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN
     )
-    return changed.rowcount == 1
+    decision = f"; {ruling.by or 'somebody'} decided: {ruling.state}"
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.message_id == ruling.message_id, attempts.c.n == last.scalar_subquery())
+        .values(cause=attempts.c.cause + decision)
+    )

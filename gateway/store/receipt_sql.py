@@ -87,7 +87,7 @@ def _parts(connection: Connection, mail_ids: Sequence[str]) -> defaultdict[str, 
     reported = select(provider_refs.c.message_id, func.max(provider_refs.c.at)).where(
         provider_refs.c.message_id.in_([row.id for row in rows])
     )
-    moments = dict(connection.execute(reported.group_by(provider_refs.c.message_id)).tuples().all())
+    moments = {row[0]: row[1] for row in connection.execute(reported.group_by(provider_refs.c.message_id))}
     found: defaultdict[str, list[Part]] = defaultdict(list)
     for row in rows:
         found[row.mail_id].append(_part(row, moments.get(row.id)))

@@ -31,6 +31,7 @@ class FailureReason(StrEnum):
     NO_ROUTE = "no-route"
     EXPIRED = "expired"
     NO_WORD = "no-word"
+    NOT_SENT = "not-sent"
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
     TEXT = "text"
@@ -54,6 +55,7 @@ _STATUS = {
     FailureReason.NO_ROUTE: "5.4.4",
     FailureReason.EXPIRED: "5.4.7",
     FailureReason.NO_WORD: "5.4.7",
+    FailureReason.NOT_SENT: "5.4.2",
     FailureReason.UNREACHABLE: "5.4.1",
     FailureReason.REJECTED: "5.0.0",
     FailureReason.TEXT: "5.6.0",

@@ -55,7 +55,11 @@ MESSAGE = {
     "created_at": 1_800_000_000.25,
     "available_at": 1_800_000_000.25,
     "attempts": 1,
+    "billed_parts": 2,
+    "price": 790,
+    "currency": "USD",
 }
+DOUBTFUL = MESSAGE | {"id": "01MAIL.2", "dedupe": "y", "state": "unknown", "to_number": "+4530643065"}
 INBOUND = {
     "provider": "simulator",
     "from_number": "+4530643064",
@@ -80,7 +84,12 @@ def brevdue(tmp_path, capsys):
             insert(schema.attempts), [attempt | {"finished_at": 1_800_000_000.75, "outcome": "accepted"}]
         )
         connection.execute(
-            insert(schema.provider_refs), [report | {"to_number": "", "message_id": "01MAIL.1", "part": 1}]
+            insert(schema.provider_refs),
+            [
+                report
+                | {"to_number": "", "message_id": "01MAIL.1", "part": 1, "status": "delivered"}
+                | {"price": 790, "currency": "USD"}
+            ],
         )
         connection.execute(
             insert(schema.reports),
@@ -221,6 +230,49 @@ def test_the_story_of_an_answer(brevdue):
     story = json.loads(brevdue("message", "trace", "01IN1", "--json"))
     assert story["direction"] == "in"
     assert "held" in json.dumps(story["steps"])
+
+
+@pytest.mark.proves("trace")
+def test_the_story_tells_parts_price_and_moment(brevdue):
+    told = " ".join(brevdue("message", "trace", "01MAIL.1").split())
+    for known in (
+        "provider ids ref-1 (part 1): delivered, 0.0079 USD",
+        "parts counted 1",
+        "parts billed 2",
+        "price 0.0079 USD",
+        "happened 2027-01-15T08:00:03+00:00",
+    ):
+        assert known in told, known
+
+
+@pytest.fixture
+def doubtful(brevdue, tmp_path):
+    """The same with a message of which nobody knows whether it was sent."""
+
+    async def prepare():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(lambda c: c.execute(insert(schema.messages), [DOUBTFUL])), None)
+        await database.close()
+
+    asyncio.run(prepare())
+    return brevdue
+
+
+@pytest.mark.proves("unknown is resolved or shown")
+@pytest.mark.parametrize(("word", "state"), [("--sent", "submitted"), ("--not-sent", "failed"), ("--resend", "queued")])
+def test_a_person_decides_about_a_message_in_doubt(doubtful, word, state):
+    assert doubtful("message", "resolve", "01MAIL.2", word) == f"01MAIL.2 is {state} now\n"
+    told = json.loads(doubtful("message", "show", "01MAIL.2", "--json"))
+    assert (told["state"], told["cause"]) == (state, "decided by hand")
+    said = doubtful("message", "resolve", "01MAIL.2", word, status=1)
+    assert said == "brevdue: there is no message '01MAIL.2' of which it is unknown whether it was sent\n"
+
+
+@pytest.mark.proves("unknown is resolved or shown")
+@pytest.mark.parametrize("words", [[], ["--sent", "--resend"]])
+def test_a_person_says_one_thing(doubtful, words):
+    said = doubtful("message", "resolve", "01MAIL.2", *words, status=1)
+    assert said == "brevdue: say one of --sent, --not-sent or --resend\n"
 
 
 def test_no_such_story(brevdue):

@@ -7,12 +7,13 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import Connection, insert, select, text
 
 from gateway.errors import Outcome
 from gateway.inbound_form import tidy_report
@@ -24,8 +25,8 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.sms import DeliveryReport, InboundEvent, MessageState, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_text import measure
 from gateway.spool import Spool
-from gateway.store import failure_sql, overdue_sql, report_sql, spool_sql
-from gateway.store.database import Database
+from gateway.store import failure_sql, overdue_sql, report_sql, spool_sql, trace_sql
+from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
 from gateway.store.schema import messages
@@ -165,14 +166,48 @@ async def test_more_than_a_batch_expires_in_one_sweep(spool: Spool, database: Da
     assert [len(await database.write(overdue_sql.expire, silence)) for _ in range(4)] == [10, 10, 5, 0]
 
 
+LOOKS = {
+    "ix_messages_submitted": (
+        (
+            "SELECT id FROM messages WHERE messages.state = 'submitted' AND provider = 'p' AND state_at <= 1 "
+            "ORDER BY state_at LIMIT 10"
+        ),
+        "SELECT min(provider) FROM messages WHERE messages.state = 'submitted'",
+        (
+            "SELECT * FROM messages WHERE messages.state = 'submitted' AND provider = 'p' AND state_at >= 0 "
+            "AND state_at <= 1 AND (state_at > 0 OR id > '') ORDER BY state_at, id LIMIT 50"
+        ),
+    ),
+    "ix_messages_untold": (
+        (
+            "SELECT * FROM messages WHERE messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL "
+            "AND messages.state = 'unknown' AND provider IN ('p') ORDER BY state_at LIMIT 500"
+        ),
+    ),
+}
+
+
 @pytest.mark.proves("a million waiting")
-async def test_the_sweep_asks_an_index(sqlite_url: str):
-    database = await open_database(sqlite_url)
-    query = "EXPLAIN QUERY PLAN SELECT id FROM messages WHERE messages.state = 'submitted' AND provider = 'p' AND state_at <= 1 ORDER BY state_at LIMIT 10"
-    plan = await database.read(lambda connection: [line[-1] for line in connection.execute(text(query))])
-    await database.close()
-    assert len(plan) == 1
-    assert "ix_messages_submitted (provider=? AND state_at<?)" in plan[0]
+async def test_the_sweeps_ask_indexes(database: Database):
+    """Among many that have arrived, and many that wait."""
+    row = {
+        "org_id": "O", "account_id": "A", "key_id": "K", "provider": "p", "from_number": "1", "to_number": "2",
+        "text": "x", "encoding": "gsm7", "parts": 1, "units": 1, "priority": 0, "created_at": 1.0, "available_at": 1.0,
+    }  # fmt: skip
+    states = ["delivered"] * 8 + ["submitted", "unknown"]
+    rows = [row | {"id": f"m{n}", "state": states[n % 10], "state_at": float(n), "told_at": 1.0} for n in range(20_000)]
+
+    def plans(connection: Connection) -> dict[str, list[str]]:
+        explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}[connection.dialect.name]
+        return {
+            index: [str(connection.execute(text(f"{explain} {look}")).all()) for look in looks]
+            for index, looks in LOOKS.items()
+        }
+
+    await database.write(alone(lambda connection: connection.execute(insert(messages), rows)), None)
+    await database.write(alone(lambda connection: connection.execute(text("ANALYZE messages"))), None)
+    for index, found in (await database.read(plans)).items():
+        assert all(index in plan for plan in found), found
 
 
 # --- in doubt ------------------------------------------------------------------------------------------------------
@@ -225,6 +260,47 @@ async def test_asking_ends_and_sends_nothing(spool: Spool, database: Database, c
         await provider.stop()
 
 
+@pytest.mark.proves("no report", "asked beside sending")
+async def test_a_provider_is_asked_once_before_a_message_expires(spool: Spool, database: Database, clock: Clock):
+    async with Peer() as peer:
+        provider = infobip(peer.url)
+        await provider.start(lambda _events: asyncio.sleep(0))
+        found, lost = [await sent(spool, clock, "infobip", refs=[f"i{n}"]) for n in range(2)]
+        asking = overdue(database, clock, provider)
+        clock.time += 0.9 * provider.validity - 1
+        await asking.ask_before_expiry()
+        assert not peer.requests, "not before most of its time is over"
+        clock.time += 1
+        peer.script = [log_of(replace(found, id="i0"), 3), Answer(500)]
+        for _ in range(3):
+            await asking.ask_before_expiry()
+            clock.time += 60
+        assert len(peer.requests) == 2, "about each of them once"
+        clock.time = START + provider.validity
+        await asking.expire()
+        assert [(await row(database, each)).state for each in (found, lost)] == ["delivered", "expired"]
+        await provider.stop()
+
+
+@pytest.mark.proves("unknown is resolved or shown")
+async def test_what_is_sent_again_is_delivered_by_its_own_reports(spool: Spool, database: Database, clock: Clock):
+    message = await sent(spool, clock, refs=())
+    half = SubmitResult(Outcome.UNKNOWN, ("half",), cause="the second part had no answer")
+    await spool.settle(Settlement(message, half, MessageState.UNKNOWN, clock.now(), clock.now()))
+    await database.write(overdue_sql.rule, overdue_sql.Ruling(message.id, MessageState.QUEUED, clock.now(), "anna"))
+    (again,) = (await spool.depart("p", 10)).go
+    whole = SubmitResult(Outcome.ACCEPTED, ("x", "y"))
+    await spool.settle(Settlement(again, whole, MessageState.SUBMITTED, clock.now(), clock.now()))
+    for ref in ("half", "x", "y"):
+        await report(database, ref, ReportStatus.DELIVERED)
+    assert (await row(database, message)).state == "delivered"
+    story = await database.read(lambda connection: trace_sql.about_mail(connection, message.id))
+    assert story is not None
+    first, second = story["messages"][0]["history"]
+    assert first["cause"] == "the second part had no answer; anna decided: queued"
+    assert second["cause"] == ""
+
+
 @pytest.mark.parametrize(
     ("ruled", "state"),
     [(MessageState.SUBMITTED, "submitted"), (MessageState.FAILED, "failed"), (MessageState.QUEUED, "queued")],
@@ -236,6 +312,8 @@ async def test_people_decide_once(spool: Spool, database: Database, clock: Clock
     assert [await database.write(overdue_sql.rule, each) for each in rulings] == [True, False, False]
     assert (await row(database, doubtful)).state == state
     assert (await row(database, plain)).state == "submitted"
+    now = await row(database, doubtful)
+    assert now.reason == ("not-sent" if ruled is MessageState.FAILED else "")
     drawn = (await spool.depart("p", 10)).go
     assert [each.id for each in drawn] == ([doubtful.id] if ruled is MessageState.QUEUED else [])
 
@@ -291,10 +369,10 @@ EVENTS = (
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(EVENTS), st.lists(st.sampled_from(EVENTS[1:]), max_size=4))
 @pytest.mark.proves("reports")
-async def test_any_order_of_answer_and_reports_ends_alike(sqlite_url: str, tmp_path: Path, order: list, again: list):
+async def test_any_order_of_answer_and_reports_ends_alike(database_url: str, tmp_path: Path, order: list, again: list):
     """Two parts, each reported as accepted and as delivered, before or after the answer, some of it twice."""
     clock, run = Clock(), next(_ids)
-    database = await open_database(sqlite_url)
+    database = await open_database(database_url)
     spool = Spool(database, clock, tmp_path)
     await spool.start()
     message = None
@@ -308,3 +386,48 @@ async def test_any_order_of_answer_and_reports_ends_alike(sqlite_url: str, tmp_p
     assert (now.state, now.price, now.currency) == ("delivered", 20_000, "DKK")
     await spool.stop()
     await database.close()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["answer", "good", "bad"])))
+@pytest.mark.proves("reports")
+async def test_one_failed_part_fails_the_message_in_any_order(
+    order: tuple[str, ...], spool: Spool, database: Database, clock: Clock
+):
+    message = None
+    for event in order:
+        if event == "answer":
+            message = await sent(spool, clock, refs=["good", "bad"])
+        else:
+            status = ReportStatus.DELIVERED if event == "good" else ReportStatus.FAILED
+            await report(database, event, status, oere(10))
+    assert message is not None
+    now = await row(database, message)
+    assert (now.state, now.price) == ("failed", 20_000)
+
+
+@pytest.mark.proves("reports", "two-writers")
+async def test_an_answer_and_its_reports_may_meet(spool: Spool, database: Database, clock: Clock):
+    """All at once, each part reported twice: whatever sees what first, the end is the same."""
+    for run in range(20):
+        told = [
+            report(database, f"{ref}{run}", status, oere(10))
+            for ref in "ab"
+            for status in (ReportStatus.ACCEPTED, ReportStatus.DELIVERED, ReportStatus.DELIVERED)
+        ]
+        message, *_ = await asyncio.gather(sent(spool, clock, refs=[f"a{run}", f"b{run}"]), *told)
+        now = await row(database, message)
+        assert (now.state, now.price, now.currency) == ("delivered", 20_000, "DKK")
+
+
+@pytest.mark.proves("reports")
+async def test_a_report_of_another_provider_or_for_another_phone_moves_nothing(
+    spool: Spool, database: Database, clock: Clock
+):
+    message = await sent(spool, clock, refs=["a"])
+    strange = DeliveryReport("p", "a", ReportStatus.FAILED, START, "+4599999999", "not ours", oere(99))
+    await database.write(report_sql.store_reports, Received(strange, START))
+    await report(database, "a", ReportStatus.FAILED, oere(99), provider="q")
+    now = await row(database, message)
+    assert (now.state, now.price) == ("submitted", None)
+    await report(database, "a", ReportStatus.DELIVERED)
+    assert (await row(database, message)).state == "delivered"
