@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from brevdue.console import CommandError, Options
 from brevdue.settings import find_file, load
@@ -22,6 +23,9 @@ from gateway.settings import GatewaySettings
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.opening import open_database
 
+if TYPE_CHECKING:
+    from gateway.hand_delivery import HandDelivery
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -30,6 +34,19 @@ class Desk:
     settings: GatewaySettings
     database: Database
     accounts: Accounts
+    keyring: Keyring
+
+    @property
+    def hand_delivery(self) -> HandDelivery:
+        """Hands incoming SMS to people."""
+        from gateway.hand_delivery import HandDelivery
+        from gateway.inbound_route import inbound_route
+        from gateway.letters import Letters
+
+        clock = SystemClock()
+        letters = Letters(settings=self.settings, accounts=self.accounts, keyring=self.keyring, clock=clock)
+        route = inbound_route(self.settings, self.database, self.accounts, letters, clock)
+        return HandDelivery(database=self.database, route=route, clock=clock)
 
 
 @contextmanager
@@ -54,6 +71,6 @@ async def desk(options: Options) -> AsyncIterator[Desk]:
         try:
             accounts = Accounts(database, keyring, settings.pool, settings.dialog, SystemClock(), settings.mail.domains)
             await accounts.verify_secret_file()
-            yield Desk(settings, database, accounts)
+            yield Desk(settings, database, accounts, keyring)
         finally:
             await database.close()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property, partial
 from importlib.metadata import entry_points, version
+from math import isinf
 
 from fastapi import FastAPI
 
@@ -23,6 +24,7 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -31,9 +33,12 @@ from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import Service, SystemClock
-from gateway.providers.base import Capability, Provider, Webhooks
+from gateway.overdue import Overdue
+from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
+from gateway.receipts import Receipts
 from gateway.returned import Returned
+from gateway.routing.configured import router_of
 from gateway.settings import GatewaySettings, ProviderSettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
@@ -140,6 +145,10 @@ class Rooms:
             database=self.database,
             providers=self.providers if Role.SMS in self.roles else {},
             clock=self.clock,
+            paces={
+                each.name: (each.parts_per_second, each.parts_per_second_per_number) for each in self.settings.provider
+            },
+            router=router_of(self.settings),
         )
 
     @cached_property
@@ -152,7 +161,37 @@ class Rooms:
             clock=self.clock,
             failed=self.sms_out.failed,
             mail_queued=self.mail_out.nudge,
+            writes=self.settings.dialog.receipts != "never",
         )
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """Senders read what became of their mail, where they want to."""
+        return Receipts(
+            database=self.database,
+            accounts=self.accounts,
+            letters=self.letters,
+            clock=self.clock,
+            silent=[name for name, provider in self.providers.items() if isinf(provider.validity)],
+            mail_queued=self.mail_out.nudge,
+        )
+
+    @cached_property
+    def overdue(self) -> Overdue:
+        """Messages of which no word comes."""
+        return Overdue(
+            database=self.database,
+            providers=self.providers,
+            clock=self.clock,
+            hear=self.hear,
+            failed=self.sms_out.failed,
+        )
+
+    async def hear(self, events: Sequence[InboundEvent]) -> None:
+        """Take what a provider tells to the edges, by kind of event; returns when durable."""
+        await self.sms_out.late([event for event in events if isinstance(event, LateAnswer)])
+        await self.sms_out.report([event for event in events if isinstance(event, DeliveryReport)])
+        await self.sms_in.receive([event for event in events if isinstance(event, InboundSms)])
 
     @cached_property
     def sms_in(self) -> SmsIn:
@@ -161,7 +200,7 @@ class Rooms:
             database=self.database,
             accounts=self.accounts,
             threads=self.threads,
-            letters=self.letters,
+            route=inbound_route(self.settings, self.database, self.accounts, self.letters, self.clock),
             clock=self.clock,
             mail_out=self.mail_out,
         )
@@ -225,13 +264,12 @@ class Rooms:
 
 
 class _ProviderService:
-    """One provider as a service: what it hears goes to the edges, by kind of event."""
+    """One provider as a service."""
 
-    def __init__(self, provider: Provider, sms_in: SmsIn, sms_out: SmsOut) -> None:
+    def __init__(self, provider: Provider, hear: EventSink) -> None:
         self.name = f"provider-{provider.name}"
         self._provider = provider
-        self._sms_in = sms_in
-        self._sms_out = sms_out
+        self._hear = hear
 
     async def start(self) -> None:
         """Open its connections."""
@@ -241,11 +279,6 @@ class _ProviderService:
         """Close them."""
         await self._provider.stop()
 
-    async def _hear(self, events: Sequence[InboundEvent]) -> None:
-        await self._sms_out.late([event for event in events if isinstance(event, LateAnswer)])
-        await self._sms_out.report([event for event in events if isinstance(event, DeliveryReport)])
-        await self._sms_in.receive([event for event in events if isinstance(event, InboundSms)])
-
 
 def _services(rooms: Rooms) -> list[Service]:
     """What runs for the roles, in the order in which it starts: the doors open last."""
@@ -254,14 +287,14 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.sms_in]
     services += [
-        _ProviderService(provider, rooms.sms_in, rooms.sms_out)
+        _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()
         if Role.SMS in roles or (Role.HTTP in roles and isinstance(provider, Webhooks | SimulatorProvider))
     ]
     if Role.SMS in roles:
-        services.append(rooms.sms_out)
+        services += [rooms.sms_out, rooms.overdue]
     if Role.SMTP in roles:
         services.append(rooms.edge)
     if Role.HTTP in roles:

@@ -30,8 +30,11 @@ app.command("brevdue.cli_keys:org", name="org", help="Organisations: those whose
 app.command("brevdue.cli_keys:key", name="key", help="Keys: what accounts hang under.")
 app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one mail address, one phone number.")
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
+app.command("brevdue.cli_providers:provider", name="provider", help="SMS providers: do they answer, what do they cost.")
+app.command("brevdue.cli_keywords:keyword", name="keyword", help="First words of SMS to an organisation's number.")
 app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
+app.command("brevdue.cli_routes:route", name="route", help="Routes: which provider carries what.")
 
 
 @app.command

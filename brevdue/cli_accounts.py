@@ -250,6 +250,7 @@ async def free(*, options: Options = DEFAULT) -> None:
             "in_use": each.in_use,
             "quarantined": each.quarantined,
             "free": each.free,
+            "shared": each.shared,
         }
         for each in found
     ]
@@ -266,3 +267,33 @@ async def release(
     async with desk(options) as at:
         await at.accounts.release_number(number)
     say("released", {"number": number}, options)
+
+
+@number.command
+async def give(
+    number: Annotated[str | None, Parameter(help="A certain number, with its country code; else any free one.")] = None,
+    /,
+    *,
+    org: Annotated[str, Parameter(help="The organisation: name or id.")],
+    to: Annotated[str, Parameter(help="The mail address that reads what comes without a keyword.")],
+    options: Options = DEFAULT,
+) -> None:
+    """Give a number to an organisation, and print it; or name another reader for one that it has."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(org)
+        given = await at.accounts.give_number(owner, to, number)
+    say(given.number, {"number": given.number, "organisation": owner.name, "to": given.email}, options)
+
+
+@number.command
+async def take(
+    number: Annotated[str, Parameter(help="With its country code.")], /, *, options: Options = DEFAULT
+) -> None:
+    """Take a number from its organisation, with its keywords; it rests before it is drawn again."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        await at.accounts.take_number_back(number)
+    say("taken back", {"number": number}, options)

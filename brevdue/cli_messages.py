@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import App, Parameter
@@ -20,7 +22,17 @@ Limit: TypeAlias = Annotated[int, Parameter(help="How many at most.", validator=
 MessageName: TypeAlias = Annotated[str, Parameter(help="Id of a mail or an SMS.")]
 Way: TypeAlias = Literal["in", "out"]
 State: TypeAlias = Literal[
-    "queued", "submitting", "submitted", "delivered", "failed", "expired", "unknown", "mailed", "held", "unrouted"
+    "queued",
+    "submitting",
+    "submitted",
+    "delivered",
+    "failed",
+    "expired",
+    "unknown",
+    "mailed",
+    "held",
+    "asked",
+    "unrouted",
 ]
 
 message = App(name="message", help="Messages: what came, what left, and why not.")
@@ -67,6 +79,39 @@ async def unrouted(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
     _show(rows, options, empty="nothing is unrouted")
 
 
+@message.command
+async def asked(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
+    """List incoming SMS to shared numbers whose reader is being asked for."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        rows = await _listed(at, ["in"], limit, states=["asked"])
+    _show(rows, options, empty="nobody is being asked")
+
+
+@message.command
+async def deliver(
+    name: MessageName,
+    /,
+    *,
+    to: Annotated[str, Parameter(help="Mail address, number or id of the account; or any other mail address.")],
+    options: Options = DEFAULT,
+) -> None:
+    """Hand an incoming SMS that has reached nobody to somebody."""
+    from brevdue.administration import desk
+    from gateway.registry.employee_address import valid_address
+
+    async with desk(options) as at:
+        own = at.settings.mail.domains
+        email = valid_address(to, own) if "@" in to else (await at.accounts.account_named(to)).email
+        way = await at.hand_delivery.deliver(name.strip().upper(), email)
+    if way is None:
+        raise CommandError(f"there is no incoming SMS '{cell(name)}' that has reached nobody")
+    answerable = way.account_id is not None
+    note = "" if answerable else "; it has no account, so an answer will not reach the phone"
+    say(f"on its way to {cell(email)}{note}", {"id": name, "to": email, "answerable": answerable}, options)
+
+
 @message.command(name="show")
 async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> None:
     """Show one SMS."""
@@ -82,6 +127,44 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
         facts(_incoming_row(incoming), options)
     else:
         raise CommandError(f"there is no SMS '{cell(name)}'")
+
+
+@message.command
+async def resolve(
+    name: MessageName,
+    /,
+    *,
+    sent: Annotated[bool, Parameter(negative=(), help="It has left: wait for its report.")] = False,
+    not_sent: Annotated[bool, Parameter(negative=(), help="It has not left, and shall not.")] = False,
+    resend: Annotated[bool, Parameter(negative=(), help="Send it again: the phone may get it twice.")] = False,
+    options: Options = DEFAULT,
+) -> None:
+    """Decide about a message of which nobody knows whether it was sent (state unknown)."""
+    from brevdue.administration import desk
+    from gateway import maillog
+    from gateway.maillog import Event
+    from gateway.sms import MessageState
+    from gateway.store import overdue_sql
+
+    if sent + not_sent + resend != 1:
+        raise CommandError("say one of --sent, --not-sent or --resend")
+    state = MessageState.SUBMITTED if sent else MessageState.FAILED if not_sent else MessageState.QUEUED
+    async with desk(options) as at:
+        ruling = overdue_sql.Ruling(name, state, time.time(), _person())
+        if not await at.database.write(overdue_sql.rule, ruling):
+            raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
+        lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
+        maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
+        lines.flush()
+    say(f"{name} is {state} now", {"id": name, "state": state}, options)
+
+
+def _person() -> str:
+    """Who gives this command, for the message's story."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # nobody has this user id
+        return str(os.getuid())
 
 
 @message.command
@@ -154,8 +237,23 @@ def _incoming_row(row: JsonDict) -> dict[str, Any]:
         "state": row["state"],
         "parts": None,
         "text": row["text"],
-        "cause": "parts are missing" if row["incomplete"] else "",
+        "cause": "; ".join(_incoming_causes(row)),
     }
+
+
+def _incoming_causes(row: JsonDict) -> Iterator[str]:
+    """What is the matter with an incoming SMS, and what can be done."""
+    if row["incomplete"]:
+        yield "parts are missing"
+    if row["late"]:
+        yield "a part came late"
+    match row["state"]:
+        case "unrouted":
+            yield f"nobody has the number: brevdue message deliver {row['id']} --to ADDRESS"
+        case "held":
+            yield "the key is paused: it goes on after brevdue key resume"
+        case "asked":
+            yield f"whoever answers has it; or brevdue message deliver {row['id']} --to ADDRESS"
 
 
 def _show(rows: list[dict[str, Any]], options: Options, *, empty: str) -> None:

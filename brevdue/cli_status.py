@@ -26,6 +26,7 @@ _QUEUES = (
     ("  unknown", "unknown", ""),
     ("mails to send", "mails", "mails_overdue_seconds"),
     ("SMS held", "held", ""),
+    ("SMS asked about", "asked", ""),
     ("SMS to nobody", "unrouted", ""),
 )
 """What waits: its name, its figure, and the figure that says for how long."""
@@ -120,8 +121,9 @@ def more_lines(seen: Status) -> list[str]:
     said = []
     if seen.gateway is not None:
         said.append(f"SMTP connections  {seen.gateway['connections']:,}")
-        states = seen.gateway["providers"].items()
-        said.append("providers         " + ", ".join(f"{name} {state}" for name, state in states))
+        states, resting = seen.gateway["providers"].items(), seen.gateway["breakers_open"]
+        shown = (f"{name} {'breaker open' if name in resting else state}" for name, state in states)
+        said.append("providers         " + ", ".join(shown))
     if seen.figures is not None:
         alive = [process for process in seen.figures["processes"] if process["alive"]]
         names = ", ".join(f"{process['host']}/{process['pid']}" for process in alive)

@@ -18,8 +18,9 @@ from pydantic import BaseModel, ValidationError
 from brevdue.settings_checks import Finding, check_pools, check_providers, check_tables
 from brevdue.settings_environment import PREFIX, overlay
 from brevdue.settings_mistakes import ConfigurationError, Mistake, explain, key_name
+from brevdue.settings_routes import check_prices, check_routes
 from brevdue.settings_toml import KeyPath, key_lines
-from gateway.settings import GatewaySettings, PoolSettings, ProviderSettings
+from gateway.settings import GatewaySettings, PoolSettings, PriceSettings, ProviderSettings, RouteSettings
 
 __all__ = ["ConfigurationError", "Mistake", "find_file", "load", "resolve_paths"]
 
@@ -113,7 +114,7 @@ def _about(path: KeyPath, wrong: Iterable[KeyPath]) -> bool:
 def _without(tables: dict[str, Any], wrong: Iterable[KeyPath]) -> dict[str, Any]:
     """Leave out what is wrong, and the lists of tables, which are checked one by one."""
     left = {name: dict(value) if isinstance(value, dict) else value for name, value in tables.items()}
-    for name in ("provider", "pool"):
+    for name in ("provider", "pool", "route", "price"):
         left.pop(name, None)
     for path in wrong:
         at: Any = left
@@ -140,6 +141,9 @@ def _check_lists(tables: Mapping[str, Any]) -> Iterator[Finding]:
         yield from check_pools(_sound_items(PoolSettings, tables["pool"]), names)
     elif providers and len(providers) == len(given) and defaults.pool[0].provider not in names:
         yield ("pool",), f"is missing: a [[pool]] names the numbers that provider '{names[0]}' routes to us"
+    prices = _sound_items(PriceSettings, tables.get("price", ()))
+    yield from check_prices(prices, names)
+    yield from check_routes(_sound_items(RouteSettings, tables.get("route", ())), providers, names, prices)
 
 
 def _get(item: Any, name: str) -> Any:

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from brevdue.settings_toml import KeyPath
 from gateway.numbers import NumberRange
 from gateway.providers.base import ProviderFactory
+from gateway.registry.pool import MOST_SHARED
 from gateway.settings import GatewaySettings, PoolSettings, ProviderSettings
 
 Finding: TypeAlias = tuple[KeyPath, str]
@@ -46,7 +47,7 @@ def check_providers(providers: Mapping[int, ProviderSettings]) -> Iterator[Findi
         if entry := kinds.get(provider.kind):
             yield from _options(index, provider, entry)
         else:
-            hint = _did_you_mean(provider.kind, list(kinds)) or f" (there is {', '.join(sorted(kinds)) or 'none'})"
+            hint = did_you_mean(provider.kind, list(kinds)) or f" (there is {', '.join(sorted(kinds)) or 'none'})"
             yield ("provider", index, "kind"), f"must be an installed kind, not '{provider.kind}'{hint}"
 
 
@@ -67,8 +68,7 @@ def check_pools(pools: Mapping[int, PoolSettings], providers: Iterable[str]) -> 
     spans: list[tuple[int, int, KeyPath]] = []
     for index, pool in pools.items():
         if pool.provider not in names:
-            hint = _did_you_mean(pool.provider, names) or f" (there is {', '.join(names) or 'none'})"
-            yield ("pool", index, "provider"), f"must be the name of a [[provider]], not '{pool.provider}'{hint}"
+            yield ("pool", index, "provider"), no_such_provider(pool.provider, names)
         if pool.range is None and not pool.numbers:
             yield ("pool", index), 'needs a range ("+45609946000000..+45609946999999") or numbers (["+4530643064"])'
         for path, text in _written(index, pool):
@@ -79,6 +79,8 @@ def check_pools(pools: Mapping[int, PoolSettings], providers: Iterable[str]) -> 
                 continue
             if path[2] == "numbers" and numbers.size > 1:
                 yield path, f"must be single numbers: write {text} as a range"
+            if pool.shared and numbers.size > MOST_SHARED:
+                yield path, f"must hold at most {MOST_SHARED} numbers where they are shared, not {numbers.size}"
             spans.append((int(numbers.first), int(numbers.last), path))
     yield from _overlaps(spans)
 
@@ -98,7 +100,14 @@ def _overlaps(spans: list[tuple[int, int, KeyPath]]) -> Iterator[Finding]:
         highest = max(highest, last)
 
 
-def _did_you_mean(name: str, known: list[str]) -> str:
+def no_such_provider(name: str, names: list[str]) -> str:
+    """What is wrong with a name that no provider has."""
+    hint = did_you_mean(name, names) or f" (there is {', '.join(names) or 'none'})"
+    return f"must be the name of a [[provider]], not '{name}'{hint}"
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A hint at the name that was probably meant; "" where none is close."""
     close = difflib.get_close_matches(name, known, n=1)
     return f": did you mean '{close[0]}'?" if close else ""
 

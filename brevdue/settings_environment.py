@@ -25,6 +25,8 @@ PREFIX = "BREVDUE_"
 _TABLES = {
     "provider": '[{"name": "simulator", "kind": "simulator"}]',
     "pool": '[{"provider": "simulator", "range": "+45609946000000..+45609946999999"}]',
+    "route": '[{"name": "all", "via": ["simulator"]}]',
+    "price": '[{"provider": "simulator", "part": {"DK": 0.04}}]',
 }
 """Examples of tables in lists."""
 

@@ -131,6 +131,7 @@ def _problems(gateway: Mapping[str, Any] | None, figures: Mapping[str, Any] | No
     if gateway is not None:
         found += [f"{check['name']}: {check['problem']}" for check in gateway["checks"] if check["problem"]]
         found += [f"provider {name} is {state}" for name, state in gateway["providers"].items() if state != "up"]
+        found += [f"provider {name} takes no messages: its breaker is open" for name in gateway["breakers_open"]]
         if faults := gateway["lately"]["hour"]["events"].get(Event.FAULT, 0):
             found.append(f'{_many(faults, "fault")} in the last hour: look for "fault" in the log')
     if figures is None:
@@ -141,6 +142,8 @@ def _problems(gateway: Mapping[str, Any] | None, figures: Mapping[str, Any] | No
     if figures["mails_overdue_seconds"] > LATE_SECONDS:
         late = ago(figures["mails_overdue_seconds"])
         found.append(f"mail does not leave, the oldest of {figures['mails']} is {late} late: look for mail-delayed")
+    if asked := figures["asked"]:
+        found.append(f"{_many(asked, 'incoming SMS')} that nobody says to be for: brevdue message asked")
     if unrouted := figures["unrouted"]:
         found.append(f"{_many(unrouted, 'incoming SMS')} to numbers that nobody has: brevdue message unrouted")
     return tuple(found)

@@ -1,8 +1,8 @@
 """Organisations, API keys and accounts: who may write, from which number, and how that changes (D1, D3-D6, D13, D14).
 
-Look-ups come from `registry.directory`, in memory, and keys from `registry.keys`. Every change is one durable
-transaction, after which each process sees the new state at its next `refresh`. An AccountError's text is one sentence
-for a person; a Refusal answers a mail.
+Look-ups come from `registry.directory`, in memory, keys from `registry.keys`, and organisations' own numbers from
+`registry.organisation_numbers`. Every change is one durable transaction, after which each process sees the new state at
+its next `refresh`. An AccountError's text is one sentence for a person; a Refusal answers a mail.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import base64
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
 from functools import partial
 from typing import Literal, NoReturn
 
 from gateway import errors
 from gateway.errors import Refusal
-from gateway.keyring import Keyring
-from gateway.model import Account, ApiKey, Clock, Proof, new_id
+from gateway.model import Account, ApiKey, Proof, new_id
 from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import (
     AccountError,
@@ -32,14 +30,12 @@ from gateway.registry.errors import (
     TooManySecrets,
     WrongSecretFile,
 )
-from gateway.registry.keys import Keys, valid_language
+from gateway.registry.keys import valid_language
 from gateway.registry.listings import AccountListing, NumberListing, NumberState, PoolUsage
-from gateway.registry.pool import NumberPool
+from gateway.registry.organisation_numbers import DAY, OrganisationNumbers, compact
 from gateway.registry.subscription import judge, organisation_of
-from gateway.settings import DialogSettings, PoolSettings
 from gateway.store import account_sql, directory_sql, number_sql
 from gateway.store.account_sql import Obstacle, OpenRequest
-from gateway.store.database import Database
 
 __all__ = [
     "AccountError",
@@ -55,25 +51,9 @@ __all__ = [
     "WrongSecretFile",
 ]
 
-_DAY = 86_400.0
 
-
-class Accounts(Keys):
+class Accounts(OrganisationNumbers):
     """Everything about accounts. `refresh` first, then decide."""
-
-    def __init__(
-        self,
-        database: Database,
-        keyring: Keyring,
-        pools: Sequence[PoolSettings],
-        dialog: DialogSettings,
-        clock: Clock,
-        own_domains: Sequence[str] = (),
-    ) -> None:
-        """`own_domains` are `[mail] domains`: an address there is a phone or one of ours, never an employee's."""
-        super().__init__(database, keyring, dialog, clock)
-        self._pool = NumberPool(pools)
-        self._own_domains = tuple(own_domains)
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
@@ -121,7 +101,7 @@ class Accounts(Keys):
         Raises NotFound.
         """
         now = self._clock.now()
-        closing = account_sql.CloseRequest(account.id, now, now + self._dialog.quarantine_days * _DAY)
+        closing = account_sql.CloseRequest(account.id, now, now + self._dialog.quarantine_days * DAY)
         return await self._change(account_sql.close_account, closing) or _raise(Obstacle.NO_ACCOUNT)
 
     async def _open(self, key_id: str, email: str, *, pausable: bool, proof: Proof | None = None) -> Account | Obstacle:
@@ -136,6 +116,7 @@ class Accounts(Keys):
             pausable=pausable,
             admit=partial(judge, address, proof) if proof else None,
             pool=self._pool,
+            rested_since=now - self._dialog.quarantine_days * DAY,
         )
         return await self._change(account_sql.open_account, request)
 
@@ -222,10 +203,17 @@ class Accounts(Keys):
                 raise BadValue(f"{wanted} has {len(found)} accounts: name one by its number ({numbers})")
             account = found[0] if found else None
         else:
-            account = await self.account(wanted.upper()) or await self.account_by_number(_compact(wanted))
+            account = await self.account(wanted.upper()) or await self._account_with(compact(wanted))
         if account is None:
             raise NotFound(f"there is no open account '{wanted}'")
         return account
+
+    async def _account_with(self, number: str) -> Account | None:
+        use = await self.number_use(number)
+        if use is not None and len(use.accounts) > 1:
+            addresses = ", ".join(account.email for account in use.accounts)
+            raise BadValue(f"{number} is shared: name its account by the address ({addresses}) or the id")
+        return use.accounts[0] if use is not None and use.accounts else None
 
     async def list_accounts(
         self,
@@ -253,10 +241,13 @@ class Accounts(Keys):
 
     async def release_number(self, number: str) -> None:
         """End a number's quarantine now. Raises NumberInUse, NotFound."""
-        wanted = _compact(number)
+        wanted = compact(number)
         released = await self._change(number_sql.release_number, wanted)
         if not released:
-            if await self.account_by_number(wanted):
+            use = await self.number_use(wanted)
+            if use is not None and use.organisation_number is not None:
+                raise NumberInUse(f"{wanted} belongs to an organisation: take it back first")
+            if use is not None:
                 raise NumberInUse(f"{wanted} belongs to an open account: close that first")
             raise NotFound(f"{wanted} is not in quarantine")
 
@@ -280,8 +271,3 @@ def _refusal(obstacle: Obstacle) -> Refusal:
     if obstacle is Obstacle.NO_FREE_NUMBER:
         return errors.no_free_number()
     return errors.subscription_refused("domain not allowed" if obstacle is Obstacle.NOT_ADMITTED else "key missing")
-
-
-def _compact(number: str) -> str:
-    digits = re.sub(r"[\s().-]", "", number)
-    return digits if digits.startswith("+") else f"+{digits.removeprefix('00')}"

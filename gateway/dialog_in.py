@@ -36,6 +36,7 @@ from gateway.model import (
     ProofMethod,
     Reply,
 )
+from gateway.pictures import Pictures
 from gateway.rates import Rate
 from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
@@ -50,8 +51,8 @@ from gateway.writing.frame import masked
 class Departures(Protocol):
     """Where messages leave from: asked for room before they are committed."""
 
-    def reserve(self, provider: str, count: int) -> Reservation:
-        """Ask for room for `count` messages."""
+    def reserve(self, messages: Sequence[OutgoingSms]) -> Reservation:
+        """Choose the way of messages, and ask for room for them."""
         ...
 
 
@@ -83,6 +84,10 @@ class DialogIn:
     ) -> None:
         self._domains = settings.mail.domains
         self._dialog = settings.dialog
+        self._owes_receipts = settings.dialog.receipts == "always"
+        # A receipt names what stayed behind itself.
+        tells = settings.dialog.pictures == "tell" and not self._owes_receipts
+        self._pictures = Pictures() if tells else None
         self._limits = settings.limits
         per_minute = settings.dialog.mails_per_minute
         self._mails = Rate(per_minute, 60 / per_minute) if per_minute else None
@@ -112,13 +117,16 @@ class DialogIn:
             if not phones:
                 raise refusal_of(targets[0])
             refused = _refused_one_by_one(envelope, targets)
-            verdict = await self._put(dialog, phones, self._report(envelope, mail, account, targets, refused))
+            letters = self._report(envelope, mail, account, targets, refused) + self._left_behind(dialog)
+            verdict = await self._put(dialog, phones, letters)
             if verdict.stored:
                 break
             if verdict.over is not None:
                 raise errors.daily_limit(verdict.over.whose, verdict.over.limit, verdict.over.what)
             targets = without_opted_out(targets, verdict.opted_out)
         self._watch(dialog, phones)
+        if self._pictures is not None and verdict.new:
+            self._pictures.told(account.id, mail.pictures)
         _note(envelope, proof, account, verdict.new, text)
         done = Reply(f"taken as {envelope.id}" if verdict.new else "already taken before, nothing is sent again")
         return {address: refused.get(address, done) for address in envelope.recipients}
@@ -126,20 +134,21 @@ class DialogIn:
     async def _put(self, dialog: _Dialog, phones: Sequence[str], letters: tuple[OutgoingMail, ...]) -> Verdict:
         """Commit the messages, and let them leave. Raises StaleDirectory."""
         account = dialog.account
-        messages = _messages(dialog.envelope, account, phones, dialog.text)
-        with self._departures.reserve(account.provider, len(messages)) as room:
+        with self._departures.reserve(_messages(dialog.envelope, account, phones, dialog.text)) as room:
+            messages = room.messages
             verdict = await self._spool.put(
                 Acceptance(
-                    mail=_sms_record(dialog.envelope, dialog.mail, dialog.proof, account),
+                    mail=_sms_record(dialog.envelope, dialog.mail, dialog.proof, account, owed=self._owes_receipts),
                     messages=messages,
                     dedupe=tuple(dedupe_key(account.id, dialog.mail, phone) for phone in phones),
                     mails=letters,
                     revision=dialog.revision,
                     charge=charge(account, messages, self._limits, dialog.envelope.received_at),
                     departs=room.granted,
+                    shared=self._accounts.is_shared(account.number),
                 )
             )
-            room.committed([message for message in messages if message.id in verdict.new])
+            room.committed(verdict.new)
         if verdict.stale:
             raise StaleDirectory
         if letters:
@@ -215,6 +224,11 @@ class DialogIn:
             return ()
         return (self._letters.partial_report(envelope, mail, account, bad, phones_of(targets)),)
 
+    def _left_behind(self, dialog: _Dialog) -> tuple[OutgoingMail, ...]:
+        """One mail that names the pictures that the SMS goes without, unless their sender knows."""
+        names = self._pictures.untold(dialog.account.id, dialog.mail.pictures) if self._pictures is not None else ()
+        return (self._letters.pictures(dialog.mail, dialog.account, names),) if names else ()
+
 
 def _refused_one_by_one(envelope: Envelope, targets: Sequence[Target]) -> dict[LocalAddress, Reply]:
     """LMTP answers each recipient (RFC 2033 §4.2): a number address without an SMS is refused there."""
@@ -244,7 +258,7 @@ def _messages(envelope: Envelope, account: Account, phones: Sequence[str], text:
     )
 
 
-def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Account) -> MailRecord:
+def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Account, *, owed: bool) -> MailRecord:
     """What is kept of a mail, with what was sent, what was cut, and what could not be carried."""
     return mail_record(
         envelope,
@@ -256,6 +270,7 @@ def _sms_record(envelope: Envelope, mail: ParsedMail, proof: Proof, account: Acc
         text=masked(mail.text),
         cut=masked(mail.cut),
         attachments=", ".join(mail.attachments),
+        receipt_at=envelope.received_at if owed else None,
     )
 
 

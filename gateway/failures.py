@@ -9,13 +9,13 @@ from itertools import groupby
 
 from gateway import maillog
 from gateway.accounts import Accounts
-from gateway.letters import Letters
+from gateway.letters import Letters, reason_of
 from gateway.maillog import Event
 from gateway.model import Clock
 from gateway.sms import MessageState
 from gateway.store import failure_sql as sql
 from gateway.store.database import Database, StoreUnavailableError
-from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail
+from gateway.writing.reports import FailedRecipient, OriginalMail
 
 GATHER_SECONDS = 1.0
 """How long a failure waits for others of the same mail, so that one report names them all."""
@@ -23,12 +23,6 @@ UNKNOWN_SECONDS = 900.0
 """How long an unknown outcome waits for a delivery report before its sender is told that nobody knows."""
 SWEEP_SECONDS = 5.0
 BATCH = 200
-
-_BY_STATE = {
-    MessageState.EXPIRED: FailureReason.EXPIRED,
-    MessageState.UNKNOWN: FailureReason.UNKNOWN,
-    MessageState.FAILED: FailureReason.UNREACHABLE,
-}
 
 
 class Failures:
@@ -45,7 +39,10 @@ class Failures:
         clock: Clock,
         failed: asyncio.Event,
         mail_queued: Callable[[], None],
+        writes: bool = True,
     ) -> None:
+        """`writes` is False where senders want no mail about failures: they count as told."""
+        self._writes = writes
         self._database = database
         self._accounts = accounts
         self._letters = letters
@@ -93,13 +90,15 @@ class Failures:
         account = await self._accounts.account(first.account_id)
         if account is None:
             return
-        original = OriginalMail(first.original_id, first.subject, first.arrived_at)
-        report = self._letters.failure_report(account, original, [_recipient(failure) for failure in failures])
+        report = None
+        if self._writes:
+            original = OriginalMail(first.original_id, first.subject, first.arrived_at)
+            report = self._letters.failure_report(account, original, [_recipient(failure) for failure in failures])
         told = sql.Told(tuple(failure.message_id for failure in failures), report, now)
         if await self._database.write(sql.tell, told):
             self._mail_queued()
 
 
 def _recipient(failure: sql.Failure) -> FailedRecipient:
-    reason = FailureReason(failure.reason) if failure.reason in set(FailureReason) else None
-    return FailedRecipient(failure.phone, reason or _BY_STATE[MessageState(failure.state)], detail=failure.public_text)
+    reason = reason_of(MessageState(failure.state), failure.reason)
+    return FailedRecipient(failure.phone, reason, detail=failure.public_text)

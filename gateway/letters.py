@@ -11,11 +11,21 @@ from gateway.accounts import Accounts
 from gateway.address import return_path
 from gateway.dialog import Problem, Target
 from gateway.keyring import Keyring
-from gateway.mail_compose import Fact, OperatorCase, closed_mail, dialog_mail, operator_mail, welcome_mail
+from gateway.mail_compose import (
+    Fact,
+    OperatorCase,
+    closed_mail,
+    dialog_mail,
+    operator_mail,
+    pictures_mail,
+    reader_mail,
+    welcome_mail,
+)
 from gateway.model import Account, Clock, Envelope, MailKind, OutgoingMail, ParsedMail, new_id
 from gateway.settings import GatewaySettings
-from gateway.sms import InboundSms
+from gateway.sms import InboundSms, MessageState
 from gateway.threads import Thread
+from gateway.writing.receipts import Receipted, Sent, receipt
 from gateway.writing.reports import FailedRecipient, FailureReason, OriginalMail, failure_report, partial_report
 
 _REASONS = {
@@ -23,6 +33,16 @@ _REASONS = {
     Problem.OPTED_OUT: FailureReason.OPTED_OUT,
     Problem.COUNTRY: FailureReason.NOT_ALLOWED,
 }
+_BY_STATE = {
+    MessageState.EXPIRED: FailureReason.EXPIRED,
+    MessageState.UNKNOWN: FailureReason.UNKNOWN,
+    MessageState.FAILED: FailureReason.UNREACHABLE,
+}
+
+
+def reason_of(state: MessageState, word: str) -> FailureReason:
+    """Why a message in this state did not reach its phone; `word` is what its row says, "" for nothing."""
+    return FailureReason(word) if word in set(FailureReason) else _BY_STATE[state]
 
 
 class Letters:
@@ -56,6 +76,23 @@ class Letters:
         )
         return self._to_account(mail_id, MailKind.DIALOG, account, content, now)
 
+    def reader(self, sms: InboundSms, reader: str, language: str, notes: Sequence[str]) -> OutgoingMail:
+        """An SMS for an address that has no account; it cannot be answered by mail."""
+        now, mail_id = self._identity()
+        content = reader_mail(
+            sms=sms,
+            reader=reader,
+            language=language,
+            domain=self._domain,
+            display_name=self._domain,
+            tag=self._dialog.tag,
+            message_id=self.message_id(mail_id),
+            now=now,
+            notes=notes,
+        )
+        back = return_path(self._keyring.sign_token(mail_id), self._domain)
+        return OutgoingMail(mail_id, MailKind.DIALOG, back, reader, content, None, now)
+
     async def welcome(self, account: Account, answers: str | None = None) -> OutgoingMail:
         """The number, how to use it, QR code and vCard (D5, D7). `answers` is the Message-ID of the request."""
         from gateway import qr  # draws pictures: what that takes to import is paid by those who open accounts
@@ -76,6 +113,7 @@ class Letters:
             message_id=self.message_id(mail_id),
             in_reply_to=answers,
             now=now,
+            shared=self._accounts.is_shared(account.number),
         )
         return self._to_account(mail_id, MailKind.WELCOME, account, content, now)
 
@@ -113,6 +151,21 @@ class Letters:
         )
         return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
 
+    def pictures(self, mail: ParsedMail, account: Account, names: Sequence[str]) -> OutgoingMail:
+        """Pictures that stay behind."""
+        now, mail_id = self._identity()
+        content = pictures_mail(
+            account=account,
+            domain=self._domain,
+            display_name=self._domain,
+            names=names,
+            subject=mail.subject,
+            message_id=self.message_id(mail_id),
+            in_reply_to=mail.message_id,
+            now=now,
+        )
+        return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
+
     def failure_report(
         self, account: Account, original: OriginalMail, failed: Sequence[FailedRecipient]
     ) -> OutgoingMail:
@@ -124,6 +177,24 @@ class Letters:
             reporting_mta=self._mail.hostname,
             original=original,
             recipients=failed,
+            display_name=self._domain,
+            message_id=self.message_id(mail_id),
+            now=now,
+        )
+        return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
+
+    def receipt(
+        self, account: Account, original: OriginalMail, sent: Sent, phones: Sequence[Receipted]
+    ) -> OutgoingMail:
+        """What became of a mail, phone by phone."""
+        now, mail_id = self._identity()
+        content = receipt(
+            account=account,
+            domain=self._domain,
+            reporting_mta=self._mail.hostname,
+            original=original,
+            sent=sent,
+            phones=phones,
             display_name=self._domain,
             message_id=self.message_id(mail_id),
             now=now,

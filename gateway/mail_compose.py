@@ -57,6 +57,27 @@ def dialog_mail(
     return message(frame.lines(subject), text_part(body))
 
 
+def reader_mail(
+    *,
+    sms: InboundSms,
+    reader: str,
+    language: str,
+    domain: str,
+    display_name: str,
+    tag: str,
+    message_id: str,
+    now: float,
+    notes: Sequence[str],
+) -> bytes:
+    """An SMS for an address without an account: it comes from postmaster@, for an answer has no way to the phone."""
+    words = texts(language)
+    frame = Frame(display_name, f"postmaster@{domain}", reader, message_id, now)
+    lines = [sms.text, "", _SEPARATOR, *notes, words.say("dialog.no_account")]
+    return message(
+        frame.lines(dialog_subject(sms.from_number, tag=tag, language=language)), text_part("\n".join(lines))
+    )
+
+
 def dialog_subject(phone: str, *, tag: str, language: str) -> str:
     """The Subject by which an answer is known again: "[TAG] Besked fra +45 30643064" (D11, D12)."""
     return f"[{tag}] {MESSAGE_FROM[texts(language).language]} {for_people(display(phone))}"
@@ -78,8 +99,9 @@ def welcome_mail(
     message_id: str,
     in_reply_to: str | None,
     now: float,
+    shared: bool = False,
 ) -> bytes:
-    """The number and how to use it, with its QR code and contact card (D5, D7).
+    """The number and how to use it, with its QR code and contact card (D5, D7); `shared` where colleagues have it too.
 
     It comes from the key address, which is the address to write to. Its Subject holds no number: answering it must
     not send an SMS to the number itself.
@@ -92,16 +114,19 @@ def welcome_mail(
     }
     frame = Frame(display_name, key_address, account.email, message_id, now, in_reply_to)
     picture = f"qr.{message_id.strip('<>')}"
+    lead = words.say("welcome.lead_shared" if shared else "welcome.lead", organisation=facts["organisation"])
+    about = [words.say("welcome.works"), *([words.say("welcome.shared")] if shared else [])]
     page = multipart(
         "related",
         [
-            text_part(_welcome_html(words, account.number, picture, facts), "html"),
+            text_part(_welcome_html(words, account.number, picture, facts, lead, about), "html"),
             file_part(qr_png, "image/png", "qr.png", content_id=picture),
         ],
         f"{message_id} related",
         type="text/html",
     )
-    both = multipart("alternative", [text_part(_welcome_text(words, account.number, facts)), page], f"{message_id} alt")
+    plain = text_part(_welcome_text(words, account.number, facts, lead, about))
+    both = multipart("alternative", [plain, page], f"{message_id} alt")
     card = file_part(vcard.encode(), 'text/vcard; charset="utf-8"', "sms.vcf")
     letter = multipart("mixed", [both, card], f"{message_id} mixed")
     return message(frame.lines(f"[{tag}] {words.say('welcome.subject')}"), letter)
@@ -117,13 +142,15 @@ def _welcome_sections(words: Texts, facts: dict[str, str]) -> list[tuple[str, st
     ]
 
 
-def _welcome_text(words: Texts, number: str, facts: dict[str, str]) -> str:
-    blocks = [words.say("welcome.lead", **facts), f"    {display(number)}", words.say("welcome.works")]
+def _welcome_text(words: Texts, number: str, facts: dict[str, str], lead: str, about: Sequence[str]) -> str:
+    blocks = [lead, f"    {display(number)}", *about]
     blocks += [f"{title}\n{body}" for title, body in _welcome_sections(words, facts)]
     return "\n\n".join(blocks)
 
 
-def _welcome_html(words: Texts, number: str, picture: str, facts: dict[str, str]) -> str:
+def _welcome_html(
+    words: Texts, number: str, picture: str, facts: dict[str, str], lead: str, about: Sequence[str]
+) -> str:
     def paragraph(text: str) -> str:
         return f"<p>{html.escape(text)}</p>"
 
@@ -135,9 +162,9 @@ def _welcome_html(words: Texts, number: str, picture: str, facts: dict[str, str]
         [
             f'<!DOCTYPE html>\n<html lang="{words.language}"><head><meta charset="utf-8"></head>',
             '<body style="font-family: sans-serif; max-width: 40em">',
-            paragraph(words.say("welcome.lead", **facts)),
+            paragraph(lead),
             f'<p style="font-size: 1.6em"><b>{html.escape(display(number))}</b></p>',
-            paragraph(words.say("welcome.works")),
+            *map(paragraph, about),
             *sections,
             "</body></html>",
         ]
@@ -159,6 +186,35 @@ def closed_mail(
     frame = Frame(display_name, f"postmaster@{domain}", account.email, message_id, now, in_reply_to)
     body = [words.say("closed.body", number=display(account.number)), words.say("closed.again")]
     return message(frame.lines(f"[{tag}] {words.say('closed.subject')}"), text_part("\n\n".join(body)))
+
+
+def pictures_mail(
+    *,
+    account: Account,
+    domain: str,
+    display_name: str,
+    names: Sequence[str],
+    subject: str,
+    message_id: str,
+    in_reply_to: str | None,
+    now: float,
+) -> bytes:
+    """The SMS goes without these pictures. Send it with a null return path. `subject` is that of the sender's mail."""
+    words = texts(account.language)
+    frame = Frame(
+        display_name,
+        f"postmaster@{domain}",
+        account.email,
+        message_id,
+        now,
+        in_reply_to,
+        suppress=FROM_NOBODY,
+        submitted="auto-replied",
+    )
+    body = [words.say("pictures.body", names=for_people(", ".join(names)))]
+    if subject.strip():
+        body.append(words.say("report.about", subject=for_people(subject)))
+    return message(frame.lines(words.say("pictures.subject")), text_part("\n\n".join(body)))
 
 
 # --- the operator --------------------------------------------------------------------------------------------------
@@ -208,6 +264,8 @@ def operator_mail(
     frame = Frame(display_name, f"postmaster@{domain}", operator, message_id, now, suppress=FROM_NOBODY)
     lines = frame.lines(words.say(f"operator.{case}_subject", **named))
     rows = [f"{words.say(f'operator.{fact}')}: {masked(value)}" for fact, value in facts]
+    if case is OperatorCase.UNROUTED:
+        rows += ["", words.say("operator.unrouted_todo", id=dict(facts).get(Fact.ID, "ID"))]
     told = text_part("\n".join([words.say(f"operator.{case}", **named), "", *rows]))
     if original is None:
         return message(lines, told)
@@ -226,5 +284,7 @@ __all__ = [
     "failure_report",
     "operator_mail",
     "partial_report",
+    "pictures_mail",
+    "reader_mail",
     "welcome_mail",
 ]

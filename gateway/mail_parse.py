@@ -66,6 +66,7 @@ def _parse(content: bytes, limits: ParseLimits) -> ParsedMail:
         text=written.text,
         cut=written.cut,
         attachments=written.attachments,
+        pictures=written.pictures,
         content_hash=_content_hash(from_address, headers.first("date"), subject, written),
     )
 

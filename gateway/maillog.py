@@ -40,11 +40,15 @@ class Event(StrEnum):
     ADJACENT_NUMBERS = "adjacent-numbers"
     SMS_SUBMITTED = "sms-submitted"
     SMS_DELAYED = "sms-delayed"
+    SMS_MOVED = "sms-moved"
     SMS_FAILED = "sms-failed"
     SMS_UNKNOWN = "sms-unknown"
+    SMS_LOOKED_UP = "sms-looked-up"
+    SMS_RULED = "sms-ruled"
     SMS_REPORT = "sms-report"
     SMS_RECEIVED = "sms-received"
     SMS_HELD = "sms-held"
+    SMS_ASKED = "sms-asked"
     SMS_UNROUTED = "sms-unrouted"
     OPTED_OUT = "opted-out"
     OPTED_IN = "opted-in"
@@ -59,6 +63,8 @@ class Event(StrEnum):
     FAULT = "fault"
 
 
+BREAKER = "breaker"
+"""The `bind` of a provider-state that is about no connection but about the provider's breaker: "open" or "closed"."""
 _KEY = re.compile(r"[0-9a-fA-F]{24,}")
 """Keys, and what was meant as one: a digit too many or too few hides the others badly."""
 _PHONE = re.compile(r"\+(\d{2})\d{4,12}(\d{2})(?!\d)")

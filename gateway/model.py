@@ -198,6 +198,16 @@ class MailTaker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture or film that a person put into a mail."""
+
+    name: str
+    """The file's name, else its media type."""
+    mark: str
+    """The same for the same picture."""
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedMail:
     """What a mail says, once MIME, character sets, HTML and quoted history are read."""
 
@@ -221,6 +231,8 @@ class ParsedMail:
     """File names (or media types) of parts that an SMS cannot carry."""
     content_hash: str
     """SHA-256 (hex) over sender, date, subject and body: the identity of a mail without a Message-ID."""
+    pictures: tuple[Picture, ...] = ()
+    """Pictures that the person meant to send, as far as that can be told from decoration."""
 
 
 class ProofMethod(StrEnum):

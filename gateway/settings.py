@@ -20,6 +20,8 @@ OptionalPort = Annotated[Port | None, BeforeValidator(forms.off)]
 Network = IPv4Network | IPv6Network
 Domain = Annotated[str, AfterValidator(forms.domain)]
 Hostname = Annotated[str, AfterValidator(forms.hostname)]
+Country = Annotated[str, AfterValidator(forms.country)]
+"""ISO 3166; "001" for phones of no country."""
 ListenHost = Annotated[str, AfterValidator(forms.listen_host)]
 
 
@@ -151,7 +153,13 @@ class DialogSettings(Section):
     mails_per_minute: int = Field(600, ge=0, description="from one account, 0 for any number")
     smart: bool = True
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
+    receipts: Literal["never", "failures", "always"] = "failures"
+    """What senders are told of their SMS by mail; "always" adds one mail when all SMS of a mail have ended."""
+    pictures: Literal["tell", "silent"] = "tell"
+    """Whether a sender reads that a picture stayed behind."""
     quarantine_days: float = Field(90, ge=0)
+    unknown_number_reply: Annotated[str, AfterValidator(forms.sms_answer)] = ""
+    """What a phone is answered, once a day, that writes to a number of ours which nobody has; empty for nothing."""
 
     def language_for(self, region: str) -> str:
         """The language of mails to people in a region (ISO 3166), where no other was chosen for them."""
@@ -179,9 +187,13 @@ class LimitSettings(Section):
 class ProviderSettings(BaseModel):
     """`[[provider]]`: a name, a kind, and whatever the kind's adapter takes."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
     name: Annotated[str, AfterValidator(forms.provider_name)]
     kind: str
+    parts_per_second: float = Field(0, ge=0, le=100_000, description="0 for as fast as its window allows")
+    parts_per_second_per_number: float = Field(0, ge=0, le=100_000, description="from one sender, 0 for any number")
+    senders: Literal["own", "any"] = "own"
+    """Which numbers it takes as sender: those of its own pools, or every one."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -195,6 +207,49 @@ class PoolSettings(Section):
     provider: str
     range: str | None = None
     numbers: tuple[str, ...] = ()
+    shared: bool = False
+    """Whether several accounts of one organisation may have the same of these numbers, once no other is free."""
+
+
+class WaySettings(Section):
+    """One of the ways of a `[[route]]`; the provider's name alone says all that it must."""
+
+    provider: str
+    weight: int = Field(1, ge=1, le=1000)
+    sender: Annotated[str, AfterValidator(forms.sender)] = ""
+    registered: tuple[Country, ...] = ()
+    """Countries in which `sender` is registered."""
+
+
+Ways = tuple[Annotated[WaySettings, BeforeValidator(forms.way)], ...]
+
+
+class RouteSettings(Section):
+    """`[[route]]`: which messages leave by which providers. The first that fits counts; what is empty fits all."""
+
+    name: Annotated[str, AfterValidator(forms.route_name)]
+    countries: tuple[Country, ...] = ()
+    prefixes: tuple[Annotated[str, AfterValidator(forms.prefix)], ...] = ()
+    organisations: tuple[Annotated[str, AfterValidator(forms.organisation)], ...] = ()
+    kinds: tuple[Literal["dialog", "campaign"], ...] = ()
+    via: Annotated[Ways, AfterValidator(forms.at_least_one_way)]
+    fallback: Ways = ()
+    cheapest: bool = False
+    at_most: float = Field(0, ge=0, description="for one part, in [routing] currency; 0 for any price")
+
+
+class PriceSettings(Section):
+    """`[[price]]`: what one part costs at a provider, by prefix, country or "other"."""
+
+    provider: str
+    part: Annotated[dict[str, float], AfterValidator(forms.price_list)]
+
+
+class RoutingSettings(Section):
+    """`[routing]`: what all routes share."""
+
+    currency: Annotated[str, AfterValidator(forms.currency)] = "EUR"
+    """ISO 4217: the one in which prices are compared."""
 
 
 class LogSettings(Section):
@@ -222,4 +277,7 @@ class GatewaySettings(BaseModel):
     limits: LimitSettings = LimitSettings()
     provider: tuple[ProviderSettings, ...] = (ProviderSettings(name="simulator", kind="simulator"),)
     pool: tuple[PoolSettings, ...] = (PoolSettings(provider="simulator", range="+45609946000000..+45609946999999"),)
+    routing: RoutingSettings = RoutingSettings()
+    route: tuple[RouteSettings, ...] = ()
+    price: tuple[PriceSettings, ...] = ()
     log: LogSettings = LogSettings()

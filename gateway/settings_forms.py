@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+_Item = TypeVar("_Item")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}", re.ASCII)
+_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -189,6 +194,62 @@ def priced(values: dict[str, int]) -> dict[str, int]:
     return {name if name == "other" else country(name): cost for name, cost in values.items()}
 
 
+def way(value: object) -> object:
+    """A provider's name alone stands for a way without anything else."""
+    return {"provider": value} if isinstance(value, str) else value
+
+
+def at_least_one_way(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    """A route that leads somewhere."""
+    if not values:
+        raise ValueError('must name at least one provider (["acme"])')
+    return values
+
+
+def sender(value: str) -> str:
+    """A name, a number or a short code; "" for none."""
+    from gateway.routing.senders import check_sender
+
+    return check_sender(value) if value else value
+
+
+def route_name(value: str) -> str:
+    """A name for logs and explanations."""
+    if not (1 <= len(value) <= 64) or not value.isprintable() or value != value.strip():
+        raise ValueError("must be 1-64 printable characters")
+    return value
+
+
+def prefix(value: str) -> str:
+    """What numbers in E.164 begin with."""
+    if not _PREFIX.fullmatch(value):
+        raise ValueError('must be how numbers begin, with their country code ("+4530", "+46")')
+    return value
+
+
+def organisation(value: str) -> str:
+    """The id of an organisation: its name may change."""
+    if not _ID.fullmatch(value):
+        raise ValueError("must be an id of 26 letters and digits, as 'brevdue org list' shows it")
+    return value
+
+
+def price_list(values: dict[str, float]) -> dict[str, float]:
+    """Prices by prefix ("+4520"), country ("DK") or "other"."""
+    if not values or min(values.values()) < 0:
+        raise ValueError('must hold prices of at least 0 ({ DK = 0.04, "+4520" = 0.03, other = 0.09 })')
+    return {
+        name if name == "other" or _PREFIX.fullmatch(name) else country(name): price for name, price in values.items()
+    }
+
+
+def currency(value: str) -> str:
+    """ISO 4217."""
+    if not _CURRENCY.fullmatch(value.upper()):
+        raise ValueError('must be a currency of three letters ("EUR", "DKK")')
+    return value.upper()
+
+
 def subject_tag(value: str) -> str:
     """What stands in brackets at the head of a Subject; it must be found again in the answer."""
     if not (1 <= len(value) <= 20) or not value.isprintable() or value != value.strip() or set(value) & set("[]"):
@@ -201,3 +262,11 @@ def provider_name(value: str) -> str:
     if not _PROVIDER_NAME.fullmatch(value):
         raise ValueError("must be letters, digits, dots, hyphens and underscores, at most 64")
     return value
+
+
+def sms_answer(value: str) -> str:
+    """A text that is sent by SMS; empty for none."""
+    text = value.strip()
+    if len(text) > 459 or any(letter < " " and letter != "\n" for letter in text):
+        raise ValueError("must be a text of at most 459 characters, or empty for no answer")
+    return text

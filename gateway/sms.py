@@ -5,7 +5,7 @@ Times are seconds since the epoch (UTC); phone numbers are E.164; parts are conc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.errors import Outcome
@@ -71,6 +71,17 @@ class OutgoingSms:
     priority: Priority = Priority.DIALOG
     created_at: float = 0.0
     attempts: int = 0
+    sender: str = ""
+    """What stands as sender instead of `from_number`, where a route says so. An adapter gets it as `from_number`."""
+    refused_by: str = ""
+    """Providers that would carry it under no circumstances, with spaces between."""
+    bound: bool = False
+    """Whether its provider may have it already and is asked again, since it would know it: nobody else may have it."""
+
+
+def as_sent(message: OutgoingSms) -> OutgoingSms:
+    """A message as adapters get it: what stands as sender on the phone is its `from_number`."""
+    return replace(message, from_number=message.sender) if message.sender else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,10 @@ class SubmitResult:
 
     outcome: Outcome
     refs: tuple[str, ...] = ()
-    """The provider's ids, one per part where it gives one per part."""
+    """The provider's ids, one per part where it gives one per part.
+
+    Where the outcome is unknown, one place for each id that there must be, and "" where it is not known.
+    """
     cause: str = ""
     """For the log and the trace: the provider's code and words."""
     reason: str = ""
@@ -119,12 +133,19 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """A provider's word, after its time, that it has taken a message: what was unknown is known."""
+    """A provider's word, after its time, that it has taken a message, or a part of it, under this id.
+
+    A message that was unknown is known when all of its ids are.
+    """
 
     provider: str
     message_id: str
     ref: str
     at: float
+    part: int = 1
+    """1-based: which of the message's ids this is."""
+    total: int = 1
+    """Ids that the message has in all."""
 
 
 # --- SMS in --------------------------------------------------------------------------------------------------------

@@ -1,37 +1,45 @@
 """SMS leave here: room, route, provider, settle; and delivery reports come back.
 
 A message leaves with the commit of its mail where its provider has room, else it is drawn from the spool when there is.
-Each attempt is committed before its bytes leave, and its outcome afterwards.
+Each attempt is committed before its bytes leave, and its outcome afterwards. Where rules say so, what is known not to
+have been sent goes on by another provider, and what waits for one that takes nothing moves to another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from gateway import maillog
 from gateway.errors import Outcome
 from gateway.inbound_form import tidy_report
-from gateway.lane import Lane, Reservation
-from gateway.maillog import Event
+from gateway.lane import POLL_SECONDS, Lane, Reservation, shares_of, take_room
+from gateway.maillog import BREAKER, Event
 from gateway.model import Clock
 from gateway.providers.base import Batching, Provider
-from gateway.routes import after_attempt
-from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, Priority, SubmitResult
+from gateway.routes import After, after_attempt, may_go_on
+from gateway.routing.choice import Rests
+from gateway.routing.router import Router
+from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, SubmitResult, as_sent
 from gateway.spool import REST_SECONDS, Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Moved, Received, store_reports
-from gateway.store.spool_items import Departure, Settlement
+from gateway.store.spool_items import Departure, Escape, Settlement
 
-POLL_SECONDS = 1.0
 STOP_SECONDS = 20.0
 """How long a stop waits for outcomes; an attempt without one is unknown at the next start."""
 MOST_UNSETTLED = 2000
 """Attempts under way or with an outcome that is not committed yet; more are not begun while the database lags."""
 NO_ROUTE = "no-route"
 """The word of FailureReason for a message whose provider is not configured."""
+MOVE_SECONDS = 2.0
+"""Pauses between looks at what waits for a provider whose breaker is open."""
+_MOVE_SHARE = 20
+"""How much longer a pause is than the look before it took: a million messages without another way are read seldom."""
+_AWAY = "its breaker is open"
 
 
 class SmsOut:
@@ -39,15 +47,33 @@ class SmsOut:
 
     name = "sms-out"
 
-    def __init__(self, *, spool: Spool, database: Database, providers: Mapping[str, Provider], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        database: Database,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        paces: Mapping[str, tuple[float, float]] | None = None,
+        router: Router | None = None,
+    ) -> None:
+        """`paces` are in parts a second, for each provider and for each number; without a router owners carry all."""
         self._spool = spool
         self._database = database
         self._providers = providers
         self._batching = {name: provider for name, provider in providers.items() if isinstance(provider, Batching)}
         self._clock = clock
-        self._lanes = {name: Lane(name, provider.window) for name, provider in providers.items()}
+        self._router = router
+        paces = paces or {}
+        self._lanes = {
+            name: Lane(name, provider.window, *paces.get(name, (0.0, 0.0))) for name, provider in providers.items()
+        }
         self._tasks: list[asyncio.Task[None]] = []
         self._attempts: set[asyncio.Task[None]] = set()
+        self._fled: set[str] = set()
+        """Providers that messages are kept away from."""
+        self._moving: set[str] = set()
+        """Of these, those whose messages are being moved at the moment."""
         self._stop = asyncio.Event()
         self.failed = asyncio.Event()
         """Set whenever a message fails: somebody has to be told."""
@@ -72,13 +98,24 @@ class SmsOut:
 
     # --- messages that leave with the commit of their mail ---------------------------------------------------------
 
-    def reserve(self, provider: str, count: int) -> Reservation:
-        """Ask for room for `count` messages that are about to be committed."""
-        lane = self._lanes.get(provider)
-        if lane is None:
-            return Reservation(None, 0, self._begin)
+    def reserve(self, messages: Sequence[OutgoingSms]) -> Reservation:
+        """Choose the way of messages that are about to be committed, and ask for room for all of them."""
+        now = time.monotonic()
+        if self._router is not None:
+            rests = self._rests(now, probing=len(messages) == 1)
+            messages = [self._router.assign(message, rests) for message in messages]
+        shares = shares_of(messages, self._lanes)
         free = not self._stop.is_set() and len(self._attempts) < MOST_UNSETTLED
-        return Reservation(lane, count if free and lane.reserve(count) else 0, self._begin)
+        return Reservation(messages, shares, self._begin, granted=free and take_room(shares, now))
+
+    def _rests(self, now: float, *, probing: bool = False) -> Rests:
+        """Which providers take nothing at the moment; a message alone may find out whether one takes something."""
+
+        def rests(provider: str) -> bool:
+            lane = self._lanes.get(provider)
+            return lane is not None and (lane.rests(now) if probing else lane.sick)
+
+        return rests
 
     def _begin(self, lane: Lane, messages: Sequence[OutgoingSms]) -> None:
         """Submit messages whose attempt is committed and whose room is taken."""
@@ -102,21 +139,23 @@ class SmsOut:
     async def _draw_forever(self, lane: Lane) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(lane.wake.wait(), POLL_SECONDS)
+                await asyncio.wait_for(lane.wake.wait(), lane.pause(time.monotonic()))
             lane.wake.clear()
             if not self._stop.is_set() and len(self._attempts) < MOST_UNSETTLED:
                 await self._draw(lane)
 
     async def _draw(self, lane: Lane) -> None:
-        room = lane.draw(self._clock.now())
+        if lane.provider in self._moving and not lane.closed:
+            return
+        now = time.monotonic()
+        room = lane.draw(now)
         if not room:
             return
         begun = 0
         try:
-            departure = await self._spool.depart(lane.provider, room)
+            departure = await self._spool.depart(lane.provider, room, lane.budget(now))
             begun = len(departure.go)
-            lane.more = departure.more
-            lane.behind = departure.more and (not begun or departure.go[-1].priority is Priority.DIALOG)
+            lane.drawn(departure, now)
             self._begin(lane, departure.go)
             self._note_turned_away(departure)
         except StoreUnavailableError as error:
@@ -129,7 +168,7 @@ class SmsOut:
         """Look after messages that no lane draws: their provider is not configured."""
         while not self._stop.is_set():
             try:
-                self._note_turned_away(await self._spool.turn_away(tuple(self._lanes), NO_ROUTE))
+                self._note_turned_away(await self._spool.turn_away(tuple(self._lanes), NO_ROUTE, self._escape()))
             except StoreUnavailableError as error:
                 maillog.warn(Event.FAULT, cause=str(error), where=self.name)
             except Exception as error:  # the next look must come whatever this one met
@@ -142,12 +181,60 @@ class SmsOut:
             maillog.note(Event.SMS_DELAYED, id=message.id, cause=reason)
         for message, reason in departure.failed:
             self._note_failure(message, reason)
+        for message, onward in departure.moved:
+            self._note_moved(message, onward, reason=NO_ROUTE)
+
+    # --- messages that wait for a provider which takes none --------------------------------------------------------
+
+    def _escape(self) -> Escape | None:
+        """Where messages go that wait for a provider in vain; None without rules."""
+        router = self._router
+        if router is None:
+            return None
+        rests = self._rests(time.monotonic())
+        return lambda message: router.escape(message, rests)
+
+    async def _move_while_sick(self, lane: Lane) -> None:
+        """Move what waits for a provider whose breaker is open and has another way, until it is closed."""
+        while lane.sick and not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                await self._move(lane)
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, cause=str(error), where=self.name)
+            except Exception as error:  # the next look must come whatever this one met
+                maillog.fault(Event.FAULT, error, where=self.name)
+            pause = max(MOVE_SECONDS, _MOVE_SHARE * (time.monotonic() - began))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+        self._fled.discard(lane.provider)
+        self._moving.discard(lane.provider)
+
+    async def _move(self, lane: Lane) -> None:
+        escape = self._escape()
+        if escape is None:
+            return
+        self._moving.add(lane.provider)
+        try:
+            async with contextlib.aclosing(self._spool.remove(lane.provider, escape)) as batches:
+                async for moved in batches:
+                    for message, onward in moved:
+                        self._note_moved(message, onward, reason=_AWAY)
+                    if not lane.sick or self._stop.is_set():
+                        return
+        finally:
+            self._moving.discard(lane.provider)
+
+    def _note_moved(self, message: OutgoingSms, onward: OutgoingSms, reason: str) -> None:
+        maillog.note(Event.SMS_MOVED, id=message.id, provider=message.provider, onward=onward.provider, cause=reason)
+        if (lane := self._lanes.get(onward.provider)) is not None:
+            lane.wait(onward.priority)
 
     # --- one attempt -----------------------------------------------------------------------------------------------
 
     async def _attempt(self, message: OutgoingSms, provider: Provider, lane: Lane) -> None:
         try:
-            result = await provider.submit(message)
+            result = await provider.submit(as_sent(message))
         except Exception as error:  # an adapter's bug: the bytes may have left
             result = _fault(error, message, provider)
         await self._end(message, result, lane)
@@ -155,19 +242,37 @@ class SmsOut:
     async def _attempt_many(self, messages: Sequence[OutgoingSms], provider: Batching, lane: Lane) -> None:
         """One call for several messages."""
         try:
-            results = await provider.submit_many(messages)
+            results = await provider.submit_many([as_sent(message) for message in messages])
             ends = list(zip(messages, results, strict=True))
         except Exception as error:  # an adapter's bug: the bytes may have left
             ends = [(message, _fault(error, message, self._providers[lane.provider])) for message in messages]
         await asyncio.gather(*(self._end(message, result, lane) for message, result in ends))
 
     async def _end(self, message: OutgoingSms, result: SubmitResult, lane: Lane) -> None:
+        self._heed(lane, result.outcome)
         now = self._clock.now()
-        if lane.ended(result.outcome, now):
+        choice = None
+        if self._router is not None and not message.bound and may_go_on(result):
+            choice = self._router.choose(message, self._rests(time.monotonic()))
+        after = after_attempt(message, result, now, choice)
+        await self._settle(Settlement(message, result, after.state, now, after.due, after.onward))
+        self._note_outcome(message, result, after)
+
+    def _heed(self, lane: Lane, outcome: Outcome) -> None:
+        """Learn from an outcome whether the provider takes messages."""
+        was_sick = lane.sick
+        if lane.ended(outcome, time.monotonic()):
             self._hurry(lane)
-        state, due = after_attempt(message, result, now)
-        await self._settle(Settlement(message, result, state, now, due))
-        self._note_outcome(message, result, state)
+        if lane.sick == was_sick:
+            return
+        if was_sick:
+            maillog.note(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="closed")
+            return
+        maillog.warn(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="open")
+        if self._router is not None and lane.provider not in self._fled:
+            self._fled.add(lane.provider)
+            self._moving.add(lane.provider)  # from this moment on nothing is drawn that may move
+            self._under_way(self._move_while_sick(lane))
 
     def _hurry(self, lane: Lane) -> None:
         """The provider takes messages again: those that it refused need not wait any longer."""
@@ -190,13 +295,16 @@ class SmsOut:
                 maillog.warn(Event.FAULT, id=settlement.message.id, cause=str(error), where=self.name)
                 await asyncio.sleep(POLL_SECONDS)
 
-    def _note_outcome(self, message: OutgoingSms, result: SubmitResult, state: MessageState) -> None:
+    def _note_outcome(self, message: OutgoingSms, result: SubmitResult, after: After) -> None:
         fields = {"id": message.id, "provider": message.provider, "attempt": message.attempts + 1}
-        match state:
+        match after.state:
             case MessageState.SUBMITTED:
                 maillog.note(Event.SMS_SUBMITTED, **fields, parts=message.text.parts)
             case MessageState.QUEUED:
-                maillog.note(Event.SMS_DELAYED, **fields, cause=result.cause)
+                if after.onward is not None:
+                    self._note_moved(message, after.onward, reason=result.cause)
+                else:
+                    maillog.note(Event.SMS_DELAYED, **fields, cause=result.cause)
             case MessageState.UNKNOWN:
                 maillog.warn(Event.SMS_UNKNOWN, **fields, cause=result.cause)
             case _:

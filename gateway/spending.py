@@ -85,13 +85,19 @@ def _countries(region: str, named: tuple[str, ...]) -> frozenset[str] | None:
 
 def charge(account: Account, messages: Sequence[OutgoingSms], limits: LimitSettings, now: float) -> Charge:
     """What the messages of one account cost at `now`."""
+    purses = (
+        Purse("account", account.id, limits.account_parts, limits.account_cost),
+        Purse("key", account.key_id, limits.key_parts, limits.key_cost),
+        Purse("organisation", account.org_id, limits.organisation_parts, limits.organisation_cost),
+    )
+    return charge_to(purses, messages, limits, now)
+
+
+def charge_to(purses: tuple[Purse, ...], messages: Sequence[OutgoingSms], limits: LimitSettings, now: float) -> Charge:
+    """What messages cost at `now`, and who pays."""
     return Charge(
         day=int(now) // DAY,
-        purses=(
-            Purse("account", account.id, limits.account_parts, limits.account_cost),
-            Purse("key", account.key_id, limits.key_parts, limits.key_cost),
-            Purse("organisation", account.org_id, limits.organisation_parts, limits.organisation_cost),
-        ),
+        purses=purses,
         parts=tuple(message.text.parts for message in messages),
         costs=tuple(_cost(message, limits) for message in messages),
     )

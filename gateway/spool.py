@@ -15,7 +15,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,16 +24,21 @@ from gateway import handover, maillog
 from gateway.handover import Handover
 from gateway.maillog import Event
 from gateway.model import Clock, new_id
+from gateway.pace import Budget
 from gateway.routes import GIVE_UP_AFTER
-from gateway.sms import LateAnswer, OutgoingSms
-from gateway.store import accept_sql, process_sql, spool_sql
+from gateway.routing.router import NOWHERE
+from gateway.sms import LateAnswer, OutgoingSms, Priority
+from gateway.store import accept_sql, process_sql, route_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError
-from gateway.store.spool_items import Acceptance, Demand, Departure, Settlement, Verdict
+from gateway.store.route_sql import Strays
+from gateway.store.spool_items import Acceptance, Demand, Departure, Escape, Move, Removal, Settlement, Verdict
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
 FORGOTTEN_SECONDS = 20.0
 """Age of an attempt of this process that it does not know of. A commit is over, one way or the other, by then."""
+BATCH = 500
+"""Messages that one transaction moves at most."""
 REST_SECONDS = 20.0
 """How long a message rests that cannot go now: its key is paused, its provider not configured."""
 
@@ -76,28 +82,41 @@ class Spool:
         """Commit what one mail leads to, unless something stands against it by now."""
         return await self._database.write(accept_sql.accept, (acceptance, self.lease))
 
-    async def depart(self, provider: str, room: int) -> Departure:
+    async def depart(self, provider: str, room: int, budget: Budget | None = None) -> Departure:
         """Commit that attempts of up to `room` due messages begin now, save those that may not go."""
-        return await self._database.write(spool_sql.depart, self._demand(provider, room))
+        return await self._database.write(spool_sql.depart, self._demand(provider, room, budget))
 
-    async def turn_away(self, known: Collection[str], word: str) -> Departure:
-        """Put off, or give up in the end, messages that wait for a provider which is not among the known."""
-        demand = self._demand("", 500)
-        return await self._database.write(spool_sql.strays, (tuple(known), word, demand))
+    async def turn_away(self, known: Collection[str], word: str, escape: Escape | None = None) -> Departure:
+        """Lead elsewhere, or put off, or give up in the end, messages that wait for a provider not among the known."""
+        wish = Strays(tuple(known), word, NOWHERE, self._demand("", BATCH), escape)
+        return await self._database.write(route_sql.strays, wish)
 
-    def _demand(self, provider: str, room: int) -> Demand:
+    async def remove(self, provider: str, escape: Escape) -> AsyncGenerator[Sequence[Move], None]:
+        """Commit, batch by batch, that messages which wait for a provider and have another way go there.
+
+        Dialog first. Yields what was moved: before, and after.
+        """
+        for priority in (Priority.DIALOG, Priority.CAMPAIGN):
+            wish: Removal | None = Removal(provider, priority, escape, BATCH)
+            while wish is not None:
+                removed = await self._database.write(route_sql.remove, wish)
+                wish = replace(wish, after=removed.last) if removed.last else None
+                yield removed.moved
+
+    def _demand(self, provider: str, room: int, budget: Budget | None = None) -> Demand:
         now = self._clock.now()
-        return Demand(provider, room, self.lease, now, rest_until=now + REST_SECONDS, made_after=now - GIVE_UP_AFTER)
+        rest_until, made_after = now + REST_SECONDS, now - GIVE_UP_AFTER
+        return Demand(provider, room, self.lease, now, rest_until, made_after, budget)
 
     def leaves(self, messages: Sequence[OutgoingSms]) -> None:
         """The bytes of these messages may leave from now on: call it before they do."""
-        self._handover.note([message.id for message in messages])
+        self._handover.note([handover.attempt_of(message.id, message.attempts + 1) for message in messages])
 
     async def settle(self, settlement: Settlement) -> None:
         """Commit the outcome of an attempt, and reports that came before it."""
         await self._database.write(spool_sql.settle, settlement)
         message = settlement.message
-        self._handover.ended(message.id)
+        self._handover.ended(handover.attempt_of(message.id, message.attempts + 1))
         if settlement.result.reason == spool_sql.OPTED_OUT:
             maillog.note(Event.OPTED_OUT, id=message.id, org=message.org_id, phone=message.to_number)
 

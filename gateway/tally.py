@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway import maillog
-from gateway.maillog import Event
+from gateway.maillog import BREAKER, Event
 from gateway.model import MailKind, ProofMethod, time_of
 from gateway.sms import MessageState
 
@@ -46,8 +46,9 @@ _WORD: dict[Event, tuple[str, Sequence[str]]] = {
 """The field of an event that is counted apart, and its values."""
 _PROVIDER = frozenset(
     {
-        Event.SMS_SUBMITTED, Event.SMS_DELAYED, Event.SMS_FAILED, Event.SMS_UNKNOWN, Event.SMS_REPORT,
-        Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_UNROUTED, Event.PROVIDER_STATE,
+        Event.SMS_SUBMITTED, Event.SMS_DELAYED, Event.SMS_MOVED, Event.SMS_FAILED, Event.SMS_UNKNOWN, Event.SMS_REPORT,
+        Event.SMS_LOOKED_UP, Event.SMS_RECEIVED, Event.SMS_HELD, Event.SMS_ASKED, Event.SMS_UNROUTED,
+        Event.PROVIDER_STATE,
     }
 )  # fmt: skip
 
@@ -99,6 +100,8 @@ class Tally:
         """From the acceptance of a mail to the provider's yes to each of its messages, retries included."""
         self.to_report = Histogram()
         """From that yes to the report that settles the message; what another process submitted is not timed."""
+        self.breakers_open: set[str] = set()
+        """Providers that take nothing: what can go another way does."""
         self._links: dict[str, dict[object, str]] = {}
         self._submitted: dict[str, float] = {}
         self._submitted_before: dict[str, float] = {}
@@ -127,6 +130,8 @@ class Tally:
             self._time_submission(fields.get("id", ""))
         elif event is Event.SMS_REPORT:
             self._time_report(fields.get("id", ""))
+        elif event is Event.PROVIDER_STATE and fields.get("bind") == BREAKER:
+            (self.breakers_open.add if fields.get("state") == "open" else self.breakers_open.discard)(provider)
         elif event is Event.PROVIDER_STATE:
             self._links.setdefault(provider, {})[fields.get("bind")] = str(fields.get("state", ""))
 

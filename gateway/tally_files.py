@@ -37,6 +37,8 @@ class Totals:
     """Open SMTP connections."""
     providers: dict[str, set[str]]
     """What each provider's connections say, in all processes."""
+    breakers_open: set[str]
+    """Providers that take nothing from at least one process."""
     lately: dict[str, tuple[Counter[str], float]]
     """By "minute" and "hour": events, and the seconds that were looked at."""
     pids: list[int] = field(default_factory=lambda: [os.getpid()])
@@ -50,6 +52,7 @@ class Totals:
         for name, states in other.providers.items():
             self.providers.setdefault(name, set()).update(states)
         if any(map(_runs, other.pids)):
+            self.breakers_open |= other.breakers_open
             self.connections += other.connections
             self.pids += other.pids
             for span, (events, seconds) in other.lately.items():
@@ -67,6 +70,7 @@ def totals_of(tally: Tally, providers: Sequence[str], connections: int) -> Total
         to_report=tally.to_report.copy(),
         connections=connections,
         providers={name: {tally.provider_state(name)} for name in providers},
+        breakers_open=set(tally.breakers_open),
         lately={
             span: (Counter({str(event): n for event, n in events.items()}), s) for span, (events, s) in spans.items()
         },
@@ -133,6 +137,7 @@ def _as_json(totals: Totals) -> bytes:
             "to_report": [totals.to_report.counts, totals.to_report.sum],
             "connections": totals.connections,
             "providers": {name: sorted(states) for name, states in totals.providers.items()},
+            "breakers_open": sorted(totals.breakers_open),
             "lately": totals.lately,
             "pids": totals.pids,
         }
@@ -147,6 +152,7 @@ def _from_json(told: JsonDict) -> Totals:
         to_report=_histogram(*told["to_report"]),
         connections=told["connections"],
         providers={name: set(states) for name, states in told["providers"].items()},
+        breakers_open=set(told["breakers_open"]),
         lately={span: (Counter(events), seconds) for span, (events, seconds) in told["lately"].items()},
         pids=told["pids"],
     )

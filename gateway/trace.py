@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from gateway.model import JsonDict
+from gateway.model import JsonDict, MailKind
+from gateway.money import Money
 from gateway.store import trace_sql as sql
 from gateway.store.database import Database
 
@@ -70,8 +72,12 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
 
 def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
     shown = [message for message in mail["messages"] if message["id"] == wanted] or mail["messages"]
+    written = any(letter["about"] != mail["id"] and letter["kind"] == MailKind.REPORT for letter in mail["letters"])
     for message in shown:
         yield from _message_steps(message)
+        if message["told_at"] is not None:
+            event = "sender told" if written else "sender wants no report"
+            yield Step(message["told_at"], event, {"id": message["id"]})
     about = {mail["id"], *(message["id"] for message in shown)}
     yield from _letter_steps([letter for letter in mail["letters"] if letter["about"] in about])
 
@@ -79,6 +85,7 @@ def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
 def _message_steps(message: JsonDict) -> Iterator[Step]:
     identity = {"id": message["id"]}
     facts = {name: message[f"{name}_number"] for name in ("from", "to")}
+    facts |= {name: message[name] for name in ("sender", "refused_by") if message[name]}
     facts |= {name: message[name] for name in ("provider", "encoding", "parts", "text")}
     yield Step(message["created_at"], "SMS stored", identity | facts)
     for attempt in message["history"]:
@@ -88,13 +95,26 @@ def _message_steps(message: JsonDict) -> Iterator[Step]:
             facts = facts | {"outcome": attempt["outcome"], "cause": attempt["cause"]}
             yield Step(attempt["finished_at"], "attempt ended", facts)
     for report in message["reports"]:
-        facts = {"status": report["status"], "ref": report["ref"], "cause": report["cause"]}
-        yield Step(report["received_at"], "delivery report", identity | facts)
-    refs = ", ".join(ref["ref"] for ref in message["refs"])
-    facts = {"state": message["state"], "provider ids": refs, "cause": message["cause"]}
-    yield Step(message["state_at"], "state", identity | facts)
-    if message["told_at"] is not None:
-        yield Step(message["told_at"], "sender told", identity)
+        facts = {name: report[name] for name in ("status", "ref", "cause")}
+        yield Step(report["received_at"], "delivery report", identity | facts | _costs(report) | _moment(report))
+    facts = {"state": message["state"], "provider ids": "\n".join(map(_part, message["refs"]))}
+    facts |= {"parts counted": message["parts"], "parts billed": message["billed_parts"], "cause": message["cause"]}
+    yield Step(message["state_at"], "state", identity | facts | _costs(message))
+
+
+def _part(ref: JsonDict) -> str:
+    """One of the provider's ids, with what was reported of it: "a1 (part 1): delivered, 0.0079 USD"."""
+    told = [ref["status"] or "no report", *_costs(ref).values()]
+    return f"{ref['ref']} (part {ref['part']}): {', '.join(told)}"
+
+
+def _costs(row: JsonDict) -> JsonDict:
+    return {} if row["price"] is None else {"price": str(Money(row["price"], row["currency"]))}
+
+
+def _moment(report: JsonDict) -> JsonDict:
+    """When it happened, by the provider's clock."""
+    return {"happened": datetime.fromtimestamp(report["at"], UTC).isoformat(timespec="seconds")}
 
 
 def _letter_steps(letters: Sequence[JsonDict]) -> Iterator[Step]:
@@ -113,6 +133,8 @@ def _incoming_steps(incoming: JsonDict) -> Iterator[Step]:
     for piece in incoming["pieces"]:
         facts = {"part": f"{piece['number']} of {piece['total']}", "ref": piece["ref"]}
         yield Step(piece["received_at"], "part received", facts)
-    facts = {"state": incoming["state"], "account": incoming["account_id"], "incomplete": incoming["incomplete"]}
+    facts = {name: incoming[name] for name in ("state", "incomplete", "late")} | {"account": incoming["account_id"]}
     yield Step(incoming["received_at"], "SMS routed", facts)
+    for answer in incoming["answers"]:
+        yield from _message_steps(answer)
     yield from _letter_steps(incoming["letters"])

@@ -100,6 +100,8 @@ class Session(asyncio.Protocol):
             self.enquiries += 1
             if self.answer_enquiries:
                 self.send(frame(pdu.command | RESPONSE, pdu.sequence))
+        elif pdu.command == Command.QUERY_SM:
+            self.smsc.on_query(self, pdu)
         elif pdu.command == Command.UNBIND:
             self.unbound.set()
             self.send(frame(pdu.command | RESPONSE, pdu.sequence))
@@ -142,6 +144,10 @@ class Smsc:
         self.on_submit: Callable[[Submit], Awaitable[None] | None] = Submit.accept
         self.on_bind: Callable[[Session], int | None] = lambda _session: Status.ESME_ROK
         """The status of the answer to a bind, or None for no answer."""
+        self.on_query: Callable[[Session, Pdu], None] = lambda session, pdu: session.send(
+            frame(Command.GENERIC_NACK, pdu.sequence, status=Status.ESME_RINVCMDID)
+        )
+        """Most message centres know no query_sm."""
         ids = count(1)
         self.next_id: Callable[[], str] = lambda: f"id-{next(ids)}"
 

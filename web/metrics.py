@@ -84,6 +84,7 @@ def _counted_lately(totals: Totals) -> JsonDict:
         "started_at": totals.started_at,
         "connections": totals.connections,
         "providers": {name: _state(said) for name, said in totals.providers.items()},
+        "breakers_open": sorted(totals.breakers_open),
         "lately": {span: {"seconds": seconds, "events": events} for span, (events, seconds) in totals.lately.items()},
     }
 
@@ -156,6 +157,8 @@ def _now(sources: Sources, totals: Totals) -> Iterator[Metric]:
     yield _gauge("smtp_connections", "Open SMTP, submission and LMTP connections.", {"": totals.connections})
     up = {name: float(_state(said) == "up") for name, said in totals.providers.items()}
     yield _gauge("provider_up", "Whether a provider's connection stands.", up, "provider")
+    breakers = {name: float(name in totals.breakers_open) for name in sources.providers}
+    yield _gauge("provider_breaker_open", "Whether a provider takes nothing and is only probed.", breakers, "provider")
     free = {name: float(size) for name, size in sources.free_bytes().items()}
     yield _gauge("disk_free_bytes", "What the disk has left, by what is kept on it.", free, "place")
     if (expiry := sources.certificate_expiry()) is not None:
@@ -178,8 +181,10 @@ def _stored(figures: Figures | None) -> Iterator[Metric]:
     yield _gauge(
         "mails_overdue_seconds", "How long the oldest due mail has been due.", {"": figures.mails_overdue_seconds}
     )
-    inbound = {"held": figures.held, "unrouted": figures.unrouted}
-    yield _gauge("inbound", "Incoming SMS that wait for a pause's end, or that belong to nobody.", inbound, "state")
+    inbound = {"held": figures.held, "asked": figures.asked, "unrouted": figures.unrouted}
+    yield _gauge(
+        "inbound", "Incoming SMS that wait for a pause's end or a reader, or belong to nobody.", inbound, "state"
+    )
     alive = sum(process.alive for process in figures.processes)
     processes = {"alive": alive, "dead": len(figures.processes) - alive}
     yield _gauge("processes", "Processes of this database by their heartbeat.", processes, "state")

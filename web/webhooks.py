@@ -1,15 +1,15 @@
 """The door for providers' calls, `/in/<provider>/<secret path>`: carries a request to its adapter, and the answer back.
 
 It stands before the pages' application and shares nothing with it, for it must be cheap: at a thousand SMS a second
-every layer counts. A request is answered once what it says is durable; where the store is away it is 503, and the
-provider comes again. Everything that nothing proves is 403 with the same words, whether the provider exists or not.
+every layer counts. A request is answered once what it says is durable; where the store is away or slow it is 503, and
+the provider comes again. Everything that nothing proves is 403 with the same words, whether the provider exists or not.
 The path is a secret and never logged.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,6 +23,8 @@ MAX_BODY = 1_000_000
 """Bytes in one request."""
 BODY_SECONDS = 10.0
 """How long a request may take to come in."""
+ANSWER_SECONDS = 8.0
+"""How long what it says may take to be stored: vendors wait for 10 to 15 seconds. Answered 503, they come again."""
 _METHODS = frozenset({"GET", "POST"})
 
 
@@ -78,16 +80,30 @@ class WebhookDoor:
         body = await _body(receive)
         if body is None:
             return None
-        return await provider.hear(
-            WebhookRequest(
-                method=scope["method"],
-                path=path,
-                query=scope["query_string"].decode("latin-1"),
-                headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-                body=body,
-                client=client,
+        return await _in_time(
+            provider.hear(
+                WebhookRequest(
+                    method=scope["method"],
+                    path=path,
+                    query=scope["query_string"].decode("latin-1"),
+                    headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+                    body=body,
+                    client=client,
+                )
             )
         )
+
+
+async def _in_time(answer: Awaitable[WebhookAnswer]) -> WebhookAnswer:
+    """An adapter's answer, or a refusal for now where the store is slow.
+
+    What was handed to the store by then may still be committed; when the provider comes again it is known.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await answer
+    except TimeoutError:
+        raise StoreUnavailableError(f"not stored within {ANSWER_SECONDS:.0f} s") from None
 
 
 def _refusal(error: Forged | Unreadable | _Refused) -> WebhookAnswer:

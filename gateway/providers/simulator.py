@@ -99,10 +99,12 @@ _PLAIN = Magic("accepted and delivered")
 
 
 class SimulatorProvider:
-    """A provider without a network. `options`: `path` of the journal, `magic` (true), `report_delay` (seconds)."""
+    """A provider without a network.
+
+    `options`: `path` of the journal, `magic` (true), `report_delay` and `validity` (seconds).
+    """
 
     window = 256
-    validity = 48 * HOUR
     capabilities = frozenset(
         {
             Capability.PRICE,
@@ -115,12 +117,15 @@ class SimulatorProvider:
     )
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        unknown = set(options) - {"path", "magic", "report_delay"}
+        unknown = set(options) - {"path", "magic", "report_delay", "validity"}
         if unknown:
-            raise ValueError(f"the simulator has no option {', '.join(sorted(unknown))}: path, magic, report_delay")
+            raise ValueError(
+                f"the simulator has no option {', '.join(sorted(unknown))}: path, magic, report_delay, validity"
+            )
         self.name = name
         self._magic = bool(options.get("magic", True))
         self._report_delay = float(options.get("report_delay", 0.05))
+        self.validity = float(options.get("validity", 48 * HOUR))
         self.journal = Journal(Path(options.get("path", f"brevdue-{name}.jsonl")))
         self._sink: EventSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -7,7 +7,9 @@ no answer came, and when some of its parts were taken and others not; then no pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,19 +19,31 @@ from typing import Any
 from gateway import maillog
 from gateway.errors import Outcome
 from gateway.maillog import Event
-from gateway.providers.base import Capability, EventSink
+from gateway.providers.base import Capability, EventSink, NotAvailable, Unreachable
 from gateway.providers.options import HOUR
 from gateway.smpp.addresses import to_address
 from gateway.smpp.binds import Binds, Door
 from gateway.smpp.incoming import Incoming, Reading
-from gateway.smpp.link import Limits, Link, Lost
+from gateway.smpp.link import Limits, Link, Lost, Part
 from gateway.smpp.options import BindKind, read_options, tls_context
 from gateway.smpp.pace import Pace
-from gateway.smpp.pdu import SUBMIT_SM_RESP, Bind, Command, Pdu, ShortMessage, Status, first_string, write_message
-from gateway.smpp.receipt import answered_id
+from gateway.smpp.pdu import (
+    SUBMIT_SM_RESP,
+    Address,
+    Bind,
+    Command,
+    MalformedPduError,
+    Pdu,
+    ShortMessage,
+    Status,
+    first_string,
+    write_message,
+)
+from gateway.smpp.query import MAX_ID, NOT_KNOWN, read_query_answer, write_query
+from gateway.smpp.receipt import Receipt, answered_id, asked_id
 from gateway.smpp.statuses import SLOW_DOWN, Answer, name_of, outcome_of, together
 from gateway.smpp.text import encode
-from gateway.sms import LateAnswer, OutgoingSms, SubmitResult
+from gateway.sms import DeliveryReport, InboundEvent, LateAnswer, OutgoingSms, SubmitResult
 
 _FIRST_LOOK = 1.0
 """Seconds that a start waits for the first bind; the others, and a message centre that is away, are not waited for."""
@@ -37,22 +51,24 @@ _LONGEST_ABSENCE = 30.0
 """Seconds after which a message is offered again while no bind stands."""
 _COMPLETING = (1.0, 2.0, 4.0)
 """Seconds before each of the tries to complete a message of which some parts were taken."""
+_Piece = tuple[Part, bytes]
+"""One part, and the body of its submit_sm."""
+_CAN = frozenset({Capability.INBOUND, Capability.PING})
 _NOT_CONNECTED = Answer(Outcome.TEMPORARY, cause="not connected")
-_NOT_NOW = Answer(Outcome.TEMPORARY, cause="waits for its turn")
+_NOT_NOW = Answer(Outcome.TEMPORARY, cause="the message centre has asked for a rest")
 
 
 class SmppProvider:
     """One message centre."""
 
-    capabilities = frozenset({Capability.INBOUND})
-
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
         self._options = chosen = read_options(options)
+        self.capabilities = _CAN | {Capability.LOOKUP} if chosen.query_sm else _CAN
         self._tls = tls_context(chosen)
-        self._pace = Pace(chosen.parts_per_second)
-        self.window = self._pace.window(chosen.window * chosen.binds)
-        self.validity = chosen.validity or 48 * HOUR
+        self._pace = Pace()
+        self.window = chosen.window * chosen.binds
+        self.validity = (chosen.validity or 48 * HOUR) if chosen.registered_delivery else math.inf
         self._references = itertools.count(random.randrange(1 << 16))  # noqa: S311  tells texts apart, no secret
         self._validity = _relative_time(chosen.validity)
         self._binds: Binds | None = None
@@ -74,7 +90,7 @@ class SmppProvider:
         chosen = self._options
         separate = (Command.BIND_TRANSMITTER, Command.BIND_RECEIVER)
         commands = separate if chosen.bind is BindKind.SEPARATE else (Command.BIND_TRANSCEIVER,)
-        bind = Bind(chosen.system_id, chosen.password, chosen.system_type)
+        bind = Bind(chosen.system_id, chosen.password.get_secret_value(), chosen.system_type)
         return Door(chosen.host, chosen.port, self._tls, bind, commands * chosen.binds)
 
     async def stop(self) -> None:
@@ -87,7 +103,7 @@ class SmppProvider:
     async def submit(self, message: OutgoingSms) -> SubmitResult:
         """Hand all parts of one SMS over."""
         try:
-            bodies = list(self._bodies(message))
+            pieces = self._pieces(message)
         except ValueError as error:
             return SubmitResult(
                 Outcome.PERMANENT,
@@ -96,17 +112,19 @@ class SmppProvider:
                 public_text="the SMS network does not take this message",
             )
         loop = asyncio.get_running_loop()
-        wait = self._pace.turn(len(bodies), loop.time())
-        if wait:
-            await asyncio.sleep(wait)
-        answers = await self._send(bodies, message.id) if wait is not None else [_NOT_NOW]
+        answers = [_NOT_NOW] if self._pace.rests(loop.time()) else await self._send(pieces)
         result = together(answers)
         if result.outcome is Outcome.TEMPORARY:
-            return replace(result, retry_after=self._retry_after(len(bodies), loop.time()))
+            return replace(result, retry_after=self._retry_after(len(pieces), loop.time()))
         return result
 
+    def _pieces(self, message: OutgoingSms) -> list[_Piece]:
+        """The parts of a message, each with its submit_sm. Raises ValueError for what SMPP has no room for."""
+        bodies = list(self._bodies(message))
+        total = len(bodies)
+        return [(Part(message.id, number, total), body) for number, body in enumerate(bodies, 1)]
+
     def _bodies(self, message: OutgoingSms) -> Iterator[bytes]:
-        """The bodies of a message's submit_sm, one for each part. Raises ValueError for what SMPP has no room for."""
         chosen = self._options
         source = to_address(message.from_number, chosen.source_ton, chosen.source_npi)
         dest = to_address(message.to_number, chosen.dest_ton, chosen.dest_npi)
@@ -125,34 +143,34 @@ class SmppProvider:
                 )
             )
 
-    async def _send(self, bodies: Sequence[bytes], name: str) -> list[Answer]:
+    async def _send(self, pieces: Sequence[_Piece]) -> list[Answer]:
         """Offer every part; then, where some were taken and the others surely not, those others a few times more.
 
         Such a message cannot go back to the spool, and half of it is worth nothing: nobody but us can complete it.
         """
-        answers = await self._offer(bodies, name)
-        for pause in _COMPLETING:
+        answers = await self._offer(pieces)
+        for pause in _COMPLETING if len(pieces) > 1 else ():
             if {answer.outcome for answer in answers} != {Outcome.ACCEPTED, Outcome.TEMPORARY}:
                 break
             await asyncio.sleep(pause)
             missing = [place for place, answer in enumerate(answers) if answer.outcome is Outcome.TEMPORARY]
-            again = await self._offer([bodies[place] for place in missing], name)
+            again = await self._offer([pieces[place] for place in missing])
             for place, answer in zip(missing, again, strict=True):
                 answers[place] = answer
         return answers
 
-    async def _offer(self, bodies: Sequence[bytes], name: str) -> list[Answer]:
+    async def _offer(self, pieces: Sequence[_Piece]) -> list[Answer]:
         """Put parts on one link, each in its turn, and wait for the answers."""
         link = await self._link_with_room()
         if link is None:
-            return [_NOT_CONNECTED] * len(bodies)
-        sent = [link.submit(bodies[0], name)]
-        for body in bodies[1:]:
-            if link.room <= 0 and not await link.wait_for_room():
+            return [_NOT_CONNECTED] * len(pieces)
+        sent: list[asyncio.Future[Pdu | Lost]] = []
+        for part, body in pieces:
+            if sent and link.room <= 0 and not await link.wait_for_room():
                 break
-            sent.append(link.submit(body, name))
+            sent.append(link.submit(body, part))
         answers = [self._understand(await answer) for answer in sent]
-        return answers + [_NOT_CONNECTED] * (len(bodies) - len(sent))
+        return answers + [_NOT_CONNECTED] * (len(pieces) - len(sent))
 
     async def _link_with_room(self) -> Link | None:
         """A link on which the caller has a turn, or None where none is bound."""
@@ -180,13 +198,65 @@ class SmppProvider:
         reconnect = self._binds.next_try - now if self._binds is not None else 0.0
         return max(self._pace.later(parts, now), min(reconnect, _LONGEST_ABSENCE))
 
-    def _late(self, name: str, pdu: Pdu) -> None:
+    def _late(self, part: Part, pdu: Pdu) -> None:
         """An answer after its time: the message is unknown already, and perhaps no longer."""
-        if pdu.status == Status.ESME_ROK and pdu.command == SUBMIT_SM_RESP and self._incoming is not None:
-            ref = answered_id(first_string(pdu.body), self._options.message_id)
-            self._incoming.late(LateAnswer(self.name, name, ref, time.time()))
+        ref = answered_id(first_string(pdu.body), self._options.message_id)
+        if pdu.status == Status.ESME_ROK and pdu.command == SUBMIT_SM_RESP and ref and self._incoming is not None:
+            answer = LateAnswer(self.name, part.message_id, ref, time.time(), part.number, part.total)
+            self._incoming.late(answer)
             return
-        maillog.warn(Event.SMS_UNKNOWN, id=name, provider=self.name, cause=f"late answer: {name_of(pdu.status)}")
+        told = f"late answer to part {part.number} of {part.total}: {name_of(pdu.status)}"
+        maillog.warn(Event.SMS_UNKNOWN, id=part.message_id, provider=self.name, cause=told)
+
+    # --- questions -------------------------------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        """Ask on a bind whether the message centre is there; the first bind is waited for. Raises Unreachable."""
+        if self._binds is None:
+            raise Unreachable("not started")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._binds.tried.wait(), self._options.response_timeout)
+        link = self._binds.least_busy()
+        if link is None:
+            raise Unreachable(f"not bound: {self._binds.fault}")
+        answer = await link.enquire()
+        if isinstance(answer, Lost):
+            raise Unreachable(answer.cause)
+        if answer.status:
+            raise Unreachable(f"enquire_link: {name_of(answer.status)}")
+
+    async def look_up(self, message: OutgoingSms, refs: Sequence[str]) -> Sequence[InboundEvent]:
+        """Ask by query_sm what became of a message's ids; nothing where it has none.
+
+        Raises NotAvailable where the message centre may not be asked, Unreachable.
+        """
+        if Capability.LOOKUP not in self.capabilities:
+            raise NotAvailable(f"{self.name}: query_sm is off")
+        chosen = self._options
+        source = to_address(message.from_number, chosen.source_ton, chosen.source_npi)
+        told = [await self._ask_about(ref, source) for ref in refs if 0 < len(ref) <= MAX_ID]
+        return [
+            DeliveryReport(self.name, each.ref, each.status, time.time(), cause=f"asked: {each.cause}")
+            for each in told
+            if each is not None
+        ]
+
+    async def _ask_about(self, ref: str, source: Address) -> Receipt | None:
+        """What the message centre says of one id; None where it knows nothing. Raises Unreachable."""
+        link = await self._link_with_room()
+        if link is None:
+            raise Unreachable("not bound")
+        answer = await link.query(write_query(asked_id(ref, self._options.message_id), source))
+        if isinstance(answer, Lost):
+            raise Unreachable(answer.cause)
+        if answer.status in NOT_KNOWN:
+            return None
+        if answer.status or answer.command == Command.GENERIC_NACK:
+            raise Unreachable(f"query_sm: {name_of(answer.status)}")
+        try:
+            return read_query_answer(answer.body, ref)
+        except MalformedPduError as error:
+            raise Unreachable(str(error)) from error
 
 
 def _relative_time(seconds: float) -> str:

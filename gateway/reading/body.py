@@ -6,10 +6,12 @@ encrypted mail is a Refusal, never silence.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from gateway.model import Picture
 from gateway.quotes import Cut, cut_html, cut_text
 from gateway.reading import plain_text, signed
 from gateway.reading.charsets import codec_for, decode
@@ -54,6 +56,12 @@ _APART: Final = re.compile(r"\S[ \t]*\n[ \t]*\n")
 """A line that a client broke where it was full (Gmail, Notes, Roundcube)."""
 _SINGLE_BREAK: Final = re.compile(r"[^\n]\n[^\n]")
 """Where this is missing, Outlook may have written an empty line after every paragraph."""
+_PICTURE_KINDS: Final = ("image/", "video/")
+_LEAST_LOOSE: Final = 7_000
+_LEAST_INSIDE: Final = 70_000
+"""Characters (base64) from which a picture is no logo: beside the text where nobody attached it, and inside a page."""
+_MARKED: Final = 64 * 1024
+"""Bytes that tell one picture from another, with its length."""
 _EXCHANGE_TEXT: Final = re.compile(r"ATT\d{5}\.(?:txt|html?)", re.IGNORECASE)
 """What Exchange makes of the text that a phone puts behind a picture."""
 _NOT_WORD: Final = re.compile(r"[\W_]+")
@@ -76,6 +84,8 @@ class Written:
     attachments: tuple[str, ...]
     parts: tuple[Part, ...]
     """Every part of the mail, in order."""
+    pictures: tuple[Picture, ...] = ()
+    """Pictures that the person meant to send."""
 
 
 @dataclass(slots=True)
@@ -84,6 +94,9 @@ class _BodyReader:
     charset: str
     attachments: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    shown: list[Picture] = field(default_factory=list)
+    """Large pictures inside a page: the person's own, or part of what was quoted."""
     unread: int = _MOST_PLAIN
     """Characters of plain text that are still read, over all parts."""
     spare: list[Piece] = field(default_factory=list)
@@ -155,9 +168,20 @@ class _BodyReader:
         return text
 
     def _attach(self, part: Part, place: Place) -> None:
+        if part.kind.startswith(_PICTURE_KINDS):
+            self._see(part, place)
         if part.kind in _SILENT_KINDS or (place == "inside" and part.disposition != "attachment"):
             return
         self.attachments.append(part.filename or for_people(part.kind))
+
+    def _see(self, part: Part, place: Place) -> None:
+        """Tell a person's pictures from the logos of mail programs and signatures, by place and size."""
+        inside = place == "inside" and (part.disposition != "attachment" or "content-id" in part.headers)
+        attached = part.disposition == "attachment" and not inside
+        if attached or len(part.body) >= (_LEAST_INSIDE if inside else _LEAST_LOOSE):
+            mark = hashlib.sha256(part.body[:_MARKED]).hexdigest()[:32] + f"-{len(part.body)}"
+            picture = Picture(part.filename or for_people(part.kind), mark)
+            (self.shown if inside else self.pictures).append(picture)
 
 
 def _looks_like_markup(text: str) -> bool:
@@ -247,7 +271,9 @@ def read_body(root: Part, reader: Reader) -> Written:
     text, cut = _read(pieces)
     if not text and body.spare:
         text, cut = _read(body.spare)
-    return Written(text, cut, tuple(body.attachments), tuple(body.parts))
+    # A reply carries the pictures of the page that it quotes.
+    pictures = body.pictures if cut else body.pictures + body.shown
+    return Written(text, cut, tuple(body.attachments), tuple(body.parts), tuple(pictures))
 
 
 def _read(pieces: list[Piece]) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from gateway.errors import Refusal
 from gateway.keyring import Keyring
 from gateway.model import Account, ApiKey, Clock, KeyKind, Organisation
 from gateway.registry.employee_address import fold_email
+from gateway.registry.number_use import NumberUse
 from gateway.store import directory_sql as sql
 from gateway.store.database import Database
 
@@ -112,9 +113,14 @@ class Directory:
         found = await self._get(("email", folded), lambda connection: sql.open_accounts_of(connection, folded) or None)
         return list(found or ())
 
+    async def number_use(self, number: str) -> NumberUse | None:
+        """Who has a number (E.164); None where nobody has."""
+        return await self._get(("number", number), lambda connection: sql.number_use(connection, number))
+
     async def account_by_number(self, number: str) -> Account | None:
-        """The open account that owns a number (E.164)."""
-        return await self._get(("number", number), lambda connection: sql.account_by_number(connection, number))
+        """The open account that has a number (E.164) for itself."""
+        use = await self.number_use(number)
+        return use.accounts[0] if use is not None and len(use.accounts) == 1 else None
 
     def forget(self) -> None:
         """Ask the database again from now on."""

@@ -20,7 +20,7 @@ class BadValue(AccountError):
 
 
 class PausedKey(AccountError):
-    """The key is paused: only an administrator opens accounts on it (D14)."""
+    """The key is paused: nothing goes there, and only an administrator opens accounts on it (D14)."""
 
 
 class NoFreeNumber(AccountError):

@@ -64,6 +64,8 @@ class PoolUsage:
     size: int
     in_use: int
     quarantined: int
+    shared: bool = False
+    """Whether several accounts may have one of them."""
 
     @property
     def free(self) -> int:

@@ -2,7 +2,7 @@
 
 In: the `[[pool]]` settings. Out: batches of candidates, random ones first, so that a number tells nothing about its
 neighbours; then every number once, so that a pool is only drained when its last number is taken. Which of them are
-free is the database's business.
+free is the database's business. Numbers that several accounts may share stand apart, for when no other is left.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from gateway.settings import PoolSettings
 _DRAW_SIZE = 32
 _DRAWS = 8
 _SCAN_SIZE = 500
+MOST_SHARED = 1000
+"""Numbers in a range that is shared, at most."""
 
 
 class NumberPool:
     """The ranges of all providers, as one row of numbers with positions from 0."""
 
     def __init__(self, pools: Sequence[PoolSettings]) -> None:
-        self.ranges = [(pool.provider, numbers) for pool in pools for numbers in _ranges(pool)]
+        self.ranges = [(pool.provider, numbers) for pool in pools if not pool.shared for numbers in _ranges(pool)]
+        self.shared_ranges = [(pool.provider, numbers) for pool in pools if pool.shared for numbers in _ranges(pool)]
         self._starts = [0, *accumulate(numbers.size for _, numbers in self.ranges)]
         self.size = self._starts.pop()
 
@@ -33,6 +36,18 @@ class NumberPool:
         index = bisect_right(self._starts, position) - 1
         provider, numbers = self.ranges[index]
         return numbers.at(position - self._starts[index]), provider
+
+    def provider_of(self, number: str) -> str | None:
+        """The provider that routes a number to us, for one account or for several; None for no number of ours."""
+        return next((name for name, numbers in (*self.ranges, *self.shared_ranges) if number in numbers), None)
+
+    def is_shared(self, number: str) -> bool:
+        """Whether several accounts may have a number."""
+        return any(number in numbers for _, numbers in self.shared_ranges)
+
+    def shared(self) -> dict[str, str]:
+        """The numbers that accounts may share, with their providers."""
+        return {numbers.at(place): name for name, numbers in self.shared_ranges for place in range(numbers.size)}
 
     def candidates(self) -> Iterator[dict[str, str]]:
         """Batches of number → provider: evenly drawn ones first, then the whole pool from a random place on."""

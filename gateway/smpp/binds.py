@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway import maillog
 from gateway.maillog import Event
-from gateway.smpp.link import BindRefusedError, Limits, Link
+from gateway.smpp.link import BindRefusedError, Limits, Link, Part
 from gateway.smpp.pdu import Bind, Command, Pdu
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
@@ -47,7 +47,7 @@ class Binds:
         limits: Limits,
         hear: Callable[[Link, Sequence[Pdu]], None],
         gone: Callable[[Link], None],
-        late: Callable[[str, Pdu], None],
+        late: Callable[[Part, Pdu], None],
     ) -> None:
         self._provider = provider
         self._door = door
@@ -63,6 +63,8 @@ class Binds:
         """Set when a bind that may submit has stood or failed for the first time."""
         self.next_try = 0.0
         """When (loop time) the next bind is tried, as far as is known."""
+        self.fault = "no bind was tried"
+        """Why the last bind that failed did."""
 
     def start(self) -> None:
         """Begin to keep every bind up."""
@@ -96,13 +98,14 @@ class Binds:
             try:
                 peer = await self._connect(link, command)
             except Exception as error:  # whatever it is, the next try must come
-                if (cause := _words(error)) != told:
+                self.fault = cause = _words(error)
+                if cause != told:
                     maillog.warn(Event.PROVIDER_STATE, provider=self._provider, bind=number, state="down", cause=cause)
                     told = cause
             else:
                 maillog.note(Event.PROVIDER_STATE, provider=self._provider, bind=number, state="up", peer=peer)
                 self._serving.add(number)
-                cause = await self._serve(link)
+                self.fault = cause = await self._serve(link)
                 self._serving.discard(number)
                 maillog.warn(Event.PROVIDER_STATE, provider=self._provider, bind=number, state="down", cause=cause)
                 told = ""

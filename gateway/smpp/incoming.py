@@ -7,6 +7,7 @@ ESME_RX_T_APPN where they could not be stored, so that they come again. What cam
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ from gateway.smpp.text import GsmEncoding, decode
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 
 MAX_OPEN = 5000
-"""Requests that wait for the sink; beyond, the message centre is told to come again."""
+"""Requests that wait for the sink, each counted once and once more per kilobyte; beyond, they have to come again."""
+_LEARN_AGAIN = (1.0, 5.0, 30.0, 120.0, 600.0)
+"""Seconds before each of the tries to store what is said only once."""
 _NO_ID = b"\0"
 """The body of a deliver_sm_resp: message_id is unused (§4.6.2)."""
 
@@ -57,13 +60,13 @@ class Incoming:
         self._again = Redeliveries(lambda: new_id(time.time()))
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = 0
-        self._closed = False
+        self._closing = asyncio.Event()
 
     def hear(self, link: Link, pdus: Sequence[Pdu]) -> None:
         """Take what came in one read."""
         arrived: list[_Arrived] = []
         for pdu in pdus:
-            if self._closed or self._open + len(arrived) >= MAX_OPEN:
+            if self._closing.is_set() or self._open >= MAX_OPEN:
                 self._answer(link, pdu, Status.ESME_RX_T_APPN)
                 continue
             try:
@@ -76,23 +79,29 @@ class Incoming:
                 self._answer(link, pdu, Status.ESME_ROK)
             else:
                 arrived.append(read)
+                self._open += _weight(pdu)
         if arrived:
-            self._open += len(arrived)
             task = asyncio.create_task(self._hand_on(link, arrived))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def late(self, answer: LateAnswer) -> None:
-        """Hand on that a message was taken after all. Nobody sends it again: what is not stored stays unknown."""
+        """Hand on that a message was taken after all. Nobody says it again: what is not stored is offered once more."""
         task = asyncio.create_task(self._learn(answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _learn(self, answer: LateAnswer) -> None:
-        try:
-            await self._sink([answer])
-        except Exception as error:  # the log is all that is left of it
-            maillog.warn(Event.FAULT, where=self._where, id=answer.message_id, cause=f"not stored: {error!r}")
+        for pause in (*_LEARN_AGAIN, 0.0):
+            try:
+                return await self._sink([answer])
+            except Exception as error:  # the last time, the log is all that is left of it
+                maillog.warn(Event.FAULT, where=self._where, id=answer.message_id, cause=f"not stored: {error!r}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+            if self._closing.is_set():
+                return None
+        return None
 
     def link_ended(self, link: Link) -> None:
         """A link is gone, and perhaps the last answers with it."""
@@ -100,7 +109,7 @@ class Incoming:
 
     async def finish(self, seconds: float) -> None:
         """Take nothing more, and wait for what is being stored."""
-        self._closed = True
+        self._closing.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 
@@ -135,7 +144,7 @@ class Incoming:
             faults = await asyncio.gather(*(self._store([each]) for each in arrived))
         for each, fault in zip(arrived, faults, strict=True):
             self._settle(link, each, stored=fault is None)
-        self._open -= len(arrived)
+        self._open -= sum(_weight(each.pdu) for each in arrived)
         if failed := [fault for fault in faults if fault is not None]:
             cause = f"{len(failed)} of {len(arrived)} not stored: {failed[0]!r}"
             maillog.warn(Event.FAULT, where=self._where, cause=cause)
@@ -160,3 +169,7 @@ class Incoming:
 
     def _answer(self, link: Link, pdu: Pdu, status: Status) -> bool:
         return link.answer(pdu, status, _NO_ID)
+
+
+def _weight(pdu: Pdu) -> int:
+    return 1 + (len(pdu.body) >> 10)

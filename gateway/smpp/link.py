@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, cast
 
-from gateway.smpp.pdu import MAX_SEQUENCE, RESPONSE, Bind, Command, Frames, Pdu, Status, first_string, frame, write_bind
+from gateway.smpp.pdu import (
+    MAX_SEQUENCE,
+    RESPONSE,
+    SUBMIT_SM_RESP,
+    Bind,
+    Command,
+    Frames,
+    Pdu,
+    Status,
+    first_string,
+    frame,
+    write_bind,
+)
 from gateway.smpp.statuses import name_of
 
 _LONGEST_GOODBYE = 20.0
@@ -25,8 +37,9 @@ _GOODBYE_SECONDS = 2.0
 _MAX_UNREAD = 1 << 20
 """Octets that may wait to be read by the message centre; beyond, it is not listened to either until it has."""
 _MESSAGES = (Command.DELIVER_SM, Command.DATA_SM)
+_LATE_ANSWERS = (SUBMIT_SM_RESP, Command.GENERIC_NACK)
 _LATE = 1000
-"""Requests that are remembered after their time, so that a late answer can be told from nonsense."""
+"""Submits that are remembered after their time, or a window of them: a late answer tells what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,15 @@ class Lost(NamedTuple):
     """Whether its bytes may have left."""
 
 
+class Part(NamedTuple):
+    """What a submit is a part of."""
+
+    message_id: str
+    number: int
+    """1-based."""
+    total: int
+
+
 class BindRefusedError(ConnectionError):
     """The message centre does not let us in."""
 
@@ -58,7 +80,7 @@ class _Request(NamedTuple):
     command: int
     since: float
     answer: asyncio.Future[Pdu | Lost]
-    name: str
+    part: Part | None
 
 
 class Link(asyncio.Protocol):
@@ -69,7 +91,7 @@ class Link(asyncio.Protocol):
         limits: Limits,
         hear: Callable[[Link, Sequence[Pdu]], None],
         lost: Callable[[Link, str], None],
-        late: Callable[[str, Pdu], None] = lambda _name, _pdu: None,
+        late: Callable[[Part, Pdu], None] = lambda _part, _pdu: None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
@@ -81,7 +103,7 @@ class Link(asyncio.Protocol):
         self._out: list[bytes] = []
         self._unwritten: set[int] = set()
         self._pending: dict[int, _Request] = {}
-        self._overdue: dict[int, str] = {}
+        self._overdue: dict[int, Part] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._sequence = 0
         self._heard = self._look_at = self._loop.time()
@@ -125,9 +147,17 @@ class Link(asyncio.Protocol):
                 return True
         return self.open
 
-    def submit(self, body: bytes, name: str) -> asyncio.Future[Pdu | Lost]:
-        """Send one submit_sm, in a turn that the caller has. `name` is what `late` is told, should it come to that."""
-        return self._request(Command.SUBMIT_SM, body, name)
+    def submit(self, body: bytes, part: Part) -> asyncio.Future[Pdu | Lost]:
+        """Send one submit_sm, in a turn that the caller has. `part` is what `late` is told, should it come to that."""
+        return self._request(Command.SUBMIT_SM, body, part)
+
+    def query(self, body: bytes) -> asyncio.Future[Pdu | Lost]:
+        """Send one query_sm, in a turn that the caller has."""
+        return self._request(Command.QUERY_SM, body)
+
+    def enquire(self) -> asyncio.Future[Pdu | Lost]:
+        """Ask whether the message centre is there. Where it does not say so in time, the link ends."""
+        return self._request(Command.ENQUIRE_LINK)
 
     async def bind(self, command: Command, bind: Bind) -> str:
         """Introduce ourselves; the message centre's system_id. Raises BindRefusedError or ConnectionError."""
@@ -166,15 +196,15 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _request(self, command: Command, body: bytes = b"", name: str = "") -> asyncio.Future[Pdu | Lost]:
+    def _request(self, command: Command, body: bytes = b"", part: Part | None = None) -> asyncio.Future[Pdu | Lost]:
         answer: asyncio.Future[Pdu | Lost] = self._loop.create_future()
         if self.ended.done():
             answer.set_result(Lost(self._cause, sent=False))
             return answer
         sequence = self._sequence = self._sequence % MAX_SEQUENCE + 1
-        while sequence in self._pending:
+        while sequence in self._pending or sequence in self._overdue:
             sequence = self._sequence = self._sequence % MAX_SEQUENCE + 1
-        self._pending[sequence] = _Request(command, self._loop.time(), answer, name)
+        self._pending[sequence] = _Request(command, self._loop.time(), answer, part)
         self._unwritten.add(sequence)
         self._write(frame(command, sequence, body))
         return answer
@@ -245,8 +275,8 @@ class Link(asyncio.Protocol):
                 self._probing = False
             if not request.answer.done():
                 request.answer.set_result(pdu)
-        elif pdu.sequence in self._overdue:
-            self._late(self._overdue.pop(pdu.sequence), pdu)
+        elif pdu.command in _LATE_ANSWERS and (part := self._overdue.pop(pdu.sequence, None)) is not None:
+            self._late(part, pdu)
 
     def _asked(self, pdu: Pdu) -> None:
         match pdu.command:
@@ -329,11 +359,13 @@ class Link(asyncio.Protocol):
         """End a request that was not answered in time; False when the link ends with it."""
         if not request.answer.done():
             request.answer.set_result(Lost(f"no answer within {self._limits.response_timeout:g} s", sent=True))
-        if request.command != Command.SUBMIT_SM:
+        if request.command == Command.QUERY_SM:
+            return True
+        if request.part is None:
             self.abort(f"no answer to {Command(request.command).name.lower()}")
             return False
-        self._overdue[sequence] = request.name
-        if len(self._overdue) > _LATE:
+        self._overdue[sequence] = request.part
+        if len(self._overdue) > max(_LATE, self._limits.window):
             del self._overdue[next(iter(self._overdue))]
         return True
 

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ MAX_PDU = 70_000
 MAX_SEQUENCE = 0x7FFFFFFF
 RESPONSE = 0x80000000
 """The bit that tells a response from its request (§5.1.2.1)."""
-SUBMIT_SM_RESP, DELIVER_SM_RESP, DATA_SM_RESP = 0x80000004, 0x80000005, 0x80000103
+SUBMIT_SM_RESP = 0x80000004
 _TLV = struct.Struct(">HH")
 _NO_TLVS: Mapping[int, bytes] = MappingProxyType({})
 
@@ -32,6 +33,7 @@ class Command(IntEnum):
     GENERIC_NACK = 0x80000000
     BIND_RECEIVER = 0x00000001
     BIND_TRANSMITTER = 0x00000002
+    QUERY_SM = 0x00000003
     SUBMIT_SM = 0x00000004
     DELIVER_SM = 0x00000005
     UNBIND = 0x00000006
@@ -137,8 +139,7 @@ class Address(NamedTuple):
     digits: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShortMessage:
+class ShortMessage(NamedTuple):
     """What submit_sm (§4.4.1), deliver_sm (§4.6.1) and data_sm (§4.7.1) have in common."""
 
     source: Address
@@ -155,7 +156,7 @@ class ShortMessage:
     registered_delivery: int = 0
     replace_if_present: int = 0
     default_msg_id: int = 0
-    tlvs: Mapping[int, bytes] = field(default_factory=lambda: _NO_TLVS)
+    tlvs: Mapping[int, bytes] = _NO_TLVS
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +391,7 @@ def c_octets(text: str, size: int) -> bytes:
     return octets + b"\0"
 
 
+@lru_cache(4096)  # the same few come again and again
 def _address(address: Address, size: int = 21) -> bytes:
     return bytes((address.ton, address.npi)) + c_octets(address.digits, size)
 

@@ -72,6 +72,12 @@ def answered_id(written: str, form: IdForm) -> str:
     return _normal(written, _BASES[form][0]) if form is not IdForm.TEXT else written
 
 
+def asked_id(ref: str, form: IdForm) -> str:
+    """What to call a message when asking about it: as in a submit_sm_resp, without leading zeros, A-F for a-f."""
+    hexadecimal = form is not IdForm.TEXT and _BASES[form][0] == 16 and _DIGITS[10].fullmatch(ref)
+    return f"{int(ref):X}" if hexadecimal else ref
+
+
 def receipted_id(written: str, form: IdForm) -> str:
     """The id in a receipt, in the one form in which ids are compared."""
     return _normal(written, _BASES[form][1]) if form is not IdForm.TEXT else written
@@ -79,6 +85,11 @@ def receipted_id(written: str, form: IdForm) -> str:
 
 def _normal(written: str, base: int) -> str:
     return str(int(written, base)) if len(written) <= 65 and _DIGITS[base].fullmatch(written) else written
+
+
+def state_of(code: int) -> tuple[str, ReportStatus] | None:
+    """The word for a message_state, and what it means; None where it says nothing."""
+    return _STATES.get(code)
 
 
 def read_receipt(message: ShortMessage, form: IdForm) -> Receipt | None:

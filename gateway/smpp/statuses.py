@@ -63,7 +63,7 @@ def together(answers: Sequence[Answer], retry_after: float | None = None) -> Sub
     """One result for all parts of a message.
 
     Once a part was taken, or may have been, the whole is never sent again: then anything but full success is unknown.
-    Its ids stand in the cause alone, for reports on some parts must not pass for reports on the whole.
+    Then the ids of the parts that were taken stand in their places, for the others may be answered yet.
     """
     if len(answers) == 1 and answers[0].ref:
         return SubmitResult(Outcome.ACCEPTED, (answers[0].ref,))
@@ -73,7 +73,8 @@ def together(answers: Sequence[Answer], retry_after: float | None = None) -> Sub
         return SubmitResult(Outcome.ACCEPTED, refs, cause="" if refs else "taken without an id")
     outcomes = {answer.outcome for answer in answers}
     if Outcome.ACCEPTED in outcomes or Outcome.UNKNOWN in outcomes:
-        return SubmitResult(Outcome.UNKNOWN, cause=_in_doubt(answers, first_bad.cause, refs))
+        places = tuple(answer.ref for answer in answers) if refs else ()
+        return SubmitResult(Outcome.UNKNOWN, places, cause=_in_doubt(answers, first_bad.cause, refs))
     if Outcome.PERMANENT in outcomes:
         bad = next(answer for answer in answers if answer.outcome is Outcome.PERMANENT)
         reason, words = _REASONS.get(bad.status, _REJECTED)

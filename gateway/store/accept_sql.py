@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, select, update
 
 from gateway.sms import MessageState, OutgoingSms, Priority
-from gateway.store import directory_sql, mail_queue_sql, optout_sql, thread_sql
+from gateway.store import claim_sql, directory_sql, mail_queue_sql, optout_sql, thread_sql
+from gateway.store.claim_sql import Written
+from gateway.store.mail_queue_sql import NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, attempts, mails, messages
 from gateway.store.spend_sql import Ledger
@@ -31,6 +33,7 @@ _MESSAGE = insert_new(
     (
         "id", "mail_id", "org_id", "account_id", "key_id", "provider", "from_number", "to_number", "text", "encoding",
         "parts", "units", "priority", "dedupe", "state", "state_at", "created_at", "available_at", "lease", "attempts",
+        "sender",
     ),
     unless=("dedupe",),
 )  # fmt: skip
@@ -163,6 +166,7 @@ def _message_rows(acceptance: Acceptance, lease: str) -> Iterable[dict[str, Any]
             "available_at": AT_ONCE,
             "lease": lease if departs else None,
             "attempts": 1 if departs else 0,
+            "sender": message.sender,
         }
 
 
@@ -180,7 +184,8 @@ def _store_mails(connection: Connection, items: Sequence[Acceptance], new: froze
     _MAIL.many(
         connection, [dict(zip(_MAIL_COLUMNS, _mail_values(acceptance.mail), strict=True)) for acceptance in taken]
     )
-    mail_queue_sql.insert(connection, [mail for acceptance in taken for mail in acceptance.mails])
+    letters = [NewMails(acceptance.mails, acceptance.mail.id) for acceptance in taken if acceptance.mails]
+    mail_queue_sql.put(connection, letters)
     sent = [(acceptance, message) for acceptance in taken for message in acceptance.messages if message.id in new]
     _count(connection, [message for _, message in sent])
     thread_sql.remember(
@@ -188,12 +193,21 @@ def _store_mails(connection: Connection, items: Sequence[Acceptance], new: froze
         [
             {
                 "account_id": message.account_id,
-                "message_id": acceptance.mail.message_id,
+                "message_id": acceptance.mail.message_id or f"{acceptance.mail.id}@unnamed.invalid",
                 "phone": message.to_number,
                 "at": message.created_at,
             }
             for acceptance, message in sent
-            if acceptance.mail.message_id
+            # Where a number is shared, that an account has written to a phone counts, whatever its mail was called.
+            if acceptance.mail.message_id or acceptance.shared
+        ],
+    )
+    claim_sql.write(
+        connection,
+        [
+            Written(message.account_id, message.from_number, message.to_number, message.created_at)
+            for acceptance, message in sent
+            if acceptance.shared
         ],
     )
 

@@ -53,6 +53,8 @@ class OpenRequest:
     pausable: bool
     admit: Admission | None
     pool: NumberPool
+    rested_since: float
+    """Who closed an account on a number before that gets no more answers there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,9 @@ def _open(connection: Connection, request: OpenRequest) -> Account | Obstacle:
         if verdict.learn is not None:
             connection.execute(update(api_keys).where(api_keys.c.id == owner.id).values(domains=verdict.learn))
     drawn = number_sql.draw(connection, request.pool, _former_numbers(connection, request.folded), request.now)
+    if drawn is None:
+        wish = number_sql.SharedDraw(owner.org_id, request.now, request.rested_since)
+        drawn = number_sql.draw_shared(connection, request.pool, wish)
     return Obstacle.NO_FREE_NUMBER if drawn is None else _put_account(connection, request, owner, *drawn)
 
 
@@ -127,7 +132,8 @@ def _put_account(
             opened_at=request.now,
         )
     )
-    number_sql.take(connection, number, provider, request.account_id, request.now)
+    if not request.pool.is_shared(number):
+        number_sql.take(connection, number, provider, request.account_id, request.now)
     return account(connection, request.account_id) or Obstacle.NO_ACCOUNT
 
 
@@ -144,7 +150,7 @@ def _close(connection: Connection, request: CloseRequest) -> Account | None:
     connection.execute(
         update(accounts).where(accounts.c.id == there.id).values(closed_at=request.now, login_digest=None)
     )
-    number_sql.quarantine(connection, there.number, request.free_after)
+    number_sql.quarantine(connection, there.number, there.id, request.free_after)
     return account(connection, there.id)
 
 

@@ -8,9 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, literal_column, select
 
 from gateway.model import Account, ApiKey, KeyKind, Organisation
+from gateway.registry.number_use import Keyword, NumberUse, OrganisationNumber
 from gateway.store.dialect import insert
 from gateway.store.prepared import Prepared
-from gateway.store.schema import accounts, api_keys, key_secrets, organisations, revisions
+from gateway.store.schema import (
+    accounts,
+    api_keys,
+    key_secrets,
+    keywords,
+    organisation_numbers,
+    organisations,
+    revisions,
+)
 
 _REVISION = Prepared(
     lambda _dialect: select(revisions.c.value).where(revisions.c.name == literal_column("'directory'"))
@@ -74,12 +83,33 @@ def account(connection: Connection, account_id: str) -> Account | None:
     return None if row is None else to_account(row)
 
 
-def account_by_number(connection: Connection, number: str) -> Account | None:
-    """The open account that owns a number."""
-    row = connection.execute(
-        select(accounts).where(accounts.c.number == number, accounts.c.closed_at.is_(None))
-    ).first()
-    return None if row is None else to_account(row)
+def number_use(connection: Connection, number: str) -> NumberUse | None:
+    """Who has a number; None where nobody has."""
+    rows = connection.execute(
+        select(accounts)
+        .where(accounts.c.number == number, accounts.c.closed_at.is_(None))
+        .order_by(accounts.c.opened_at, accounts.c.id)
+    ).all()
+    if rows:
+        return NumberUse(accounts=tuple(to_account(row) for row in rows))
+    owned = organisation_number(connection, number)
+    return None if owned is None else NumberUse(organisation_number=owned)
+
+
+def organisation_number(connection: Connection, number: str) -> OrganisationNumber | None:
+    """An organisation's number with its keywords."""
+    row = connection.execute(select(organisation_numbers).where(organisation_numbers.c.number == number)).first()
+    if row is None:
+        return None
+    words = connection.execute(select(keywords).where(keywords.c.number == number).order_by(keywords.c.word))
+    return OrganisationNumber(
+        number=row.number,
+        org_id=row.org_id,
+        provider=row.provider,
+        email=row.email,
+        since=row.since,
+        keywords={each.word: Keyword(each.word, each.written, each.email, each.reply) for each in words},
+    )
 
 
 def open_accounts_of(connection: Connection, folded: str) -> tuple[Account, ...]:

@@ -35,7 +35,8 @@ class Told:
     """A report about messages."""
 
     message_ids: tuple[str, ...]
-    report: OutgoingMail
+    report: OutgoingMail | None
+    """None where their sender wants to read nothing of failures."""
     at: float
 
 
@@ -94,5 +95,6 @@ def _tell(connection: Connection, item: Told) -> bool:
             .values(told_at=None)
         )
         return False
-    mail_queue_sql.put(connection, [NewMails((item.report,), item.message_ids[0])])
+    if item.report is not None:
+        mail_queue_sql.put(connection, [NewMails((item.report,), item.message_ids[0])])
     return True

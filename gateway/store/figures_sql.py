@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Select, and_, func, select, text, update
 
 from gateway.sms import MessageState
 from gateway.store.inbound_sql import InboundState
+from gateway.store.route_sql import waiting_for
 from gateway.store.schema import inbound, mail_queue, messages, processes
-from gateway.store.spool_sql import waiting_for
 
 _UNTOLD = text("state IN ('failed', 'expired', 'unknown') AND told_at IS NULL")
 """As the index says it: SQLite uses a partial index only where its condition stands in the query word for word."""
@@ -42,6 +42,8 @@ class Figures:
     mails_overdue_seconds: float
     held: int
     """Incoming SMS that wait for the end of a pause."""
+    asked: int
+    """Incoming SMS to shared numbers that nobody has said to be for."""
     unrouted: int
     """Incoming SMS to numbers that nobody has."""
     processes: tuple[Process, ...]
@@ -92,6 +94,7 @@ def figures(connection: Connection, now: float) -> Figures:
         mails=count(select(func.count()).select_from(mail_queue).where(mail_waits)),
         mails_overdue_seconds=age(select(func.min(mail_queue.c.available_at)).where(mail_waits)),
         held=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.HELD)),
+        asked=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.ASKED)),
         unrouted=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.UNROUTED)),
         processes=tuple(
             Process(row.token, row.host, row.pid, row.alive_until > now)

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, text, update
 
 from gateway.model import OutgoingMail
-from gateway.sms import InboundPart, InboundSms
-from gateway.store import mail_queue_sql, optout_sql, thread_sql
-from gateway.store.dialect import insert
+from gateway.sms import InboundSms
+from gateway.store import claim_sql, mail_queue_sql, optout_sql, part_sql, reply_sql, thread_sql
 from gateway.store.mail_queue_sql import Hold, NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
-from gateway.store.schema import accounts, api_keys, inbound, inbound_parts
+from gateway.store.reply_sql import AutomaticReply
+from gateway.store.schema import accounts, api_keys, inbound
 
 
 class InboundState(StrEnum):
@@ -27,6 +27,8 @@ class InboundState(StrEnum):
     MAILED = "mailed"
     HELD = "held"
     """For a paused key: mailed when the pause ends."""
+    ASKED = claim_sql.ASKED
+    """For one of several accounts that share the number: each has a mail, and the one that answers it has the SMS."""
     UNROUTED = "unrouted"
     """For a number that no open account has: kept for the operator."""
 
@@ -50,35 +52,54 @@ class Arrival:
     state: InboundState
     org_id: str | None = None
     account_id: str | None = None
-    mail: OutgoingMail | None = None
+    mails: tuple[OutgoingMail, ...] = ()
+    """What it leads to; several where several are asked."""
     references: tuple[tuple[str, str], ...] = ()
     """Message-IDs of the account's conversation and the phone that they belong to."""
     wished: Wished | None = None
     part_refs: tuple[str, ...] = ()
     """The provider's ids of the parts that it was put together from."""
     incomplete: bool = False
+    late: bool = False
+    """Whether a part came after what had come before went on."""
     hold: Hold | None = None
     """Who hands the mail on from memory; None where anybody may claim it."""
+    reply: AutomaticReply | None = None
+    """What the phone is answered by itself."""
+    was: InboundState | None = None
+    """How it stood before, of one that was stored and goes on now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A held SMS as it was stored."""
+    """An SMS that is stored and has not reached anybody."""
 
     id: str
     sms: InboundSms
-    account_id: str
+    state: InboundState
+    account_id: str | None
     incomplete: bool
+    late: bool
 
 
 def arrive(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
-    """Store SMS with what they lead to; False for one that was stored before."""
+    """Store SMS with what they lead to; False for one that was stored before, or whose parts another process took."""
+    mine = [item for item in items if not item.part_refs or _claim_parts(connection, item)]
+    fresh = _arrive(connection, mine) if mine else frozenset()
+    return [item.id in fresh for item in items]
+
+
+def _claim_parts(connection: Connection, item: Arrival) -> bool:
+    return part_sql.claim(connection, item.sms.provider, item.part_refs, item.id)
+
+
+def _arrive(connection: Connection, items: Sequence[Arrival]) -> frozenset[str]:
+    """The ids of those that are new."""
     fresh = _store(connection, [(item, item.sms.ref) for item in items])
     known = [item for item in items if item.id not in fresh]
     fresh |= _store(connection, [(item, _second_ref(item.sms)) for item in known if _is_another(connection, item.sms)])
-    _name_parts(connection, [item for item in items if item.part_refs])
     _follow(connection, [item for item in items if item.id in fresh])
-    return [item.id in fresh for item in items]
+    return fresh
 
 
 def _is_another(connection: Connection, sms: InboundSms) -> bool:
@@ -100,7 +121,7 @@ _INBOUND = insert_new(
     inbound,
     (
         "id", "provider", "ref", "from_number", "to_number", "text", "at", "received_at", "state", "incomplete",
-        "org_id", "account_id", "mail_id",
+        "late", "org_id", "account_id", "mail_id",
     ),
     unless=("provider", "ref"),
 )  # fmt: skip
@@ -128,28 +149,25 @@ def _new_row(item: Arrival, ref: str) -> dict[str, Any]:
         "received_at": item.received_at,
         "state": str(item.state),
         "incomplete": item.incomplete,
+        "late": item.late,
         "org_id": item.org_id,
         "account_id": item.account_id,
-        "mail_id": item.mail.id if item.mail else None,
+        "mail_id": _mail_id(item),
     }
 
 
-def _name_parts(connection: Connection, items: Sequence[Arrival]) -> None:
-    """Note of parts which message they became part of."""
-    for item in items:
-        connection.execute(
-            update(inbound_parts)
-            .where(inbound_parts.c.provider == item.sms.provider, inbound_parts.c.ref.in_(item.part_refs))
-            .values(inbound_id=item.id)
-        )
+def _mail_id(item: Arrival) -> str | None:
+    """The mail that it became; none while several are asked."""
+    return item.mails[0].id if len(item.mails) == 1 else None
 
 
 def _follow(connection: Connection, items: Sequence[Arrival]) -> None:
-    """Queue the mails, remember the conversations, obey STOP and START, count."""
+    """Queue mails and answers, remember the conversations, obey STOP and START, count."""
     for item in items:
         if item.wished is not None:
             _wish(connection, item.wished, item.received_at)
-    mail_queue_sql.put(connection, [NewMails((item.mail,), item.id, item.hold) for item in items if item.mail])
+    mail_queue_sql.put(connection, [NewMails(item.mails, item.id, item.hold) for item in items if item.mails])
+    reply_sql.send(connection, [item.reply for item in items if item.reply])
     references = [
         {"account_id": item.account_id, "message_id": message_id, "phone": phone, "at": item.received_at}
         for item in items
@@ -239,15 +257,24 @@ def releasable(connection: Connection, limit: int) -> list[Waiting]:
         .order_by(inbound.c.received_at)
         .limit(limit)
     )
-    return [Waiting(row.id, _sms(row), row.account_id, row.incomplete) for row in rows]
+    return [_waiting(row) for row in rows]
 
 
-def _sms(row: Row[Any]) -> InboundSms:
-    return InboundSms(row.provider, row.ref, row.from_number, row.to_number, row.text, row.at)
+def stranded(connection: Connection, inbound_id: str) -> Waiting | None:
+    """An SMS that has reached nobody yet, or not the one whom it is for."""
+    row = connection.execute(
+        select(inbound).where(inbound.c.id == inbound_id, inbound.c.state != InboundState.MAILED)
+    ).first()
+    return None if row is None else _waiting(row)
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    sms = InboundSms(row.provider, row.ref, row.from_number, row.to_number, row.text, row.at)
+    return Waiting(row.id, sms, InboundState(row.state), row.account_id, row.incomplete, row.late)
 
 
 def release(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
-    """Let held SMS go on as their new state says; False where another process did."""
+    """Let stored SMS go on as their new state says; False where another process did."""
     changed = [_release(connection, item) for item in items]
     _follow(connection, [item for item, mine in zip(items, changed, strict=True) if mine])
     return changed
@@ -256,93 +283,7 @@ def release(connection: Connection, items: Sequence[Arrival]) -> list[bool]:
 def _release(connection: Connection, item: Arrival) -> bool:
     rows = connection.execute(
         update(inbound)
-        .where(inbound.c.id == item.id, inbound.c.state == InboundState.HELD)
-        .values(state=item.state, mail_id=item.mail.id if item.mail else None)
+        .where(inbound.c.id == item.id, inbound.c.state == item.was)
+        .values(state=item.state, account_id=item.account_id, mail_id=_mail_id(item))
     ).rowcount
     return rows == 1
-
-
-# --- parts ---------------------------------------------------------------------------------------------------------
-
-
-def keep_part(connection: Connection, items: Sequence[tuple[InboundSms, float]]) -> list[None]:
-    """Store parts of long SMS; a part that is known already stays as it is."""
-    for sms, received_at in items:
-        if sms.part is None:
-            continue
-        connection.execute(
-            insert(connection, inbound_parts)
-            .values(
-                provider=sms.provider,
-                ref=sms.ref,
-                from_number=sms.from_number,
-                to_number=sms.to_number,
-                part_ref=sms.part.ref,
-                total=sms.part.total,
-                number=sms.part.number,
-                text=json.dumps(sms.text),
-                at=sms.at,
-                received_at=received_at,
-            )
-            .on_conflict_do_nothing()
-        )
-    return [None] * len(items)
-
-
-def waiting_parts(connection: Connection, sms: InboundSms) -> list[InboundSms]:
-    """The stored parts that may belong together with this one."""
-    if sms.part is None:
-        return []
-    rows = connection.execute(
-        select(inbound_parts)
-        .where(
-            inbound_parts.c.inbound_id.is_(None),
-            inbound_parts.c.provider == sms.provider,
-            inbound_parts.c.from_number == sms.from_number,
-            inbound_parts.c.to_number == sms.to_number,
-            inbound_parts.c.part_ref == sms.part.ref,
-            inbound_parts.c.total == sms.part.total,
-        )
-        .order_by(inbound_parts.c.received_at, inbound_parts.c.number)
-    )
-    return [_part(row) for row in rows]
-
-
-def _part(row: Row[Any]) -> InboundSms:
-    part = InboundPart(row.part_ref, row.total, row.number)
-    return InboundSms(row.provider, row.ref, row.from_number, row.to_number, json.loads(row.text), row.at, part)
-
-
-def overdue_parts(connection: Connection, before: float) -> list[list[InboundSms]]:
-    """Groups of parts to settle: complete ones that a crash left behind, and those whose last part is too long ago."""
-    # In the order of the index of those that wait: what became of all others is not read.
-    group = (
-        inbound_parts.c.from_number,
-        inbound_parts.c.to_number,
-        inbound_parts.c.part_ref,
-        inbound_parts.c.provider,
-        inbound_parts.c.total,
-    )
-    due = (
-        select(*group)
-        .where(inbound_parts.c.inbound_id.is_(None))
-        .group_by(*group)
-        .having(
-            or_(
-                func.max(inbound_parts.c.received_at) < before,
-                func.count(inbound_parts.c.number.distinct()) >= inbound_parts.c.total,
-            )
-        )
-        .limit(100)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(inbound_parts)
-        .join(due, and_(*(due.c[column.name] == column for column in group)))
-        .where(inbound_parts.c.inbound_id.is_(None))
-        .order_by(inbound_parts.c.received_at, inbound_parts.c.number)
-    )
-    groups: defaultdict[tuple[Any, ...], list[InboundSms]] = defaultdict(list)
-    for row in rows:
-        groups[row.provider, row.from_number, row.to_number, row.part_ref, row.total].append(_part(row))
-    return list(groups.values())

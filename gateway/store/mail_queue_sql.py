@@ -119,11 +119,6 @@ def _new_row(mail: OutgoingMail, item: NewMails) -> dict[str, Any]:
     }
 
 
-def insert(connection: Connection, mails: Sequence[OutgoingMail]) -> None:
-    """Queue mails inside the caller's transaction, for anybody to claim."""
-    put(connection, [NewMails(tuple(mails))])
-
-
 def claim(connection: Connection, items: Sequence[Claim]) -> list[list[ClaimedMail]]:
     """Work: lease up to `limit` due mails, the longest due first."""
     return [_claim(connection, item) for item in items]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, case, delete, exists, or_, select, text, update
 
+from gateway.handover import attempt_of
 from gateway.model import time_of
 from gateway.sms import MessageState
 from gateway.store.dialect import insert
@@ -55,9 +56,9 @@ class Recovery:
     idempotent: tuple[str, ...]
     """Providers that know a message again: to them an attempt may simply be repeated."""
     left: Callable[[str], frozenset[str] | None]
-    """The messages that may have left a process that died on this host, by its token; None where nobody knows."""
+    """The attempts that may have left a process that died on this host, by its token; None where nobody knows."""
     under_way: frozenset[str]
-    """Messages that the asking process has in hand."""
+    """Attempts that the asking process has in hand (`handover.attempt_of`)."""
     forgotten_before: float
     """An attempt of the asking process that began earlier and is not in hand never left: its commit looked failed."""
 
@@ -97,20 +98,22 @@ def _runs(pid: int) -> bool:
 def _never_left(connection: Connection, dead: Sequence[str], wish: Recovery) -> list[str]:
     """Messages that a process had begun when it died, and not yet handed to their provider."""
     known = {token: ids for token in dead if (ids := wish.left(token)) is not None}
-    held = select(messages.c.id, messages.c.lease).where(
+    held = select(messages.c.id, messages.c.attempts, messages.c.lease).where(
         messages.c.state == text("'submitting'"), messages.c.lease.in_(known)
     )
-    return [row.id for row in connection.execute(held) if row.id not in known[row.lease]]
+    rows = connection.execute(held)
+    return [row.id for row in rows if attempt_of(row.id, row.attempts) not in known[row.lease]]
 
 
 def _forgotten(connection: Connection, wish: Recovery) -> list[str]:
     """Messages of the living process itself that it does not know of: it was told that their commit had failed."""
-    held = select(messages.c.id).where(
+    held = select(messages.c.id, messages.c.attempts).where(
         messages.c.state == text("'submitting'"),
         messages.c.lease == wish.own.token,
         messages.c.state_at < wish.forgotten_before,
     )
-    return [message for message in connection.execute(held).scalars() if message not in wish.under_way]
+    rows = connection.execute(held)
+    return [row.id for row in rows if attempt_of(row.id, row.attempts) not in wish.under_way]
 
 
 def _as_if_never_begun(connection: Connection, ids: Sequence[str]) -> None:
@@ -127,12 +130,15 @@ def _as_if_never_begun(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def _free_messages(connection: Connection, now: float, idempotent: Sequence[str]) -> None:
-    """Mark as unknown what was in flight in a process that is gone, save where the attempt may be repeated."""
+    """Mark as unknown what was in flight in a process that is gone, save where the attempt may be repeated.
+
+    What is repeated is bound to its provider: another one would not know it again.
+    """
     orphaned = messages.c.lease.is_(None) | ~exists().where(processes.c.token == messages.c.lease)
     connection.execute(
         update(messages)
         .where(messages.c.state == text("'submitting'"), orphaned, messages.c.provider.in_(idempotent))
-        .values(state=MessageState.QUEUED, state_at=now, available_at=AT_ONCE, lease=None)
+        .values(state=MessageState.QUEUED, state_at=now, available_at=AT_ONCE, lease=None, bound=True)
     )
     connection.execute(
         update(messages)

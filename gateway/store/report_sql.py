@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, null, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
 
+from gateway.money import Money
 from gateway.sms import DeliveryReport, MessageState, ReportStatus
 from gateway.store import meeting
 from gateway.store.prepared import Prepared, among, insert_new, values_of
@@ -21,6 +22,8 @@ _STATE = {
     ReportStatus.EXPIRED: MessageState.EXPIRED,
     ReportStatus.DELIVERED: MessageState.DELIVERED,
 }
+NO_WORD = "no-word"
+"""The word of FailureReason for a message whose report never came. It can still come."""
 _OPEN = frozenset({MessageState.SUBMITTING, MessageState.SUBMITTED, MessageState.UNKNOWN})
 """States that a report may still move."""
 
@@ -69,9 +72,8 @@ def _refs_by_ref(dialect: str) -> Executable:
 
 
 def _refs_by_message(dialect: str) -> Executable:
-    return select(provider_refs.c.message_id, provider_refs.c.status, provider_refs.c.cause).where(
-        among(dialect, provider_refs.c.message_id, "ids")
-    )
+    columns = provider_refs.c.message_id, provider_refs.c.total, provider_refs.c.status, provider_refs.c.cause
+    return select(*columns).where(among(dialect, provider_refs.c.message_id, "ids"))
 
 
 def _early(dialect: str) -> Executable:
@@ -88,11 +90,34 @@ def _early(dialect: str) -> Executable:
 
 def _states(dialect: str) -> Executable:
     # Locked, since two parts' reports must not pass each other unseen; in one order, so that nobody waits in a ring.
-    query = select(messages.c.id, messages.c.state).where(among(dialect, messages.c.id, "ids"))
+    query = select(messages.c.id, messages.c.state, messages.c.reason).where(among(dialect, messages.c.id, "ids"))
     return query.order_by(messages.c.id).with_for_update()
 
 
-_REPORT = insert_new(reports, ("provider", "ref", "to_number", "status", "at", "received_at", "cause", "message_id"))
+def _sum_of_parts() -> Executable:
+    """The price of a message whose parts have all told theirs, in one currency."""
+    parts = provider_refs.alias()
+    of_message = parts.c.message_id == bindparam("message")
+    total, currency = (
+        select(each).where(of_message).scalar_subquery()
+        for each in (func.sum(parts.c.price), func.min(parts.c.currency))
+    )
+    whole = (
+        select(literal_column("1"))
+        .where(of_message)
+        .group_by(parts.c.message_id)
+        .having(func.count() == func.count(parts.c.price), func.min(parts.c.currency) == func.max(parts.c.currency))
+        .exists()
+    )
+    return update(messages).where(messages.c.id == bindparam("message"), whole).values(price=total, currency=currency)
+
+
+_REPORT = insert_new(
+    reports,
+    (
+        "provider", "ref", "to_number", "status", "at", "received_at", "cause", "message_id", "price", "currency",
+    ),
+)  # fmt: skip
 _REFS_BY_REF = Prepared(_refs_by_ref)
 _REFS_BY_MESSAGE = Prepared(_refs_by_message)
 _EARLY = Prepared(_early)
@@ -121,11 +146,25 @@ _NOTE = Prepared(
         .values(status=bindparam("word"), at=bindparam("moment"), cause=bindparam("why"))
     )
 )
+_PRICE_PART = Prepared(
+    lambda _dialect: (
+        update(provider_refs)
+        .where(
+            provider_refs.c.provider == bindparam("name"),
+            provider_refs.c.ref == bindparam("named"),
+            provider_refs.c.to_number == bindparam("phone"),
+        )
+        .values(price=bindparam("price"), currency=bindparam("currency"))
+    )
+)
+_PRICE_MESSAGE = Prepared(lambda _dialect: _sum_of_parts())
 _MOVE = Prepared(
     lambda _dialect: (
         update(messages)
         .where(messages.c.id == bindparam("message"))
-        .values(state=bindparam("new_state"), state_at=bindparam("now"), lease=null(), cause=bindparam("why"))
+        .values(
+            state=bindparam("new_state"), state_at=bindparam("now"), lease=null(), cause=bindparam("why"), reason=""
+        )
     )
 )
 
@@ -170,6 +209,7 @@ def _report_row(item: Received, match: _Matched | None) -> dict[str, Any]:
         "received_at": item.received_at,
         "cause": report.cause,
         "message_id": match.message_id if match else None,
+        **_price_row(report),
     }
 
 
@@ -206,7 +246,8 @@ def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> d
     ids = sorted({match.message_id for match in matched})
     standing = _STATES.rows(connection, {"ids": values_of(connection, ids)})
     _NOTE.many(connection, [_note_row(match) for match in matched])
-    verdicts = _verdicts(connection, [row.id for row in standing if row.state in _OPEN])
+    _add_prices(connection, matched)
+    verdicts = _verdicts(connection, [row.id for row in standing if _is_open(row)])
     _MOVE.many(
         connection,
         [
@@ -215,6 +256,28 @@ def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> d
         ],
     )
     return {message: verdict.state for message, verdict in verdicts.items()}
+
+
+def _is_open(row: Any) -> bool:
+    """Whether a report may still move a message; one that expired for want of a report is moved by the report."""
+    return row.state in _OPEN or (row.state == MessageState.EXPIRED and row.reason == NO_WORD)
+
+
+def _add_prices(connection: Connection, matched: Sequence[_Matched]) -> None:
+    """Keep what reports say that parts cost; a message costs their sum once every part has told.
+
+    Until then it costs what the answer to the submit said, which is for the whole message.
+    """
+    priced = [match for match in matched if match.report.price is not None]
+    if not priced:
+        return
+    _PRICE_PART.many(connection, [_note_row(match) | _price_row(match.report) for match in priced])
+    _PRICE_MESSAGE.many(connection, [{"message": message} for message in sorted({each.message_id for each in priced})])
+
+
+def _price_row(report: DeliveryReport) -> dict[str, Any]:
+    price = report.price
+    return {"price": price.thousandths if price else None, "currency": price.currency if price else None}
 
 
 def _note_row(match: _Matched) -> dict[str, Any]:
@@ -230,7 +293,10 @@ def _note_row(match: _Matched) -> dict[str, Any]:
 
 
 def _verdicts(connection: Connection, ids: Sequence[str]) -> dict[str, _Verdict]:
-    """What the ids of messages amount to: failed with the first that failed, delivered with the last delivered."""
+    """What the ids of messages amount to: failed with the first that failed, delivered with the last delivered.
+
+    While ids are missing, nothing says that what they name was delivered.
+    """
     if not ids:
         return {}
     parts: defaultdict[str, list[Any]] = defaultdict(list)
@@ -244,7 +310,8 @@ def _verdict(parts: Sequence[Any]) -> _Verdict | None:
     for part in parts:
         if part.status in {ReportStatus.FAILED, ReportStatus.EXPIRED}:
             return _Verdict(_STATE[ReportStatus(part.status)], part.cause)
-    if all(part.status == ReportStatus.DELIVERED for part in parts):
+    total = max(part.total or 0 for part in parts)
+    if len(parts) >= total and all(part.status == ReportStatus.DELIVERED for part in parts):
         return _Verdict(MessageState.DELIVERED, parts[0].cause)
     return None
 
@@ -271,4 +338,5 @@ def _adopt(connection: Connection, matched: Sequence[_Matched]) -> None:
 
 
 def _report(row: Any) -> DeliveryReport:
-    return DeliveryReport(row.provider, row.ref, ReportStatus(row.status), row.at, row.to_number, row.cause)
+    price = None if row.price is None else Money(row.price, row.currency)
+    return DeliveryReport(row.provider, row.ref, ReportStatus(row.status), row.at, row.to_number, row.cause, price)

@@ -172,6 +172,13 @@ mails = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("cut", Text, nullable=False, server_default=""),
     Column("attachments", Text, nullable=False, server_default=""),
+    Column("receipt_at", Double),  # when to look whether its receipt can be written; NULL: none is owed
+    Index(
+        "ix_mails_receipt_at",
+        "receipt_at",
+        sqlite_where=text("receipt_at IS NOT NULL"),
+        postgresql_where=text("receipt_at IS NOT NULL"),
+    ),
 )
 
 messages = Table(
@@ -204,6 +211,9 @@ messages = Table(
     Column("billed_parts", Integer),  # as the provider counts
     Column("price", BigInteger),  # of all parts together
     Column("currency", String),
+    Column("sender", String, nullable=False, server_default=""),  # instead of from_number, where a route says so
+    Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
+    Column("bound", Boolean, nullable=False, server_default=text("false")),  # its provider may have it already
     Index(
         "ix_messages_due",
         "provider",
@@ -218,6 +228,13 @@ messages = Table(
         "lease",
         sqlite_where=text("state = 'submitting'"),
         postgresql_where=text("state = 'submitting'"),
+    ),
+    Index(
+        "ix_messages_submitted",  # what waits for reports
+        "provider",
+        "state_at",
+        sqlite_where=text("state = 'submitted'"),
+        postgresql_where=text("state = 'submitted'"),
     ),
     Index(
         "ix_messages_untold",
@@ -248,9 +265,12 @@ provider_refs = Table(
     Column("to_number", String, primary_key=True),
     Column("message_id", String, nullable=False, index=True),
     Column("part", Integer, nullable=False),
+    Column("total", Integer),  # ids that the message has in all; NULL: those that are here
     Column("status", String),  # the furthest report so far
     Column("at", Double),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("price", BigInteger),  # of this part, as a report told it
+    Column("currency", String),
     sqlite_with_rowid=False,
 )
 
@@ -265,6 +285,8 @@ reports = Table(
     Column("received_at", Double, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),
     Column("message_id", String),  # NULL: came before the answer that names the id
+    Column("price", BigInteger),
+    Column("currency", String),
     sqlite_with_rowid=False,
 )
 
@@ -281,8 +303,9 @@ inbound = Table(
     Column("text", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("received_at", Double, nullable=False),
-    Column("state", String, nullable=False, index=True),  # mailed, held, unrouted
+    Column("state", String, nullable=False, index=True),  # mailed, held, asked, unrouted
     Column("incomplete", Boolean, nullable=False, server_default=text("false")),
+    Column("late", Boolean, nullable=False, server_default=text("false")),  # a part came after its time
     Column("org_id", String),
     Column("account_id", String, index=True),
     Column("mail_id", String),
@@ -311,6 +334,14 @@ inbound_parts = Table(
         sqlite_where=text("inbound_id IS NULL"),
         postgresql_where=text("inbound_id IS NULL"),
     ),
+    Index(
+        "ix_inbound_parts_gone_on",
+        "from_number",
+        "to_number",
+        "part_ref",
+        sqlite_where=text("inbound_id IS NOT NULL"),
+        postgresql_where=text("inbound_id IS NOT NULL"),
+    ),
 )
 
 thread_refs = Table(
@@ -321,6 +352,46 @@ thread_refs = Table(
     Column("phone", String, primary_key=True),
     Column("at", Double, nullable=False),
     Index("ix_thread_refs_latest", "account_id", "phone", "at"),
+    sqlite_with_rowid=False,
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("number", String, primary_key=True),  # shared by accounts
+    Column("phone", String, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),  # whose conversation it is, by its own word
+    Column("since", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+organisation_numbers = Table(
+    "organisation_numbers",
+    metadata,
+    Column("number", String, primary_key=True),
+    Column("org_id", ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("provider", String, nullable=False),
+    Column("email", String, nullable=False),  # gets what no keyword is for
+    Column("since", Double, nullable=False),
+)
+
+keywords = Table(
+    "keywords",
+    metadata,
+    Column("number", ForeignKey("organisation_numbers.number"), primary_key=True),
+    Column("word", String, primary_key=True),  # folded
+    Column("written", String, nullable=False),
+    Column("email", String, nullable=False),
+    Column("reply", Text, nullable=False, server_default=""),  # an SMS back; empty for none
+    sqlite_with_rowid=False,
+)
+
+automatic_replies = Table(
+    "automatic_replies",
+    metadata,
+    Column("phone", String, primary_key=True),
+    Column("about", String, primary_key=True),  # number and word of a keyword; empty for numbers that nobody has
+    Column("at", Double, nullable=False),
     sqlite_with_rowid=False,
 )
 

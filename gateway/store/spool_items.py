@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.model import Account, Envelope, OutgoingMail, ParsedMail, Proof
-from gateway.sms import MessageState, OutgoingSms, SubmitResult
+from gateway.pace import Budget
+from gateway.sms import MessageState, OutgoingSms, Priority, SubmitResult
 from gateway.spending import Charge, OverCap
 
 AT_ONCE = 0.0
@@ -36,6 +38,8 @@ class MailRecord:
     text: str = ""
     cut: str = ""
     attachments: str = ""
+    receipt_at: float | None = None
+    """When to look whether its receipt can be written; None where none is owed."""
 
 
 def mail_record(
@@ -49,6 +53,7 @@ def mail_record(
     text: str = "",
     cut: str = "",
     attachments: str = "",
+    receipt_at: float | None = None,
 ) -> MailRecord:
     """What is kept of a mail beside what it led to; of its content only what is named."""
     return MailRecord(
@@ -71,6 +76,7 @@ def mail_record(
         text=text,
         cut=cut,
         attachments=attachments,
+        receipt_at=receipt_at,
     )
 
 
@@ -90,6 +96,8 @@ class Acceptance:
     """What the messages cost; None where nobody pays."""
     departs: bool = False
     """Whether the first attempt begins with the commit: whoever puts it has room at the provider for all messages."""
+    shared: bool = False
+    """Whether others have the number that it leaves from as well: then it says whose conversations these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,12 @@ class Demand:
     """When messages under a paused key are looked at again."""
     made_after: float
     """Messages that were made earlier and cannot go now have outlived their use."""
+    budget: Budget | None = None
+    """What the pace allows; None where there is none."""
+
+
+Move = tuple[OutgoingSms, OutgoingSms]
+"""A message that waited for one provider and now waits for another: before, and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,9 @@ class Departure:
     """Given up, with the word of FailureReason that says why."""
     rested: tuple[tuple[OutgoingSms, str], ...] = ()
     """Put off, with the same."""
+    later: tuple[tuple[OutgoingSms, float], ...] = ()
+    """Put off by the pace of their number, for so many seconds."""
+    moved: tuple[Move, ...] = ()
     more: bool = False
     """Whether others may be due as well."""
 
@@ -148,3 +165,30 @@ class Settlement:
     state: MessageState
     at: float
     available_at: float
+    onward: OutgoingSms | None = None
+    """The message as it goes on by another provider; None where it stays with its own."""
+
+
+Escape = Callable[[OutgoingSms], OutgoingSms | None]
+"""The message as it leaves by another provider, or None where it stays. Called within a transaction: pure and quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A wish to move messages that wait for a provider to others: a batch of one priority, in order of the queue."""
+
+    provider: str
+    priority: Priority
+    escape: Escape
+    most: int
+    after: tuple[float, str] = (-1.0, "")
+    """`available_at` and id of the last message that was looked at before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of a removal."""
+
+    moved: tuple[Move, ...]
+    last: tuple[float, str] | None
+    """Where to go on; None where no more waits."""

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
 
 from gateway.errors import Outcome
-from gateway.sms import Encoding, LateAnswer, OutgoingSms, Priority, SmsText
+from gateway.pace import Sifted
+from gateway.sms import Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
@@ -20,6 +21,8 @@ from gateway.store.spool_items import Demand, Departure, Settlement
 
 OPTED_OUT, PAUSED, CLOSED = "opted-out", "paused", "account-closed"
 """Words of FailureReason for messages that may not go."""
+TURN = "waits for its turn"
+"""The cause of a message that the pace of its number holds back."""
 
 # --- attempts begin ------------------------------------------------------------------------------------------------
 
@@ -43,7 +46,7 @@ def _paused(dialect: str) -> Executable:
     return select(api_keys.c.id).where(among(dialect, api_keys.c.id, "keys"), api_keys.c.paused_at.is_not(None))
 
 
-_DUE = Prepared(_due)
+DUE = Prepared(_due)
 
 
 def _closed(dialect: str) -> Executable:
@@ -100,10 +103,13 @@ def _depart(connection: Connection, demand: Demand) -> Departure:
             (failed if message.created_at < demand.made_after else rested).append((message, PAUSED))
         else:
             go.append(message)
-    _begin(connection, go, demand)
-    _give_up(connection, failed, demand.now)
-    _put_off(connection, rested, demand.rest_until)
-    return Departure(tuple(go), tuple(failed), tuple(rested), more=len(due) == demand.room)
+    sifted = demand.budget.sift(go) if demand.budget else Sifted(tuple(go), (), 0)
+    _begin(connection, sifted.go, demand)
+    give_up(connection, failed, demand.now)
+    put_off(connection, [(message, word, demand.rest_until) for message, word in rested])
+    put_off(connection, [(message, TURN, demand.now + seconds) for message, seconds in sifted.later])
+    more = len(due) == demand.room or sifted.left > 0
+    return Departure(sifted.go, tuple(failed), tuple(rested), sifted.later, more=more)
 
 
 def _due_messages(connection: Connection, demand: Demand) -> list[OutgoingSms]:
@@ -111,7 +117,7 @@ def _due_messages(connection: Connection, demand: Demand) -> list[OutgoingSms]:
     for rank in (0, 1):
         if len(found) < demand.room:
             wanted = {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": demand.room - len(found)}
-            found += map(message_of, _DUE.rows(connection, wanted))
+            found += map(message_of, DUE.rows(connection, wanted))
     return found
 
 
@@ -129,6 +135,9 @@ def message_of(row: Any) -> OutgoingSms:
         priority=Priority.CAMPAIGN if row.priority else Priority.DIALOG,
         created_at=row.created_at,
         attempts=row.attempts,
+        sender=row.sender,
+        refused_by=row.refused_by,
+        bound=bool(row.bound),
     )
 
 
@@ -154,12 +163,14 @@ def _begin(connection: Connection, go: Sequence[OutgoingSms], demand: Demand) ->
     )
 
 
-def _give_up(connection: Connection, failed: Iterable[tuple[OutgoingSms, str]], now: float) -> None:
+def give_up(connection: Connection, failed: Iterable[tuple[OutgoingSms, str]], now: float) -> None:
+    """Fail queued messages, with the word of FailureReason that says why."""
     _FAIL.many(connection, [{"message": message.id, "now": now, "why": word, "word": word} for message, word in failed])
 
 
-def _put_off(connection: Connection, rested: Iterable[tuple[OutgoingSms, str]], until: float) -> None:
-    _REST.many(connection, [{"message": message.id, "due": until, "why": word} for message, word in rested])
+def put_off(connection: Connection, rested: Iterable[tuple[OutgoingSms, str, float]]) -> None:
+    """Let queued messages wait until they are due, with a word that says why."""
+    _REST.many(connection, [{"message": message.id, "due": due, "why": word} for message, word, due in rested])
 
 
 _HURRY = Prepared(
@@ -185,38 +196,6 @@ def hurry(connection: Connection, items: Sequence[tuple[str, float]]) -> list[No
     return [None] * len(items)
 
 
-# --- messages without a provider -----------------------------------------------------------------------------------
-
-
-def strays(connection: Connection, items: Sequence[tuple[Sequence[str], str, Demand]]) -> list[Departure]:
-    """Put off or give up messages whose provider is none of those named; the word says why."""
-    return [_put_off_strays(connection, *item) for item in items]
-
-
-def _put_off_strays(connection: Connection, known: Sequence[str], word: str, demand: Demand) -> Departure:
-    failed: list[tuple[OutgoingSms, str]] = []
-    rested: list[tuple[OutgoingSms, str]] = []
-    for provider in waiting_for(connection):
-        if provider in known:
-            continue
-        for rank in (0, 1):
-            wanted = {"wanted": provider, "rank": rank, "now": demand.now, "most": demand.room}
-            for message in map(message_of, _DUE.rows(connection, wanted)):
-                (failed if message.created_at < demand.made_after else rested).append((message, word))
-    _give_up(connection, failed, demand.now)
-    _put_off(connection, rested, demand.rest_until)
-    return Departure(failed=tuple(failed), rested=tuple(rested))
-
-
-def waiting_for(connection: Connection) -> Iterable[str]:
-    """The providers that messages wait for: one look into the index for each."""
-    queued = select(func.min(messages.c.provider)).where(messages.c.state == "queued")
-    provider = connection.execute(queued).scalar()
-    while provider is not None:
-        yield provider
-        provider = connection.execute(queued.where(messages.c.provider > provider)).scalar()
-
-
 # --- attempts end --------------------------------------------------------------------------------------------------
 
 _END_ATTEMPT = Prepared(
@@ -230,7 +209,9 @@ _SETTLE = Prepared(
     lambda _dialect: (
         update(messages)
         .where(
-            messages.c.id == bindparam("message"), or_(messages.c.state == "submitting", messages.c.state == "unknown")
+            messages.c.id == bindparam("message"),
+            messages.c.attempts == bindparam("number"),
+            or_(messages.c.state == "submitting", messages.c.state == "unknown"),
         )
         .values(
             state=bindparam("new_state"),
@@ -246,7 +227,18 @@ _SETTLE = Prepared(
         )
     )
 )
-_REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", "part"))
+_GO_ON = Prepared(
+    lambda _dialect: (
+        update(messages)
+        .where(
+            messages.c.id == bindparam("message"),
+            messages.c.attempts == bindparam("number"),
+            messages.c.state == "queued",
+        )
+        .values(provider=bindparam("onward"), sender=bindparam("name"), refused_by=bindparam("refused"))
+    )
+)
+_REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", "part", "total"))
 
 
 def _stops(items: Sequence[Settlement]) -> dict[tuple[str, str], str]:
@@ -259,25 +251,45 @@ def _stops(items: Sequence[Settlement]) -> dict[tuple[str, str], str]:
 
 
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
-    """Write down what became of attempts, then apply reports that came before the answer."""
+    """Write down what became of attempts, then apply reports that came before the answer.
+
+    An attempt that is not the message's latest no longer says where the message stands.
+    """
     rows = [_settlement_row(item) for item in items]
     _END_ATTEMPT.many(connection, rows)
     _SETTLE.many(connection, rows)
+    _GO_ON.many(connection, [_onward_row(item, item.onward) for item in items if item.onward])
     refs = [row for item in items for row in _ref_rows(item)]
     _REF.many(connection, refs)
+    unknown = [item.message.id for item in items if _lacks_ids(item)]
+    _resolve_complete(connection, unknown, items[-1].at)
     report_sql.apply_early(connection, refs, items[-1].at)
     optout_sql.opt_out_all(connection, _stops(items), items[-1].at)
     return [None] * len(items)
 
 
-def _doubtful(dialect: str) -> Executable:
-    # With several parts, one answer does not say what became of the others.
-    return select(messages.c.id, messages.c.to_number).where(
-        among(dialect, messages.c.id, "ids"), messages.c.state == "unknown", messages.c.parts == literal_column("1")
+def _awaited(dialect: str) -> Executable:
+    # Locked: of two parts that are answered at once, the one that is committed last must see the other.
+    query = select(messages.c.id, messages.c.to_number, messages.c.state).where(
+        among(dialect, messages.c.id, "ids"), or_(messages.c.state == "submitting", messages.c.state == "unknown")
+    )
+    return query.order_by(messages.c.id).with_for_update()
+
+
+def _ids_known(dialect: str) -> Executable:
+    return (
+        select(
+            provider_refs.c.message_id,
+            func.count(provider_refs.c.part.distinct()).label("known"),
+            func.max(provider_refs.c.total).label("total"),
+        )
+        .where(among(dialect, provider_refs.c.message_id, "ids"))
+        .group_by(provider_refs.c.message_id)
     )
 
 
-_DOUBTFUL = Prepared(_doubtful)
+_AWAITED = Prepared(_awaited)
+_IDS_KNOWN = Prepared(_ids_known)
 _RESOLVE = Prepared(
     lambda _dialect: (
         update(messages)
@@ -288,24 +300,40 @@ _RESOLVE = Prepared(
 
 
 def resolve(connection: Connection, items: Sequence[LateAnswer]) -> list[bool]:
-    """Messages that were unknown are submitted after all; False where one is not unknown, or has several parts."""
-    ids = values_of(connection, [item.message_id for item in items])
-    phones = {row.id: row.to_number for row in _DOUBTFUL.rows(connection, {"ids": ids})}
-    known = [item for item in items if item.message_id in phones]
-    _RESOLVE.many(connection, [{"message": item.message_id, "now": item.at} for item in known])
-    refs = [
-        {
-            "provider": item.provider,
-            "ref": item.ref,
-            "to_number": phones[item.message_id],
-            "message_id": item.message_id,
-            "part": 1,
-        }
-        for item in known
-    ]
+    """Keep ids that came late; per answer whether its message was unknown and is now submitted.
+
+    An answer may come before the attempt's outcome is written down: then that finds its id.
+    """
+    now = max(item.at for item in items)
+    ids = sorted({item.message_id for item in items})
+    awaited = {row.id: row for row in _AWAITED.rows(connection, {"ids": values_of(connection, ids)})}
+    refs = [_late_row(item, awaited[item.message_id].to_number) for item in items if item.message_id in awaited]
     _REF.many(connection, refs)
-    report_sql.apply_early(connection, refs, max(item.at for item in items))
-    return [item.message_id in phones for item in items]
+    resolved = _resolve_complete(connection, [row.id for row in awaited.values() if row.state == "unknown"], now)
+    report_sql.apply_early(connection, refs, now)
+    last = {item.message_id: place for place, item in enumerate(items)}
+    return [item.message_id in resolved and last[item.message_id] == place for place, item in enumerate(items)]
+
+
+def _resolve_complete(connection: Connection, unknown: Sequence[str], now: float) -> frozenset[str]:
+    """Submit, of messages that are unknown, those whose ids are all known; which they are."""
+    if not unknown:
+        return frozenset()
+    known = _IDS_KNOWN.rows(connection, {"ids": values_of(connection, sorted(unknown))})
+    whole = frozenset(row.message_id for row in known if row.total is not None and row.known >= row.total)
+    _RESOLVE.many(connection, [{"message": message, "now": now} for message in sorted(whole)])
+    return whole
+
+
+def _late_row(item: LateAnswer, phone: str) -> dict[str, Any]:
+    return {
+        "provider": item.provider,
+        "ref": item.ref,
+        "to_number": phone,
+        "message_id": item.message_id,
+        "part": item.part,
+        "total": item.total,
+    }
 
 
 def _settlement_row(item: Settlement) -> dict[str, Any]:
@@ -327,12 +355,31 @@ def _settlement_row(item: Settlement) -> dict[str, Any]:
     }
 
 
+def _onward_row(item: Settlement, onward: OutgoingSms) -> dict[str, Any]:
+    return {
+        "message": item.message.id,
+        "number": item.message.attempts + 1,
+        "onward": onward.provider,
+        "name": onward.sender,
+        "refused": onward.refused_by,
+    }
+
+
+def _lacks_ids(item: Settlement) -> bool:
+    """Whether late answers may have told, or may still tell, what became of a message."""
+    return item.state is MessageState.UNKNOWN and (not item.result.refs or "" in item.result.refs)
+
+
 def _ref_rows(item: Settlement) -> Iterable[dict[str, Any]]:
-    for part, ref in enumerate(item.result.refs, 1):
-        yield {
-            "provider": item.message.provider,
-            "ref": ref,
-            "to_number": item.message.to_number,
-            "message_id": item.message.id,
-            "part": part,
-        }
+    refs = item.result.refs
+    total = len(refs) if "" in refs else len(set(refs))  # one id may stand for several parts
+    for part, ref in enumerate(refs, 1):
+        if ref:
+            yield {
+                "provider": item.message.provider,
+                "ref": ref,
+                "to_number": item.message.to_number,
+                "message_id": item.message.id,
+                "part": part,
+                "total": total,
+            }

@@ -83,13 +83,20 @@ def about_mail(connection: Connection, wanted: str) -> JsonDict | None:
 
 
 def about_inbound(connection: Connection, wanted: str) -> JsonDict | None:
-    """An incoming SMS by its id, the provider's, or that of the mail that it became, with `pieces` and `letters`."""
-    named = or_(inbound.c.id == wanted, inbound.c.ref == wanted, inbound.c.mail_id == wanted)
+    """An incoming SMS by its id, the provider's, or those of the mail that it became and of the SMS that answered it.
+
+    Its row, with `pieces`, `letters` and `answers`.
+    """
+    named = or_(inbound.c.id == wanted.partition(".")[0], inbound.c.ref == wanted, inbound.c.mail_id == wanted)
     found = _first(connection, select(inbound).where(named))
     if found is None:
         return None
     pieces = select(inbound_parts).where(inbound_parts.c.inbound_id == found["id"]).order_by(inbound_parts.c.number)
-    return {**found, "pieces": _rows(connection, pieces), "letters": _letters_about(connection, [found["id"]])}
+    answers = _rows(connection, select(messages).where(messages.c.id == f"{found['id']}.1"))
+    for answer in answers:
+        _add_history(connection, answer)
+    letters = _letters_about(connection, [found["id"]])
+    return {**found, "pieces": _rows(connection, pieces), "letters": letters, "answers": answers}
 
 
 def _first(connection: Connection, query: Select[Any]) -> JsonDict | None:

@@ -30,6 +30,8 @@ class FailureReason(StrEnum):
     LIMIT = "limit"
     NO_ROUTE = "no-route"
     EXPIRED = "expired"
+    NO_WORD = "no-word"
+    NOT_SENT = "not-sent"
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
     TEXT = "text"
@@ -52,6 +54,8 @@ _STATUS = {
     FailureReason.LIMIT: "5.7.1",
     FailureReason.NO_ROUTE: "5.4.4",
     FailureReason.EXPIRED: "5.4.7",
+    FailureReason.NO_WORD: "5.4.7",
+    FailureReason.NOT_SENT: "5.4.2",
     FailureReason.UNREACHABLE: "5.4.1",
     FailureReason.REJECTED: "5.0.0",
     FailureReason.TEXT: "5.6.0",
@@ -107,8 +111,8 @@ def failure_report(
     """
     delayed = all(recipient.reason is FailureReason.DELAYED for recipient in recipients)
     kind = "delayed" if delayed else "failed"
-    report = _Report(account, domain, reporting_mta, original, tuple(recipients), display_name, message_id, now)
-    return report.compose(kind, [])
+    about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
+    return _compose(about, kind, recipients, [])
 
 
 def partial_report(
@@ -124,22 +128,48 @@ def partial_report(
     now: float,
 ) -> bytes:
     """Some phones of a list could not be written to while the others (`reached`, E.164) were."""
-    report = _Report(account, domain, reporting_mta, original, tuple(recipients), display_name, message_id, now)
-    return report.compose("partial", reached)
+    about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
+    return _compose(about, "partial", recipients, reached)
+
+
+def _compose(about: Reporting, kind: str, recipients: Sequence[FailedRecipient], reached: Sequence[str]) -> bytes:
+    words = texts(about.account.language)
+    blocks = [words.say(f"report.{kind}"), "\n".join(failed_line(words, each) for each in recipients)]
+    if reached:
+        blocks.append(words.say("report.partial_rest", phones=", ".join(map(display, reached))))
+    if kind != "delayed":
+        blocks.append(words.say("report.again"))
+    groups = [failed_group(about, each) for each in recipients]
+    return about.compose(words.say(f"report.subject_{kind}"), blocks, groups)
+
+
+def failed_line(words: Texts, recipient: FailedRecipient) -> str:
+    """One phone that was not reached, for people."""
+    return f"  {for_people(display(recipient.phone))}: {words.say(f'reason.{recipient.reason}')}"
+
+
+def failed_group(about: Reporting, recipient: FailedRecipient) -> list[bytes]:
+    """The same for machines."""
+    permanent = not recipient.status.startswith("4")
+    words = ascii_line(recipient.detail or str(recipient.reason))
+    reply = f"smtp; {550 if permanent else 451} {recipient.status} {words}"
+    return about.group(recipient.phone, "failed" if permanent else "delayed", recipient.status, reply)
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class Reporting:
+    """Who reports to whom about which mail."""
+
     account: Account
     domain: str
     reporting_mta: str
     original: OriginalMail
-    recipients: tuple[FailedRecipient, ...]
     display_name: str
     message_id: str
     now: float
 
-    def compose(self, kind: str, reached: Sequence[str]) -> bytes:
+    def compose(self, subject: str, blocks: Sequence[str], groups: Sequence[Sequence[bytes]]) -> bytes:
+        """The whole mail: blocks of text for people, a group of fields per recipient for machines."""
         words = texts(self.account.language)
         frame = Frame(
             self.display_name,
@@ -151,46 +181,31 @@ class _Report:
             suppress=FROM_NOBODY,
             submitted="auto-replied",
         )
-        parts = [
-            text_part(self._for_people(words, kind, reached)),
-            raw_part("message/delivery-status", self._for_machines()),
-            raw_part("text/rfc822-headers", self._original_headers()),
-        ]
-        lines = frame.lines(words.say(f"report.subject_{kind}"))
-        return message(lines, multipart("report", parts, self.message_id, report_type="delivery-status"))
-
-    def _for_people(self, words: Texts, kind: str, reached: Sequence[str]) -> str:
-        blocks = [
-            words.say(f"report.{kind}"),
-            "\n".join(
-                f"  {for_people(display(each.phone))}: {words.say(f'reason.{each.reason}')}" for each in self.recipients
-            ),
-        ]
-        if reached:
-            blocks.append(words.say("report.partial_rest", phones=", ".join(map(display, reached))))
-        if kind != "delayed":
-            blocks.append(words.say("report.again"))
-        if self.original.subject.strip():
-            blocks.append(words.say("report.about", subject=for_people(self.original.subject)))
-        return "\n\n".join(blocks)
-
-    def _for_machines(self) -> list[bytes]:
-        lines = [
+        about = self.original.subject.strip()
+        last = [words.say("report.about", subject=for_people(about))] if about else []
+        machines = [
             text_line("Reporting-MTA", f"dns; {self.reporting_mta}"),
             text_line("Arrival-Date", date(self.original.arrival)),
+            *(line for group in groups for line in group),
         ]
-        for each in self.recipients:
-            permanent = not each.status.startswith("4")
-            reply = f"{550 if permanent else 451} {each.status} {ascii_line(each.detail or str(each.reason))}"
-            lines += [
-                b"\r\n",
-                text_line("Final-Recipient", f"rfc822; {_as_address(each.phone, self.domain)}"),
-                text_line("Action", "failed" if permanent else "delayed"),
-                text_line("Status", each.status),
-                text_line("Diagnostic-Code", f"smtp; {reply}"),
-                text_line("Last-Attempt-Date", date(self.now)),
-            ]
-        return lines
+        parts = [
+            text_part("\n\n".join([*blocks, *last])),
+            raw_part("message/delivery-status", machines),
+            raw_part("text/rfc822-headers", self._original_headers()),
+        ]
+        report = multipart("report", parts, self.message_id, report_type="delivery-status")
+        return message(frame.lines(subject), report)
+
+    def group(self, phone: str, action: str, status: str, diagnostic: str = "") -> list[bytes]:
+        """What is told of one recipient (RFC 3464 §2.3), an empty line before it."""
+        return [
+            b"\r\n",
+            text_line("Final-Recipient", f"rfc822; {_as_address(phone, self.domain)}"),
+            text_line("Action", action),
+            text_line("Status", status),
+            *([text_line("Diagnostic-Code", diagnostic)] if diagnostic else []),
+            text_line("Last-Attempt-Date", date(self.now)),
+        ]
 
     def _original_headers(self) -> list[bytes]:
         """What the sender needs to find the mail again; not To, where the key stands."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,42 @@ def test_a_message_centre_that_is_away_is_waited_for(require, tmp_path: Path):
             assert sent["text"] == "Er du der?"
             gateway.stop()
             assert len(smsc.events("submit_sm")) == 1
+
+
+@pytest.mark.proves("provider answers late", "never sent again blindly")
+def test_a_message_whose_parts_are_all_answered_late_is_known_in_the_end(require, tmp_path: Path):
+    toml = (
+        '[[provider]]\nname = "smsc"\nkind = "smpp"\nhost = "127.0.0.1"\nsystem_id = "firma"\nport = {}\n'
+        'message_id = "decimal"\nresponse_timeout = 0.5\n'
+        '[[pool]]\nprovider = "smsc"\nrange = "+45609946000000..+45609946999999"\n'
+    )
+    with (
+        NodeSmsc(require, "--receipts", "--decimal", "--late=1500") as smsc,
+        Gateway(tmp_path, toml.format(smsc.port)) as gateway,
+    ):
+        key = gateway.key()
+        gateway.account(key)
+        gateway.send(mail(f"{key}@{DOMAIN}", PHONE, "Husk billetten, madpakken og paraplyen. " * 8))
+        (unknown,) = wait_for(lambda: gateway.events("sms-unknown"), "unknown")
+        assert unknown["cause"].startswith("0 of 3 parts taken; another: no answer within 0.5 s")
+        wait_for(lambda: "delivered" in gateway.run("message", "list", "--way", "out", "--json"), "delivered")
+        (submitted,) = gateway.events("sms-submitted")
+        assert (submitted["id"], submitted["cause"]) == (unknown["id"], "late answer")
+        story = gateway.run("message", "trace", unknown["id"])
+        assert [each["id"] in story for each in smsc.events("submit_sm")] == [True] * 3, "each once, under its own id"
+
+
+@pytest.mark.proves("D2", "kill -9")
+def test_parts_from_a_phone_meet_across_a_kill(gateway: Gateway, smsc: NodeSmsc):
+    number = gateway.account(gateway.key())
+    for sequence in (3, 1):
+        smsc.text(PHONE, number, f"del {sequence} ", [5, 0, 3, 7, 3, sequence])
+    wait_for(lambda: len(smsc.events("deliver_sm_resp")) == 2, "two parts answered")
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    wait_for(lambda: [event for event in gateway.events("provider-state") if event["state"] == "up"][1:], "bound again")
+    assert not gateway.inbox_mails()
+    smsc.text(PHONE, number, "del 2 ", [5, 0, 3, 7, 3, 2])
+    (letter,) = gateway.mails(1, PHONE[-4:])
+    assert letter.get_content().startswith("del 1 del 2 del 3")
+    assert {event["status"] for event in smsc.events("deliver_sm_resp")} == {0}

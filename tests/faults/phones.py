@@ -62,9 +62,11 @@ class SimulatedPhones(_Journal):
 class HttpPhones(_Journal):
     """Behind `http_provider`, in a process of its own."""
 
-    def __init__(self, journal: Path, port: int, name: str, numbers: str) -> None:
+    def __init__(self, journal: Path, process: subprocess.Popen[str], name: str, numbers: str) -> None:
         super().__init__(journal)
-        self._port = port
+        assert process.stdout is not None
+        self._process = process
+        self._port = port = int(process.stdout.readline())
         self.toml = f"""
 [[provider]]
 name = "{name}"
@@ -95,6 +97,11 @@ range = "{numbers}"
         """How often the provider was asked to send each text, whatever it did then."""
         return self.count("asked")
 
+    def die(self) -> None:
+        """Be killed, with all that is in hand."""
+        self._process.kill()
+        self._process.wait()
+
     def behave(self, fault: Fault) -> None:
         """Begin a fault; `Fault.NONE` ends it."""
         order = urllib.request.Request(f"http://127.0.0.1:{self._port}/fault/{fault}", method="PUT")
@@ -109,9 +116,8 @@ def http_phones(folder: Path, name: str = "http", numbers: str = NUMBERS) -> Ite
     command = [sys.executable, "-m", "tests.faults.http_provider", str(journal)]
     root = Path(__file__).parent.parent.parent
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
-        assert process.stdout is not None
         try:
-            yield HttpPhones(journal, int(process.stdout.readline()), name, numbers)
+            yield HttpPhones(journal, process, name, numbers)
         finally:
             process.kill()
 

@@ -275,7 +275,7 @@ def test_numbers_rest_and_are_released(brevdue):
     brevdue.text("account", "close", "anna@acme.example")
     assert brevdue.json("number", "list")[0]["state"] == "quarantined"
     assert brevdue.json("number", "free") == [
-        {"provider": "simulator", "numbers": 1, "in_use": 0, "quarantined": 1, "free": 0}
+        {"provider": "simulator", "numbers": 1, "in_use": 0, "quarantined": 1, "free": 0, "shared": False}
     ]
     brevdue.text("number", "release", "+45609946000001")
     assert brevdue.json("number", "free")[0]["free"] == 1

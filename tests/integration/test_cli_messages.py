@@ -55,7 +55,11 @@ MESSAGE = {
     "created_at": 1_800_000_000.25,
     "available_at": 1_800_000_000.25,
     "attempts": 1,
+    "billed_parts": 2,
+    "price": 790,
+    "currency": "USD",
 }
+DOUBTFUL = MESSAGE | {"id": "01MAIL.2", "dedupe": "y", "state": "unknown", "to_number": "+4530643065"}
 INBOUND = {
     "provider": "simulator",
     "from_number": "+4530643064",
@@ -80,7 +84,12 @@ def brevdue(tmp_path, capsys):
             insert(schema.attempts), [attempt | {"finished_at": 1_800_000_000.75, "outcome": "accepted"}]
         )
         connection.execute(
-            insert(schema.provider_refs), [report | {"to_number": "", "message_id": "01MAIL.1", "part": 1}]
+            insert(schema.provider_refs),
+            [
+                report
+                | {"to_number": "", "message_id": "01MAIL.1", "part": 1, "status": "delivered"}
+                | {"price": 790, "currency": "USD"}
+            ],
         )
         connection.execute(
             insert(schema.reports),
@@ -144,8 +153,48 @@ def test_a_list_for_people_is_one_line_each(brevdue):
 
 @pytest.mark.proves("D14")
 def test_what_waits_and_what_nobody_has(brevdue):
-    assert [row["id"] for row in json.loads(brevdue("message", "held", "--json"))] == ["01IN1"]
-    assert [row["id"] for row in json.loads(brevdue("message", "unrouted", "--json"))] == ["01IN2"]
+    [held] = json.loads(brevdue("message", "held", "--json"))
+    [unrouted] = json.loads(brevdue("message", "unrouted", "--json"))
+    assert (held["id"], unrouted["id"]) == ("01IN1", "01IN2")
+    assert held["cause"] == "the key is paused: it goes on after brevdue key resume"
+    assert unrouted["cause"] == "nobody has the number: brevdue message deliver 01IN2 --to ADDRESS"
+    assert json.loads(brevdue("message", "asked", "--json")) == []
+
+
+@pytest.mark.proves("handed on")
+def test_what_nobody_has_is_handed_on_once(brevdue):
+    assert "is not a mail address" in brevdue("message", "deliver", "01IN2", "--to", "bo@", status=1)
+    assert "no open account" in brevdue("message", "deliver", "01IN2", "--to", "+4512345678", status=1)
+    said = brevdue("message", "deliver", "01in2", "--to", "bo@acme.example")
+    assert said == "on its way to bo@acme.example; it has no account, so an answer will not reach the phone\n"
+    again = brevdue("message", "deliver", "01IN2", "--to", "bo@acme.example", status=1)
+    assert again == "brevdue: there is no incoming SMS '01IN2' that has reached nobody\n"
+    assert "reached nobody" in brevdue("message", "deliver", "01IN0", "--to", "bo@acme.example", status=1)
+    story = brevdue("message", "trace", "01IN2")
+    assert "mail queued" in story
+    assert "bo@acme.example" in story
+
+
+@pytest.mark.proves("keywords")
+def test_keywords_from_the_shell(brevdue):
+    brevdue("org", "create", "Acme")
+    assert "no organisation 'Nobody'" in brevdue(
+        "number", "give", "--org", "Nobody", "--to", "a@acme.example", status=1
+    )
+    number = brevdue("number", "give", "--org", "Acme", "--to", "info@acme.example").strip()
+    assert brevdue("keyword", "add", number, "Grød", "--to", "bo@acme.example") == "grod\n"
+    assert "cannot be a keyword" in brevdue("keyword", "add", number, "STOP", "--to", "bo@acme.example", status=1)
+    assert "one word" in brevdue("keyword", "add", number, "to ord", "--to", "bo@acme.example", status=1)
+    long = "x" * 460
+    said = brevdue("keyword", "add", number, "ord", "--to", "bo@acme.example", "--reply", long, status=1)
+    assert "at most 459 characters" in said
+    rows = json.loads(brevdue("keyword", "list", "--org", "Acme", "--json"))
+    assert [(row["word"], row["to"]) for row in rows] == [(None, "info@acme.example"), ("Grød", "bo@acme.example")]
+    assert "has no keyword 'other'" in brevdue("keyword", "remove", number, "other", status=1)
+    brevdue("keyword", "remove", number, "GROD")
+    assert len(json.loads(brevdue("keyword", "list", "--json"))) == 1
+    brevdue("number", "take", number)
+    assert json.loads(brevdue("keyword", "list", "--json")) == []
 
 
 def test_one_message(brevdue):
@@ -181,6 +230,49 @@ def test_the_story_of_an_answer(brevdue):
     story = json.loads(brevdue("message", "trace", "01IN1", "--json"))
     assert story["direction"] == "in"
     assert "held" in json.dumps(story["steps"])
+
+
+@pytest.mark.proves("trace")
+def test_the_story_tells_parts_price_and_moment(brevdue):
+    told = " ".join(brevdue("message", "trace", "01MAIL.1").split())
+    for known in (
+        "provider ids ref-1 (part 1): delivered, 0.0079 USD",
+        "parts counted 1",
+        "parts billed 2",
+        "price 0.0079 USD",
+        "happened 2027-01-15T08:00:03+00:00",
+    ):
+        assert known in told, known
+
+
+@pytest.fixture
+def doubtful(brevdue, tmp_path):
+    """The same with a message of which nobody knows whether it was sent."""
+
+    async def prepare():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(lambda c: c.execute(insert(schema.messages), [DOUBTFUL])), None)
+        await database.close()
+
+    asyncio.run(prepare())
+    return brevdue
+
+
+@pytest.mark.proves("unknown is resolved or shown")
+@pytest.mark.parametrize(("word", "state"), [("--sent", "submitted"), ("--not-sent", "failed"), ("--resend", "queued")])
+def test_a_person_decides_about_a_message_in_doubt(doubtful, word, state):
+    assert doubtful("message", "resolve", "01MAIL.2", word) == f"01MAIL.2 is {state} now\n"
+    told = json.loads(doubtful("message", "show", "01MAIL.2", "--json"))
+    assert (told["state"], told["cause"]) == (state, "decided by hand")
+    said = doubtful("message", "resolve", "01MAIL.2", word, status=1)
+    assert said == "brevdue: there is no message '01MAIL.2' of which it is unknown whether it was sent\n"
+
+
+@pytest.mark.proves("unknown is resolved or shown")
+@pytest.mark.parametrize("words", [[], ["--sent", "--resend"]])
+def test_a_person_says_one_thing(doubtful, words):
+    said = doubtful("message", "resolve", "01MAIL.2", *words, status=1)
+    assert said == "brevdue: say one of --sent, --not-sent or --resend\n"
 
 
 def test_no_such_story(brevdue):

@@ -3,102 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
-from brevdue.app import ALL_ROLES, Rooms
-from gateway.model import Account
-from gateway.settings import GatewaySettings
 from gateway.sms import InboundPart, InboundSms
 from gateway.store import mail_queue_sql as queue
-from gateway.store import optout_sql, schema
-from gateway.store.database import Database, alone
+from gateway.store import schema
+from gateway.store.database import alone
 from gateway.store.inbound_sql import InboundState
+from tests.inbound import PHONE, gateway, sms
 from tests.smarthost import Smarthost
 
 pytestmark = pytest.mark.proves("D11", "X1")
-
-PHONE = "+4530643064"
-
-
-class Watched:
-    """A real database that counts which work is handed in."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.works: list[Any] = []
-
-    async def read(self, query: Any) -> Any:
-        return await self.database.read(query)
-
-    async def write(self, work: Any, item: Any) -> Any:
-        self.works.append(work)
-        return await self.database.write(work, item)
-
-    async def close(self) -> None:
-        await self.database.close()
-
-
-class Gateway:
-    """The rooms that an incoming SMS passes, running."""
-
-    def __init__(self, rooms: Rooms, database: Watched, accounts: list[Account]) -> None:
-        self.rooms, self.database, self.accounts = rooms, database, accounts
-
-    async def receive(self, *messages: InboundSms) -> None:
-        await self.rooms.sms_in.receive(messages)
-
-    async def all(self, *columns: Any, **equal: Any) -> list[Any]:
-        query = select(*columns)
-        for column in columns[:1]:
-            for name, value in equal.items():
-                query = query.where(column.table.c[name] == value)
-        return await self.database.read(lambda connection: connection.execute(query).all())
-
-    async def has_stopped(self, account: Account) -> bool:
-        pair = (account.org_id, PHONE)
-        return pair in await self.database.read(lambda connection: optout_sql.stopped(connection, {pair}))
-
-    async def sent(self, number: int) -> None:
-        """Wait until so many mails have left."""
-        async with asyncio.timeout(20):
-            while len(await self.all(schema.mail_queue.c.id, state=queue.SENT)) < number:
-                await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def gateway(
-    database: Database, tmp_path: Path, relay: str, people: int = 1, sends: bool = True
-) -> AsyncIterator[Gateway]:
-    settings = GatewaySettings.model_validate(
-        {
-            "mail": {"domains": ["sms.example.com"], "hostname": "gw.example.com", "operator": "ops@example.com"},
-            "mail_out": {"relay": relay, "timeout": 2},
-            "store": {"secret_file": str(tmp_path / "secret")},
-        }
-    )
-    watched = Watched(database)
-    rooms = Rooms(settings, watched, ALL_ROLES, shared=False)
-    organisation = await rooms.accounts.ensure_organisation("Firma")
-    key, _ = await rooms.accounts.create_key(organisation)
-    accounts = [await rooms.accounts.open_account(key.id, f"u{n}@firma.dk") for n in range(people)]
-    services = [rooms.spool, *([rooms.mail_out] if sends else []), rooms.sms_in]
-    for service in services:
-        await service.start()
-    try:
-        yield Gateway(rooms, watched, accounts)
-    finally:
-        for service in reversed(services):
-            await service.stop()
-
-
-def sms(account: Account, ref: str, text: str = "Hej", phone: str = PHONE, **changes: Any) -> InboundSms:
-    return InboundSms("simulator", ref, phone, account.number, text, 1_764_000_000.0, **changes)
 
 
 async def test_many_at_once_become_one_mail_each(database, tmp_path):

@@ -463,15 +463,100 @@ async def test_a_late_answer_resolves_what_was_unknown_and_its_report_finds_it(
     assert not await spool.resolve(LateAnswer("p", "nobody's", "r3", clock.now()))
 
 
-@pytest.mark.proves("provider answers late")
-async def test_a_late_answer_for_one_of_several_parts_decides_nothing(spool: Spool, database: Database, clock: Clock):
+async def long_message(spool: Spool, clock: Clock) -> OutgoingSms:
+    """A message of three parts whose attempt has begun."""
     accepted = acceptance(clock, departs=True)
-    long = replace(accepted.messages[0], text=SmsText("x" * 300, Encoding.GSM7, 2, 300))
+    long = replace(accepted.messages[0], text=SmsText("x" * 400, Encoding.GSM7, 3, 400))
     await spool.put(replace(accepted, messages=(long,)))
-    lost = SubmitResult(Outcome.UNKNOWN, cause="time-out")
-    await spool.settle(Settlement(long, lost, MessageState.UNKNOWN, clock.now(), clock.now()))
-    assert not await spool.resolve(LateAnswer("p", long.id, "r1", clock.now()))
-    assert await state(database, long) == "unknown"
+    return long
+
+
+def in_doubt(message: OutgoingSms, clock: Clock, *refs: str) -> Settlement:
+    result = SubmitResult(Outcome.UNKNOWN, refs, cause="time-out")
+    return Settlement(message, result, MessageState.UNKNOWN, clock.now(), clock.now())
+
+
+def late(message: OutgoingSms, part: int, clock: Clock) -> LateAnswer:
+    return LateAnswer("p", message.id, f"{message.id}/{part}", clock.now(), part, 3)
+
+
+@pytest.mark.proves("provider answers late")
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))))
+async def test_late_answers_to_all_parts_resolve_a_message(
+    spool: Spool, database: Database, clock: Clock, order: tuple[int, ...]
+):
+    long = await long_message(spool, clock)
+    await spool.settle(in_doubt(long, clock))
+    for part in order[:2]:
+        assert not await spool.resolve(late(long, part, clock))
+        assert not await spool.resolve(late(long, part, clock)), "twice is once"
+        assert await state(database, long) == "unknown"
+    assert await spool.resolve(late(long, order[2], clock))
+    assert await state(database, long) == "submitted"
+    for part in (1, 2, 3):
+        assert await state(database, long) == "submitted"
+        await report(database, f"{long.id}/{part}", ReportStatus.DELIVERED)
+    assert await state(database, long) == "delivered"
+
+
+@pytest.mark.proves("provider answers late")
+async def test_a_part_that_was_answered_in_time_needs_no_late_answer(spool: Spool, database: Database, clock: Clock):
+    long = await long_message(spool, clock)
+    await report(database, f"{long.id}/1", ReportStatus.DELIVERED)
+    await spool.settle(in_doubt(long, clock, f"{long.id}/1", "", f"{long.id}/3"))
+    await report(database, f"{long.id}/3", ReportStatus.DELIVERED)
+    await report(database, f"{long.id}/2", ReportStatus.DELIVERED)
+    assert await state(database, long) == "unknown", "nobody knows whose the last report is"
+    assert await spool.resolve(late(long, 2, clock))
+    assert await state(database, long) == "delivered", "all three reports came before"
+
+
+@pytest.mark.proves("provider answers late")
+async def test_an_answer_that_comes_before_the_outcome_is_written_down_counts(
+    spool: Spool, database: Database, clock: Clock
+):
+    long, short = await long_message(spool, clock), await long_message(spool, clock)
+    assert not await spool.resolve(late(long, 2, clock))
+    assert await state(database, long) == "submitting"
+    await spool.settle(in_doubt(long, clock, f"{long.id}/1", "", f"{long.id}/3"))
+    assert await state(database, long) == "submitted"
+    assert not await spool.resolve(LateAnswer("p", short.id, "one id for all", clock.now()))
+    await spool.settle(in_doubt(short, clock))
+    assert await state(database, short) == "submitted"
+
+
+@pytest.mark.proves("never sent again blindly")
+async def test_ids_of_some_parts_say_nothing_of_the_whole_save_that_it_failed(
+    spool: Spool, database: Database, clock: Clock
+):
+    one, two = await long_message(spool, clock), await long_message(spool, clock)
+    for message in (one, two):
+        await spool.settle(in_doubt(message, clock, f"{message.id}/1", f"{message.id}/2", ""))
+        await report(database, f"{message.id}/1", ReportStatus.DELIVERED)
+    await report(database, f"{one.id}/2", ReportStatus.DELIVERED)
+    assert await state(database, one) == "unknown"
+    await report(database, f"{two.id}/2", ReportStatus.FAILED)
+    assert await state(database, two) == "failed", "what lacks a part has not arrived"
+
+
+@pytest.mark.proves("provider answers late")
+async def test_answers_and_outcomes_that_are_committed_at_once_see_each_other(
+    spool: Spool, database: Database, clock: Clock
+):
+    sent = [await long_message(spool, clock) for _ in range(40)]
+    await asyncio.gather(
+        *(
+            step
+            for message in sent
+            for step in (
+                spool.resolve(late(message, 3, clock)),
+                spool.settle(in_doubt(message, clock, f"{message.id}/1", "", "")),
+                report(database, f"{message.id}/2", ReportStatus.DELIVERED),
+                spool.resolve(late(message, 2, clock)),
+            )
+        )
+    )
+    assert {await state(database, message) for message in sent} == {"submitted"}
 
 
 @pytest.mark.proves("never sent again blindly")

@@ -1,15 +1,20 @@
-// A message centre on node-smpp, for tests and measurements: `node smsc.js PORT [--receipts] [--talk] [--decimal]`.
+// A message centre on node-smpp, for tests and measurements:
+// `node smsc.js PORT [--receipts] [--talk] [--decimal] [--late=MS] [--pem=FILE]`.
 //
 // PORT 0 takes any; the first line on stdout is the port. Every bind is taken, every submit_sm answered with an id
-// (hexadecimal, or decimal with --decimal). --receipts sends a DELIVRD receipt for each, on a bind that may receive.
+// (hexadecimal, or decimal with --decimal), with --late so many milliseconds after it came. --pem is a key with its
+// certificates: then it speaks TLS. --receipts sends a DELIVRD receipt for each, on a bind that may receive.
 // --talk prints one JSON line for each submit_sm and each deliver_sm_resp, and sends the messages that come as JSON lines
 // on stdin: {"from", "to", "text", "udh": [octets from its length on] or nothing}. SIGUSR1 prints the counts as one JSON line; SIGTERM ends.
 const smpp = require("smpp");
 
+const valueOf = (name) => process.argv.find((flag) => flag.startsWith(`${name}=`))?.slice(name.length + 1);
 const port = Number(process.argv[2] ?? 0);
 const flags = new Set(process.argv.slice(3));
 const receipts = flags.has("--receipts");
 const talk = flags.has("--talk");
+const late = Number(valueOf("--late") ?? 0);
+const pem = valueOf("--pem") && require("fs").readFileSync(valueOf("--pem"));
 const base = flags.has("--decimal") ? 10 : 16;
 const counts = { binds: 0, submits: 0, receipts: 0, acknowledged: 0, refused: 0 };
 const receivers = [];
@@ -66,7 +71,8 @@ function take(session, pdu) {
   gather(session);
   counts.submits += 1;
   const id = (nextId++).toString(base);
-  session.send(pdu.response({ message_id: id }));
+  if (late) setTimeout(answer, late, session, pdu, id);
+  else answer(session, pdu, id);
   if (talk) {
     const body = pdu.short_message;
     say({
@@ -82,10 +88,14 @@ function take(session, pdu) {
       registered_delivery: pdu.registered_delivery,
     });
   }
+}
+
+function answer(session, pdu, id) {
+  session.send(pdu.response({ message_id: id }));
   if (receipts) report(pdu, id);
 }
 
-const server = smpp.createServer((session) => {
+const server = smpp.createServer(pem ? { key: pem, cert: pem } : {}, (session) => {
   const bind = (receives) => (pdu) => {
     counts.binds += 1;
     session.send(pdu.response({ system_id: "node-smpp" }));

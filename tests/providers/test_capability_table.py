@@ -25,6 +25,7 @@ COLUMNS = (
     Capability.IDEMPOTENT,
 )
 SECRET = "0123456789abcdef"
+SMSC = {"host": "smsc.example.net", "system_id": "firma"}
 DOOR = {"webhook": {"secret": SECRET}}
 FORM = {"url": "https://api.example.com", "form": {"to": "{to}", "text": "{text}", "id": "{id}"}}
 HEARD = {"webhook": {"secret": SECRET, "message": {"from": "f", "to": "t", "text": "x", "id": "i"}}}
@@ -32,7 +33,7 @@ TWILIO = {"account_sid": f"AC{'0' * 32}", "auth_token": "x"}
 VONAGE = {"api_key": "x", "api_secret": "x", "signature_secret": "x"}
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "simulator": ({}, {}),
-    "smpp": ({"host": "smsc.example.net", "system_id": "firma"},) * 2,
+    "smpp": (SMSC, SMSC | {"query_sm": True}),
     "http": (FORM, FORM | HEARD | {"idempotent": True}),
     "gatewayapi": ({"token": "x"}, {"token": "x", "webhook": {"secret": SECRET, "key": "x" * 32}}),
     "smsru": ({"api_id": "x"}, {"api_id": "x"} | DOOR),

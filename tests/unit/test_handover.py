@@ -40,7 +40,7 @@ def test_a_stop_leaves_no_file(tmp_path: Path):
 
 def test_a_file_of_another_boot_says_nothing(tmp_path: Path):
     opened(tmp_path).note(["A.1"])
-    path_of(tmp_path, "L").write_text("another boot\nA.1\n")
+    path_of(tmp_path, "L").write_text("another boot attempts\nA.1/1\n")
     assert left(tmp_path, "L") is None
 
 

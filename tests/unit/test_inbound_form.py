@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.concatenation import assemble
+from gateway.concatenation import AGAIN, TOGETHER, GoneOn, assemble, known_again
 from gateway.inbound_form import joined, tidy, tidy_report
 from gateway.sms import DeliveryReport, InboundPart, InboundSms, ReportStatus
 
@@ -79,3 +80,72 @@ def test_a_reference_used_again_belongs_to_a_later_message():
     whole = assemble([*old, new])
     assert whole.sms.text == "ento"
     assert whole.part_refs == ("1", "2")
+
+
+def gone(part: InboundSms, *, incomplete: bool = True) -> GoneOn:
+    return GoneOn(part, "01SMS", incomplete)
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> tuple[list[str], list[InboundSms]]:
+    """A message's texts, and its parts in any order, each once or more often."""
+    texts = draw(st.lists(st.text(st.characters(), max_size=5), min_size=2, max_size=9))
+    numbers = draw(st.permutations([n for n in range(1, len(texts) + 1) for _ in range(draw(st.integers(1, 3)))]))
+    parts = [
+        tidy(sms(texts[n - 1], part=InboundPart("7", len(texts), n), ref=f"r{place}"))
+        for place, n in enumerate(numbers)
+    ]
+    return texts, parts
+
+
+@pytest.mark.proves("parts")
+@given(arrivals(), st.data())
+def test_any_order_with_doubles_and_a_time_out_anywhere_gives_the_text(
+    coming: tuple[list[str], list[InboundSms]], data: st.DataObject
+):
+    texts, parts = coming
+    text = joined("".join(texts).replace("\0", ""))
+    assert assemble(parts).sms.text == text
+    assert sorted(assemble(parts).part_refs) == sorted(part.ref for part in parts)
+
+    cut = data.draw(st.integers(1, len(parts)))
+    early, rest = parts[:cut], parts[cut:]
+    before = assemble(early)
+    went = [gone(part, incomplete=before.incomplete) for part in early]
+    again = known_again(rest, went)
+    late = [part for part in rest if part.ref not in again]
+    if not before.incomplete:
+        assert not late, "all that comes after a whole message is known"
+        return
+    after = assemble(late, went)
+    assert (after.sms.text, after.incomplete, after.late) == (text, False, True)
+    assert not set(after.part_refs) & set(before.part_refs)
+
+
+@pytest.mark.proves("parts")
+def test_a_part_of_another_day_completes_nothing():
+    old = gone(sms("gammel ", part=InboundPart("7", 2, 1), ref="1"))
+    new = replace(sms("ny", part=InboundPart("7", 2, 2), ref="2"), at=old.sms.at + TOGETHER + 1)
+    assert assemble([new], [old]).incomplete
+
+
+@pytest.mark.proves("parts")
+def test_a_phone_that_knows_one_reference_loses_no_greeting():
+    old = [
+        gone(sms(text, part=InboundPart("0", 2, n), ref=text), incomplete=False) for n, text in ((1, "en "), (2, "Mvh"))
+    ]
+    new = [
+        replace(sms(text, part=InboundPart("0", 2, n), ref=f"{text}2"), at=old[0].sms.at + AGAIN + 1)
+        for n, text in ((1, "to "), (2, "Mvh"))
+    ]
+    assert known_again(new, old) == {}
+    assert assemble(new, old).sms.text == "to Mvh"
+    assert list(known_again([replace(new[1], at=old[1].sms.at + AGAIN)], old)) == ["Mvh2"]
+
+
+@pytest.mark.proves("parts")
+def test_a_whole_message_is_not_mixed_with_an_older_one():
+    old = gone(sms("gammel ", part=InboundPart("7", 2, 1), ref="1"))
+    new = [sms(text, part=InboundPart("7", 2, n), ref=text) for n, text in ((2, "to"), (1, "en"))]
+    whole = assemble(new, [old])
+    assert (whole.sms.text, whole.late) == ("ento", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -377,6 +378,17 @@ def test_the_welcome_tells_the_number_and_how_to_use_it(language):
     assert card.get_content_type() == "text/vcard"
     assert card.get_filename() == "sms.vcf"
     assert "Peter Hansen" in card.get_content()
+
+
+@pytest.mark.proves("shared numbers")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_welcome_to_a_shared_number_says_so(language):
+    account = replace(ACCOUNT, language=language)
+    alone, shared = (read(welcome(account=account, shared=each)) for each in (False, True))
+    for kind in ("plain", "html"):
+        bodies = [mail.get_body((kind,)).get_content() for mail in (alone, shared)]
+        words = texts(language).say("welcome.shared")
+        assert [html.unescape(body).count(words) for body in bodies] == [0, 1]
 
 
 @pytest.mark.proves("D13")

@@ -68,7 +68,7 @@ def settings_keys(section: type[BaseModel], prefix: str = "") -> set[str]:
 def test_every_setting_is_in_the_shipped_file_with_a_comment():
     text = SHIPPED.read_text()
     shown = set()
-    for match in re.finditer(r"^\[+([a-z_.]+)\]+\n((?:(?!\[).*\n)*)", text, re.MULTILINE):
+    for match in re.finditer(r"^(?:# (?=\[\[))?\[+([a-z_.]+)\]+\n((?:(?!\[|# \[\[).*\n)*)", text, re.MULTILINE):
         shown |= {f"{match[1]}.{key}" for key in re.findall(r"^(?:# )?([a-z0-9_]+) = ", match[2], re.MULTILINE)}
     assert shown == settings_keys(GatewaySettings)
     for header in re.finditer(r"(.*)\n\[", text):
@@ -77,7 +77,7 @@ def test_every_setting_is_in_the_shipped_file_with_a_comment():
 
 def test_what_the_shipped_file_comments_out_is_well_formed(tmp_path):
     """The examples behind "#" are read too: none is misspelt or of the wrong type."""
-    text = re.sub(r"^# ([a-z0-9_]+ = )", r"\1", SHIPPED.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# ([a-z0-9_]+ = |\[\[)", r"\1", SHIPPED.read_text(), flags=re.MULTILINE)
     path = tmp_path / "brevdue.toml"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
@@ -336,6 +336,14 @@ ONE_MISTAKE = [
     (
         '[[pool]]\nprovider = "simulator"\nrange = "+45609946000009..+45609946000000"',
         "the first number is greater than the last",
+    ),
+    (
+        '[[pool]]\nprovider = "simulator"\nrange = "+45609946000000..+45609946009999"\nshared = true',
+        "brevdue.toml:3: pool[1].range: must hold at most 1000 numbers where they are shared, not 10000",
+    ),
+    (
+        '[dialog]\nunknown_number_reply = "%s"' % ("x" * 460),
+        "brevdue.toml:2: dialog.unknown_number_reply: must be a text of at most 459 characters, or empty for no answer",
     ),
     ('[[pool]]\nprovider = "simulator"\nnumbers = ["30643064"]', "pool[1].numbers[1]: must be a number like"),
     (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import Outcome
 from gateway.smpp.addresses import from_address, to_address
-from gateway.smpp.pace import FIRST_REST, LONGEST_REST, PATIENCE, Pace
+from gateway.smpp.pace import FIRST_REST, LONGEST_REST, Pace
 from gateway.smpp.pdu import Address, ShortMessage, Status, Tag
 from gateway.smpp.redelivery import DOUBT_SECONDS, JUST_ANSWERED, MAX_EXPECTED, Redeliveries, fingerprint
 from gateway.smpp.statuses import Answer, name_of, outcome_of, together
@@ -79,7 +79,8 @@ def answers(*outcomes: Outcome) -> list[Answer]:
 def test_parts_make_a_whole(parts, whole):
     result = together(answers(*parts))
     assert result.outcome is whole
-    assert result.refs == (tuple(f"id-{n}" for n in range(1, len(parts) + 1)) if whole is TAKEN else ())
+    taken = tuple(f"id-{n}" if part is TAKEN else "" for n, part in enumerate(parts, 1))
+    assert result.refs == (taken if any(taken) else ()), "each in its place"
 
 
 @given(st.lists(st.sampled_from([TAKEN, NOT_NOW, NEVER, PERHAPS]), min_size=1, max_size=9))
@@ -94,6 +95,7 @@ def test_only_what_was_surely_not_taken_is_sent_again(parts):
 def test_a_person_is_told_which_parts_went():
     result = together([Answer(TAKEN, "a"), Answer(NOT_NOW, cause="ESME_RTHROTTLED"), Answer(TAKEN, "c")])
     assert result.cause == "2 of 3 parts taken (ids a, c); another: ESME_RTHROTTLED"
+    assert result.refs == ("a", "", "c")
 
 
 def test_a_bad_number_is_called_one():
@@ -164,61 +166,30 @@ def test_the_number_of_an_address(address, region, number):
     assert from_address(address, region) == number
 
 
-# --- turns ---------------------------------------------------------------------------------------------------------
-
-
-def test_without_a_rate_everybody_goes():
-    pace = Pace(0)
-    assert [pace.turn(8, 100.0) for _ in range(1000)] == [0.0] * 1000
-
-
-def test_a_whole_message_counts_its_parts():
-    pace = Pace(10)
-    assert [pace.turn(parts, 100.0) for parts in (1, 3, 1)] == pytest.approx([0, 0.1, 0.4])
-
-
-@given(st.lists(st.tuples(st.integers(1, 8), st.floats(0, 0.5)), max_size=60), st.sampled_from([1.0, 7.0, 50.0]))
-def test_never_more_than_the_rate(arrivals, rate):
-    """Any second holds at most the rate, and one message more that began it."""
-    pace, now, sent = Pace(rate), 1000.0, []
-    for parts, gap in arrivals:
-        now += gap
-        if (wait := pace.turn(parts, now)) is not None:
-            assert 0 <= wait <= PATIENCE
-            sent.append((now + wait, parts))
-    for start, _ in sent:
-        held = sum(parts for at, parts in sent if start <= at < start + 1 - 1e-6)
-        assert held <= rate + 8
-
-
-def test_who_finds_no_turn_is_told_one_behind_the_other():
-    pace = Pace(2)
-    assert pace.turn(40, 100.0) == 0
-    assert pace.turn(1, 100.0) is None
-    assert [pace.later(1, 100.0) for _ in range(3)] == pytest.approx([20.5, 21.0, 21.5])
-    assert pace.turn(1, 120.5) == 0
-
-
-@pytest.mark.parametrize(("rate", "window"), [(0, 64), (1000, 64), (10, 30), (1, 3), (0.1, 1)])
-def test_a_slow_pace_needs_no_wide_window(rate, window):
-    assert Pace(rate).window(64) == window
+# --- rests ---------------------------------------------------------------------------------------------------------
 
 
 def test_complaints_make_longer_and_longer_rests():
-    pace, now, rests = Pace(0), 100.0, []
+    pace, now, rests = Pace(), 100.0, []
     for _ in range(8):
         pace.slow_down(now)
         pace.slow_down(now)  # a window full of complaints is one
         rest = pace.later(1, now)
         rests.append(round(rest, 1))
-        assert pace.turn(1, now) is None
+        assert pace.rests(now)
         now += rest + 1
-        assert pace.turn(1, now) == 0
+        assert not pace.rests(now)
     assert rests[:5] == [FIRST_REST, 2, 4, 8, 16]
     assert rests[-1] == LONGEST_REST
     pace.went_well(now)
     pace.slow_down(now)
     assert round(pace.later(1, now), 1) == FIRST_REST
+
+
+def test_who_is_sent_away_comes_back_one_behind_the_other():
+    pace = Pace()
+    pace.slow_down(100.0)
+    assert [pace.later(1, 100.0) for _ in range(3)] == pytest.approx([1.001, 1.002, 1.003])
 
 
 # --- what came before ----------------------------------------------------------------------------------------------

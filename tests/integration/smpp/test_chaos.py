@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from gateway.errors import Outcome
 from gateway.providers.smpp import SmppProvider
 from gateway.smpp.pdu import Command, Status, frame
-from gateway.sms import InboundEvent, OutgoingSms
+from gateway.sms import InboundEvent, LateAnswer, OutgoingSms
 from gateway.sms_text import measure
 from tests.smsc import Smsc, Submit
 
@@ -80,21 +81,24 @@ def message(number: int) -> OutgoingSms:
     return OutgoingSms(f"M{number}.1", "o", "a", "k", "+456099462196", f"+4530{number:06}", text, "smsc")
 
 
-async def nobody(_events: list[InboundEvent]) -> None:
-    raise AssertionError("nothing comes in here")
-
-
 @pytest.mark.proves("never sent again blindly")
 @pytest.mark.parametrize("seed", range(3))
 async def test_every_outcome_is_true(seed):
     chaos = Chaos(seed)
+    late: list[LateAnswer] = []
+
+    async def hear(events: Sequence[InboundEvent]) -> None:
+        late.extend(event for event in events if isinstance(event, LateAnswer))
+        assert len(late) >= len(events), "nothing else comes in here"
+
     async with Smsc() as smsc:
         smsc.on_submit = chaos
         options = {"host": "127.0.0.1", "port": smsc.port, "system_id": "firma", "binds": 2, "window": 8}
         provider = SmppProvider("smsc", {**options, "response_timeout": 0.4, "long_text": "udh8"})
-        await provider.start(nobody)
+        await provider.start(hear)
         waiting = list(range(MESSAGES))
         outcomes: dict[int, Outcome] = {}
+        named: dict[int, set[int]] = {}
         tries = 0
         while waiting:
             tries += 1
@@ -103,6 +107,7 @@ async def test_every_outcome_is_true(seed):
             results = await asyncio.gather(*(provider.submit(message(number)) for number in now))
             for number, result in zip(now, results, strict=True):
                 outcomes[number] = result.outcome
+                named[number] = {part for part, ref in enumerate(result.refs, 1) if ref}
                 if result.outcome is Outcome.TEMPORARY:
                     waiting.append(number)
             if Outcome.TEMPORARY in {result.outcome for result in results}:
@@ -115,5 +120,13 @@ async def test_every_outcome_is_true(seed):
             assert taken == message(number).text.parts
         elif outcome is Outcome.PERMANENT:
             assert taken == 0
+    for answer in late:
+        number = int(answer.message_id.removeprefix("M").removesuffix(".1"))
+        assert outcomes[number] is Outcome.UNKNOWN
+        assert answer.total == message(number).text.parts
+        assert answer.part not in named[number]
+        assert chaos.taken[f"4530{number:06}", answer.part] == 1, "what is answered late was taken"
+        named[number].add(answer.part)
+    assert late
     assert Counter(outcomes.values())[Outcome.ACCEPTED] > MESSAGES / 2
     assert Outcome.UNKNOWN in outcomes.values()

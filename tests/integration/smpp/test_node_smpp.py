@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import trustme
 
 from gateway.errors import Outcome
+from gateway.providers.base import Unreachable
 from gateway.providers.smpp import SmppProvider
 from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus
 from gateway.sms_text import measure
@@ -72,6 +74,25 @@ async def test_a_phone_writes(require):
         ("del 1", InboundPart("9", 2, 1)),
     ]
     assert {(sms.from_number, sms.to_number) for sms in messages} == {(PHONE, OURS)}
+
+
+async def test_node_with_a_certificate_of_our_own_authority(require, tmp_path):
+    authority, stranger = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    stranger.cert_pem.write_to_path(tmp_path / "stranger.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "smsc.pem")
+    heard = Heard()
+    with NodeSmsc(require, "--receipts", f"--pem={tmp_path / 'smsc.pem'}") as smsc:
+        ours = await provider(smsc, heard, tls=True, ca_file=str(tmp_path / "ca.pem"), binds=2)
+        assert (await ours.submit(sms("Hej"))).outcome is Outcome.ACCEPTED
+        await until(lambda: heard, "a receipt")
+        misled = await provider(smsc, heard, tls=True, ca_file=str(tmp_path / "stranger.pem"))
+        assert (await misled.submit(sms("Hej"))).outcome is Outcome.TEMPORARY
+        with pytest.raises(Unreachable, match="certificate verify failed"):
+            await misled.ping()
+        await ours.stop()
+        await misled.stop()
+    assert len(smsc.events("submit_sm")) == 1
 
 
 @pytest.mark.proves("never sent again blindly")

@@ -3,65 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import pytest
 import trustme
 
-from gateway.errors import Outcome
-from gateway.providers.smpp import SmppProvider
 from gateway.smpp.pdu import RESPONSE, Address, Command, ShortMessage, Status, Tag, frame, write_data, write_message
-from gateway.sms import DeliveryReport, InboundEvent, InboundPart, InboundSms, OutgoingSms, ReportStatus, SubmitResult
-from gateway.sms_text import measure
+from gateway.sms import DeliveryReport, InboundPart, InboundSms, ReportStatus, SubmitResult
+from tests.integration.smpp.our_side import LONG, NEVER, NOT_NOW, PERHAPS, TAKEN, Sink, connected, sms
 from tests.smsc import OURS, PHONE, Session, Smsc, Submit, incoming, receipt
 from tests.waiting import until
-
-TAKEN, NOT_NOW, NEVER, PERHAPS = Outcome.ACCEPTED, Outcome.TEMPORARY, Outcome.PERMANENT, Outcome.UNKNOWN
-LONG = "Hej Anders! " * 30
-"""Three parts."""
-
-
-def sms(text: str = "Hej æøå", to: str = "+4530643064", ident: str = "M1.1") -> OutgoingSms:
-    return OutgoingSms(ident, "o", "a", "k", "+456099462196", to, measure(text), "smsc")
-
-
-class Sink:
-    """Takes events as the transport does: durably, or with an error."""
-
-    def __init__(self) -> None:
-        self.events: list[InboundEvent] = []
-        self.calls: list[int] = []
-        self.refuse: Callable[[InboundEvent], bool] = lambda _event: False
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def __call__(self, events: Sequence[InboundEvent]) -> None:
-        self.calls.append(len(events))
-        await self.gate.wait()
-        self.events += [event for event in events if not self.refuse(event)]
-        if any(map(self.refuse, events)):
-            raise ConnectionError("the database is away")
-
-
-@contextlib.asynccontextmanager
-async def connected(smsc: Smsc, sink: Sink | None = None, **options: Any) -> AsyncIterator[SmppProvider]:
-    wanted = {"host": "127.0.0.1", "port": smsc.port, "system_id": "firma", "password": "hemmelig", **options}
-    provider = SmppProvider("smsc", wanted)
-    await provider.start(sink or Sink())
-    try:
-        yield provider
-    finally:
-        await provider.stop()
-
-
-@pytest.fixture
-async def smsc() -> AsyncIterator[Smsc]:
-    async with Smsc() as running:
-        yield running
-
 
 # --- the good way --------------------------------------------------------------------------------------------------
 
@@ -220,24 +171,6 @@ async def test_throttling_slows_the_route_down(smsc):
         assert (await provider.submit(sms())).outcome is TAKEN
 
 
-async def test_a_pace_counts_parts(smsc):
-    loop = asyncio.get_running_loop()
-    async with connected(smsc, parts_per_second=20) as provider:
-        began = loop.time()
-        results = await asyncio.gather(*(provider.submit(sms(LONG)) for _ in range(5)))
-        assert {result.outcome for result in results} == {TAKEN}
-        assert loop.time() - began >= 4 * 3 / 20 - 0.02
-
-
-async def test_what_would_wait_too_long_goes_back(smsc, monkeypatch):
-    monkeypatch.setattr("gateway.smpp.pace.PATIENCE", 1.1)
-    async with connected(smsc, parts_per_second=3) as provider:
-        results = await asyncio.gather(*(provider.submit(sms()) for _ in range(9)))
-        assert provider.window == 9
-    assert [result.outcome for result in results] == [TAKEN] * 4 + [NOT_NOW] * 5
-    assert [round(result.retry_after or 0) for result in results[4:]] == [2, 2, 2, 3, 3]
-
-
 async def test_what_smpp_has_no_room_for(smsc):
     async with connected(smsc) as provider:
         result = await provider.submit(sms(to="+" + "4" * 21))
@@ -265,7 +198,7 @@ async def test_some_parts_refused_is_unknown(smsc):
     smsc.on_submit = lambda submit: submit.answer(0x45) if submit.id == "id-2" else submit.accept()
     async with connected(smsc) as provider:
         result = await provider.submit(sms(LONG))
-    assert (result.outcome, result.refs) == (PERHAPS, ())
+    assert (result.outcome, result.refs) == (PERHAPS, ("id-1", "", "id-3"))
     assert result.cause == "2 of 3 parts taken (ids id-1, id-3); another: ESME_RSUBMITFAIL"
 
 
@@ -292,7 +225,7 @@ async def test_a_part_that_stays_refused_is_given_up(smsc, monkeypatch):
     )
     async with connected(smsc) as provider:
         result = await provider.submit(sms(LONG))
-    assert (result.outcome, result.refs) == (PERHAPS, ())
+    assert (result.outcome, result.refs) == (PERHAPS, ("id-1", "id-2", ""))
     assert [submit.message.text[5] for submit in smsc.submits] == [1, 2, 3, 3, 3, 3]
 
 
@@ -363,7 +296,48 @@ async def test_an_answer_after_its_time_tells_what_became_of_the_message(smsc):
         smsc.submits[0].accept()
         smsc.on_submit = Submit.accept
         assert (await provider.submit(sms())).refs == ("id-2",)
-    assert [(event.message_id, event.ref) for event in sink.events] == [("M1.1", "id-1")]
+    assert [(event.message_id, event.ref, event.part, event.total) for event in sink.events] == [("M1.1", "id-1", 1, 1)]
+
+
+@pytest.mark.proves("provider answers late")
+async def test_late_answers_name_their_parts(smsc):
+    smsc.on_submit = lambda submit: submit.accept() if submit.id == "id-2" else None
+    sink = Sink()
+    async with connected(smsc, sink, response_timeout=0.3) as provider:
+        result = await provider.submit(sms(LONG))
+        assert (result.outcome, result.refs) == (PERHAPS, ("", "id-2", ""))
+        for place in (2, 0, 2):
+            smsc.submits[place].accept()
+        await until(lambda: len(sink.events) == 2, "two late answers")
+    assert [(event.ref, event.part, event.total) for event in sink.events] == [("id-3", 3, 3), ("id-1", 1, 3)]
+
+
+@pytest.mark.proves("provider answers late", "database away")
+async def test_a_late_answer_that_could_not_be_stored_is_stored_when_it_can(smsc, monkeypatch):
+    monkeypatch.setattr("gateway.smpp.incoming._LEARN_AGAIN", (0.05, 0.05, 600.0))
+    smsc.on_submit = lambda _submit: None
+    sink = Sink()
+    sink.refuse = lambda event: len(sink.calls) < 3 or event.part == 3
+    async with asyncio.timeout(20), connected(smsc, sink, response_timeout=0.3) as provider:
+        assert (await provider.submit(sms(LONG))).outcome is PERHAPS
+        smsc.submits[0].accept()
+        await until(lambda: sink.events, "the late answer")
+        smsc.submits[2].accept()
+        await until(lambda: len(sink.calls) == 6, "three tries more")
+    assert [(event.ref, event.part) for event in sink.events] == [("id-1", 1)], "and a stop waits for no further try"
+
+
+@pytest.mark.proves("provider answers late")
+async def test_a_refusal_after_its_time_is_told_and_decides_nothing(smsc, capsys):
+    smsc.on_submit = lambda _submit: None
+    sink = Sink()
+    async with connected(smsc, sink, response_timeout=0.3) as provider:
+        assert (await provider.submit(sms())).outcome is PERHAPS
+        smsc.submits[0].answer(Status.ESME_RTHROTTLED)
+        smsc.on_submit = Submit.accept
+        assert (await provider.submit(sms())).outcome is TAKEN
+    assert sink.events == []
+    assert "late answer to part 1 of 1: ESME_RTHROTTLED" in capsys.readouterr().out
 
 
 @pytest.mark.proves("never sent again blindly")
@@ -792,6 +766,21 @@ async def test_more_than_can_be_held_is_sent_back(smsc, monkeypatch):
         sink.gate.set()
         await until(lambda: len(smsc.answered) == 15, "ten stored")
     assert len(sink.events) == 10
+
+
+@pytest.mark.proves("endless input")
+async def test_of_the_longest_messages_less_is_held(smsc):
+    sink = Sink()
+    async with connected(smsc, sink):
+        sink.gate.clear()
+        long = write_message(incoming(b"", tlvs={Tag.MESSAGE_PAYLOAD: b"a" * 60_000}))
+        smsc.session.send(b"".join(frame(Command.DELIVER_SM, n, long) for n in range(1, 201)))
+        await until(lambda: len(smsc.answered) > 100, "what is too much sent back")
+        assert {pdu.status for pdu in smsc.answered} == {Status.ESME_RX_T_APPN}
+        sink.gate.set()
+        await until(lambda: len(smsc.answered) == 200, "the others stored")
+        assert 0 < sum(len(event.text) for event in sink.messages) < 6_000_000
+        assert await smsc.session.deliver(incoming(b"Hej")) == Status.ESME_ROK, "there is room again"
 
 
 async def test_a_phone_cannot_write_a_receipt(smsc):

@@ -1,0 +1,33 @@
+"""Which pictures senders are told of that stayed behind: each picture once, as far as this process remembers.
+
+A logo that a mail program attaches to every mail is told of once and then no more. In memory and bounded; after a
+restart a picture may be told of once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.model import Picture
+
+MANY: Final = 20_000
+"""Pictures that are remembered; the oldest are forgotten first."""
+
+
+class Pictures:
+    """Remembers by account and picture."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], None] = {}
+
+    def untold(self, account_id: str, pictures: Sequence[Picture]) -> tuple[str, ...]:
+        """The names of those that the account has not been told of."""
+        return tuple(each.name for each in pictures if (account_id, each.mark) not in self._told)
+
+    def told(self, account_id: str, pictures: Sequence[Picture]) -> None:
+        """The account has been told of these."""
+        for each in pictures:
+            self._told[account_id, each.mark] = None
+        while len(self._told) > MANY:
+            del self._told[next(iter(self._told))]

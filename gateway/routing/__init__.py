@@ -1,0 +1,1 @@
+"""Which provider carries a message: rules, prices, senders, and the choice that they lead to."""
