@@ -1,8 +1,7 @@
 """What Vonage's statuses, prices and times mean. Pure.
 
 An answer has an entry for each part. Where some were taken and others not, it is unknown what the phone shows, and
-sending all again would send some twice. The ids of such parts stand in the cause alone, for reports on them must not
-pass for reports on the whole.
+sending all again would send some twice. Then the ids of the parts that went stand in their places.
 Source: Vonage's OpenAPI of the SMS API, with the list of its errors; developer.vonage.com/en/messaging/sms (2025).
 """
 
@@ -46,8 +45,9 @@ def meaning(document: Any, answer: Answer, currency: str, hidden: Sequence[str])
     parts = [(value(part, ("status",)) or "", part) for part in items(document, ("messages", "*"))]
     taken = [part for code, part in parts if code == _TAKEN]
     refused = [(code, part) for code, part in parts if code != _TAKEN]
-    refs = tuple(ref for part in taken if (ref := (value(part, ("message-id",)) or "").strip()))
-    if not refused and len(refs) == len(parts) > 0:
+    places = tuple((value(part, ("message-id",)) or "").strip() if code == _TAKEN else "" for code, part in parts)
+    refs = tuple(filter(None, places))
+    if parts and len(refs) == len(parts):
         return SubmitResult(Outcome.ACCEPTED, refs, parts=len(parts), price=_sum(taken, currency))
     code, why = next(((code, value(part, ("error-text",)) or "") for code, part in refused), ("", "a part has no id"))
     if not parts or (refused and not code):
@@ -56,7 +56,8 @@ def meaning(document: Any, answer: Answer, currency: str, hidden: Sequence[str])
     if taken and len(parts) > 1:
         ids = f" (ids {', '.join(refs)})" if refs else ""
         cause = f"{len(taken)} of {len(parts)} parts taken{ids}; another: {cause}"
-        return SubmitResult(Outcome.UNKNOWN, cause=cause, parts=len(taken), price=_sum(taken, currency))
+        where = places if refs else ()
+        return SubmitResult(Outcome.UNKNOWN, where, cause, parts=len(taken), price=_sum(taken, currency))
     return _refusal(code, cause) if code else unclear(answer, cause)
 
 
