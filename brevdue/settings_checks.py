@@ -34,6 +34,17 @@ def check_tables(settings: GatewaySettings) -> Iterator[Finding]:
     yield from _mail_out(settings)
     yield from _dkim(settings)
     yield from _store(settings)
+    yield from _limits(settings)
+
+
+def _limits(settings: GatewaySettings) -> Iterator[Finding]:
+    """A cap on money that counts nothing protects from nothing."""
+    limits = settings.limits
+    capped = [name for name in ("account_cost", "key_cost", "organisation_cost") if getattr(limits, name)]
+    if capped and not limits.part_cost:
+        yield ("limits", capped[0]), "needs part_cost: what one SMS part costs ({ DK = 30, other = 90 })"
+    elif capped and "other" not in limits.part_cost:
+        yield ("limits", "part_cost"), 'needs "other": what a part costs to countries that are not named'
 
 
 def check_providers(providers: Mapping[int, ProviderSettings]) -> Iterator[Finding]:

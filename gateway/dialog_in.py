@@ -219,7 +219,14 @@ class DialogIn:
         refused: dict[LocalAddress, Reply],
     ) -> tuple[OutgoingMail, ...]:
         """One mail that names the targets who get nothing, unless their own replies have said it."""
-        bad = [target for target in targets if target.problem and target.address not in refused]
+        told = {address.casefold() for address in envelope.refused}
+        bad = [
+            target
+            for target in targets
+            if target.problem
+            and target.address not in refused
+            and (target.address is None or target.address.address.casefold() not in told)
+        ]
         if not bad:
             return ()
         return (self._letters.partial_report(envelope, mail, account, bad, phones_of(targets)),)

@@ -171,6 +171,8 @@ class Envelope:
     content: bytes = field(repr=False)
     """The message as received: CRLF line ends, dots unstuffed, without our Received header."""
     received_at: float
+    refused: tuple[str, ...] = ()
+    """Recipients that the client was told no about, as it wrote them: it tells the sender."""
 
 
 @dataclass(frozen=True, slots=True)

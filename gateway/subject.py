@@ -93,6 +93,12 @@ _PRICE = re.compile(
     re.IGNORECASE,
 )
 _DISPLAYED = re.compile(r"\+?\s?([0-9]{1,3})\s([0-9]{4,14})(?![0-9])")
+_LETTER, _GROUP = "OoIlSBZ", "(?=[OoIlSBZ]{0,4}[0-9])[0-9OoIlSBZ]{1,16}"
+_WITH_LETTERS = re.compile(rf"(?<![\w@.-])\+?{_GROUP}(?:[ .-]{_GROUP}){{0,7}}(?![\w@])")
+"""Digits, among which letters stand that look like some; each group holds a digit."""
+_MEANT = str.maketrans(_LETTER, "0011582")
+_MOST_SLIPS = 4
+"""Letters among the digits of one number; with more it is a word or a code."""
 _FEWEST_DIGITS = 4
 """In the shortest national mobile number of the world."""
 _LEFT_OVER_INTENDED, _FOREIGN_INTENDED = 7, 5
@@ -185,6 +191,9 @@ def _read_list(text: str, reader: RunReader, *, answered: bool) -> tuple[list[st
         if reader.exhausted:
             break
         found, rest = _read_item(item, reader, among_words=among_words)
+        if not found and (mistyped := _mistyped(item, reader)):
+            rejected.append(NumberError(mistyped, "a letter among the digits"))
+            continue
         numbers.update(dict.fromkeys(found))
         left_over += rest
     for rest_of_item in left_over:
@@ -224,6 +233,16 @@ def _read_item(item: str, reader: RunReader, *, among_words: bool) -> tuple[list
     return numbers, [
         _LeftOver(NumberError(written, piece.reason), piece.unclear, bool(numbers), alone) for written, piece in strays
     ]
+
+
+def _mistyped(item: str, reader: RunReader) -> str | None:
+    """What would be a number if letters that look like digits were digits ("3O643065"); None for no such thing."""
+    for match in _WITH_LETTERS.finditer(item):
+        written = match[0]
+        letters = sum(map(str.isalpha, written))
+        if 0 < letters <= _MOST_SLIPS and any(piece.number for piece in reader.cut(written.translate(_MEANT))):
+            return written
+    return None
 
 
 def _undressed(item: str, match: re.Match[str]) -> str:

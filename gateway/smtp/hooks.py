@@ -31,6 +31,9 @@ MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT = 20, 5
 Those that do exist are never refused for it: a guesser learns no more by that, with 128 bits to guess, and a colleague
 behind the same address would be locked out."""
 
+MAX_REFUSED = 100
+"""Refused recipients that are kept of one transaction."""
+
 _KEY_LIKE = re.compile(r"(?:[0-9a-fA-F][^0-9A-Za-z@]{0,2}){24,}")
 """A key, also one with separators in it and a few digits too many or too few."""
 
@@ -45,8 +48,8 @@ class Transaction(LibraryEnvelope):
         self.mail_options: list[str] = []
         self.smtp_utf8 = False
         self.recipients: list[LocalAddress] = []
-        self.refused = 0
-        """RCPT commands that got no."""
+        self.refused: list[str] = []
+        """Addresses that RCPT was refused for, as far as they are kept."""
 
 
 class Server(Protocol):
@@ -109,7 +112,8 @@ class EdgeHooks:
         try:
             local = await self._taker.recipient(peer, envelope.mail_from or "", address, tuple(envelope.recipients))
         except Refusal as refusal:
-            envelope.refused += 1
+            if len(envelope.refused) < MAX_REFUSED:
+                envelope.refused.append(address)
             note(Event.RECIPIENT_REFUSED, ip=peer.ip, to=_masked(address), cause=refusal.cause)
             if refusal.enhanced == "5.1.1" and not server.ours:
                 self._count_unknown(server, client_key(peer.ip))
@@ -144,6 +148,7 @@ class EdgeHooks:
             recipients=tuple(envelope.recipients),
             content=content,
             received_at=now,
+            refused=tuple(envelope.refused),
         )
         self.commits += 1
         try:

@@ -225,6 +225,21 @@ def test_the_good_ones_go_and_one_mail_names_the_others(gateway: Gateway, key: s
     assert key not in told.as_string()
 
 
+@pytest.mark.proves("partial failure")
+def test_what_the_client_was_told_is_not_told_again(gateway: Gateway, key: str, number: str):
+    """A client that goes on after a refused RCPT tells its sender; the address still stands in To."""
+    bad = f"3064306@{DOMAIN}"
+    before = len(gateway.inbox_mails())
+    message = mail(f"{key}@{DOMAIN}, {bad}", "30643078", "hej")
+    with smtplib.SMTP("127.0.0.1", gateway.smtp_port) as client:
+        refused = client.send_message(message, to_addrs=[f"{key}@{DOMAIN}", bad])
+    assert refused[bad][0] == 550
+    assert gateway.sms("+4530643078")
+    gateway.send(mail(f"{key}@{DOMAIN}", "30643079, 123", "et navn mere"))
+    gateway.mails(subject="sms nåede ikke ud til alle")
+    assert len(gateway.inbox_mails()) == before + 1
+
+
 @pytest.mark.proves("failure report")
 def test_a_message_that_fails_later_is_reported_as_mail_clients_know_it(gateway: Gateway, key: str, number: str):
     gateway.send(mail(f"{key}@{DOMAIN}", "20999905, 20999901, 30643076", "tre"))

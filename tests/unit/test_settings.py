@@ -357,6 +357,8 @@ ONE_MISTAKE = [
         ),
         "brevdue.toml:6: pool[2].numbers[1]: must not hold numbers that another pool or entry holds (+45609946000009)",
     ),
+    ("[limits]\naccount_cost = 100", "brevdue.toml:2: limits.account_cost: needs part_cost"),
+    ("[limits]\nkey_cost = 100\npart_cost = { DK = 30 }", 'brevdue.toml:3: limits.part_cost: needs "other"'),
     ("a = 1\na = 2", "brevdue.toml:2: is not TOML: cannot overwrite a value"),
     ('a = "x', "brevdue.toml:1: is not TOML: "),
     (b"a = 1\n# \xe6\n", "brevdue.toml:2: must be UTF-8 text"),
