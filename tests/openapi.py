@@ -26,7 +26,12 @@ def document(name: str) -> Any:
         missing = pytest.fail if os.environ.get("CI") else pytest.skip
         missing(f"{path} is not on this machine: nothing proves that we keep to the vendor's OpenAPI")
     text = path.read_text(encoding="utf-8")
-    return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    read = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    for operations in read["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict):
+                operation.pop("callbacks", None)  # Prism would call the address that a request names
+    return read
 
 
 @contextmanager

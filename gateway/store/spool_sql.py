@@ -246,7 +246,7 @@ def _stops(items: Sequence[Settlement]) -> dict[tuple[str, str], str]:
     return {
         (item.message.org_id, item.message.to_number): item.message.provider
         for item in items
-        if item.result.reason == OPTED_OUT
+        if item.result.reason == OPTED_OUT and item.result.outcome is Outcome.PERMANENT
     }
 
 

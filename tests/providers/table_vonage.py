@@ -197,6 +197,7 @@ CONTRACT = Contract(
         Heard("report", form(sign(delivered(scts="", **{"message-timestamp": ""}))), seen(ReportStatus.DELIVERED, "delivered", at=NOW)),
         Heard("report with our own id", form(sign(delivered(**{"client-ref": ID}))), seen(ReportStatus.DELIVERED, "delivered"), more=(LateAnswer("vonage", ID, DLR, NOW),)),
         Heard("report with our own id, on one of three parts", form(sign(delivered(**{"client-ref": f"{ID}-3"}))), seen(ReportStatus.DELIVERED, "delivered")),
+        Heard("an address that is only tried", WebhookRequest("GET", SECRET, "", {}, b"", "127.0.0.1"), None),
         Heard("forged", form(sign(COMING, SIGNING[:-1])), status=403),
         Heard("forged", form(COMING), status=403),
         Heard("forged", form(sign(COMING) | {"sig": "þ"}), status=403),
