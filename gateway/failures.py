@@ -7,14 +7,13 @@ import contextlib
 from collections.abc import Callable
 from itertools import groupby
 
-from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.letters import Letters, reason_of
-from gateway.maillog import Event
 from gateway.model import Clock
+from gateway.rounds import Rounds
 from gateway.sms import MessageState
 from gateway.store import failure_sql as sql
-from gateway.store.database import Database, StoreUnavailableError
+from gateway.store.database import Database
 from gateway.writing.reports import FailedRecipient, OriginalMail
 
 GATHER_SECONDS = 1.0
@@ -49,32 +48,22 @@ class Failures:
         self._clock = clock
         self._failed = failed
         self._mail_queued = mail_queued
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.name, self.sweep, self._gather)
 
     async def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._watch(), name="failures")
+        self._rounds.start()
 
     async def stop(self) -> None:
         """End; what nobody was told of waits in the database."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._rounds.stop()
 
-    async def _watch(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._failed.wait(), SWEEP_SECONDS)
-                self._failed.clear()
-                await asyncio.sleep(GATHER_SECONDS)
-            try:
-                await self.sweep()
-            except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, where="failures", cause=str(error))
-                await asyncio.sleep(SWEEP_SECONDS)
-            except Exception as error:  # one bad row must not silence all reports
-                maillog.fault(Event.FAULT, error, where="failures")
-                await asyncio.sleep(SWEEP_SECONDS)
+    async def _gather(self) -> None:
+        """Wait for a failure, and for others of the same mail."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._failed.wait(), SWEEP_SECONDS)
+            self._failed.clear()
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def sweep(self) -> None:
         """Report every failure that is due, mail by mail."""

@@ -9,7 +9,6 @@ itself. Nothing is ever sent again here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from functools import partial
 from math import isinf
@@ -20,9 +19,10 @@ from gateway.maillog import Event
 from gateway.model import Clock
 from gateway.providers.base import Capability, EventSink, LooksUp, Provider, Unreachable
 from gateway.providers.options import HOUR
+from gateway.rounds import Rounds
 from gateway.sms import MessageState, as_sent
 from gateway.store import overdue_sql as sql
-from gateway.store.database import Database, StoreUnavailableError
+from gateway.store.database import Database
 
 SWEEP_SECONDS: Final = 30.0
 BATCH: Final = 500
@@ -65,30 +65,20 @@ class Overdue:
         self._clock = clock
         self._hear = hear
         self._failed = failed
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.name, self._round, partial(asyncio.sleep, SWEEP_SECONDS))
 
     async def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._watch(), name=self.name)
+        self._rounds.start()
 
     async def stop(self) -> None:
         """End; the next process finds what is left."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._rounds.stop()
 
-    async def _watch(self) -> None:
-        while True:
-            try:
-                await self.expire()
-                await self.ask()
-                await self.ask_before_expiry()
-            except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, where=self.name, cause=str(error))
-            except Exception as error:  # the next look must come whatever this one met
-                maillog.fault(Event.FAULT, error, where=self.name)
-            await asyncio.sleep(SWEEP_SECONDS)
+    async def _round(self) -> None:
+        await self.expire()
+        await self.ask()
+        await self.ask_before_expiry()
 
     async def expire(self) -> None:
         """Expire what has waited too long for a report."""

@@ -7,8 +7,8 @@ all. A mail is looked at ever more seldom while its SMS are on their way, so tha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from gateway import maillog
@@ -16,9 +16,10 @@ from gateway.accounts import Accounts
 from gateway.letters import Letters, reason_of
 from gateway.maillog import Event
 from gateway.model import Clock, OutgoingMail
+from gateway.rounds import Rounds
 from gateway.sms import MessageState
 from gateway.store import receipt_sql as sql
-from gateway.store.database import Database, StoreUnavailableError
+from gateway.store.database import Database
 from gateway.writing.receipts import Receipted, Sent
 from gateway.writing.reports import FailedRecipient, OriginalMail
 
@@ -50,28 +51,15 @@ class Receipts:
         self._clock = clock
         self._silent = frozenset(silent)
         self._mail_queued = mail_queued
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.name, self.sweep, partial(asyncio.sleep, SWEEP_SECONDS))
 
     async def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._watch(), name=self.name)
+        self._rounds.start()
 
     async def stop(self) -> None:
         """End; what is owed waits in the database."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _watch(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, where=self.name, cause=str(error))
-            except Exception as error:  # the next look must come whatever this one met
-                maillog.fault(Event.FAULT, error, where=self.name)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await self._rounds.stop()
 
     async def sweep(self) -> None:
         """Look at every mail whose turn has come."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from gateway import maillog
@@ -21,6 +22,7 @@ from gateway.inbound_route import Coming, InboundRoute, Readers, Way
 from gateway.maillog import Event
 from gateway.model import Clock, OutgoingMail, new_id
 from gateway.optout import Wish, read_wish
+from gateway.rounds import Rounds
 from gateway.sms import InboundSms
 from gateway.store import inbound_sql as sql
 from gateway.store import part_sql
@@ -78,17 +80,15 @@ class SmsIn:
         self._clock = clock
         self._mail_out = mail_out
         self._coming: Groups[Coming, bool] = Groups(self._take_group)
-        self._sweeper: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.name, self.sweep, partial(asyncio.sleep, SWEEP_SECONDS))
 
     async def start(self) -> None:
         """Begin to look after held messages and incomplete ones."""
-        self._sweeper = asyncio.create_task(self._sweep_forever(), name="sms-in-sweep")
+        self._rounds.start()
 
     async def stop(self) -> None:
         """End the sweep; what it would have done waits in the database."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, return_exceptions=True)
+        await self._rounds.stop()
         await self._coming.drain()
 
     async def receive(self, messages: Sequence[InboundSms]) -> None:
@@ -195,16 +195,6 @@ class SmsIn:
             maillog.note(wish, id=arrival.id, org=arrival.wished.org_id, phone=sms.from_number)
 
     # --- what waits ------------------------------------------------------------------------------------------------
-
-    async def _sweep_forever(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await self.sweep()
-            except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, where=self.name, cause=str(error))
-            except Exception as error:  # the next sweep must come whatever this one met
-                maillog.fault(Event.FAULT, error, where=self.name)
 
     async def sweep(self) -> None:
         """Mail what a pause held back, and what came of long messages that stay incomplete."""

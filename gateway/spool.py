@@ -25,6 +25,7 @@ from gateway.handover import Handover
 from gateway.maillog import Event
 from gateway.model import Clock, new_id
 from gateway.pace import Budget
+from gateway.rounds import Rounds
 from gateway.routes import GIVE_UP_AFTER
 from gateway.routing.router import NOWHERE
 from gateway.sms import LateAnswer, OutgoingSms, Priority
@@ -59,21 +60,18 @@ class Spool:
         self.lease = new_id(clock.now())
         self._folder = folder
         self._handover = Handover(folder, self.lease)
-        self._heart: asyncio.Task[None] | None = None
+        self._heart = Rounds(self.name, self._beat_and_recover, partial(asyncio.sleep, HEARTBEAT_SECONDS))
 
     async def start(self) -> None:
         """Announce this process, take over what dead ones held, keep the heart beating."""
         await self._beat()
         self._handover.open()
         await self.recover()
-        self._heart = asyncio.create_task(self._beat_forever(), name="spool-heartbeat")
+        self._heart.start()
 
     async def stop(self) -> None:
         """Release every lease of this process."""
-        if self._heart is not None:
-            self._heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._heart
+        await self._heart.stop()
         with contextlib.suppress(StoreUnavailableError):
             await self._database.write(process_sql.leave, self.lease)
             self._handover.close()
@@ -148,13 +146,6 @@ class Spool:
     async def _beat(self) -> None:
         await self._database.write(process_sql.beat, self._process())
 
-    async def _beat_forever(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            try:
-                await self._beat()
-                await self.recover()
-            except StoreUnavailableError as error:
-                maillog.warn(Event.FAULT, where=self.name, cause=str(error))
-            except Exception as error:  # without a heartbeat others take our messages
-                maillog.fault(Event.FAULT, error, where=self.name)
+    async def _beat_and_recover(self) -> None:
+        await self._beat()
+        await self.recover()
