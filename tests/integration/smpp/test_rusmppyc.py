@@ -46,6 +46,7 @@ async def test_it_reads_our_messages_and_receipts(smsc: Smsc):
         answers = await asyncio.gather(*(smsc.session.ask(Command.DELIVER_SM, body) for body in bodies))
         assert {answer.status for answer in answers} == {Status.ESME_ROK}
         assert await smsc.session.deliver(receipt("id-1", tlvs=state)) == Status.ESME_ROK
+        await until(lambda: len(peer.events("deliver_sm")) == len(bodies) + 1, "all of them told: it answers first")
         got = peer.events("deliver_sm")
     assert {(each["source"], each["dest"]) for each in got[:-1]} == {("456099462196", "4530643064")}
     assert bytes.fromhex(got[0]["text"]) == b"Hej \x1d\x0c\x0f \x1be"
