@@ -13,6 +13,9 @@ from gateway.money import Money
 
 # --- SMS out -------------------------------------------------------------------------------------------------------
 
+OPTED_OUT = "opted-out"
+"""The word of `gateway.writing.reports.FailureReason` for a phone that has said STOP, to us or to a provider."""
+
 
 class Encoding(StrEnum):
     """3GPP TS 23.038: the 7-bit default alphabet or UCS-2."""
@@ -107,6 +110,11 @@ class SubmitResult:
     price: Money | None = None
     """What it takes for the whole message; None where it does not say, or not yet."""
 
+    @property
+    def says_stop(self) -> bool:
+        """Whether the phone has said STOP to the provider."""
+        return self.reason == OPTED_OUT and self.outcome is Outcome.PERMANENT
+
 
 class ReportStatus(StrEnum):
     """A delivery report's meaning, in our words."""
@@ -129,6 +137,13 @@ class DeliveryReport:
     cause: str = ""
     price: Money | None = None
     """What the provider takes for what the id names; None where it does not say."""
+    reason: str = ""
+    """For the sender, of a failure: a word of `gateway.writing.reports.FailureReason`; "" where nothing is known."""
+
+    @property
+    def says_stop(self) -> bool:
+        """Whether the phone has said STOP to the provider."""
+        return self.reason == OPTED_OUT and self.status is ReportStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -339,6 +339,8 @@ class SmsOut:
                 state=move.state,
                 cause=report.cause,
             )
+            if report.says_stop:
+                maillog.note(Event.OPTED_OUT, id=move.message_id, phone=report.to_number)
             if move.state is not MessageState.DELIVERED:
                 self.failed.set()
         if faults := [move for move in moves if isinstance(move, BaseException)]:

@@ -115,7 +115,7 @@ class Spool:
         await self._database.write(spool_sql.settle, settlement)
         message = settlement.message
         self._handover.ended(handover.attempt_of(message.id, message.attempts + 1))
-        if settlement.result.reason == spool_sql.OPTED_OUT:
+        if settlement.result.says_stop:
             maillog.note(Event.OPTED_OUT, id=message.id, org=message.org_id, phone=message.to_number)
 
     async def hurry(self, provider: str) -> None:

@@ -175,7 +175,8 @@ class InfobipProvider(BatchingVendor):
         each = Money.of(value(told, ("price", "pricePerMessage")), value(told, ("price", "currency")))
         count = value(told, ("messageCount",)) or ""
         price = each * int(count) if each is not None and _is_count(count) else None
-        return DeliveryReport(self.name, value(told, ("messageId",)) or "", status, at, to, cause, price)
+        reason = _REASONS.get(name, "") if status is ReportStatus.FAILED else ""
+        return DeliveryReport(self.name, value(told, ("messageId",)) or "", status, at, to, cause, price, reason)
 
 
 def _status(told: Any) -> tuple[str, str, str]:

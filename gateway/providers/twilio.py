@@ -187,4 +187,5 @@ class TwilioProvider(HttpVendor):
         status, code = said
         known, cause = status_of(status, STATUSES, " ".join(filter(None, (status, code))))
         known = ReportStatus.EXPIRED if code == EXPIRED else known
-        return DeliveryReport(self.name, ref, known, at, to, cause, price)
+        reason = reason_of(code) if code and known is ReportStatus.FAILED else ""
+        return DeliveryReport(self.name, ref, known, at, to, cause, price, reason)

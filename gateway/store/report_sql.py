@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, literal_column, 
 
 from gateway.money import Money
 from gateway.sms import DeliveryReport, MessageState, ReportStatus
-from gateway.store import meeting
+from gateway.store import meeting, optout_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import messages, provider_refs, reports
 from gateway.store.writer import Again
@@ -51,6 +51,7 @@ class _Matched:
 class _Verdict:
     state: MessageState
     cause: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ def _refs_by_ref(dialect: str) -> Executable:
 
 
 def _refs_by_message(dialect: str) -> Executable:
-    columns = provider_refs.c.message_id, provider_refs.c.total, provider_refs.c.status, provider_refs.c.cause
-    return select(*columns).where(among(dialect, provider_refs.c.message_id, "ids"))
+    refs = provider_refs.c
+    return select(refs.message_id, refs.total, refs.status, refs.cause, refs.reason).where(
+        among(dialect, provider_refs.c.message_id, "ids")
+    )
 
 
 def _early(dialect: str) -> Executable:
@@ -90,7 +93,9 @@ def _early(dialect: str) -> Executable:
 
 def _states(dialect: str) -> Executable:
     # Locked, since two parts' reports must not pass each other unseen; in one order, so that nobody waits in a ring.
-    query = select(messages.c.id, messages.c.state, messages.c.reason).where(among(dialect, messages.c.id, "ids"))
+    query = select(messages.c.id, messages.c.org_id, messages.c.state, messages.c.reason).where(
+        among(dialect, messages.c.id, "ids")
+    )
     return query.order_by(messages.c.id).with_for_update()
 
 
@@ -116,6 +121,7 @@ _REPORT = insert_new(
     reports,
     (
         "provider", "ref", "to_number", "status", "at", "received_at", "cause", "message_id", "price", "currency",
+        "reason",
     ),
 )  # fmt: skip
 _REFS_BY_REF = Prepared(_refs_by_ref)
@@ -143,7 +149,7 @@ _NOTE = Prepared(
             provider_refs.c.to_number == bindparam("phone"),
             or_(provider_refs.c.status.is_(None), provider_refs.c.status == "accepted"),
         )
-        .values(status=bindparam("word"), at=bindparam("moment"), cause=bindparam("why"))
+        .values(status=bindparam("word"), at=bindparam("moment"), cause=bindparam("why"), reason=bindparam("said"))
     )
 )
 _PRICE_PART = Prepared(
@@ -163,7 +169,11 @@ _MOVE = Prepared(
         update(messages)
         .where(messages.c.id == bindparam("message"))
         .values(
-            state=bindparam("new_state"), state_at=bindparam("now"), lease=null(), cause=bindparam("why"), reason=""
+            state=bindparam("new_state"),
+            state_at=bindparam("now"),
+            lease=null(),
+            cause=bindparam("why"),
+            reason=bindparam("said"),
         )
     )
 )
@@ -208,6 +218,7 @@ def _report_row(item: Received, match: _Matched | None) -> dict[str, Any]:
         "at": report.at,
         "received_at": item.received_at,
         "cause": report.cause,
+        "reason": report.reason,
         "message_id": match.message_id if match else None,
         **_price_row(report),
     }
@@ -247,11 +258,18 @@ def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> d
     standing = _STATES.rows(connection, {"ids": values_of(connection, ids)})
     _NOTE.many(connection, [_note_row(match) for match in matched])
     _add_prices(connection, matched)
+    _obey_stops(connection, matched, {row.id: row.org_id for row in standing}, now)
     verdicts = _verdicts(connection, [row.id for row in standing if _is_open(row)])
     _MOVE.many(
         connection,
         [
-            {"message": message, "new_state": verdict.state, "now": now, "why": verdict.cause}
+            {
+                "message": message,
+                "new_state": verdict.state,
+                "now": now,
+                "why": verdict.cause,
+                "said": verdict.reason,
+            }
             for message, verdict in verdicts.items()
         ],
     )
@@ -275,6 +293,18 @@ def _add_prices(connection: Connection, matched: Sequence[_Matched]) -> None:
     _PRICE_MESSAGE.many(connection, [{"message": message} for message in sorted({each.message_id for each in priced})])
 
 
+def _obey_stops(
+    connection: Connection, matched: Sequence[_Matched], organisations: Mapping[str, str], now: float
+) -> None:
+    """Put phones on the list that have said STOP to a provider, which tells it with a failure."""
+    stops = {
+        (organisations[match.message_id], match.to_number): match.report.provider
+        for match in matched
+        if match.report.says_stop
+    }
+    optout_sql.opt_out_all(connection, stops, now)
+
+
 def _price_row(report: DeliveryReport) -> dict[str, Any]:
     price = report.price
     return {"price": price.thousandths if price else None, "currency": price.currency if price else None}
@@ -289,6 +319,7 @@ def _note_row(match: _Matched) -> dict[str, Any]:
         "word": report.status,
         "moment": report.at,
         "why": report.cause,
+        "said": report.reason,
     }
 
 
@@ -309,7 +340,7 @@ def _verdicts(connection: Connection, ids: Sequence[str]) -> dict[str, _Verdict]
 def _verdict(parts: Sequence[Any]) -> _Verdict | None:
     for part in parts:
         if part.status in {ReportStatus.FAILED, ReportStatus.EXPIRED}:
-            return _Verdict(_STATE[ReportStatus(part.status)], part.cause)
+            return _Verdict(_STATE[ReportStatus(part.status)], part.cause, part.reason)
     total = max(part.total or 0 for part in parts)
     if len(parts) >= total and all(part.status == ReportStatus.DELIVERED for part in parts):
         return _Verdict(MessageState.DELIVERED, parts[0].cause)
@@ -339,4 +370,6 @@ def _adopt(connection: Connection, matched: Sequence[_Matched]) -> None:
 
 def _report(row: Any) -> DeliveryReport:
     price = None if row.price is None else Money(row.price, row.currency)
-    return DeliveryReport(row.provider, row.ref, ReportStatus(row.status), row.at, row.to_number, row.cause, price)
+    return DeliveryReport(
+        row.provider, row.ref, ReportStatus(row.status), row.at, row.to_number, row.cause, price, row.reason
+    )

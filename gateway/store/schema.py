@@ -269,6 +269,7 @@ provider_refs = Table(
     Column("status", String),  # the furthest report so far
     Column("at", Double),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("reason", String, nullable=False, server_default=""),  # a word of FailureReason
     Column("price", BigInteger),  # of this part, as a report told it
     Column("currency", String),
     sqlite_with_rowid=False,
@@ -284,6 +285,7 @@ reports = Table(
     Column("at", Double, nullable=False),
     Column("received_at", Double, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("reason", String, nullable=False, server_default=""),  # a word of FailureReason
     Column("message_id", String),  # NULL: came before the answer that names the id
     Column("price", BigInteger),
     Column("currency", String),

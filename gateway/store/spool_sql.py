@@ -13,13 +13,13 @@ from sqlalchemy import Connection, Executable, bindparam, func, literal_column, 
 
 from gateway.errors import Outcome
 from gateway.pace import Sifted
-from gateway.sms import Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
+from gateway.sms import OPTED_OUT, Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
 from gateway.store.spool_items import Demand, Departure, Settlement
 
-OPTED_OUT, PAUSED, CLOSED = "opted-out", "paused", "account-closed"
+PAUSED, CLOSED = "paused", "account-closed"
 """Words of FailureReason for messages that may not go."""
 TURN = "waits for its turn"
 """The cause of a message that the pace of its number holds back."""
@@ -244,9 +244,7 @@ _REF = insert_new(provider_refs, ("provider", "ref", "to_number", "message_id", 
 def _stops(items: Sequence[Settlement]) -> dict[tuple[str, str], str]:
     """Phones that said STOP to a provider, which tells us by refusing a message."""
     return {
-        (item.message.org_id, item.message.to_number): item.message.provider
-        for item in items
-        if item.result.reason == OPTED_OUT and item.result.outcome is Outcome.PERMANENT
+        (item.message.org_id, item.message.to_number): item.message.provider for item in items if item.result.says_stop
     }
 
 

@@ -22,10 +22,10 @@ from gateway.overdue import ASK_AFTER, Overdue
 from gateway.providers.base import Provider
 from gateway.providers.options import HOUR
 from gateway.providers.simulator import SimulatorProvider
-from gateway.sms import DeliveryReport, InboundEvent, MessageState, OutgoingSms, ReportStatus, SubmitResult
+from gateway.sms import OPTED_OUT, DeliveryReport, InboundEvent, MessageState, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_text import measure
 from gateway.spool import Spool
-from gateway.store import failure_sql, overdue_sql, report_sql, spool_sql, trace_sql
+from gateway.store import failure_sql, optout_sql, overdue_sql, report_sql, spool_sql, trace_sql
 from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
@@ -356,6 +356,26 @@ async def test_a_price_that_comes_before_the_answer_is_kept(spool: Spool, databa
     message = await sent(spool, clock, refs=["early"])
     assert (await row(database, message)).state == "delivered"
     assert await price(database, message) == oere(30)
+
+
+# --- what a report says of the phone -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.proves("STOP", "reports")
+async def test_a_report_may_say_why_and_that_the_phone_said_stop(
+    spool: Spool, database: Database, clock: Clock, *, early: bool
+):
+    told = DeliveryReport("p", "a", ReportStatus.FAILED, START, PHONE, "21610", reason=OPTED_OUT)
+    if not early:
+        await sent(spool, clock, refs=["a"])
+    await database.write(report_sql.store_reports, Received(told, START))
+    message = await sent(spool, clock, refs=["a"]) if early else None
+    untold = await database.read(lambda connection: failure_sql.untold(connection, clock.now(), 0.0, 10))
+    assert [failure.reason for failure in untold] == [OPTED_OUT]
+    pairs = {("O", PHONE), ("another", PHONE)}
+    assert await database.read(lambda connection: optout_sql.stopped(connection, pairs)) == {("O", PHONE)}
+    assert message is None or (await row(database, message)).state == "failed"
 
 
 # --- any order -----------------------------------------------------------------------------------------------------

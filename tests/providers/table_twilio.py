@@ -75,8 +75,10 @@ def report(status: str) -> WebhookRequest:
     return told(**delivered(status))
 
 
-def seen(status: ReportStatus, cause: str, price: Money | None = None, to: str = PHONE) -> DeliveryReport:
-    return DeliveryReport("twilio", SID, status, NOW, to, cause, price)
+def seen(
+    status: ReportStatus, cause: str, price: Money | None = None, to: str = PHONE, reason: str = ""
+) -> DeliveryReport:
+    return DeliveryReport("twilio", SID, status, NOW, to, cause, price, reason)
 
 
 def json_call(document: Mapping[str, Any], body: bytes | None = None) -> WebhookRequest:
@@ -157,7 +159,7 @@ CONTRACT = Contract(
         Question(Capability.PING, lambda it: it.ping(), Answer(401), Unreachable),
         Question(Capability.PING, lambda it: it.ping(), Fault.RESET, Unreachable),
         Question(Capability.LOOKUP, lambda it: it.look_up(sms(), [SID]), looked_up(status="delivered", price="-0.0079"), [seen(ReportStatus.DELIVERED, "delivered", Money(790, "USD"))], f"{PATH}/Messages/{SID}.json"),
-        Question(Capability.LOOKUP, lambda it: it.look_up(sms(), [SID]), looked_up(status="undelivered", error_code=30003), [seen(ReportStatus.FAILED, "undelivered 30003")]),
+        Question(Capability.LOOKUP, lambda it: it.look_up(sms(), [SID]), looked_up(status="undelivered", error_code=30003), [seen(ReportStatus.FAILED, "undelivered 30003", reason="unreachable")]),
         Question(Capability.LOOKUP, lambda it: it.look_up(sms(), [SID]), looked_up(status="failed", error_code=30036), [seen(ReportStatus.EXPIRED, "failed 30036")]),
         Question(Capability.LOOKUP, lambda it: it.look_up(sms(), [SID]), refused(20404, "not found", 404), []),
         Question(Capability.LOOKUP, lambda it: it.look_up(sms(), []), Answer(500), []),
@@ -190,7 +192,8 @@ CONTRACT = Contract(
         Heard("incoming, with a query of one's own", signed([*COMING.items()], query="MessageSid=SM9&a=b"), mo()),
         Heard("a name that comes twice", signed([*COMING.items(), ("FromCity", "Odense")]), mo()),
         Heard("report", told(**delivered()), seen(ReportStatus.DELIVERED, "delivered")),
-        Heard("report", told(**delivered("undelivered", ErrorCode="30005")), seen(ReportStatus.FAILED, "undelivered 30005")),
+        Heard("report", told(**delivered("undelivered", ErrorCode="30005")), seen(ReportStatus.FAILED, "undelivered 30005", reason="not-in-use")),
+        Heard("report of a STOP", told(**delivered("undelivered", ErrorCode="21610")), seen(ReportStatus.FAILED, "undelivered 21610", reason="opted-out")),
         Heard("report", told(**delivered("failed", ErrorCode="30036")), seen(ReportStatus.EXPIRED, "failed 30036")),
         Heard("report", told(**delivered("odd")), seen(ReportStatus.ACCEPTED, "unknown status 'odd' odd")),
         Heard("report", told(SmsSid=SID, SmsStatus="delivered"), seen(ReportStatus.DELIVERED, "delivered", to="")),

@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column('messages', sa.Column('price', sa.BigInteger(), nullable=True))
     op.add_column('messages', sa.Column('currency', sa.String(), nullable=True))
     for table in ('provider_refs', 'reports'):
+        op.add_column(table, sa.Column('reason', sa.String(), server_default='', nullable=False))
         op.add_column(table, sa.Column('price', sa.BigInteger(), nullable=True))
         op.add_column(table, sa.Column('currency', sa.String(), nullable=True))
     submitted = sa.text("state = 'submitted'")
