@@ -91,7 +91,7 @@ def test_check_explains_every_mistake(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         'BREVDUE_LOG__LEVEL: log.level: must be "debug", "info", "warning" or "error", not \'loud\'',
-        "brevdue.toml:2: smtp.port: must be 1-65535, not 99999",
+        'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 99999',
         'brevdue.toml:4: mail.domains: must name at least one mail domain (["sms.example.com"]), not []',
     ]
     as_json = process("check", "--json", cwd=tmp_path)
@@ -105,7 +105,7 @@ def test_a_wrong_configuration_stops_every_command(tmp_path, command):
     (tmp_path / "brevdue.toml").write_text("[smtp]\nport = 99999\n")
     done = process(*command, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "brevdue.toml:2: smtp.port: must be 1-65535, not 99999\n"
+    assert done.stderr == 'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 99999\n'
 
 
 @pytest.mark.stopwatch
@@ -205,7 +205,7 @@ def test_the_life_of_a_key(brevdue):
     assert KEY.fullmatch(second)
     assert brevdue.json("key", "show", second)["keys"] == [second, first]
     assert "two live secrets" in brevdue.refusal("key", "rotate", second)
-    brevdue.text("key", "retire", second)
+    assert brevdue.text("key", "retire", second) == "the old digits stop working within two seconds"
     assert brevdue.json("key", "show", "sales")["keys"] == [second]
     assert "no such key" in brevdue.refusal("key", "show", first)
 
@@ -282,10 +282,21 @@ def test_numbers_rest_and_are_released(brevdue):
     assert brevdue.text("account", "open", key, "bo@acme.example") == "+45609946000001"
 
 
+@pytest.mark.proves("keys sealed")
 def test_another_secret_file_is_noticed(brevdue, tmp_path):
     brevdue.text("key", "create", "--org", "Acme")
-    (tmp_path / "brevdue.secret").unlink()
-    assert "secret file" in brevdue.refusal("key", "list")
+    secret = tmp_path / "brevdue.secret"
+    backup = secret.read_bytes()
+    secret.unlink()
+    said = brevdue.refusal("key", "list")
+    assert f"{secret} is missing" in said
+    assert "put the backup back" in said
+    assert not secret.exists(), "a new one would hide that the old one is lost"
+    secret.write_bytes(bytes(32))
+    secret.chmod(0o600)
+    assert f"{secret} is not the one" in brevdue.refusal("key", "list")
+    secret.write_bytes(backup)
+    assert brevdue.json("key", "list")
 
 
 def test_a_database_that_is_none(brevdue, tmp_path):
