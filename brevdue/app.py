@@ -251,6 +251,7 @@ class Rooms:
             simulators={
                 name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
             },
+            region=self.settings.dialog.region,
             sources=Sources(
                 version=version("brevdue"),
                 totals=self.tally_files.totals,

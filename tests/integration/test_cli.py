@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from brevdue import cli, console
+from brevdue import cli, console, demo
 
 KEY = re.compile(r"[0-9a-f]{32}")
 NUMBER = re.compile(r"\+45609946[0-9]{6}")
@@ -118,6 +118,16 @@ def test_check_is_quick(tmp_path):
         best = min(best, time.perf_counter() - begun)
         assert (done.returncode, done.stdout, done.stderr) == (0, "configuration fine\n", "")
     assert best < 1.5, "0.3 s on an idle machine; heavy imports belong into the commands that need them"
+
+
+@pytest.mark.proves("refusals help")
+def test_a_second_demo_leaves_the_first_alone(tmp_path):
+    with demo.alone(tmp_path / "demo"):
+        (tmp_path / "demo" / "brevdue.toml").write_text("# of the first")
+        done = process("demo", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a demo runs in this folder already" in done.stderr
+    assert (tmp_path / "demo" / "brevdue.toml").read_text() == "# of the first"
 
 
 def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path):
