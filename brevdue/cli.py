@@ -73,18 +73,22 @@ def serve(
 
 @app.command
 def check(*, options: Options = DEFAULT) -> int:
-    """Read the configuration and explain every mistake in it."""
+    """Read the configuration, try to write where it keeps things, and explain every mistake."""
+    from brevdue.places import unusable
     from brevdue.settings import ConfigurationError, find_file, load
 
     try:
-        load(find_file(options.config, os.environ), os.environ)
+        file = find_file(options.config, os.environ)
+        mistakes = tuple(unusable(load(file, os.environ), str(file or "defaults")))
     except ConfigurationError as error:
-        if not options.json:
-            raise
-        say("", [{"where": item.where, "key": item.key, "text": item.text} for item in error.mistakes], options)
-        return 1
-    say("configuration fine", [], options)
-    return 0
+        mistakes = error.mistakes
+    if not mistakes:
+        say("configuration fine", [], options)
+        return 0
+    if not options.json:
+        raise ConfigurationError(mistakes)
+    say("", [{"where": item.where, "key": item.key, "text": item.text} for item in mistakes], options)
+    return 1
 
 
 @app.command

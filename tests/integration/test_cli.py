@@ -108,6 +108,31 @@ def test_a_wrong_configuration_stops_every_command(tmp_path, command):
     assert done.stderr == 'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 99999\n'
 
 
+@pytest.mark.proves("settings explain themselves")
+def test_check_tries_to_write_where_things_are_kept(brevdue, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    assert brevdue.text("check") == "configuration fine"
+    assert sorted(tmp_path.iterdir()) == before, "nothing stays"
+    # Not even root can write there.
+    brevdue.config.write_text(
+        '[store]\nurl = "sqlite:////proc/brevdue.db"\nsecret_file = "/proc/brevdue.secret"\n'
+        '[mail_out]\nrelay = "maildir:/proc/inbox"\n'
+    )
+    done = brevdue.run("check")
+    assert (done.status, done.out) == (1, "")
+    said = done.err.splitlines()
+    for key, line in zip(("store.secret_file", "store.url", "mail_out.relay"), said, strict=True):
+        assert line.startswith(f"{brevdue.config}: {key}: cannot write in /proc (")
+        assert "the user that the service runs as" in line
+
+
+@pytest.mark.proves("settings explain themselves")
+def test_check_tries_to_open_what_is_there(brevdue, tmp_path):
+    (tmp_path / "brevdue.db").mkdir()  # what cannot be opened, also by root
+    done = brevdue.run("check")
+    assert f"store.url: cannot open {tmp_path}/brevdue.db (Is a directory)" in done.err
+
+
 @pytest.mark.stopwatch
 def test_check_is_quick(tmp_path):
     (tmp_path / "brevdue.toml").write_text("")
