@@ -45,10 +45,8 @@ def unusable(settings: GatewaySettings, where: str) -> Iterator[Mistake]:
                 pass
         except OSError as error:
             yield _mistake(where, name, f"cannot write in {at} ({error.strerror})")
-    for name, file, mode in (
-        ("state", settings.store.secret_file, "rb"),
-        ("database", _database_file(settings), "r+b"),
-    ):
+    files = (("state", settings.store.secret_file, "rb"), ("database", _database_file(settings), "r+b"))
+    for name, file, mode in files:
         try:
             if file is not None and file.exists():
                 file.open(mode).close()

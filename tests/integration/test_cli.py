@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -127,10 +130,14 @@ def test_check_tries_to_write_where_things_are_kept(brevdue, tmp_path):
 
 
 @pytest.mark.proves("settings explain themselves")
-def test_check_tries_to_open_what_is_there(brevdue, tmp_path):
-    (tmp_path / "brevdue.db").mkdir()  # what cannot be opened, also by root
-    done = brevdue.run("check")
-    assert f"store.url: cannot open {tmp_path}/brevdue.db (Is a directory)" in done.err
+def test_check_tries_to_open_what_is_there(brevdue, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as unopenable:  # also by root
+        unopenable.bind("brevdue.secret")
+        done = brevdue.run("check")
+        as_json = brevdue.run("check", "--json")
+    assert f"store.secret_file: cannot open {tmp_path}/brevdue.secret (No such device or address)" in done.err
+    assert (as_json.status, json.loads(as_json.out)[0]["key"]) == (1, "store.secret_file")
 
 
 @pytest.mark.stopwatch
@@ -288,6 +295,34 @@ def test_the_life_of_an_account(brevdue):
     assert brevdue.json("account", "list") == []
     assert brevdue.json("account", "list", "--closed")[0]["closed"] is not None
     assert brevdue.text("account", "open", other, "bo@acme.example") != number, "opened again, another number"
+
+
+@pytest.mark.proves("STOP")
+def test_phones_that_said_stop_are_listed_and_taken_off(brevdue, tmp_path):
+    for name in ("Acme", "Other"):
+        brevdue.text("key", "create", "--org", name)
+    assert brevdue.json("optout", "list") == []
+    with contextlib.closing(sqlite3.connect(tmp_path / "brevdue.db")) as store, store:
+        store.execute(
+            "INSERT INTO optouts (org_id, phone, since, word) "
+            "SELECT id, '+4530643064', 1800000000 + length(name), 'Stop!' FROM organisations"
+        )
+    row = {"phone": "+4530643064", "organisation": "Acme", "since": "2027-01-15T08:00:04Z", "word": "Stop!"}
+    assert brevdue.json("optout", "list", "--org", "Acme") == [row]
+    assert [each["organisation"] for each in brevdue.json("optout", "list")] == ["Other", "Acme"]
+
+    assert "own wish" in brevdue.refusal("optout", "remove", "+4530643064", "--org", "Acme")
+    assert brevdue.json("optout", "list", "--org", "Acme") == [row], "not without --yes"
+    done = process("optout", "remove", "30 64 30 64", "--org", "Acme", "--yes", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Acme may write to +4530643064 again\n")
+    line = json.loads(done.stderr)
+    assert (line["event"], line["phone"]) == ("opted-in", "+45…64")
+    assert line["by"]
+    assert brevdue.json("optout", "list", "--org", "Acme") == []
+    assert len(brevdue.json("optout", "list")) == 1, "the other organisation's stands"
+    again = brevdue.refusal("optout", "remove", "+4530643064", "--org", "Acme", "--yes")
+    assert again == "+4530643064 has not said STOP to Acme: brevdue optout list"
+    assert "no phone number" in brevdue.refusal("optout", "remove", "12", "--org", "Acme", "--yes")
 
 
 @pytest.mark.proves("D4")
