@@ -15,7 +15,8 @@ from math import isinf
 from fastapi import FastAPI
 
 from brevdue.console import CommandError
-from brevdue.readiness import free_bytes, places, readiness
+from brevdue.places import free_bytes, places
+from brevdue.readiness import readiness
 from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
@@ -251,6 +252,7 @@ class Rooms:
             simulators={
                 name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
             },
+            region=self.settings.dialog.region,
             sources=Sources(
                 version=version("brevdue"),
                 totals=self.tally_files.totals,

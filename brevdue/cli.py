@@ -32,6 +32,7 @@ app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one 
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
 app.command("brevdue.cli_providers:provider", name="provider", help="SMS providers: do they answer, what do they cost.")
 app.command("brevdue.cli_keywords:keyword", name="keyword", help="First words of SMS to an organisation's number.")
+app.command("brevdue.cli_optouts:optout", name="optout", help="Phones that have said STOP: which, to whom, when.")
 app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
 app.command("brevdue.cli_routes:route", name="route", help="Routes: which provider carries what.")
@@ -73,18 +74,22 @@ def serve(
 
 @app.command
 def check(*, options: Options = DEFAULT) -> int:
-    """Read the configuration and explain every mistake in it."""
+    """Read the configuration, try to write where it keeps things, and explain every mistake."""
+    from brevdue.places import unusable
     from brevdue.settings import ConfigurationError, find_file, load
 
     try:
-        load(find_file(options.config, os.environ), os.environ)
+        file = find_file(options.config, os.environ)
+        mistakes = tuple(unusable(load(file, os.environ), str(file or "defaults")))
     except ConfigurationError as error:
-        if not options.json:
-            raise
-        say("", [{"where": item.where, "key": item.key, "text": item.text} for item in error.mistakes], options)
-        return 1
-    say("configuration fine", [], options)
-    return 0
+        mistakes = error.mistakes
+    if not mistakes:
+        say("configuration fine", [], options)
+        return 0
+    if not options.json:
+        raise ConfigurationError(mistakes)
+    say("", [{"where": item.where, "key": item.key, "text": item.text} for item in mistakes], options)
+    return 1
 
 
 @app.command

@@ -148,14 +148,14 @@ async def rotate(
 
 @key.command
 async def retire(key: KeyName, /, *, options: Options = DEFAULT) -> None:
-    """Stop the old digits of a rotated key now."""
+    """Stop the old digits of a rotated key: within two seconds where a gateway runs."""
     from brevdue.administration import desk
 
     async with desk(options) as at:
         found = await at.accounts.key_named(key)
         await at.accounts.retire_key_secret(found)
         secrets = await at.accounts.show_key(found)
-    say("the old digits have stopped working", {"key": secrets[0], "id": found.id}, options)
+    say("the old digits stop working within two seconds", {"key": secrets[0], "id": found.id}, options)
 
 
 @key.command

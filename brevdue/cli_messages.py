@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from brevdue.console import DEFAULT, CommandError, Options, cell, facts, moment, say, show
+from brevdue.console import DEFAULT, CommandError, Options, cell, facts, moment, person, say, show
 
 if TYPE_CHECKING:
     from brevdue.administration import Desk
@@ -150,21 +148,13 @@ async def resolve(
         raise CommandError("say one of --sent, --not-sent or --resend")
     state = MessageState.SUBMITTED if sent else MessageState.FAILED if not_sent else MessageState.QUEUED
     async with desk(options) as at:
-        ruling = overdue_sql.Ruling(name, state, time.time(), _person())
+        ruling = overdue_sql.Ruling(name, state, time.time(), person())
         if not await at.database.write(overdue_sql.rule, ruling):
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
         maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
         lines.flush()
     say(f"{name} is {state} now", {"id": name, "state": state}, options)
-
-
-def _person() -> str:
-    """Who gives this command, for the message's story."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (OSError, KeyError):  # nobody has this user id
-        return str(os.getuid())
 
 
 @message.command

@@ -6,7 +6,9 @@ characters in a cell (an SMS may hold anything) are shown as marks, so that no t
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -101,3 +103,11 @@ def cell(value: object) -> str:
 def moment(seconds: float | None) -> str | None:
     """Write seconds since the epoch as ISO 8601 in UTC; None stays None."""
     return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def person() -> str:
+    """Who gives this command, for what is noted of it."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # nobody has this user id
+        return str(os.getuid())

@@ -7,13 +7,15 @@ goes on serving, and says where a mail client and a browser find it.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import mailbox
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -78,12 +80,20 @@ async def demo(*, once: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="brevdue-demo-") as folder:
             await _run(Path(folder), serve_on=False)
     else:
-        await _run(_made(FOLDER), serve_on=True)
+        with alone(FOLDER):
+            await _run(FOLDER, serve_on=True)
 
 
-def _made(folder: Path) -> Path:
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Make the folder, and keep other demonstrations out of it. Raises DemoError."""
     folder.mkdir(exist_ok=True)
-    return folder
+    with (folder / "running").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"a demo runs in this folder already ({folder}/): stop it with Ctrl-C first") from None
+        yield
 
 
 async def _run(folder: Path, *, serve_on: bool) -> None:

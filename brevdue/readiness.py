@@ -6,10 +6,8 @@ In: the rooms that know. Out: checks for `/readyz`, each with a sentence that sa
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Mapping
-from pathlib import Path
 
+from brevdue.places import free_bytes, places
 from gateway.figures import FigureReader
 from gateway.settings import GatewaySettings
 from gateway.store.database import StoreUnavailableError
@@ -19,26 +17,6 @@ LEAST_FREE = 256 * 1024 * 1024
 """Bytes that a disk must have left: room for some minutes of mail at full speed after the balancer has turned away."""
 STUCK_SECONDS = 600.0
 """A message that has been due for longer is worth a person's look: no provider takes it, or nothing sends."""
-
-
-def places(settings: GatewaySettings) -> dict[str, Path]:
-    """Directories on whose disks mail and messages are kept, by what is kept there."""
-    kept = {"state": settings.store.secret_file.parent}
-    kind, _, file = settings.store.url.partition(":///")
-    if kind == "sqlite":
-        kept["database"] = Path(file).parent
-    if settings.mail_out.relay.startswith("maildir:"):
-        kept["inbox"] = Path(settings.mail_out.relay.removeprefix("maildir:"))
-    return kept
-
-
-def free_bytes(directories: Mapping[str, Path]) -> dict[str, int]:
-    """What the disks have left; a directory that is not there yet is on its parent's disk."""
-    return {name: shutil.disk_usage(_existing(path)).free for name, path in directories.items()}
-
-
-def _existing(path: Path) -> Path:
-    return path if path.exists() or path == path.parent else _existing(path.parent)
 
 
 def readiness(settings: GatewaySettings, figures: FigureReader, lease: str) -> tuple[Check, ...]:

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from brevdue.settings_toml import KeyPath
+from gateway import settings_forms as forms
 from gateway.settings import GatewaySettings
 
 _SECRET_WORDS = ("password", "secret", "token", "key", "url")
@@ -67,9 +68,10 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
     if kind == "missing":
         return path, f"is missing: {_wanted(expected, owner, path)}"
     value = shown(path, error["input"])
+    wanted = _wanted(expected, owner, path) or error["msg"].replace("Input should", "must", 1)
     if kind == "value_error":
         return path, f"{error['ctx']['error']}{value}"
-    return path, f"{_wanted(expected, owner, path)}{value}{_network_hint(expected, error['input'])}"
+    return path, f"{wanted}{value}{_network_hint(expected, error['input'])}"
 
 
 def shown(path: KeyPath, value: object) -> str:
@@ -89,6 +91,8 @@ def field_at(path: KeyPath) -> tuple[Expected, type[BaseModel] | None]:
         if isinstance(part, int):
             args = get_args(bare(expected)[0])
             expected = args[0] if args else None
+        elif is_mapping(table := bare(expected)[0]):
+            expected = get_args(table)[1]
         elif is_section(section := bare(expected)[0]):
             owner = section
             found = section.model_fields.get(part)
@@ -103,6 +107,12 @@ def field_at(path: KeyPath) -> tuple[Expected, type[BaseModel] | None]:
 def is_section(kind: Expected) -> TypeGuard[type[BaseModel]]:
     """Whether a bare type is a table of the configuration."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def is_mapping(kind: Expected) -> bool:
+    """Whether a bare type is a table of free names, all of whose values are of one type."""
+    origin: Expected = get_origin(kind)
+    return origin is dict
 
 
 def bare(expected: Expected) -> tuple[Expected, tuple[Any, ...], bool]:
@@ -157,11 +167,12 @@ _PHRASES: dict[Expected, str] = {
     Path: "must be a file name in quotes",
     int: "must be a whole number",
     float: "must be a number",
+    ipaddress.IPv4Network | ipaddress.IPv6Network: 'must be a network ("192.0.2.0/24")',
 }
 
 
 def _wanted(expected: Expected, owner: type[BaseModel] | None, path: KeyPath) -> str:
-    """Say "must be …" for whatever the field expects."""
+    """Say "must be …" for what the field expects; "" for a type that there are no words for."""
     kind, constraints, _ = bare(expected)
     origin: Expected = get_origin(kind)
     if origin is Literal:
@@ -171,10 +182,11 @@ def _wanted(expected: Expected, owner: type[BaseModel] | None, path: KeyPath) ->
         tables = is_section(bare(get_args(kind)[0])[0])
         return f"must be written as [[{path[-1]}]] tables" if tables else 'must be a list (["...", "..."])'
     if kind in {int, float}:
-        return _number(kind, constraints) + _unit(owner, path)
-    if is_section(kind):
+        off = ' or "off"' if any(getattr(item, "func", None) is forms.off for item in constraints) else ""
+        return _number(kind, constraints) + off + _unit(owner, path)
+    if is_section(kind) or is_mapping(kind):
         return f"must be a table ([{key_name(path)}])"
-    return _PHRASES.get(kind, 'must be a network ("192.0.2.0/24")')
+    return _PHRASES.get(kind, "")
 
 
 def _number(kind: type, constraints: tuple[Any, ...]) -> str:

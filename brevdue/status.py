@@ -146,6 +146,11 @@ def _problems(gateway: Mapping[str, Any] | None, figures: Mapping[str, Any] | No
         found.append(f"{_many(asked, 'incoming SMS')} that nobody says to be for: brevdue message asked")
     if unrouted := figures["unrouted"]:
         found.append(f"{_many(unrouted, 'incoming SMS')} to numbers that nobody has: brevdue message unrouted")
+    if refusing := figures["refusing"]:
+        refuses = "mailbox refuses" if refusing == 1 else "mailboxes refuse"
+        found.append(f"{refusing} {refuses} mail, so that answers do not arrive: brevdue account list")
+    if lost := figures["operator_failed"]:
+        found.append(f"{_many(lost, 'mail')} to the operator failed for good this week: look at [mail] operator")
     return tuple(found)
 
 

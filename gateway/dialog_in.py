@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway import errors, maillog
 from gateway.accounts import Accounts
+from gateway.attachments import Attachments
 from gateway.dialog import (
     Target,
     abroad,
@@ -36,7 +37,6 @@ from gateway.model import (
     ProofMethod,
     Reply,
 )
-from gateway.pictures import Pictures
 from gateway.rates import Rate
 from gateway.registry.directory import StaleDirectory
 from gateway.settings import GatewaySettings
@@ -86,8 +86,8 @@ class DialogIn:
         self._dialog = settings.dialog
         self._owes_receipts = settings.dialog.receipts == "always"
         # A receipt names what stayed behind itself.
-        tells = settings.dialog.pictures == "tell" and not self._owes_receipts
-        self._pictures = Pictures() if tells else None
+        tells = settings.dialog.attachments == "tell" and not self._owes_receipts
+        self._attachments = Attachments() if tells else None
         self._limits = settings.limits
         per_minute = settings.dialog.mails_per_minute
         self._mails = Rate(per_minute, 60 / per_minute) if per_minute else None
@@ -125,8 +125,8 @@ class DialogIn:
                 raise errors.daily_limit(verdict.over.whose, verdict.over.limit, verdict.over.what)
             targets = without_opted_out(targets, verdict.opted_out)
         self._watch(dialog, phones)
-        if self._pictures is not None and verdict.new:
-            self._pictures.told(account.id, mail.pictures)
+        if self._attachments is not None and verdict.new:
+            self._attachments.told(account.id, mail.attached)
         _note(envelope, proof, account, verdict.new, text)
         done = Reply(f"taken as {envelope.id}" if verdict.new else "already taken before, nothing is sent again")
         return {address: refused.get(address, done) for address in envelope.recipients}
@@ -232,9 +232,11 @@ class DialogIn:
         return (self._letters.partial_report(envelope, mail, account, bad, phones_of(targets)),)
 
     def _left_behind(self, dialog: _Dialog) -> tuple[OutgoingMail, ...]:
-        """One mail that names the pictures that the SMS goes without, unless their sender knows."""
-        names = self._pictures.untold(dialog.account.id, dialog.mail.pictures) if self._pictures is not None else ()
-        return (self._letters.pictures(dialog.mail, dialog.account, names),) if names else ()
+        """One mail that names the attachments that the SMS goes without, unless their sender knows."""
+        names = (
+            self._attachments.untold(dialog.account.id, dialog.mail.attached) if self._attachments is not None else ()
+        )
+        return (self._letters.attachments(dialog.mail, dialog.account, names),) if names else ()
 
 
 def _refused_one_by_one(envelope: Envelope, targets: Sequence[Target]) -> dict[LocalAddress, Reply]:

@@ -58,7 +58,8 @@ def no_such_recipient() -> Refusal:
     return Refusal(
         550,
         "5.1.1",
-        "no such address here: write to <key>@, <mobile number>@, subscribe@ or unsubscribe@",
+        "no such address here: write to <key>@, <mobile number>@, subscribe@ or unsubscribe@; "
+        "if you answered an old mail, take the address from a newer one",
         cause="no such recipient",
     )
 
@@ -191,13 +192,21 @@ def empty_text() -> Refusal:
 
 def too_many_parts(parts: int, limit: int, forced_by: str) -> Refusal:
     """The text needs more SMS parts than allowed; `forced_by` describes the characters that forced UCS-2, if any."""
+    most, yours = (_about(count * (67 if forced_by else 153)) for count in (limit, parts))
     hint = f"; {forced_by} forces 70 instead of 160 characters per SMS" if forced_by else ""
     return Refusal(
         552,
         "5.3.4",
-        f"the text needs {parts} SMS parts, at most {limit} are allowed: shorten it{hint}",
+        f"the text needs {parts} SMS parts, at most {limit} are allowed, which is some {most} characters; "
+        f"yours has some {yours}: shorten it{hint}",
         cause=f"{parts} parts",
     )
+
+
+def _about(count: int) -> int:
+    """A number as people say it: two digits and noughts, or all of it below 100."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return count // unit * unit
 
 
 def opted_out(phones: int) -> Refusal:

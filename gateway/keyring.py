@@ -44,6 +44,8 @@ class Keyring:
             raise KeyringError(f"the secret must be {SIZE} bytes long, this one is {len(secret)}")
         self._secret = secret
         self._made: Path | None = None
+        self.path: Path | None = None
+        """The secret file; None where the secret came from elsewhere."""
         self._subkey = lru_cache(maxsize=32)(self._derive)
         self._aead = ChaCha20Poly1305(self._derive("seal"))
 
@@ -58,6 +60,7 @@ class Keyring:
         except OSError as error:
             raise KeyringError(f"cannot use the secret file {path}: {error.strerror or error}") from error
         ring._made = path if is_new else None
+        ring.path = path
         return ring
 
     def discard_new(self) -> bool:

@@ -14,10 +14,10 @@ from gateway.keyring import Keyring
 from gateway.mail_compose import (
     Fact,
     OperatorCase,
+    attachments_mail,
     closed_mail,
     dialog_mail,
     operator_mail,
-    pictures_mail,
     reader_mail,
     welcome_mail,
 )
@@ -151,10 +151,10 @@ class Letters:
         )
         return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
 
-    def pictures(self, mail: ParsedMail, account: Account, names: Sequence[str]) -> OutgoingMail:
-        """Pictures that stay behind."""
+    def attachments(self, mail: ParsedMail, account: Account, names: Sequence[str]) -> OutgoingMail:
+        """Attachments that stay behind."""
         now, mail_id = self._identity()
-        content = pictures_mail(
+        content = attachments_mail(
             account=account,
             domain=self._domain,
             display_name=self._domain,

@@ -188,7 +188,7 @@ def closed_mail(
     return message(frame.lines(f"[{tag}] {words.say('closed.subject')}"), text_part("\n\n".join(body)))
 
 
-def pictures_mail(
+def attachments_mail(
     *,
     account: Account,
     domain: str,
@@ -199,7 +199,7 @@ def pictures_mail(
     in_reply_to: str | None,
     now: float,
 ) -> bytes:
-    """The SMS goes without these pictures. Send it with a null return path. `subject` is that of the sender's mail."""
+    """The SMS goes without these attachments. Send it with a null return path. `subject` is the sender's mail's."""
     words = texts(account.language)
     frame = Frame(
         display_name,
@@ -211,10 +211,10 @@ def pictures_mail(
         suppress=FROM_NOBODY,
         submitted="auto-replied",
     )
-    body = [words.say("pictures.body", names=for_people(", ".join(names)))]
+    body = [words.say("attachments.body", names=for_people(", ".join(names)))]
     if subject.strip():
         body.append(words.say("report.about", subject=for_people(subject)))
-    return message(frame.lines(words.say("pictures.subject")), text_part("\n\n".join(body)))
+    return message(frame.lines(words.say("attachments.subject")), text_part("\n\n".join(body)))
 
 
 # --- the operator --------------------------------------------------------------------------------------------------
@@ -278,13 +278,13 @@ __all__ = [
     "FailureReason",
     "OperatorCase",
     "OriginalMail",
+    "attachments_mail",
     "closed_mail",
     "dialog_mail",
     "dialog_subject",
     "failure_report",
     "operator_mail",
     "partial_report",
-    "pictures_mail",
     "reader_mail",
     "welcome_mail",
 ]

@@ -66,7 +66,7 @@ def _parse(content: bytes, limits: ParseLimits) -> ParsedMail:
         text=written.text,
         cut=written.cut,
         attachments=written.attachments,
-        pictures=written.pictures,
+        attached=written.attached,
         content_hash=_content_hash(from_address, headers.first("date"), subject, written),
     )
 

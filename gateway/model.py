@@ -200,13 +200,13 @@ class MailTaker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture or film that a person put into a mail."""
+class Attachment:
+    """A file, picture or film that a person attached to a mail."""
 
     name: str
     """The file's name, else its media type."""
     mark: str
-    """The same for the same picture."""
+    """The same for the same content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +233,8 @@ class ParsedMail:
     """File names (or media types) of parts that an SMS cannot carry."""
     content_hash: str
     """SHA-256 (hex) over sender, date, subject and body: the identity of a mail without a Message-ID."""
-    pictures: tuple[Picture, ...] = ()
-    """Pictures that the person meant to send, as far as that can be told from decoration."""
+    attached: tuple[Attachment, ...] = ()
+    """Those that the person meant to send, as far as that can be told from decoration and signatures."""
 
 
 class ProofMethod(StrEnum):

@@ -155,8 +155,8 @@ class DialogSettings(Section):
     """Write typographic quotes, dashes and such as GSM-7 where that saves parts."""
     receipts: Literal["never", "failures", "always"] = "failures"
     """What senders are told of their SMS by mail; "always" adds one mail when all SMS of a mail have ended."""
-    pictures: Literal["tell", "silent"] = "tell"
-    """Whether a sender reads that a picture stayed behind."""
+    attachments: Literal["tell", "silent"] = "tell"
+    """Whether a sender reads that an attachment stayed behind."""
     quarantine_days: float = Field(90, ge=0)
     unknown_number_reply: Annotated[str, AfterValidator(forms.sms_answer)] = ""
     """What a phone is answered, once a day, that writes to a number of ours which nobody has; empty for nothing."""

@@ -60,6 +60,7 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
             "tls": mail["tls"],
             "envelope from": mail["mail_from"],
             "from": mail["header_from"],
+            "subject": mail["subject"],
             "message-id": mail["message_id"],
             "bytes": mail["size"],
         },

@@ -72,10 +72,11 @@ def make_app(
     *,
     checks: Sequence[Check],
     simulators: Mapping[str, SimulatorProvider],
+    region: str,
     sources: Sources | None = None,
     webhooks: Mapping[str, Webhooks] | None = None,
 ) -> FastAPI:
-    """Put the application together; `webhooks` are the providers that call us.
+    """Put the application together; `webhooks` are the providers that call us, `region` says how phones write numbers.
 
     `app.state.stopping` (an Event) tells endless answers that the server stops.
     """
@@ -86,7 +87,7 @@ def make_app(
     if sources is not None:
         app.include_router(metric_routes(sources, checks))
     if simulators:
-        app.include_router(simulator_routes(simulators))
+        app.include_router(simulator_routes(simulators, region))
         app.include_router(_front_door("sim"))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for layer in (Faults, OwnPagesOnly, SafeHeaders):  # the last one is the outermost

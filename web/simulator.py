@@ -14,7 +14,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from gateway.model import JsonDict
-from gateway.numbers import display
+from gateway.numbers import NumberError, display, to_e164
 from gateway.providers.simulator import MAGIC, SimulatorProvider
 from gateway.sms import InboundPart
 
@@ -42,8 +42,8 @@ def _pages() -> Environment:
     return Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
 
-def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
-    """Routes under `/sim`; the first simulator serves where none is named."""
+def simulator_routes(simulators: Mapping[str, SimulatorProvider], region: str) -> APIRouter:
+    """Routes under `/sim`; the first simulator serves where none is named. Phones without a plus are of `region`."""
     router = APIRouter(prefix="/sim", tags=["simulator"])
     default = next(iter(simulators.values()))
 
@@ -61,18 +61,18 @@ def simulator_routes(simulators: Mapping[str, SimulatorProvider]) -> APIRouter:
         template = _pages().get_template("simulator.html")
         return HTMLResponse(template.render(magic=MAGIC, simulators=list(simulators), shown=shown))
 
-    _add_phone_views(router, chosen)
-    _add_phone_actions(router, chosen)
+    _add_phone_views(router, chosen, region)
+    _add_phone_actions(router, chosen, region)
     return router
 
 
-def _add_phone_views(router: APIRouter, chosen: Chosen) -> None:
+def _add_phone_views(router: APIRouter, chosen: Chosen, region: str) -> None:
     @router.get("/messages")
     async def messages(
         to: str | None = None, provider: str | None = None, limit: Annotated[int | None, Query(ge=1)] = None
     ) -> list[JsonDict]:
-        """What phones received, oldest first: all of them, or one (`to`, in E.164)."""
-        phone = None if to is None else _e164(to)
+        """What phones received, oldest first: all of them, or one (`to`)."""
+        phone = None if to is None else _phone(to, region)
         return chosen(provider).journal.received(phone, limit)
 
     @router.get("/phones")
@@ -87,10 +87,10 @@ def _add_phone_views(router: APIRouter, chosen: Chosen) -> None:
     @router.get("/conversation")
     async def conversation(phone: str, provider: str | None = None) -> list[JsonDict]:
         """What one phone received and sent, oldest first."""
-        return [_as_shown(entry) for entry in chosen(provider).journal.conversation(_e164(phone))]
+        return [_as_shown(entry) for entry in chosen(provider).journal.conversation(_phone(phone, region))]
 
 
-def _add_phone_actions(router: APIRouter, chosen: Chosen) -> None:
+def _add_phone_actions(router: APIRouter, chosen: Chosen, region: str) -> None:
     @router.post("/inbound", status_code=202)
     async def inbound(
         sender: Annotated[str, Form(alias="from")],
@@ -106,7 +106,7 @@ def _add_phone_actions(router: APIRouter, chosen: Chosen) -> None:
         a long message. Answered when the message is stored.
         """
         try:
-            made = await chosen(provider).inbound(_e164(sender), _e164(to), text, ref=ref, part=_part(part))
+            made = await chosen(provider).inbound(_phone(sender, region), _e164(to), text, ref=ref, part=_part(part))
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
         return {"id": made}
@@ -152,6 +152,17 @@ def _e164(written: str) -> str:
     """
     digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
     return f"+{digits}" if digits.isdecimal() else written
+
+
+def _phone(written: str, region: str) -> str:
+    """A phone in E.164; one without a plus is read as people of the region write it. Raises HTTPException 422."""
+    if not _SEPARATORS.sub("", written).isdecimal() or written.startswith((" ", "00")):
+        return _e164(written)
+    try:
+        return to_e164(written, region)
+    except NumberError as error:
+        detail = f"'{written}' is no phone number in {region} ({error.reason}): write + and the country code before it"
+        raise HTTPException(422, detail) from None
 
 
 def _part(written: str) -> InboundPart | None:

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from gateway.model import Picture
+from gateway.model import Attachment
 from gateway.quotes import Cut, cut_html, cut_text
-from gateway.reading import plain_text, signed
+from gateway.reading import plain_text, signed, tnef
 from gateway.reading.charsets import codec_for, decode
 from gateway.reading.headers import for_people
 from gateway.reading.html_text import html_to_text
@@ -34,6 +34,10 @@ _SILENT_KINDS: Final = frozenset(
     }
 )
 """Parts that nobody attached by hand; no report names them."""
+_CARD_KINDS: Final = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
+"""Contact cards, which belong to signatures."""
+_SIGNATURE_NAMES: Final = (".asc", ".p7s", ".sig", ".vcf")
+_TNEF_KINDS: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SEALED_KINDS: Final = frozenset({"application/x-microsoft-rpmsg-message", "application/pgp-encrypted"})
 """Rights-protected mail, and PGP/MIME whose multipart/encrypted some server turned into mixed."""
 Place = Literal["alone", "first", "later", "inside", "beside"]
@@ -84,8 +88,8 @@ class Written:
     attachments: tuple[str, ...]
     parts: tuple[Part, ...]
     """Every part of the mail, in order."""
-    pictures: tuple[Picture, ...] = ()
-    """Pictures that the person meant to send."""
+    attached: tuple[Attachment, ...] = ()
+    """Files, pictures and films that the person meant to send."""
 
 
 @dataclass(slots=True)
@@ -94,8 +98,8 @@ class _BodyReader:
     charset: str
     attachments: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
-    shown: list[Picture] = field(default_factory=list)
+    attached: list[Attachment] = field(default_factory=list)
+    shown: list[Attachment] = field(default_factory=list)
     """Large pictures inside a page: the person's own, or part of what was quoted."""
     unread: int = _MOST_PLAIN
     """Characters of plain text that are still read, over all parts."""
@@ -170,6 +174,9 @@ class _BodyReader:
     def _attach(self, part: Part, place: Place) -> None:
         if part.kind.startswith(_PICTURE_KINDS):
             self._see(part, place)
+        elif _is_meant(part, place):
+            names = tnef.attached_files(part.decoded()) if _is_tnef(part) else [part.filename or for_people(part.kind)]
+            self.attached += [Attachment(name, f"{_mark(part)}-{n}") for n, name in enumerate(names)]
         if part.kind in _SILENT_KINDS or (place == "inside" and part.disposition != "attachment"):
             return
         self.attachments.append(part.filename or for_people(part.kind))
@@ -179,9 +186,25 @@ class _BodyReader:
         inside = place == "inside" and (part.disposition != "attachment" or "content-id" in part.headers)
         attached = part.disposition == "attachment" and not inside
         if attached or len(part.body) >= (_LEAST_INSIDE if inside else _LEAST_LOOSE):
-            mark = hashlib.sha256(part.body[:_MARKED]).hexdigest()[:32] + f"-{len(part.body)}"
-            picture = Picture(part.filename or for_people(part.kind), mark)
-            (self.shown if inside else self.pictures).append(picture)
+            picture = Attachment(part.filename or for_people(part.kind), _mark(part))
+            (self.shown if inside else self.attached).append(picture)
+
+
+def _mark(part: Part) -> str:
+    return hashlib.sha256(part.body[:_MARKED]).hexdigest()[:32] + f"-{len(part.body)}"
+
+
+def _is_meant(part: Part, place: Place) -> bool:
+    """Whether a person attached a file, rather than a mail program a signature, a contact card or a part of a page."""
+    if part.kind in _SILENT_KINDS | _CARD_KINDS or part.filename.lower().endswith(_SIGNATURE_NAMES):
+        return False
+    if part.disposition == "attachment" or _is_tnef(part):
+        return True
+    return place not in {"inside", "beside"} and bool(part.filename or part.kind == "message/rfc822")
+
+
+def _is_tnef(part: Part) -> bool:
+    return part.kind in _TNEF_KINDS or part.filename.lower() == "winmail.dat"
 
 
 def _looks_like_markup(text: str) -> bool:
@@ -272,8 +295,8 @@ def read_body(root: Part, reader: Reader) -> Written:
     if not text and body.spare:
         text, cut = _read(body.spare)
     # A reply carries the pictures of the page that it quotes.
-    pictures = body.pictures if cut else body.pictures + body.shown
-    return Written(text, cut, tuple(body.attachments), tuple(body.parts), tuple(pictures))
+    attached = body.attached if cut else body.attached + body.shown
+    return Written(text, cut, tuple(body.attachments), tuple(body.parts), tuple(attached))
 
 
 def _read(pieces: list[Piece]) -> tuple[str, str]:

@@ -44,9 +44,13 @@ class Keys(Directory):
                 self._keyring.open(sample.sealed, sample.key_id)
         except KeyringError as error:
             if self._keyring.discard_new():
-                raise WrongSecretFile("the secret file that this database was written with is missing") from error
+                raise WrongSecretFile(
+                    f"the secret file {self._keyring.path} is missing, and its database cannot be used without it: "
+                    "put the backup back"
+                ) from error
             raise WrongSecretFile(
-                "the secret file is not the one that this database was written with: put the right one back"
+                f"the secret file {self._keyring.path or ''} is not the one that this database was written with: "
+                "put the backup of the right one back"
             ) from error
 
     # --- organisations -----------------------------------------------------------------------------------------

@@ -14,10 +14,13 @@ from sqlalchemy import Connection, Select, and_, func, select, text, update
 from gateway.sms import MessageState
 from gateway.store.inbound_sql import InboundState
 from gateway.store.route_sql import waiting_for
-from gateway.store.schema import inbound, mail_queue, messages, processes
+from gateway.store.schema import accounts, inbound, mail_queue, messages, processes
 
 _UNTOLD = text("state IN ('failed', 'expired', 'unknown') AND told_at IS NULL")
 """As the index says it: SQLite uses a partial index only where its condition stands in the query word for word."""
+_REFUSING = text("mailbox_fault IS NOT NULL AND closed_at IS NULL")
+_OPERATOR_FAILED = text("state = 'failed' AND kind = 'operator'")
+_WEEK = 7 * 86_400.0
 _PRIORITIES = (0, 1)
 """Dialog and campaign. One query for each, and for each provider: an index finds a range of its last column only below
 fixed first ones."""
@@ -46,6 +49,10 @@ class Figures:
     """Incoming SMS to shared numbers that nobody has said to be for."""
     unrouted: int
     """Incoming SMS to numbers that nobody has."""
+    refusing: int
+    """Open accounts whose mailboxes refuse mail."""
+    operator_failed: int
+    """Mails to the operator that failed for good within the last week."""
     processes: tuple[Process, ...]
 
 
@@ -96,6 +103,10 @@ def figures(connection: Connection, now: float) -> Figures:
         held=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.HELD)),
         asked=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.ASKED)),
         unrouted=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.UNROUTED)),
+        refusing=count(select(func.count()).select_from(accounts).where(_REFUSING)),
+        operator_failed=count(
+            select(func.count()).select_from(mail_queue).where(_OPERATOR_FAILED, mail_queue.c.settled_at > now - _WEEK)
+        ),
         processes=tuple(
             Process(row.token, row.host, row.pid, row.alive_until > now)
             for row in connection.execute(select(processes).order_by(processes.c.token))

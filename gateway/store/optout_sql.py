@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Executable, select, update
 
 from gateway.store.dialect import insert
 from gateway.store.prepared import Prepared, among, values_of
-from gateway.store.schema import optouts
+from gateway.store.schema import optouts, organisations
 
 
 def _stopped(dialect: str) -> Executable:
@@ -57,3 +58,36 @@ def opt_in(connection: Connection, org_id: str, phone: str, now: float) -> None:
         .where(optouts.c.org_id == org_id, optouts.c.phone == phone, optouts.c.ended_at.is_(None))
         .values(ended_at=now)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """One phone that wants no SMS from an organisation."""
+
+    org_id: str
+    organisation: str
+    phone: str
+    since: float
+    word: str
+    """What the person wrote."""
+
+
+def list_stopped(connection: Connection, org_id: str | None) -> list[OptOut]:
+    """The phones on the list now, of one organisation or of all, the latest first."""
+    query = (
+        select(optouts, organisations.c.name)
+        .join(organisations, organisations.c.id == optouts.c.org_id)
+        .where(optouts.c.ended_at.is_(None))
+        .order_by(optouts.c.since.desc(), optouts.c.phone)
+    )
+    if org_id is not None:
+        query = query.where(optouts.c.org_id == org_id)
+    return [OptOut(row.org_id, row.name, row.phone, row.since, row.word) for row in connection.execute(query)]
+
+
+def remove(connection: Connection, items: Sequence[tuple[str, str, float]]) -> list[bool]:
+    """Work: take phones off the list, as (organisation, phone, now); False for one that is not on it."""
+    found = stopped(connection, {(org_id, phone) for org_id, phone, _ in items})
+    for org_id, phone, now in items:
+        opt_in(connection, org_id, phone, now)
+    return [(org_id, phone) in found for org_id, phone, _ in items]

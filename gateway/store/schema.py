@@ -90,6 +90,12 @@ accounts = Table(
     Column("received_count", Integer, nullable=False, server_default="0"),
     Column("active_at", Double),
     Index(
+        "ix_accounts_refusing",
+        "id",
+        sqlite_where=text("mailbox_fault IS NOT NULL AND closed_at IS NULL"),
+        postgresql_where=text("mailbox_fault IS NOT NULL AND closed_at IS NULL"),
+    ),
+    Index(
         "uq_accounts_open_email",
         "key_id",
         "email_folded",
@@ -422,6 +428,12 @@ mail_queue = Table(
         "lease",
         sqlite_where=text("lease IS NOT NULL"),
         postgresql_where=text("lease IS NOT NULL"),
+    ),
+    Index(
+        "ix_mail_queue_operator_failed",
+        "settled_at",
+        sqlite_where=text("state = 'failed' AND kind = 'operator'"),
+        postgresql_where=text("state = 'failed' AND kind = 'operator'"),
     ),
     Index(
         "ix_mail_queue_due",

@@ -66,6 +66,14 @@ _STATUS = {
 }
 
 
+_CORRECTABLE = frozenset({FailureReason.BAD_NUMBER, FailureReason.NOT_IN_USE, FailureReason.TEXT})
+"""What the sender can put right."""
+_PASSING = frozenset({FailureReason.EXPIRED, FailureReason.UNREACHABLE, FailureReason.NOT_SENT})
+"""Nothing was wrong with the mail: the same may arrive another time."""
+_UNCERTAIN = frozenset({FailureReason.UNKNOWN, FailureReason.NO_WORD})
+"""The message may have arrived: to send it again may be once too often."""
+
+
 @dataclass(frozen=True, slots=True)
 class FailedRecipient:
     """One phone that was not reached. `phone` in E.164, or as the sender wrote it where it is no number."""
@@ -137,10 +145,17 @@ def _compose(about: Reporting, kind: str, recipients: Sequence[FailedRecipient],
     blocks = [words.say(f"report.{kind}"), "\n".join(failed_line(words, each) for each in recipients)]
     if reached:
         blocks.append(words.say("report.partial_rest", phones=", ".join(map(display, reached))))
-    if kind != "delayed":
-        blocks.append(words.say("report.again"))
+    if advice := _advice({each.reason for each in recipients}):
+        blocks.append(words.say(f"report.{advice}"))
     groups = [failed_group(about, each) for each in recipients]
     return about.compose(words.say(f"report.subject_{kind}"), blocks, groups)
+
+
+def _advice(reasons: set[FailureReason]) -> str:
+    """The entry that says what the sender can do; "" where each phone's own line has said it."""
+    if reasons <= _PASSING:
+        return "later"
+    return "again" if reasons & _CORRECTABLE and not reasons & _UNCERTAIN else ""
 
 
 def failed_line(words: Texts, recipient: FailedRecipient) -> str:

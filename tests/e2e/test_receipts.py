@@ -45,19 +45,20 @@ def _id(gateway: Gateway) -> str:
     return str(wait_for(lambda: gateway.events("mail-accepted"), "its line in the log")[0]["id"])
 
 
-@pytest.mark.proves("pictures")
-def test_a_picture_that_stayed_behind_is_told_of_once(tmp_path: Path):
+@pytest.mark.proves("attachments")
+def test_attachments_that_stayed_behind_are_told_of_once(tmp_path: Path):
     with Gateway(tmp_path) as gateway:
         key = gateway.key()
         gateway.account(key)
         for text in ("Se her", "Se igen"):
             made = mail(f"{key}@{DOMAIN}", "30643064", text)
             made.add_attachment(b"\xff\xd8 a photo", "image", "jpeg", filename="foto.jpg")
+            made.add_attachment(b"%PDF-1.4", "application", "pdf", filename="tilbud.pdf")
             gateway.send(made)
         assert [sms["text"] for sms in gateway.sms("+4530643064", 2)] == ["Se her", "Se igen"]
         gateway.send(mail(f"{key}@{DOMAIN}", "20999905", "Nej"))
         wait_for(lambda: len(gateway.inbox_mails()) == 2, "the letter and a later report")
         told = gateway.inbox_mails()[0]
-        assert "foto.jpg" in told.get_content()
+        assert "foto.jpg, tilbud.pdf" in told.get_content()
         assert told["Return-Path"] == "<>"
         assert "mail queued" in gateway.run("message", "trace", _id(gateway)), "the letter is part of the story"

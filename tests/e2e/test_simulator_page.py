@@ -53,7 +53,9 @@ class Desk:
         """Open, at the same port as before where it was open before."""
         self.simulator = SimulatorProvider("simulator", {"path": str(self.path), "report_delay": 0})
         await self.simulator.start(self._take)
-        self.server = WebServer(make_app(checks=(), simulators={"simulator": self.simulator}), "127.0.0.1", self.port)
+        self.server = WebServer(
+            make_app(checks=(), simulators={"simulator": self.simulator}, region="DK"), "127.0.0.1", self.port
+        )
         await self.server.start()
         self.port = self.server.port
 
@@ -134,6 +136,18 @@ async def soon(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("it did not happen within five seconds")
+
+
+@pytest.mark.proves("D2")
+async def test_the_answer_box_scrolls_only_where_it_is_full(desk):
+    await desk.receive("Hej")
+    page = await desk.look()
+    box = answer_box(page)
+    await expect(box).to_have_css("overflow-y", "hidden")
+    await box.fill("en\nto")
+    await expect(box).to_have_css("overflow-y", "hidden")
+    await box.fill("linje\n" * 40)
+    await expect(box).to_have_css("overflow-y", "auto")
 
 
 @pytest.mark.proves("D8")

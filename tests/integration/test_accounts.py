@@ -650,7 +650,7 @@ async def test_another_secret_file_is_noticed_at_start(house: House, accounts: A
     await accounts.verify_secret_file()
     house.keyring = Keyring(bytes(range(32)))
     stranger = house.accounts()
-    with pytest.raises(WrongSecretFile, match="put the right one back"):
+    with pytest.raises(WrongSecretFile, match="put the backup of the right one back"):
         await stranger.verify_secret_file()
     with pytest.raises(AccountError):
         await stranger.show_key(key)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from brevdue import cli, console
+from brevdue import cli, console, demo
 
 KEY = re.compile(r"[0-9a-f]{32}")
 NUMBER = re.compile(r"\+45609946[0-9]{6}")
@@ -91,7 +94,7 @@ def test_check_explains_every_mistake(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         'BREVDUE_LOG__LEVEL: log.level: must be "debug", "info", "warning" or "error", not \'loud\'',
-        "brevdue.toml:2: smtp.port: must be 1-65535, not 99999",
+        'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 99999',
         'brevdue.toml:4: mail.domains: must name at least one mail domain (["sms.example.com"]), not []',
     ]
     as_json = process("check", "--json", cwd=tmp_path)
@@ -105,7 +108,36 @@ def test_a_wrong_configuration_stops_every_command(tmp_path, command):
     (tmp_path / "brevdue.toml").write_text("[smtp]\nport = 99999\n")
     done = process(*command, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "brevdue.toml:2: smtp.port: must be 1-65535, not 99999\n"
+    assert done.stderr == 'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 99999\n'
+
+
+@pytest.mark.proves("settings explain themselves")
+def test_check_tries_to_write_where_things_are_kept(brevdue, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    assert brevdue.text("check") == "configuration fine"
+    assert sorted(tmp_path.iterdir()) == before, "nothing stays"
+    # Not even root can write there.
+    brevdue.config.write_text(
+        '[store]\nurl = "sqlite:////proc/brevdue.db"\nsecret_file = "/proc/brevdue.secret"\n'
+        '[mail_out]\nrelay = "maildir:/proc/inbox"\n'
+    )
+    done = brevdue.run("check")
+    assert (done.status, done.out) == (1, "")
+    said = done.err.splitlines()
+    for key, line in zip(("store.secret_file", "store.url", "mail_out.relay"), said, strict=True):
+        assert line.startswith(f"{brevdue.config}: {key}: cannot write in /proc (")
+        assert "the user that the service runs as" in line
+
+
+@pytest.mark.proves("settings explain themselves")
+def test_check_tries_to_open_what_is_there(brevdue, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as unopenable:  # also by root
+        unopenable.bind("brevdue.secret")
+        done = brevdue.run("check")
+        as_json = brevdue.run("check", "--json")
+    assert f"store.secret_file: cannot open {tmp_path}/brevdue.secret (No such device or address)" in done.err
+    assert (as_json.status, json.loads(as_json.out)[0]["key"]) == (1, "store.secret_file")
 
 
 @pytest.mark.stopwatch
@@ -118,6 +150,16 @@ def test_check_is_quick(tmp_path):
         best = min(best, time.perf_counter() - begun)
         assert (done.returncode, done.stdout, done.stderr) == (0, "configuration fine\n", "")
     assert best < 1.5, "0.3 s on an idle machine; heavy imports belong into the commands that need them"
+
+
+@pytest.mark.proves("refusals help")
+def test_a_second_demo_leaves_the_first_alone(tmp_path):
+    with demo.alone(tmp_path / "demo"):
+        (tmp_path / "demo" / "brevdue.toml").write_text("# of the first")
+        done = process("demo", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a demo runs in this folder already" in done.stderr
+    assert (tmp_path / "demo" / "brevdue.toml").read_text() == "# of the first"
 
 
 def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path):
@@ -205,7 +247,7 @@ def test_the_life_of_a_key(brevdue):
     assert KEY.fullmatch(second)
     assert brevdue.json("key", "show", second)["keys"] == [second, first]
     assert "two live secrets" in brevdue.refusal("key", "rotate", second)
-    brevdue.text("key", "retire", second)
+    assert brevdue.text("key", "retire", second) == "the old digits stop working within two seconds"
     assert brevdue.json("key", "show", "sales")["keys"] == [second]
     assert "no such key" in brevdue.refusal("key", "show", first)
 
@@ -255,6 +297,34 @@ def test_the_life_of_an_account(brevdue):
     assert brevdue.text("account", "open", other, "bo@acme.example") != number, "opened again, another number"
 
 
+@pytest.mark.proves("STOP")
+def test_phones_that_said_stop_are_listed_and_taken_off(brevdue, tmp_path):
+    for name in ("Acme", "Other"):
+        brevdue.text("key", "create", "--org", name)
+    assert brevdue.json("optout", "list") == []
+    with contextlib.closing(sqlite3.connect(tmp_path / "brevdue.db")) as store, store:
+        store.execute(
+            "INSERT INTO optouts (org_id, phone, since, word) "
+            "SELECT id, '+4530643064', 1800000000 + length(name), 'Stop!' FROM organisations"
+        )
+    row = {"phone": "+4530643064", "organisation": "Acme", "since": "2027-01-15T08:00:04Z", "word": "Stop!"}
+    assert brevdue.json("optout", "list", "--org", "Acme") == [row]
+    assert [each["organisation"] for each in brevdue.json("optout", "list")] == ["Other", "Acme"]
+
+    assert "own wish" in brevdue.refusal("optout", "remove", "+4530643064", "--org", "Acme")
+    assert brevdue.json("optout", "list", "--org", "Acme") == [row], "not without --yes"
+    done = process("optout", "remove", "30 64 30 64", "--org", "Acme", "--yes", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Acme may write to +4530643064 again\n")
+    line = json.loads(done.stderr)
+    assert (line["event"], line["phone"]) == ("opted-in", "+45…64")
+    assert line["by"]
+    assert brevdue.json("optout", "list", "--org", "Acme") == []
+    assert len(brevdue.json("optout", "list")) == 1, "the other organisation's stands"
+    again = brevdue.refusal("optout", "remove", "+4530643064", "--org", "Acme", "--yes")
+    assert again == "+4530643064 has not said STOP to Acme: brevdue optout list"
+    assert "no phone number" in brevdue.refusal("optout", "remove", "12", "--org", "Acme", "--yes")
+
+
 @pytest.mark.proves("D4")
 @pytest.mark.parametrize(
     ("email", "words"),
@@ -282,10 +352,21 @@ def test_numbers_rest_and_are_released(brevdue):
     assert brevdue.text("account", "open", key, "bo@acme.example") == "+45609946000001"
 
 
+@pytest.mark.proves("keys sealed")
 def test_another_secret_file_is_noticed(brevdue, tmp_path):
     brevdue.text("key", "create", "--org", "Acme")
-    (tmp_path / "brevdue.secret").unlink()
-    assert "secret file" in brevdue.refusal("key", "list")
+    secret = tmp_path / "brevdue.secret"
+    backup = secret.read_bytes()
+    secret.unlink()
+    said = brevdue.refusal("key", "list")
+    assert f"{secret} is missing" in said
+    assert "put the backup back" in said
+    assert not secret.exists(), "a new one would hide that the old one is lost"
+    secret.write_bytes(bytes(32))
+    secret.chmod(0o600)
+    assert f"{secret} is not the one" in brevdue.refusal("key", "list")
+    secret.write_bytes(backup)
+    assert brevdue.json("key", "list")
 
 
 def test_a_database_that_is_none(brevdue, tmp_path):

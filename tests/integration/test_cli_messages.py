@@ -32,6 +32,7 @@ MAIL = {
     "proof": "dkim",
     "proof_detail": "d=acme.example",
     "size": 1234,
+    "subject": "30643064, sag [key]",
     "text": "Hello\nthere \x1b[2J",
     "cut": "> earlier",
 }
@@ -214,6 +215,7 @@ def test_the_story_of_a_mail(brevdue):
         "192.0.2.1",
         "dkim",
         "d=acme.example",
+        "30643064, sag [key]",
         "> earlier",
         "+4530643064",
         "simulator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import termios
@@ -61,6 +63,26 @@ def test_a_gateway_that_does_not_run_leaves_what_its_database_holds(tmp_path):
     assert text.startswith("Brevdue is not running\n")
     assert f"nothing answers at http://127.0.0.1:{gateway.http_port}/status" in text
     assert re.search(r"^SMS to send +0$", text, re.MULTILINE)
+
+
+def test_mailboxes_that_refuse_and_an_operator_who_reads_nothing_are_problems(tmp_path):
+    gateway = Gateway(tmp_path)
+    gateway.account(gateway.key())
+    calm = _failing(gateway)
+    assert "mailbox" not in calm
+    assert "operator" not in calm
+    now = time.time()
+    mails = [("new", "operator", now - 60), ("old", "operator", now - 8 * 86_400), ("other", "report", now - 60)]
+    with contextlib.closing(sqlite3.connect(tmp_path / "brevdue.db")) as store, store:
+        store.execute("UPDATE accounts SET mailbox_fault = '550 5.1.1 no such user'")
+        store.executemany(
+            "INSERT INTO mail_queue (id, kind, return_path, recipient, content, state, created_at, available_at,"
+            " settled_at) VALUES (?, ?, '', 'o@firm.example', x'00', 'failed', 0, 0, ?)",
+            mails,
+        )
+    said = _failing(gateway)
+    assert "! 1 mailbox refuses mail, so that answers do not arrive: brevdue account list" in said
+    assert "! 1 mail to the operator failed for good this week: look at [mail] operator" in said
 
 
 def _failing(gateway: Gateway, *words: str) -> str:

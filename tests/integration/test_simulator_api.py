@@ -64,7 +64,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         name: SimulatorProvider(name, {"path": str(tmp_path / name), "report_delay": 0})
         for name in ("simulator", "other")
     }
-    server = WebServer(make_app(checks=(), simulators=simulators), "127.0.0.1", 0)
+    server = WebServer(make_app(checks=(), simulators=simulators, region="DK"), "127.0.0.1", 0)
     await server.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http:
         made = Gateway(simulators, http)
@@ -163,6 +163,12 @@ async def test_a_form_as_curl_sends_it_with_a_bare_plus(gateway):
     assert (event.from_number, event.to_number, event.text) == (PHONE, OURS, "Hej du")
 
 
+@pytest.mark.parametrize("written", ["30643064", "30 64 30 64", "4530643064", "004530643064", "+45 30643064"])
+async def test_a_phone_writes_however_its_number_is_written(gateway, written):
+    assert (await gateway.post(**FORM | {"from": written}))[0] == 202
+    assert gateway.inbound[0].from_number == PHONE
+
+
 async def test_a_multipart_form(gateway):
     with aiohttp.MultipartWriter("form-data") as form:
         for name, value in FORM.items():
@@ -193,6 +199,10 @@ async def test_the_longest_text_that_a_phone_can_send(gateway):
         ({"from": PHONE, "to": OURS}, "'text' is missing or empty in the form"),
         ({"from": PHONE}, "'to' is missing or empty in the form; 'text' is missing or empty in the form"),
         (FORM | {"from": "Anna"}, "'Anna' is not a number in international form, such as +4530643064"),
+        (
+            FORM | {"from": "306430"},
+            "'306430' is no phone number in DK (too short): write + and the country code before it",
+        ),
         (FORM | {"to": "+45"}, "'+45' is not a number in international form, such as +4530643064"),
         (FORM | {"part": "7/3"}, "part is written reference/total/number, such as 7/3/1"),
         (FORM | {"part": "7/x/1"}, "part is written reference/total/number, such as 7/3/1"),

@@ -60,7 +60,7 @@ async def simulator(tmp_path: Path, sink: Sink) -> AsyncIterator[SimulatorProvid
 
 def web_server(simulator: SimulatorProvider | None = None, *checks: Check) -> WebServer:
     simulators = {} if simulator is None else {simulator.name: simulator}
-    return WebServer(make_app(checks=checks, simulators=simulators), "127.0.0.1", 0)
+    return WebServer(make_app(checks=checks, simulators=simulators, region="DK"), "127.0.0.1", 0)
 
 
 @asynccontextmanager
@@ -239,14 +239,14 @@ async def test_what_is_no_request_is_refused_and_the_rest_goes_on(simulator, cap
 
 async def test_an_address_in_use_is_said_at_start():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = WebServer(make_app(checks=(), simulators={}), "127.0.0.1", taken.getsockname()[1])
+        server = WebServer(make_app(checks=(), simulators={}, region="DK"), "127.0.0.1", taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             await server.start()
         await server.stop()
 
 
 async def test_ipv6():
-    server = WebServer(make_app(checks=(), simulators={}), "::1", 0)
+    server = WebServer(make_app(checks=(), simulators={}, region="DK"), "::1", 0)
     await server.start()
     async with aiohttp.ClientSession() as http, http.get(f"http://[::1]:{server.port}/livez") as answer:
         assert answer.status == 200

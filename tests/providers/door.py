@@ -31,7 +31,9 @@ class Sink:
 @asynccontextmanager
 async def door(provider: Provider) -> AsyncIterator[aiohttp.ClientSession]:
     assert isinstance(provider, Webhooks)
-    server = WebServer(make_app(checks=(), simulators={}, webhooks={provider.name: provider}), "127.0.0.1", 0)
+    server = WebServer(
+        make_app(checks=(), simulators={}, region="DK", webhooks={provider.name: provider}), "127.0.0.1", 0
+    )
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:

@@ -444,6 +444,30 @@ def test_a_delay_is_not_a_failure():
 
 
 @pytest.mark.proves("D8", "RFC 3464")
+@pytest.mark.proves("failure report")
+@pytest.mark.parametrize(
+    ("reasons", "advice"),
+    [
+        ("bad-number", "again"),
+        ("bad-number opted-out", "again"),
+        ("text expired", "again"),
+        ("expired", "later"),
+        ("unreachable not-sent", "later"),
+        ("unknown", ""),
+        ("bad-number unknown", ""),
+        ("expired no-word", ""),
+        ("opted-out", ""),
+        ("paused", ""),
+        ("delayed", ""),
+    ],
+)
+def test_a_report_advises_what_fits(reasons: str, advice: str):
+    failed = [FailedRecipient("+4530643064", FailureReason(reason)) for reason in reasons.split()]
+    said = read(report(recipients=failed)).get_payload(0).get_content()
+    words = texts(ACCOUNT.language)
+    assert [entry for entry in ("again", "later") if words.say(f"report.{entry}") in said] == advice.split()
+
+
 def test_a_partial_report_names_the_lost_and_the_reached():
     mail = read(report(partial_report, reached=["+4520643064", "+4540643064"]))
     people = next(mail.iter_parts()).get_content()

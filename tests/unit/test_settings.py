@@ -216,7 +216,7 @@ def test_mistakes_in_the_environment_name_the_variable(mistakes):
         'BREVDUE_PROVIDER: provider: must be JSON like [{"name": "simulator", "kind": "simulator"}]',
         "BREVDUE_MAIL__DOMAINS: mail.domains[2]: must be a mail domain (\"sms.example.com\"), not 'b_c'",
         "BREVDUE_SMPT__PORT: smpt: unknown key: did you mean 'smtp'?",
-        "BREVDUE_SMTP__PORT: smtp.port: must be 1-65535, not 'smtp'",
+        "BREVDUE_SMTP__PORT: smtp.port: must be 1-65535 or \"off\", not 'smtp'",
         "BREVDUE_SMTP__PROT: smtp.prot: unknown key: did you mean 'port'?",
         'brevdue.toml:1: smtp.host: must be an IP address or a host name ("127.0.0.1", "0.0.0.0" and "::" for all interfaces), not \'x y\'',
     ]
@@ -225,7 +225,7 @@ def test_mistakes_in_the_environment_name_the_variable(mistakes):
 def test_a_broken_file_does_not_hide_mistakes_in_the_environment(mistakes):
     found = mistakes("[smtp", BREVDUE_SMTP__PORT="0", BREVDUE_SUBMISSION__PORT="587")
     assert found[0] == "brevdue.toml:1: is not TOML: expected ']' at the end of a table declaration"
-    assert found[1] == "BREVDUE_SMTP__PORT: smtp.port: must be 1-65535, not '0'"
+    assert found[1] == "BREVDUE_SMTP__PORT: smtp.port: must be 1-65535 or \"off\", not '0'"
 
 
 # --- finding the file ----------------------------------------------------------------------------------------------
@@ -242,8 +242,20 @@ def test_the_file_is_the_one_given_then_the_variable_then_the_directory(tmp_path
 # --- one mistake each ----------------------------------------------------------------------------------------------
 
 ONE_MISTAKE = [
-    ("[smtp]\nport = 99999", "brevdue.toml:2: smtp.port: must be 1-65535, not 99999"),
-    ("[smtp]\nport = 0", "brevdue.toml:2: smtp.port: must be 1-65535, not 0"),
+    ("[smtp]\nport = 99999", 'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 99999'),
+    ("[smtp]\nport = 0", 'brevdue.toml:2: smtp.port: must be 1-65535 or "off", not 0'),
+    ('[smtp]\nport = "of"', "brevdue.toml:2: smtp.port: must be 1-65535 or \"off\", not 'of'"),
+    ("[http]\nport = 0", "brevdue.toml:2: http.port: must be 1-65535, not 0"),
+    (
+        "[limits]\npart_cost = { DK = -3 }",
+        "brevdue.toml:2: limits.part_cost.DK: must be a whole number, at least 0, not -3",
+    ),
+    (
+        "[limits.part_cost]\nDK = 3.5",
+        "brevdue.toml:2: limits.part_cost.DK: must be a whole number, at least 0, not 3.5",
+    ),
+    ('limits.part_cost = { DK = "30 øre" }', "limits.part_cost.DK: must be a whole number, at least 0, not '30 øre'"),
+    ("limits.part_cost = 30", "brevdue.toml:1: limits.part_cost: must be a table ([limits.part_cost]), not 30"),
     ('smtp = "25"', "brevdue.toml:1: smtp: must be a table ([smtp]), not '25'"),
     ("\n\n[mail]\nhostnam = 1", "brevdue.toml:4: mail.hostnam: unknown key: did you mean 'hostname'?"),
     ("[smtp]\ndomains = 1", "brevdue.toml:2: smtp.domains: unknown key: it belongs in [mail]"),

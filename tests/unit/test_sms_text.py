@@ -89,6 +89,18 @@ def test_the_refusal_names_the_character_in_ascii(text, described):
     assert described in too_many_parts(9, 8, describe_forced(measure(text))).smtp_reply
 
 
+@pytest.mark.proves("refusals help")
+@pytest.mark.parametrize(
+    ("parts", "forced", "words"),
+    [
+        (14, "", "at most 8 are allowed, which is some 1200 characters; yours has some 2100: shorten it"),
+        (9, "U+0142", "which is some 530 characters; yours has some 600: shorten it; U+0142 forces 70"),
+    ],
+)
+def test_a_text_that_is_too_long_is_told_in_characters(parts, forced, words):
+    assert words in too_many_parts(parts, 8, forced).smtp_reply
+
+
 # --- smart ---------------------------------------------------------------------------------------------------------
 
 LONG = "Hej Peter, mødet er flyttet til onsdag. Venlig hilsen Åse Æble og Ørn. "

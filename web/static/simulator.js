@@ -331,6 +331,7 @@ function fitAnswer() {
   const box = at("answer-text");
   box.style.height = "auto";
   box.style.height = `${box.scrollHeight + 2}px`;
+  box.style.overflowY = box.scrollHeight > box.clientHeight + 2 ? "auto" : "hidden"; // only where it is full
 }
 
 at("answer-text").addEventListener("input", fitAnswer);

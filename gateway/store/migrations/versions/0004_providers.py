@@ -79,3 +79,7 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.add_column('provider_refs', sa.Column('total', sa.Integer(), nullable=True))
+    refusing = sa.text('mailbox_fault IS NOT NULL AND closed_at IS NULL')
+    op.create_index('ix_accounts_refusing', 'accounts', ['id'], unique=False, sqlite_where=refusing, postgresql_where=refusing)
+    lost = sa.text("state = 'failed' AND kind = 'operator'")
+    op.create_index('ix_mail_queue_operator_failed', 'mail_queue', ['settled_at'], unique=False, sqlite_where=lost, postgresql_where=lost)

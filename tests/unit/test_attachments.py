@@ -1,22 +1,23 @@
-"""Pictures that a person meant to send are told from decoration, and told of once."""
+"""Attachments that a person meant to send are told from decoration and signatures, and told of once."""
 
 from __future__ import annotations
 
 import base64
+import struct
 from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
-from gateway import pictures
-from gateway.mail_compose import pictures_mail
+from gateway import attachments
+from gateway.attachments import Attachments
+from gateway.mail_compose import attachments_mail
 from gateway.mail_parse import parse
-from gateway.model import Picture
-from gateway.pictures import Pictures
+from gateway.model import Attachment
 from gateway.writing.texts import LANGUAGES, texts
 from tests.unit.test_mail_compose import ACCOUNT, DOMAIN, KEY, NOW, decoded, read
 
-pytestmark = pytest.mark.proves("pictures")
+pytestmark = pytest.mark.proves("attachments")
 
 LOGO, LARGE = b"\x89PNG" + b"l" * 4_000, b"\xff\xd8" + b"x" * 60_000
 QUOTED = "Hej\n\nDen 23.11.2026 kl. 10.00 skrev Bo <bo@firm.example>:\n> Se billedet\n"
@@ -31,7 +32,7 @@ def written(text: str = "Hej") -> EmailMessage:
 
 def names(made: EmailMessage | bytes) -> list[str]:
     content = made if isinstance(made, bytes) else made.as_bytes()
-    return [each.name for each in parse(content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).pictures]
+    return [each.name for each in parse(content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).attached]
 
 
 def page(image: bytes, text: str = "Hej", **disposition: str) -> bytes:
@@ -57,7 +58,7 @@ def test_what_was_attached_is_meant_whatever_its_size(image: bytes):
     made = written()
     made.add_attachment(image, "image", "jpeg", filename="foto.jpg")
     made.add_attachment(b"%PDF", "application", "pdf", filename="kort.pdf")
-    assert names(made) == ["foto.jpg"]
+    assert names(made) == ["foto.jpg", "kort.pdf"]
 
 
 @pytest.mark.parametrize(("image", "meant"), [(LOGO, []), (LARGE, ["image/jpeg"])])
@@ -77,15 +78,68 @@ def test_a_reply_carries_the_pictures_of_what_it_quotes():
     assert names(page(LARGE, QUOTED)) == []
 
 
-def test_films_are_meant_as_well_and_other_files_are_not():
+def test_films_are_meant_as_well_and_contact_cards_and_signatures_are_not():
     made = written()
     made.add_attachment(b"film", "video", "mp4", filename="film.mp4")
     made.add_attachment("BEGIN:VCARD", "vcard", filename="anna.vcf")
+    made.add_attachment(b"s", "application", "pkcs7-signature", filename="smime.p7s")
+    made.add_attachment(b"s", "application", "octet-stream", filename="signature.ASC")
     assert names(made) == ["film.mp4"]
 
 
-def test_each_picture_is_told_of_once_to_each_account():
-    known, first, second = Pictures(), Picture("a.jpg", "1"), Picture("b.jpg", "2")
+def test_files_that_apple_shows_in_the_text_are_meant():
+    made = written("Se tilbud")
+    made.add_attachment(b"%PDF", "application", "pdf", filename="tilbud.pdf", disposition="inline")
+    assert names(made) == ["tilbud.pdf"]
+
+
+def test_a_mail_that_was_attached_is_meant():
+    made = written("Se hvad han skrev")
+    made.add_attachment(written("Gammelt"))
+    assert names(made) == ["message/rfc822"]
+
+
+def tnef(*attributes: tuple[int, int, bytes]) -> bytes:
+    """An envelope as MS-OXTNEF §2.1.3 describes it."""
+    head = struct.pack("<IH", 0x223E9F78, 1)
+    return head + b"".join(struct.pack("<BII", *each[:2], len(each[2])) + each[2] + b"\0\0" for each in attributes)
+
+
+FORMATTING = (1, 0x00069003, b"mapi")
+FILE = ((2, 0x00069002, b"r" * 14), (2, 0x00018010, "Tilbud å.pdf\0".encode("cp1252")), (2, 0x0006800F, b"%PDF"))
+
+
+@pytest.mark.parametrize(
+    ("content", "meant"),
+    [
+        (tnef(FORMATTING), []),
+        (tnef(FORMATTING, *FILE), ["Tilbud å.pdf"]),
+        (tnef(*FILE, FILE[0], FORMATTING), ["Tilbud å.pdf", "winmail.dat"]),
+        (tnef(FORMATTING, *FILE)[:60], ["winmail.dat"]),
+        (tnef((1, 0, b""), (2, 0x00018010, b"lost.pdf\0")), []),
+        (b"no envelope", []),
+        (b"", []),
+    ],
+)
+def test_an_outlook_envelope_counts_for_what_it_holds(content: bytes, meant: list[str]):
+    made = written()
+    made.add_attachment(content, "application", "ms-tnef", filename="winmail.dat")
+    assert names(made) == meant
+
+
+TEXT_ALONE = {
+    "da": "bærer kun tekst", "no": "bærer bare tekst", "sv": "bär bara text", "en": "carries text only",
+    "de": "trägt nur Text", "fr": "ne porte que du texte", "ru": "передаёт только текст",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_welcome_says_that_text_alone_is_sent(language: str):
+    assert TEXT_ALONE[language] in texts(language).say("welcome.send")
+
+
+def test_each_attachment_is_told_of_once_to_each_account():
+    known, first, second = Attachments(), Attachment("a.jpg", "1"), Attachment("b.jpg", "2")
     assert known.untold("A", [first, second]) == ("a.jpg", "b.jpg")
     known.told("A", [first])
     assert known.untold("A", [first, second]) == ("b.jpg",)
@@ -93,20 +147,20 @@ def test_each_picture_is_told_of_once_to_each_account():
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pictures, "MANY", 3)
-    known, many = Pictures(), [Picture(f"{n}", f"{n}") for n in range(5)]
+    monkeypatch.setattr(attachments, "MANY", 3)
+    known, many = Attachments(), [Attachment(f"{n}", f"{n}") for n in range(5)]
     known.told("A", many)
     assert known.untold("A", many) == ("0", "1")
 
 
-def test_the_same_picture_has_the_same_mark():
-    marks = {parse(page(image)).pictures[0].mark for image in (LARGE, LARGE, b"y" + LARGE)}
+def test_the_same_attachment_has_the_same_mark():
+    marks = {parse(page(image)).attached[0].mark for image in (LARGE, LARGE, b"y" + LARGE)}
     assert len(marks) == 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_letter_names_them_and_no_key(language: str):
-    content = pictures_mail(
+    content = attachments_mail(
         account=replace(ACCOUNT, language=language),
         domain=DOMAIN,
         display_name="SMS",
@@ -117,7 +171,7 @@ def test_the_letter_names_them_and_no_key(language: str):
         now=NOW,
     )
     mail = read(content)
-    assert mail["Subject"] == texts(language).say("pictures.subject")
+    assert mail["Subject"] == texts(language).say("attachments.subject")
     assert (mail["In-Reply-To"], mail["Auto-Submitted"]) == ("<orig@firma.dk>", "auto-replied")
     assert "Bcc" not in mail
     told = mail.get_content()

@@ -1,0 +1,67 @@
+"""`brevdue optout`: which phones have said STOP, to whom, and when."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from brevdue.console import DEFAULT, CommandError, Options, moment, person, say, show
+
+optout = App(name="optout", help="Phones that have said STOP.")
+
+
+@optout.command(name="list")
+async def list_optouts(
+    *,
+    org: Annotated[str | None, Parameter(help="Only those that said it to this organisation: name or id.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """List phones that want no SMS, the latest first: who said it to which organisation, when, in which word."""
+    from brevdue.administration import desk
+    from gateway.store import optout_sql
+
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(org) if org else None
+        found = await at.database.read(partial(optout_sql.list_stopped, org_id=owner.id if owner else None))
+    rows = [
+        {"phone": each.phone, "organisation": each.organisation, "since": moment(each.since), "word": each.word}
+        for each in found
+    ]
+    show(rows, options, empty="no phone has said STOP")
+
+
+@optout.command
+async def remove(
+    phone: Annotated[str, Parameter(help="The phone, with its country code.", allow_leading_hyphen=True)],
+    /,
+    *,
+    org: Annotated[str, Parameter(help="The organisation that it said STOP to: name or id.")],
+    yes: Annotated[bool, Parameter(negative=(), help="The person has asked for SMS again.")] = False,
+    options: Options = DEFAULT,
+) -> None:
+    """Let an organisation write to a phone again. STOP is the person's own wish; START from the phone ends it too."""
+    from brevdue.administration import desk
+    from gateway import maillog
+    from gateway.maillog import Event
+    from gateway.numbers import NumberError, to_e164
+    from gateway.store import optout_sql
+
+    if not yes:
+        raise CommandError(
+            "STOP is the person's own wish, and the law's: only where they have asked for SMS again, add --yes"
+        )
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(org)
+        try:
+            number = to_e164(phone, at.settings.dialog.region)
+        except NumberError as error:
+            raise CommandError(f"'{phone}' is no phone number: {error.reason}") from error
+        if not await at.database.write(optout_sql.remove, (owner.id, number, time.time())):
+            raise CommandError(f"{number} has not said STOP to {owner.name}: brevdue optout list")
+        lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
+        maillog.note(Event.OPTED_IN, org=owner.id, phone=number, by=person())
+        lines.flush()
+    say(f"{owner.name} may write to {number} again", {"phone": number, "organisation": owner.name}, options)
