@@ -72,7 +72,7 @@ async def list_accounts(
     rows = [_listing_row(each) for each in found]
     if not closed and not options.json:
         rows = [{name: value for name, value in row.items() if name != "closed"} for row in rows]
-    show(rows, options, empty="there is no such account")
+    show(rows, options, empty="no accounts, or none like that" if closed else "no open accounts, or none like that")
 
 
 @account.command(name="show")

@@ -67,7 +67,7 @@ def _parse(content: bytes, limits: ParseLimits) -> ParsedMail:
         cut=written.cut,
         attachments=written.attachments,
         attached=written.attached,
-        content_hash=_content_hash(from_address, headers.first("date"), subject, written),
+        content_hash=_content_hash(from_address, headers, subject, written),
     )
 
 
@@ -87,7 +87,8 @@ def _ids(headers: Headers, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[-_MAX_REFERENCES:]))
 
 
-def _content_hash(sender: str, date: str, subject: str, written: Written) -> str:
+def _content_hash(sender: str, headers: Headers, subject: str, written: Written) -> str:
     """Over decoded text, so that a relay that only changes the transfer encoding does not make another mail of it."""
-    fields = (sender, " ".join(date.split()), subject, written.text, written.cut, *written.attachments)
+    when, answered = (" ".join(headers.first(name).split()) for name in ("date", "in-reply-to"))
+    fields = (sender, when, answered, subject, written.text, written.cut, *written.attachments)
     return hashlib.sha256("\0".join(fields).encode("utf-8", "surrogateescape")).hexdigest()

@@ -232,7 +232,7 @@ class ParsedMail:
     attachments: tuple[str, ...]
     """File names (or media types) of parts that an SMS cannot carry."""
     content_hash: str
-    """SHA-256 (hex) over sender, date, subject and body: the identity of a mail without a Message-ID."""
+    """SHA-256 (hex) over sender, date, answered id, subject and body: the identity of a mail without Message-ID."""
     attached: tuple[Attachment, ...] = ()
     """Those that the person meant to send, as far as that can be told from decoration and signatures."""
 

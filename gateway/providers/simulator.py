@@ -170,7 +170,9 @@ class SimulatorProvider:
             self._later(self._report(message.id, message.to_number, magic.reports, self._report_delay))
         if magic.reply:
             self._later(self._answer(message, magic.reply))
-        return SubmitResult(Outcome.ACCEPTED, refs=(ref,))
+        return SubmitResult(
+            Outcome.ACCEPTED, refs=(ref,), parts=message.text.parts, price=_PART_PRICE * message.text.parts
+        )
 
     def _has_arrived(self, message: OutgoingSms) -> bool:
         """Whether an earlier attempt, perhaps of a process that died, has put the SMS on its phone."""

@@ -116,7 +116,7 @@ def attribution(text: str) -> Sureness:
     if angled is not None and (dated or timed) and _KEY_ADDRESS.search(angled.group()):
         return Sureness.STRONG
     rest = _after_date(text)
-    if rest is not None and (dated or timed) and _names_writer(rest[:-1], found=angled is not None):
+    if rest is not None and _names_writer(rest[:-1], found=angled is not None):
         return Sureness.STRONG if dated or (timed and angled) else Sureness.WEAK
     if angled is not None and _is_name(text[: angled.start()]) and (verb or (dated and timed)):
         return Sureness.STRONG

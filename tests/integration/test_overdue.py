@@ -29,7 +29,7 @@ from gateway.store import failure_sql, optout_sql, overdue_sql, report_sql, spoo
 from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
-from gateway.store.schema import messages
+from gateway.store.schema import messages, organisations
 from gateway.store.spool_items import Acceptance, MailRecord, Settlement
 from tests.providers.peer import Answer, Peer
 from tests.providers.table_infobip import make as infobip
@@ -366,6 +366,8 @@ async def test_a_price_that_comes_before_the_answer_is_kept(spool: Spool, databa
 async def test_a_report_may_say_why_and_that_the_phone_said_stop(
     spool: Spool, database: Database, clock: Clock, *, early: bool
 ):
+    firm = insert(organisations).values(id="O", name="Firma", region="DK", language="da", created_at=START)
+    await database.write(alone(lambda connection: connection.execute(firm)), None)
     told = DeliveryReport("p", "a", ReportStatus.FAILED, START, PHONE, "21610", reason=OPTED_OUT)
     if not early:
         await sent(spool, clock, refs=["a"])

@@ -141,9 +141,10 @@ def test_the_hash_knows_a_mail_again_however_it_travelled() -> None:
         mail(head.replace("10:14:10", "10:14:11"), "Kære ven"),
         mail(head.replace("30643064", "30643065"), "Kære ven"),
         mail(head, "Kære ven", sender="bo@firm.example"),
+        mail("In-Reply-To: <other@sms.example.com>\n" + head, "Kære ven"),
         mail(head, "Kære ven\n\nDen 1. aug. 2026 kl. 10.00 skrev Bo <bo@else.example>:\n> Hvad?"),
     ]
-    assert len({first.content_hash, *(other.content_hash for other in others)}) == 6
+    assert len({first.content_hash, *(other.content_hash for other in others)}) == 7
 
 
 # --- which part ----------------------------------------------------------------------------------------------------

@@ -205,6 +205,10 @@ def test_what_a_phone_adds_goes(footer: str) -> None:
         ("Ja\n\n>> Kommer du?\n> Hvem?", "Ja"),
         ("> Kommer du?\nJa\n> Hvornår?\nKl. 14", "Ja\nKl. 14"),
         ("> Kommer du?\n> Hvornår?", ""),
+        # an attribution without a year or a time needs the quote below it
+        ("Ja\n\nDen 26. nov skrev Anna:\n> Kommer du?", "Ja"),
+        ("Ja\n\nOn Nov 26 Anna Hansen wrote:\n> Kommer du?", "Ja"),
+        ("Den 26. nov skrev Anna:\nKommer du?", "Den 26. nov skrev Anna:\nKommer du?"),
     ],
 )
 def test_quoted_lines_that_nothing_announces(text: str, kept: str) -> None:
