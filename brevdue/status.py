@@ -131,7 +131,10 @@ def _problems(gateway: Mapping[str, Any] | None, figures: Mapping[str, Any] | No
     if gateway is not None:
         found += [f"{check['name']}: {check['problem']}" for check in gateway["checks"] if check["problem"]]
         found += [f"provider {name} is {state}" for name, state in gateway["providers"].items() if state != "up"]
-        found += [f"provider {name} takes no messages: its breaker is open" for name in gateway["breakers_open"]]
+        found += [
+            f"provider {name} takes no messages: its breaker is open (provider-state in the log says why)"
+            for name in gateway["breakers_open"]
+        ]
         if faults := gateway["lately"]["hour"]["events"].get(Event.FAULT, 0):
             found.append(f'{_many(faults, "fault")} in the last hour: look for "fault" in the log')
     if figures is None:

@@ -249,7 +249,7 @@ class SmsOut:
         await asyncio.gather(*(self._end(message, result, lane) for message, result in ends))
 
     async def _end(self, message: OutgoingSms, result: SubmitResult, lane: Lane) -> None:
-        self._heed(lane, result.outcome)
+        self._heed(lane, result)
         now = self._clock.now()
         choice = None
         if self._router is not None and not message.bound and may_go_on(result):
@@ -258,17 +258,17 @@ class SmsOut:
         await self._settle(Settlement(message, result, after.state, now, after.due, after.onward))
         self._note_outcome(message, result, after)
 
-    def _heed(self, lane: Lane, outcome: Outcome) -> None:
+    def _heed(self, lane: Lane, result: SubmitResult) -> None:
         """Learn from an outcome whether the provider takes messages."""
         was_sick = lane.sick
-        if lane.ended(outcome, time.monotonic()):
+        if lane.ended(result.outcome, time.monotonic()):
             self._hurry(lane)
         if lane.sick == was_sick:
             return
         if was_sick:
             maillog.note(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="closed")
             return
-        maillog.warn(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="open")
+        maillog.warn(Event.PROVIDER_STATE, provider=lane.provider, bind=BREAKER, state="open", cause=result.cause)
         if self._router is not None and lane.provider not in self._fled:
             self._fled.add(lane.provider)
             self._moving.add(lane.provider)  # from this moment on nothing is drawn that may move

@@ -316,7 +316,7 @@ async def test_a_provider_that_is_well_again_before_anything_moved_goes_on(datab
         lane = out._lanes["a"]
         lane.taken = PATIENCE + 1
         for outcome in [Outcome.UNKNOWN] * PATIENCE + [Outcome.ACCEPTED]:  # the answers of one turn of the loop
-            out._heed(lane, outcome)
+            out._heed(lane, SubmitResult(outcome, cause="no credit"))
         a.answer = TAKEN
         await spool.put(mail_of(20))
         await until_all(database, 20)
