@@ -247,7 +247,7 @@ def test_calls_that_are_not_signed_need_to_be_allowed():
     request = table_vonage.form(table_vonage.COMING)
     assert VonageProvider("v", options).events(request, 0.0)
     with pytest.raises(Unreadable):
-        VonageProvider("v", options).events(table_vonage.form({}), 0.0)
+        VonageProvider("v", options).events(table_vonage.form({"keyword": "JA"}), 0.0)
 
 
 # --- bits ----------------------------------------------------------------------------------------------------------
