@@ -40,7 +40,7 @@ class Told:
     at: float
 
 
-_UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL"
+UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL"
 """The condition of the index of failures that nobody was told of, word for word."""
 
 
@@ -53,7 +53,7 @@ def untold(connection: Connection, failed_before: float, unknown_before: float, 
     rows = connection.execute(
         select(messages, mails.c.message_id.label("original_id"), mails.c.subject, mails.c.received_at)
         .join(mails, mails.c.id == messages.c.mail_id)
-        .where(text(_UNTOLD), due)
+        .where(text(UNTOLD), due)
         # A concatenation, lest the index of all mails be walked for its order rather than that of the untold.
         .order_by(messages.c.mail_id + "", messages.c.id)
         .limit(limit)

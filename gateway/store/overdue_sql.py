@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, or_, select, text, update
 
 from gateway.sms import MessageState, OutgoingSms
+from gateway.store.failure_sql import UNTOLD
 from gateway.store.report_sql import NO_WORD
 from gateway.store.schema import attempts, messages, provider_refs
 from gateway.store.spool_items import AT_ONCE
@@ -19,8 +20,6 @@ NOT_SENT = "not-sent"
 """The word of FailureReason for what a person says has not left."""
 _SUBMITTED = "messages.state = 'submitted'"
 """The condition of the index of what waits for reports, word for word."""
-_UNTOLD = "messages.state IN ('failed', 'expired', 'unknown') AND messages.told_at IS NULL"
-"""That of the index of what senders have not been told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def in_doubt(connection: Connection, providers: Sequence[str], most: int) -> lis
     """Messages in doubt, the oldest first, whose senders have not been told."""
     rows = connection.execute(
         select(messages)
-        .where(text(_UNTOLD), messages.c.state == MessageState.UNKNOWN, messages.c.provider.in_(providers))
+        .where(text(UNTOLD), messages.c.state == MessageState.UNKNOWN, messages.c.provider.in_(providers))
         .order_by(messages.c.state_at)
         .limit(most)
     ).all()

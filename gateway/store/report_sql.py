@@ -140,13 +140,16 @@ _ADOPT = Prepared(
         .values(message_id=bindparam("message"))
     )
 )
+_THIS_REF = (
+    provider_refs.c.provider == bindparam("name"),
+    provider_refs.c.ref == bindparam("named"),
+    provider_refs.c.to_number == bindparam("phone"),
+)
 _NOTE = Prepared(
     lambda _dialect: (
         update(provider_refs)
         .where(
-            provider_refs.c.provider == bindparam("name"),
-            provider_refs.c.ref == bindparam("named"),
-            provider_refs.c.to_number == bindparam("phone"),
+            *_THIS_REF,
             or_(provider_refs.c.status.is_(None), provider_refs.c.status == "accepted"),
         )
         .values(status=bindparam("word"), at=bindparam("moment"), cause=bindparam("why"), reason=bindparam("said"))
@@ -154,13 +157,7 @@ _NOTE = Prepared(
 )
 _PRICE_PART = Prepared(
     lambda _dialect: (
-        update(provider_refs)
-        .where(
-            provider_refs.c.provider == bindparam("name"),
-            provider_refs.c.ref == bindparam("named"),
-            provider_refs.c.to_number == bindparam("phone"),
-        )
-        .values(price=bindparam("price"), currency=bindparam("currency"))
+        update(provider_refs).where(*_THIS_REF).values(price=bindparam("price"), currency=bindparam("currency"))
     )
 )
 _PRICE_MESSAGE = Prepared(lambda _dialect: _sum_of_parts())
