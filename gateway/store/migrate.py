@@ -13,13 +13,14 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from sqlalchemy.schema import CreateTable
 
 from gateway.store.database import StoreUnavailableError
-from gateway.store.schema import messages, metadata
+from gateway.store.schema import messages
+from gateway.store.tables import all_tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
-"""The revision that `gateway.store.schema` describes."""
+HEAD = "0005"
+"""The revision that `gateway.store.tables` describes."""
 
 _versions = Table(
     "alembic_version",
@@ -40,7 +41,7 @@ def migrate(connection: Connection) -> None:
     if revision == HEAD:
         return
     if revision is None and not inspect(connection).has_table(messages.name):
-        metadata.create_all(connection)
+        all_tables().create_all(connection)
         connection.execute(CreateTable(_versions))
         connection.execute(_versions.insert().values(version_num=HEAD))
         return

@@ -20,10 +20,11 @@ from gateway.store import migrate as migrations
 from gateway.store.database import Database, StoreUnavailableError, alone
 from gateway.store.migrate import HEAD, alembic_config, migrate
 from gateway.store.opening import open_database
-from gateway.store.schema import metadata
+from gateway.store.tables import all_tables
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.proves("migrations")
+metadata = all_tables()
 ROOT = Path(__file__).parents[2]
 
 

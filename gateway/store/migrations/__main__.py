@@ -1,6 +1,6 @@
 """Writes a step, for developers: `python -m gateway.store.migrations 0002 "what changes"`.
 
-The step is the difference between a database that has every step before it and `gateway.store.schema`. Read it before
+The step is the difference between a database that has every step before it and `gateway.store.tables`. Read it before
 it is committed, and set `HEAD` in `gateway.store.migrate` to its number. A step of that number that is there already
 is written anew, which is right only until it has been released.
 """

@@ -1,0 +1,49 @@
+"""What one may do: the words that keys of the kind REST, people's roles and pages share.
+
+A word is "what:how", such as "messages:send". What a key or person does not hold, it may not do.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """One thing that one may do, within one's organisation."""
+
+    MESSAGES_READ = "messages:read"
+    """See messages, conversations and their traces, with their texts."""
+    MESSAGES_SEND = "messages:send"
+    """Send an SMS from an account's number."""
+    MESSAGES_RESOLVE = "messages:resolve"
+    """Decide about what is held, unknown or unrouted."""
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    """Open, edit and close accounts."""
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    """Make, pause and rotate keys, and see their secrets."""
+    NUMBERS_READ = "numbers:read"
+    NUMBERS_WRITE = "numbers:write"
+    OPTOUTS_READ = "optouts:read"
+    OPTOUTS_WRITE = "optouts:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    PROVIDERS_READ = "providers:read"
+    """See providers, routes and prices; they belong to the whole gateway."""
+    SPEND_READ = "spend:read"
+    """See limits, what was spent, and figures."""
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    """Invite people, change their roles, end their sessions."""
+    AUDIT_READ = "audit:read"
+    PRIVACY_WRITE = "privacy:write"
+    """Set how long texts are kept, export and erase a person."""
+    GATEWAY = "gateway:manage"
+    """Organisations, providers and routes: for who runs the gateway."""
+
+
+KEY_SCOPES = tuple(
+    scope for scope in Scope if scope not in {Scope.GATEWAY, Scope.PEOPLE_READ, Scope.PEOPLE_WRITE, Scope.AUDIT_READ}
+)
+"""Those that a key of the kind REST can hold: programs run neither the gateway nor people."""

@@ -1,0 +1,1 @@
+"""Who asks, how that is proven, and what it may do."""

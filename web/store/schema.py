@@ -1,0 +1,55 @@
+"""The tables of the web: people, their sessions, the audit log. Times are seconds since the epoch (UTC)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Double, ForeignKey, Index, Integer, String, Table, Text
+
+from gateway.store.schema import metadata
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("org_id", ForeignKey("organisations.id"), index=True),  # NULL: an operator
+    Column("email", String, nullable=False),
+    Column("email_folded", String, nullable=False, unique=True),
+    Column("name", String, nullable=False, server_default=""),
+    Column("role", String, nullable=False),
+    Column("password", String, nullable=False, server_default=""),  # argon2id, PHC string; empty: none
+    Column("totp", Text, nullable=False, server_default=""),  # sealed; empty: no second factor
+    Column("totp_step", Integer, nullable=False, server_default="0"),  # the last time step used, never taken again
+    Column("language", String, nullable=False, server_default=""),
+    Column("timezone", String, nullable=False, server_default=""),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String, primary_key=True),  # HMAC-SHA256 of the cookie's token, hex
+    Column("id", String, nullable=False, unique=True),  # what lists show
+    Column("person_id", ForeignKey("people.id"), index=True),
+    Column("account_id", ForeignKey("accounts.id"), index=True),  # an employee who came by a mailed link
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("peer_ip", String, nullable=False, server_default=""),
+    Column("user_agent", String, nullable=False, server_default=""),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String, primary_key=True),  # a ULID: sorted by time
+    Column("at", Double, nullable=False),
+    Column("org_id", String),
+    Column("actor_kind", String, nullable=False),
+    Column("actor_id", String, nullable=False),
+    Column("actor_name", String, nullable=False),
+    Column("peer_ip", String, nullable=False, server_default=""),
+    Column("action", String, nullable=False),  # "account.open"
+    Column("subject", String, nullable=False),  # id of what was changed
+    Column("detail", Text, nullable=False, server_default=""),
+    Index("ix_audit_organisation", "org_id", "id"),
+)
