@@ -1,0 +1,93 @@
+"""Makes pages of templates: whole ones, or the one block that htmx asked for.
+
+Convention: a template extends `layout.html`. What is fetched into a place of the page (a table that was filtered, a
+dialog) is a block of the same template, so the same address works with scripts and without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from gateway.numbers import display
+from gateway.scopes import Scope
+from web.language import LANGUAGES, ago, gettext, moment, ngettext, number, pgettext, tongue
+from web.pages.asked import csrf_token, keep_visit
+from web.pages.cookies import Cookies
+from web.pages.menu import menu
+
+_FOLDER = Path(__file__).parent.parent
+
+
+@cache
+def templates() -> Environment:
+    """The templates, read when a page is first asked for."""
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=select_autoescape(default=True),
+        extensions=["jinja2.ext.i18n"],
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined] # added by the extension
+        gettext, ngettext, newstyle=True, pgettext=pgettext
+    )
+    environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago}
+    environment.globals |= {"asset": asset, "tongue": tongue, "languages": LANGUAGES, "Scope": Scope}
+    return environment
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file in `static`, which changes with its content: browsers may keep it for ever."""
+    content = (_FOLDER / "static" / name).read_bytes()
+    return f"/static/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def fragment_wanted(request: Request) -> bool:
+    """Whether htmx asks for a part of a page."""
+    return "hx-request" in request.headers and "hx-boosted" not in request.headers
+
+
+def page(request: Request, name: str, *, fragment: str = "", status: int = 200, **values: Any) -> Response:
+    """A page; where htmx asks, its block `fragment` alone."""
+    template = templates().get_template(name)
+    cookies: Cookies = request.app.state.cookies
+    actor = request.state.actor
+    partial = bool(fragment) and fragment_wanted(request)
+    flash = None if partial else cookies.flash(request)
+    common = {"request": request, "actor": actor, "csrf": csrf_token(request)}
+    context = template.new_context(
+        {
+            **common,
+            "parts": templates().get_template("parts.html").make_module(common),
+            "menu": menu(actor, request.url.path, phones=request.app.state.phones),
+            "flash": flash,
+            **values,
+        }
+    )
+    rendered = template.blocks[fragment](context) if partial else template.root_render_func(context)
+    response = HTMLResponse("".join(rendered), status, {"Vary": "HX-Request"})
+    keep_visit(request, response)
+    if flash is not None:
+        cookies.drop_flash(response)
+    return response
+
+
+def done(request: Request, words: str, to: str) -> Response:
+    """Something was done: go to a page that says so. A dialog closes with the page below it read anew."""
+    response: Response
+    if fragment_wanted(request):
+        response = Response(headers={"HX-Refresh": "true"})
+    else:
+        response = RedirectResponse(to, 303)
+    cookies: Cookies = request.app.state.cookies
+    cookies.set_flash(response, words)
+    return response
