@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 1800
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test faults fuzz check bench audit clean
+.PHONY: demo test faults fuzz check translations bench audit clean
 
 demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
 	$(BIN)/brevdue demo $(ARGS)
@@ -25,6 +25,9 @@ check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+translations: $(VENV)/.installed-dev  ## every text of the code into the catalogs, gone ones out of them; says what is to be translated
+	$(BIN)/python -m gateway.catalogs
 
 bench: $(VENV)/.installed-dev  ## speed and cost beside what people use today; ARGS=--short, ARGS=relay for one row
 	bench/install

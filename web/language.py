@@ -1,7 +1,8 @@
 """The language and time zone in which somebody is answered, for the length of one request.
 
-Templates and code say `gettext("Close account")`; the words of the language that was chosen last in this context come
-back. Times are written in the viewer's zone.
+`speak` chooses them; templates (`{% trans %}…{% endtrans %}`, `{{ gettext("Close") }}`) and code
+(`from web.language import gettext as _`) then say their texts in that language, with what the gateway says there as
+well: refusals, reasons. Text for scripts stands in `data-` attributes of the page, so there is one way to translate.
 """
 
 from __future__ import annotations
@@ -11,48 +12,53 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel import Locale, negotiate_locale
+from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
-from babel.support import NullTranslations
 
-LANGUAGES: Mapping[str, str] = {"en": "English", "da": "Dansk", "de": "Deutsch", "fr": "Français", "ru": "Русский"}
-"""Languages of the pages, each in its own words."""
+from gateway.translation import SOURCE, Sentence, Translations, Value, known, translations
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+NAMES: Final[Mapping[str, str]] = {"en": "English", "da": "Dansk", "de": "Deutsch", "fr": "Français", "ru": "Русский"}
+"""Languages of the pages, each in its own words; a person who has another one reads English."""
+LANGUAGES: Final = tuple(NAMES)
 
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
     """How one viewer is spoken to."""
 
-    language: str
+    words: Translations
     zone: tzinfo
     zone_name: str
+    """By the IANA, "Europe/Copenhagen"."""
+
+    @property
+    def locale(self) -> Locale:
+        """How dates and numbers are written; English as in Europe, the day before the month."""
+        return Locale("en", "GB") if self.words.language == SOURCE else Locale(self.words.language)
 
 
-_tongue: ContextVar[Tongue] = ContextVar("tongue", default=Tongue("en", UTC, "UTC"))
+def page_words(language: str) -> Translations:
+    """The texts of the pages, and of what the gateway says there: refusals, reasons."""
+    return translations(known(language, LANGUAGES), "web", "gateway")
 
 
-def speak(wanted: Sequence[str], zones: Sequence[str]) -> Tongue:
-    """From here on use the first language and zone that there are; wrong ones count for nothing."""
-    language = negotiate_locale([each.replace("-", "_") for each in wanted if each], list(LANGUAGES), sep="_") or "en"
-    zone = next((name for name in zones if name in _zones()), "UTC")
-    tongue = Tongue(language, ZoneInfo(zone), zone)
-    _tongue.set(tongue)
-    return tongue
+_tongue: ContextVar[Tongue] = ContextVar("tongue", default=Tongue(page_words(SOURCE), UTC, "UTC"))
 
 
-def accepted(header: str) -> list[str]:
-    """The languages of an Accept-Language header (RFC 9110 §12.5.4), the most wanted first."""
-    weighted = []
-    for position, item in enumerate(header.split(",")[:20]):
-        name, _, weight = item.strip().partition(";q=")
-        try:
-            weighted.append((-float(weight or 1), position, name.partition("-")[0].lower()))
-        except ValueError:
-            continue
-    return [name for _, _, name in sorted(weighted) if name]
+def speak(languages: Sequence[str], zones: Sequence[str]) -> Tongue:
+    """From here on use the first language and the first zone of those that there are; wrong ones count for nothing."""
+    language = next((each for each in languages if each in LANGUAGES), SOURCE)
+    zone = next((each for each in zones if each in _zones()), "UTC")
+    chosen = Tongue(page_words(language), ZoneInfo(zone), zone)
+    _tongue.set(chosen)
+    return chosen
 
 
 def tongue() -> Tongue:
@@ -60,43 +66,60 @@ def tongue() -> Tongue:
     return _tongue.get()
 
 
-def gettext(text: str, /, **values: object) -> str:
+# --- texts ---------------------------------------------------------------------------------------------------------
+
+
+def gettext(text: str, /, **values: Value) -> str:
     """A text in the viewer's language, its values filled in."""
-    said = _catalogue(_tongue.get().language).gettext(text)
-    return said % values if values else said
+    return tongue().words.gettext(text, **values)
 
 
-def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
-    """The form of a text that fits a count."""
-    said = _catalogue(_tongue.get().language).ngettext(one, many, count)
-    return said % {"num": number(count), **values}
+def pgettext(context: str, text: str, /, **values: Value) -> str:
+    """One of several texts that are alike in English; `context` tells translators which."""
+    return tongue().words.pgettext(context, text, **values)
 
 
-def pgettext(context: str, text: str, /, **values: object) -> str:
-    """A text that another meaning has as well: `context` tells them apart."""
-    said = _catalogue(_tongue.get().language).pgettext(context, text)
-    return said % values if values else said
+def ngettext(one: str, many: str, amount: int, /, **values: Value) -> str:
+    """The form that the language has for an amount; "%(num)s" is the amount."""
+    return tongue().words.ngettext(one, many, amount, **values)
+
+
+def say(what: Sentence) -> str:
+    """A sentence of the gateway's in the viewer's language."""
+    return tongue().words.say(what)
+
+
+def teach(environment: Environment) -> None:
+    """Let templates translate, and fill in values escaped; line breaks within a text are spaces."""
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # made by the extension
+        lambda text: tongue().words.catalog.gettext(text),
+        lambda one, many, amount: tongue().words.catalog.ngettext(one, many, amount),
+        newstyle=True,
+        pgettext=lambda which, text: tongue().words.catalog.pgettext(which, text),
+        npgettext=lambda which, one, many, amount: tongue().words.catalog.npgettext(which, one, many, amount),
+    )
+
+
+# --- numbers and moments -------------------------------------------------------------------------------------------
 
 
 def number(value: float) -> str:
     """A number as the viewer's language groups it."""
-    return format_decimal(value, locale=_locale())
+    return format_decimal(value, locale=tongue().locale)
 
 
 def moment(at: float | None, form: str = "short") -> str:
     """A moment in the viewer's zone; empty for none. `form`: short, medium, long, or a pattern of Babel's."""
     if at is None:
         return ""
-    return format_datetime(datetime.fromtimestamp(at, UTC), form, tzinfo=_tongue.get().zone, locale=_locale())
+    return format_datetime(datetime.fromtimestamp(at, UTC), form, tzinfo=tongue().zone, locale=tongue().locale)
 
 
 def ago(seconds: float) -> str:
     """How long ago, in round words."""
-    return format_timedelta(-seconds, add_direction=True, locale=_locale())
-
-
-def _locale() -> Locale:
-    return Locale("en", "GB") if _tongue.get().language == "en" else Locale(_tongue.get().language)
+    return format_timedelta(-seconds, add_direction=True, locale=tongue().locale)
 
 
 @cache
@@ -104,6 +127,25 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-@cache
-def _catalogue(language: str) -> NullTranslations:
-    return NullTranslations()
+# --- what a browser asks for ---------------------------------------------------------------------------------------
+
+
+def preferred(accept_language: str) -> str:
+    """The language of ours that a browser asks for (RFC 9110 §12.5.4), English where it asks for none of them."""
+    wishes = []
+    for wish in accept_language.split(",")[:20]:
+        tag, _, weight = wish.strip().partition(";")
+        wishes.append((_quality(weight), tag.strip()))
+    for quality, tag in sorted(wishes, key=lambda wish: -wish[0]):
+        language = known(tag, LANGUAGES)
+        if quality > 0 and (language != SOURCE or tag.lower().startswith(SOURCE)):
+            return language
+    return SOURCE
+
+
+def _quality(weight: str) -> float:
+    name, _, number = weight.replace(" ", "").partition("=")
+    try:
+        return min(float(number), 1.0) if name in {"q", "Q"} else 1.0
+    except ValueError:
+        return 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.registry.errors import AccountError, NotFound
 from web.desk.desk import Desk
 from web.identity.actor import Actor, NotAllowed
-from web.language import accepted, speak
+from web.language import preferred, speak
 from web.language import gettext as _
 from web.pages.accounts import account_pages
 from web.pages.asked import ForeignForm, SignInNeeded
@@ -70,9 +70,10 @@ class KnowWho:
             client = request.client.host if request.client else ""
             actor = await self._actor_of(token, client) if token else None
             request.state.actor = actor
-            wanted = [request.cookies.get("language", ""), *accepted(request.headers.get("accept-language", ""))]
-            zone = request.cookies.get("timezone", "").replace("%2F", "/")
-            speak([actor.language if actor else "", *wanted], [actor.timezone if actor else "", zone])
+            browser = preferred(request.headers.get("accept-language", ""))
+            zone = unquote(request.cookies.get("timezone", ""))
+            own = (actor.language, actor.timezone) if actor else ("", "")
+            speak([own[0], request.cookies.get("language", ""), browser], [own[1], zone])
         await self._app(scope, receive, send)
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from gateway.numbers import display
 from gateway.scopes import Scope
-from web.language import LANGUAGES, ago, gettext, moment, ngettext, number, pgettext, tongue
+from web.language import NAMES, ago, moment, number, teach, tongue
 from web.pages.asked import csrf_token, keep_visit
 from web.pages.cookies import Cookies
 from web.pages.menu import menu
@@ -31,16 +31,13 @@ def templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=select_autoescape(default=True),
-        extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined] # added by the extension
-        gettext, ngettext, newstyle=True, pgettext=pgettext
-    )
+    teach(environment)
     environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago}
-    environment.globals |= {"asset": asset, "tongue": tongue, "languages": LANGUAGES, "Scope": Scope}
+    environment.globals |= {"asset": asset, "tongue": tongue, "languages": NAMES, "Scope": Scope}
     return environment
 
 
