@@ -19,6 +19,8 @@ class ActorKind(StrEnum):
     PERSON = "person"
     KEY = "key"
     EMPLOYEE = "employee"
+    TERMINAL = "terminal"
+    """Whoever gives commands on the machine itself."""
 
 
 class NotAllowed(Exception):

@@ -58,6 +58,7 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.Double(), nullable=False),
     sa.Column('peer_ip', sa.String(), server_default='', nullable=False),
     sa.Column('user_agent', sa.String(), server_default='', nullable=False),
+    sa.Column('awaits', sa.String(), server_default='', nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_sessions_account_id')),
     sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_sessions_person_id')),
     sa.PrimaryKeyConstraint('digest', name=op.f('pk_sessions')),
@@ -65,3 +66,58 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_sessions_account_id'), 'sessions', ['account_id'], unique=False)
     op.create_index(op.f('ix_sessions_person_id'), 'sessions', ['person_id'], unique=False)
+    op.create_index('ix_sessions_expires_at', 'sessions', ['expires_at'], unique=False)
+
+    # who asks: recovery codes, people at other providers, one-time links, failures to sign in
+    op.create_table('recovery_codes',
+    sa.Column('person_id', sa.String(), nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_recovery_codes_person_id')),
+    sa.PrimaryKeyConstraint('person_id', 'digest', name=op.f('pk_recovery_codes')),
+    sqlite_with_rowid=False
+    )
+
+    op.create_table('identities',
+    sa.Column('issuer', sa.String(), nullable=False),
+    sa.Column('subject', sa.String(), nullable=False),
+    sa.Column('person_id', sa.String(), nullable=False),
+    sa.Column('since', sa.Double(), nullable=False),
+    sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_identities_person_id')),
+    sa.PrimaryKeyConstraint('issuer', 'subject', name=op.f('pk_identities')),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_identities_person_id'), 'identities', ['person_id'], unique=False)
+
+    op.create_table('links',
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('org_id', sa.String(), nullable=True),
+    sa.Column('person_id', sa.String(), nullable=True),
+    sa.Column('account_id', sa.String(), nullable=True),
+    sa.Column('email', sa.String(), server_default='', nullable=False),
+    sa.Column('name', sa.String(), server_default='', nullable=False),
+    sa.Column('role', sa.String(), server_default='', nullable=False),
+    sa.Column('language', sa.String(), server_default='', nullable=False),
+    sa.Column('made_by', sa.String(), server_default='', nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('expires_at', sa.Double(), nullable=False),
+    sa.Column('used_at', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_links_account_id')),
+    sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_links_org_id')),
+    sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_links_person_id')),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_links')),
+    sa.UniqueConstraint('id', name=op.f('uq_links_id'))
+    )
+    op.create_index(op.f('ix_links_account_id'), 'links', ['account_id'], unique=False)
+    op.create_index(op.f('ix_links_expires_at'), 'links', ['expires_at'], unique=False)
+    op.create_index(op.f('ix_links_org_id'), 'links', ['org_id'], unique=False)
+    op.create_index(op.f('ix_links_person_id'), 'links', ['person_id'], unique=False)
+
+    op.create_table('sign_in_rates',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('empty_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_sign_in_rates')),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_sign_in_rates_empty_at'), 'sign_in_rates', ['empty_at'], unique=False)
