@@ -13,6 +13,7 @@ from importlib.metadata import entry_points, version
 from math import isinf
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from brevdue.console import CommandError
 from brevdue.places import free_bytes, places
@@ -52,6 +53,7 @@ from gateway.tally import Tally
 from gateway.tally_files import TallyFiles, Totals, totals_of
 from gateway.threads import Threads
 from web.app import make_app
+from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
 from web.webhooks import DOOR
@@ -245,39 +247,15 @@ class Rooms:
         return MailEdge(self.settings, self.intake, self.clock, reuse_port=self.shared)
 
     @cached_property
-    def sessions(self) -> Sessions:
-        """Who is signed in."""
-        return Sessions(self.database, self.keyring, self.clock)
-
-    @cached_property
-    def desk(self) -> Desk:
-        """What people and programs can do."""
-        audit = Audit(self.database, self.clock)
-        return Desk(
-            accounts=AccountDesk(self.accounts, audit),
-            keys=KeyDesk(self.accounts, audit),
-        )
-
-    @cached_property
     def site(self) -> Later:
         """Pages and API."""
         return Later(self._make_site)
 
     def _make_site(self) -> ASGIApp:
         # What it is made of takes long to import, and only who asks for a page needs it.
-        from web.identity.cookies import SessionCookie
-        from web.pages.cookies import PageCookies
-        from web.pages.means import PageMeans
-        from web.site import SiteParts, make_site
+        from brevdue.site import site_of
 
-        url = self.settings.http.public_url
-        means = PageMeans(
-            cookies=PageCookies(url),
-            session_cookie=SessionCookie(url),
-            digest=self.keyring.digest,
-            phones=any(isinstance(provider, SimulatorProvider) for provider in self.providers.values()),
-        )
-        return make_site(SiteParts(desk=self.desk, means=means, actor_of=self.sessions.actor_of))
+        return site_of(self)
 
     @cached_property
     def web(self) -> FastAPI:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -49,7 +49,8 @@ def page_words(language: str) -> Translations:
     return translations(known(language, LANGUAGES), "web", "gateway")
 
 
-_tongue: ContextVar[Tongue] = ContextVar("tongue", default=Tongue(page_words(SOURCE), UTC, "UTC"))
+_ENGLISH: Final = Tongue(page_words(SOURCE), UTC, "UTC")
+_tongue: ContextVar[Tongue] = ContextVar("tongue")
 
 
 def speak(languages: Sequence[str], zones: Sequence[str]) -> Tongue:
@@ -57,13 +58,18 @@ def speak(languages: Sequence[str], zones: Sequence[str]) -> Tongue:
     language = next((each for each in languages if each in LANGUAGES), SOURCE)
     zone = next((each for each in zones if each in _zones()), "UTC")
     chosen = Tongue(page_words(language), ZoneInfo(zone), zone)
-    _tongue.set(chosen)
+    use(chosen)
     return chosen
+
+
+def use(chosen: Tongue) -> None:
+    """From here on speak like this."""
+    _tongue.set(chosen)
 
 
 def tongue() -> Tongue:
     """How this request's viewer is spoken to."""
-    return _tongue.get()
+    return _tongue.get(_ENGLISH)
 
 
 # --- texts ---------------------------------------------------------------------------------------------------------
@@ -94,12 +100,18 @@ def teach(environment: Environment) -> None:
     environment.policies["ext.i18n.trimmed"] = True
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # made by the extension
-        lambda text: tongue().words.catalog.gettext(text),
-        lambda one, many, amount: tongue().words.catalog.ngettext(one, many, amount),
+        partial(_untold, "gettext"),
+        partial(_untold, "ngettext"),
         newstyle=True,
-        pgettext=lambda which, text: tongue().words.catalog.pgettext(which, text),
-        npgettext=lambda which, one, many, amount: tongue().words.catalog.npgettext(which, one, many, amount),
+        pgettext=partial(_untold, "pgettext"),
+        npgettext=partial(_untold, "npgettext"),
     )
+
+
+def _untold(form: str, *asked: str | int) -> str:
+    """A text without its values, which the template engine fills in: the viewer is known when it is asked for only."""
+    text: str = getattr(tongue().words.catalog, form)(*asked)
+    return text
 
 
 # --- numbers and moments -------------------------------------------------------------------------------------------
@@ -119,7 +131,7 @@ def moment(at: float | None, form: str = "short") -> str:
 
 def ago(seconds: float) -> str:
     """How long ago, in round words."""
-    return format_timedelta(-seconds, add_direction=True, locale=tongue().locale)
+    return format_timedelta(-round(seconds), add_direction=True, locale=tongue().locale)
 
 
 @cache

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
 
 from gateway.translation import LANGUAGES, Sentence, catalog, known, sentence, sentences, translations
-from web.language import page_words, preferred, teach
+from web.language import Tongue, page_words, preferred, teach, use
 
 pytestmark = pytest.mark.proves("the reader's language")
 
@@ -129,7 +130,9 @@ def test_templates_speak_and_escape(package: str):
         {%- trans num=parts -%} {{ num }} part
         {%- pluralize -%} {{ num }} parts {%- endtrans %}; {{ ngettext("%(num)s part", "%(num)s parts", 21) }}"""
     )
-    said = page.render(words=translations("ru", package), phone="<b>", parts=2)
+    use(Tongue(translations("ru", package), UTC, "UTC"))
+    said = page.render(phone="<b>", parts=2)
+    use(Tongue(page_words("en"), UTC, "UTC"))
     assert said == "отправлено на &lt;b&gt;; Открыт;2 части; 21 часть"
 
 

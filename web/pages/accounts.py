@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -43,7 +43,7 @@ def _add_opening(router: APIRouter, desk: Desk) -> None:
             account = await desk.accounts.open(actor, key, email)
         except AccountError as error:
             keys = await desk.keys.dialog_keys(actor)
-            values = {"keys": keys, "email": email, "key": key, "error": str(error)}
+            values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "error": str(error)}
             return page(request, "accounts/open.html", fragment="dialog", status=422, **values)
         return page(request, "accounts/opened.html", fragment="dialog", account=account)
 
@@ -53,8 +53,8 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
     async def edit(request: Request, actor: Asked, account_id: str) -> Response:
         account = await desk.accounts.get(actor, account_id)
         keys = await desk.keys.dialog_keys(actor)
-        values = {"account": account, "keys": keys, "email": account.email, "key": account.key_id, "error": ""}
-        return page(request, "accounts/edit.html", fragment="dialog", **values)
+        values: dict[str, Any] = {"keys": keys, "email": account.email, "key": account.key_id, "error": ""}
+        return page(request, "accounts/edit.html", fragment="dialog", account=account, **values)
 
     @router.post("/{account_id}/edit")
     async def edited(
@@ -69,8 +69,8 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
         except AccountError as error:
             account = await desk.accounts.get(actor, account_id)
             keys = await desk.keys.dialog_keys(actor)
-            values = {"account": account, "keys": keys, "email": email, "key": key, "error": str(error)}
-            return page(request, "accounts/edit.html", fragment="dialog", status=422, **values)
+            values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "error": str(error)}
+            return page(request, "accounts/edit.html", fragment="dialog", status=422, account=account, **values)
         return done(request, _("%(email)s is changed", email=account.email), "/accounts")
 
     @router.get("/{account_id}/close")
@@ -99,4 +99,6 @@ def _add_qr(router: APIRouter, desk: Desk) -> None:
         account = await desk.accounts.get(actor, account_id)
         name = f"qr-sms-{account.number.removeprefix('+')}.zip"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(await desk.accounts.qr_package(actor, account_id), media_type="application/zip", headers=headers)
+        return Response(
+            await desk.accounts.qr_package(actor, account_id), media_type="application/zip", headers=headers
+        )

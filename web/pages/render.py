@@ -1,7 +1,8 @@
 """Makes pages of templates: whole ones, or the one block that htmx asked for.
 
 Convention: a template extends `layout.html`. What is fetched into a place of the page (a table that was filtered, a
-dialog) is a block of the same template, so the same address works with scripts and without.
+dialog) is a block of the same template, so the same address works with scripts and without: the template says
+`{% extends layout %}`, and `layout` is a bare one then.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from gateway.numbers import display
 from gateway.scopes import Scope
 from web.language import NAMES, ago, moment, number, teach, tongue
 from web.pages.asked import csrf_token, keep_visit
-from web.pages.means import PageMeans
+from web.pages.cookies import Cookies
 from web.pages.menu import menu
 from web.static_files import address
 
@@ -48,36 +49,34 @@ def fragment_wanted(request: Request) -> bool:
 
 def page(request: Request, name: str, *, fragment: str = "", status: int = 200, **values: Any) -> Response:
     """A page; where htmx asks, its block `fragment` alone."""
-    template = templates().get_template(name)
-    means: PageMeans = request.app.state.means
+    cookies: Cookies = request.app.state.cookies
     actor = request.state.actor
     partial = bool(fragment) and fragment_wanted(request)
-    flash = None if partial else means.cookies.flash(request)
+    flash = None if partial else cookies.flash(request)
     common = {"request": request, "actor": actor, "csrf": csrf_token(request)}
-    context = template.new_context(
-        {
+    rendered = (
+        templates()
+        .get_template(name)
+        .render(
             **common,
-            "parts": templates().get_template("parts.html").make_module(common),
-            "menu": menu(actor, request.url.path, phones=means.phones),
-            "flash": flash,
+            parts=templates().get_template("parts.html").make_module(common),
+            menu=menu(actor, request.url.path, phones=request.app.state.phones),
+            flash=flash,
+            layout="bare.html" if partial else "layout.html",
+            fragment=fragment,
             **values,
-        }
+        )
     )
-    rendered = template.blocks[fragment](context) if partial else template.root_render_func(context)
-    response = HTMLResponse("".join(rendered), status, {"Vary": "HX-Request"})
+    response = HTMLResponse(rendered, status, {"Vary": "HX-Request"})
     keep_visit(request, response)
     if flash is not None:
-        means.cookies.drop_flash(response)
+        cookies.drop_flash(response)
     return response
 
 
 def done(request: Request, words: str, to: str) -> Response:
     """Something was done: go to a page that says so. A dialog closes with the page below it read anew."""
-    response: Response
-    if fragment_wanted(request):
-        response = Response(headers={"HX-Refresh": "true"})
-    else:
-        response = RedirectResponse(to, 303)
-    means: PageMeans = request.app.state.means
-    means.cookies.set_flash(response, words)
+    response = Response(headers={"HX-Refresh": "true"}) if fragment_wanted(request) else RedirectResponse(to, 303)
+    cookies: Cookies = request.app.state.cookies
+    cookies.set_flash(response, words)
     return response
