@@ -245,45 +245,9 @@ class Rooms:
         return MailEdge(self.settings, self.intake, self.clock, reuse_port=self.shared)
 
     @cached_property
-    def sessions(self) -> Sessions:
-        """Who is signed in."""
-        return Sessions(self.database, self.keyring, self.clock)
-
-    @cached_property
-    def desk(self) -> Desk:
-        """What people and programs can do."""
-        audit = Audit(self.database, self.clock)
-        return Desk(
-            accounts=AccountDesk(self.accounts, audit),
-            keys=KeyDesk(self.accounts, audit),
-        )
-
-    @cached_property
-    def site(self) -> Later:
-        """Pages and API."""
-        return Later(self._make_site)
-
-    def _make_site(self) -> ASGIApp:
-        # What it is made of takes long to import, and only who asks for a page needs it.
-        from web.identity.cookies import SessionCookie
-        from web.pages.cookies import PageCookies
-        from web.pages.means import PageMeans
-        from web.site import SiteParts, make_site
-
-        url = self.settings.http.public_url
-        means = PageMeans(
-            cookies=PageCookies(url),
-            session_cookie=SessionCookie(url),
-            digest=self.keyring.digest,
-            phones=any(isinstance(provider, SimulatorProvider) for provider in self.providers.values()),
-        )
-        return make_site(SiteParts(desk=self.desk, means=means, actor_of=self.sessions.actor_of))
-
-    @cached_property
     def web(self) -> FastAPI:
-        """All that is answered over HTTP."""
+        """Pages."""
         return make_app(
-            site=self.site,
             checks=readiness(self.settings, self.figures, self.spool.lease),
             simulators={
                 name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)

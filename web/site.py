@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import unquote, urlencode
 
 from fastapi import FastAPI, Request
@@ -19,17 +19,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.registry.errors import AccountError, NotFound
 from web.desk.desk import Desk
 from web.identity.actor import Actor, NotAllowed
-from web.identity.cookies import SessionCookie
 from web.language import preferred, speak
 from web.language import gettext as _
 from web.pages.accounts import account_pages
 from web.pages.asked import ForeignForm, SignInNeeded
-from web.pages.means import PageMeans
+from web.pages.cookies import Cookies
 from web.pages.render import fragment_wanted, page
 from web.problems import answer_problems
 
-ActorOf = Callable[[str], Awaitable[Actor | None]]
-"""Who holds a session's token."""
+ActorOf = Callable[[str, str], Awaitable[Actor | None]]
+"""Who holds a session's token, asking from an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +36,39 @@ class SiteParts:
     """What the site is made of."""
 
     desk: Desk
-    means: PageMeans
+    cookies: Cookies
     actor_of: ActorOf
+    phones: bool
+    """Whether there are simulated phones to look at."""
 
 
 def make_site(parts: SiteParts) -> FastAPI:
     """Put pages and API together."""
     app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.means = parts.means
+    app.state.cookies = parts.cookies
+    app.state.phones = parts.phones
     answer_problems(app)
     _answer_people(app)
     app.include_router(account_pages(parts.desk), include_in_schema=False)
-    app.add_middleware(KnowWho, actor_of=parts.actor_of, cookie=parts.means.session_cookie)
+    app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 
 
 class KnowWho:
     """Finds out who asks, and speaks their language from there on."""
 
-    def __init__(self, app: ASGIApp, actor_of: ActorOf, cookie: SessionCookie) -> None:
+    def __init__(self, app: ASGIApp, actor_of: ActorOf, cookies: Cookies) -> None:
         self._app = app
         self._actor_of = actor_of
-        self._cookie = cookie
+        self._cookies = cookies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with `state.actor`, which is None for strangers."""
         if scope["type"] == "http":
             request = Request(scope)
-            token = self._cookie.token(request)
-            actor = await self._actor_of(token) if token else None
-            if actor is not None:
-                actor = replace(actor, peer_ip=request.client.host if request.client else "")
+            token = self._cookies.session(request)
+            client = request.client.host if request.client else ""
+            actor = await self._actor_of(token, client) if token else None
             request.state.actor = actor
             browser = preferred(request.headers.get("accept-language", ""))
             zone = unquote(request.cookies.get("timezone", ""))

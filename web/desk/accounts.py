@@ -40,7 +40,9 @@ class AccountDesk:
         actor.require(Scope.ACCOUNTS_WRITE)
         key = seen(actor, await self._accounts.key(key_id), "key")
         opened = await self._accounts.open_account(key.id, email)
-        await self._audit.note(actor, "account.open", opened.id, opened.email, org_id=opened.org_id)
+        await self._audit.note(
+            actor, "account.open", opened.id, org_id=opened.org_id, email=opened.email, number=opened.number
+        )
         return opened
 
     async def edit(
@@ -51,15 +53,18 @@ class AccountDesk:
         account = await self.get(actor, account_id)
         key = seen(actor, await self._accounts.key(key_id), "key") if key_id else None
         changed = await self._accounts.change_account(account, email=email, key=key)
-        detail = f"{account.email} -> {changed.email}, key {account.key_id} -> {changed.key_id}"
-        await self._audit.note(actor, "account.edit", changed.id, detail, org_id=changed.org_id)
+        await self._audit.note(
+            actor, "account.edit", changed.id, org_id=changed.org_id, email=changed.email, key=changed.key_id
+        )
         return changed
 
     async def close(self, actor: Actor, account_id: str) -> Account:
         """Drop an account's number at once (D13). Raises NotFound."""
         actor.require(Scope.ACCOUNTS_WRITE)
         closed = await self._accounts.close_account(await self.get(actor, account_id))
-        await self._audit.note(actor, "account.close", closed.id, closed.email, org_id=closed.org_id)
+        await self._audit.note(
+            actor, "account.close", closed.id, org_id=closed.org_id, email=closed.email, number=closed.number
+        )
         return closed
 
     async def qr(self, actor: Actor, account_id: str) -> bytes:

@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from web.identity.actor import Actor
-from web.pages.means import PageMeans
+from web.pages.cookies import Cookies
 
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -50,14 +50,14 @@ async def own_form(request: Request) -> None:
 
 def csrf_token(request: Request) -> str:
     """What pages of this visitor carry: bound to the session, or before there is one to the visit."""
-    means: PageMeans = request.app.state.means
-    return means.digest(means.session_cookie.token(request) or visit(request), "csrf")
+    cookies: Cookies = request.app.state.cookies
+    return cookies.csrf(cookies.session(request) or visit(request))
 
 
 def visit(request: Request) -> str:
     """The random name of a visit before anybody is signed in; made with the first page."""
-    means: PageMeans = request.app.state.means
-    found = means.cookies.visit(request) or getattr(request.state, "visit", "")
+    cookies: Cookies = request.app.state.cookies
+    found = cookies.visit(request) or getattr(request.state, "visit", "")
     if not found:
         found = request.state.visit = secrets.token_urlsafe(32)
     return found
@@ -67,8 +67,8 @@ def keep_visit(request: Request, response: Response) -> None:
     """Set the cookie of a visit that began with this request."""
     begun = getattr(request.state, "visit", "")
     if begun:
-        means: PageMeans = request.app.state.means
-        means.cookies.keep_visit(response, begun)
+        cookies: Cookies = request.app.state.cookies
+        cookies.keep_visit(response, begun)
 
 
 Asked = Annotated[Actor, Depends(asked)]

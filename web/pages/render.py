@@ -6,6 +6,7 @@ dialog) is a block of the same template, so the same address works with scripts 
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,17 @@ from gateway.numbers import display
 from gateway.scopes import Scope
 from web.language import NAMES, ago, moment, number, teach, tongue
 from web.pages.asked import csrf_token, keep_visit
-from web.pages.means import PageMeans
+from web.pages.cookies import Cookies
 from web.pages.menu import menu
-from web.static_files import address
 
-_TEMPLATES = Path(__file__).parent.parent / "templates"
+_FOLDER = Path(__file__).parent.parent
 
 
 @cache
 def templates() -> Environment:
     """The templates, read when a page is first asked for."""
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -37,8 +37,15 @@ def templates() -> Environment:
     )
     teach(environment)
     environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago}
-    environment.globals |= {"asset": address, "tongue": tongue, "languages": NAMES, "Scope": Scope}
+    environment.globals |= {"asset": asset, "tongue": tongue, "languages": NAMES, "Scope": Scope}
     return environment
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file in `static`, which changes with its content: browsers may keep it for ever."""
+    content = (_FOLDER / "static" / name).read_bytes()
+    return f"/static/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def fragment_wanted(request: Request) -> bool:
@@ -49,16 +56,16 @@ def fragment_wanted(request: Request) -> bool:
 def page(request: Request, name: str, *, fragment: str = "", status: int = 200, **values: Any) -> Response:
     """A page; where htmx asks, its block `fragment` alone."""
     template = templates().get_template(name)
-    means: PageMeans = request.app.state.means
+    cookies: Cookies = request.app.state.cookies
     actor = request.state.actor
     partial = bool(fragment) and fragment_wanted(request)
-    flash = None if partial else means.cookies.flash(request)
+    flash = None if partial else cookies.flash(request)
     common = {"request": request, "actor": actor, "csrf": csrf_token(request)}
     context = template.new_context(
         {
             **common,
             "parts": templates().get_template("parts.html").make_module(common),
-            "menu": menu(actor, request.url.path, phones=means.phones),
+            "menu": menu(actor, request.url.path, phones=request.app.state.phones),
             "flash": flash,
             **values,
         }
@@ -67,7 +74,7 @@ def page(request: Request, name: str, *, fragment: str = "", status: int = 200, 
     response = HTMLResponse("".join(rendered), status, {"Vary": "HX-Request"})
     keep_visit(request, response)
     if flash is not None:
-        means.cookies.drop_flash(response)
+        cookies.drop_flash(response)
     return response
 
 
@@ -78,6 +85,6 @@ def done(request: Request, words: str, to: str) -> Response:
         response = Response(headers={"HX-Refresh": "true"})
     else:
         response = RedirectResponse(to, 303)
-    means: PageMeans = request.app.state.means
-    means.cookies.set_flash(response, words)
+    cookies: Cookies = request.app.state.cookies
+    cookies.set_flash(response, words)
     return response
