@@ -383,6 +383,10 @@ async def serve(settings: GatewaySettings, roles: frozenset[Role] = ALL_ROLES) -
     gc.enable()
     # What reading a mail compiles and caches takes longer than the first client should wait.
     warmed = asyncio.create_task(asyncio.to_thread(parse, _ANY_MAIL))
+    if Role.HTTP in roles and not is_worker():
+        from brevdue.site import welcome  # imported once mail is taken: it takes longer than a start should
+
+        await welcome(app.rooms)
     await stopping.wait()
     await asyncio.gather(warmed, return_exceptions=True)
     await app.stop()

@@ -32,6 +32,9 @@ app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one 
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
 app.command("brevdue.cli_providers:provider", name="provider", help="SMS providers: do they answer, what do they cost.")
 app.command("brevdue.cli_keywords:keyword", name="keyword", help="First words of SMS to an organisation's number.")
+app.command(
+    "brevdue.cli_admin:admin", name="admin", help="People who sign in to the web pages: links that let them in."
+)
 app.command("brevdue.cli_optouts:optout", name="optout", help="Phones that have said STOP: which, to whom, when.")
 app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")

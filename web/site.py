@@ -6,7 +6,7 @@ It is made when somebody first asks, not at the start: a gateway that only carri
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
@@ -19,8 +19,8 @@ from web.pages.accounts import account_pages
 from web.pages.cookies import Cookies
 from web.pages.refusals import answer_people
 
-ActorOf = Callable[[str], Awaitable[Actor | None]]
-"""Who holds a session's token."""
+ActorOf = Callable[[str, str], Awaitable[Actor | None]]
+"""Who holds a session's token, asking from an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,8 @@ class KnowWho:
         if scope["type"] == "http":
             request = Request(scope)
             token = self._cookies.session(request)
-            actor = await self._actor_of(token) if token else None
-            if actor is not None:
-                actor = replace(actor, peer_ip=request.client.host if request.client else "")
+            client = request.client.host if request.client else ""
+            actor = await self._actor_of(token, client) if token else None
             request.state.actor = actor
             browser = preferred(request.headers.get("accept-language", ""))
             zone = unquote(request.cookies.get("timezone", ""))

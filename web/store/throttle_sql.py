@@ -10,6 +10,8 @@ from sqlalchemy import Connection, delete, select, update
 from gateway.store.dialect import insert
 from web.store.schema import sign_in_rates
 
+_NOTHING = 0.001
+"""Seconds that are no wait but what arithmetic with large times leaves."""
 _KEPT_SECONDS = 3600.0
 """How long an empty bucket stays: long enough that nobody is about to fill it."""
 
@@ -42,7 +44,7 @@ def _lock(connection: Connection, items: Sequence[tuple[Drop, ...]]) -> None:
 def _take(connection: Connection, drops: tuple[Drop, ...]) -> float:
     levels = [_level(connection, drop) for drop in drops]
     wait = max(level + drop.seconds - drop.burst * drop.seconds for level, drop in zip(levels, drops, strict=True))
-    if wait > 0:
+    if wait > _NOTHING:
         return wait
     for level, drop in zip(levels, drops, strict=True):
         _fill(connection, drop.name, drop.now + level + drop.seconds)
@@ -50,11 +52,14 @@ def _take(connection: Connection, drops: tuple[Drop, ...]) -> float:
 
 
 def _level(connection: Connection, drop: Drop) -> float:
-    """Seconds until the bucket is empty; a clock that stepped back makes it no fuller than full."""
-    empty_at = connection.execute(
-        select(sign_in_rates.c.empty_at).where(sign_in_rates.c.name == drop.name)
+    """Seconds until the bucket is empty. Where a clock has stepped back it is full, and no fuller."""
+    level = connection.execute(
+        select(sign_in_rates.c.empty_at - drop.now).where(sign_in_rates.c.name == drop.name)
     ).scalar_one()
-    return float(min(max(0.0, empty_at - drop.now), drop.burst * drop.seconds))
+    full = drop.burst * drop.seconds
+    if level > full:
+        _fill(connection, drop.name, drop.now + full)
+    return min(max(0.0, float(level)), full)
 
 
 def _fill(connection: Connection, name: str, empty_at: float) -> None:
