@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property, partial
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from math import isinf
 
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from brevdue.console import CommandError
 from brevdue.places import free_bytes, places
+from brevdue.providers import make_providers
 from brevdue.readiness import readiness
 from brevdue.workers import is_worker, tallies
 from gateway import maillog
@@ -41,7 +42,7 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.receipts import Receipts
 from gateway.returned import Returned
 from gateway.routing.configured import router_of
-from gateway.settings import GatewaySettings, ProviderSettings
+from gateway.settings import GatewaySettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
 from gateway.sms_out import SmsOut
@@ -56,19 +57,8 @@ from web.app import make_app
 from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
-from web.webhooks import DOOR
 
 _ANY_MAIL = b"From: a@example.com\r\nSubject: 30643064\r\n\r\nHej\r\n\r\nSent from my iPhone\r\n> Hej\r\n"
-
-
-def make_providers(tables: Sequence[ProviderSettings], public_url: str) -> dict[str, Provider]:
-    """Make each `[[provider]]` by the entry point of its kind; those that call us learn where, whoever hears them."""
-    kinds = entry_points(group="brevdue.providers")
-    made: dict[str, Provider] = {table.name: kinds[table.kind].load()(table.name, table.options) for table in tables}
-    for name, provider in made.items():
-        if isinstance(provider, Webhooks):
-            provider.listen_at(f"{public_url}{DOOR}{name}")
-    return made
 
 
 class Role(StrEnum):

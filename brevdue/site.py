@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from brevdue.providers import opened
+from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
+from gateway.routing.configured import make_router
+from gateway.settings import GatewaySettings
+from gateway.tally_files import Totals
 from web.desk.accounts import AccountDesk
 from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
+from web.desk.organisations import OrganisationDesk
+from web.desk.providers import ProviderDesk
+from web.desk.routes import RouteDesk
 from web.identity.first_start import first_start_notice
 from web.identity.identity import Identity, make_identity
 from web.pages.cookies import Cookies
@@ -48,5 +58,25 @@ async def welcome(rooms: Rooms) -> None:
 
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     """Make what people and programs can do."""
-    audit = identity.audit
-    return Desk(accounts=AccountDesk(rooms.accounts, audit), keys=KeyDesk(rooms.accounts, audit))
+    settings, accounts, audit = rooms.settings, rooms.accounts, identity.audit
+    kinds = {table.name: table.kind for table in settings.provider}
+
+    async def totals() -> Totals:
+        return await asyncio.to_thread(rooms.tally_files.totals)
+
+    return Desk(
+        accounts=AccountDesk(accounts, audit),
+        keys=KeyDesk(accounts, audit),
+        organisations=OrganisationDesk(accounts, audit),
+        providers=ProviderDesk(
+            [(kinds[name], provider) for name, provider in rooms.providers.items()],
+            partial(opened, settings=settings),
+            totals,
+        ),
+        routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
+    )
+
+
+def first_number(settings: GatewaySettings) -> str:
+    """The first number of the first pool; "" where there is none."""
+    return next((NumberRange.parse(pool.range or pool.numbers[0]).first for pool in settings.pool), "")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
 from web.desk.keys import KeyDesk
+from web.desk.organisations import OrganisationDesk
+from web.desk.providers import ProviderDesk
+from web.desk.routes import RouteDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +17,6 @@ class Desk:
 
     accounts: AccountDesk
     keys: KeyDesk
+    organisations: OrganisationDesk
+    providers: ProviderDesk
+    routes: RouteDesk
