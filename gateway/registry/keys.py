@@ -23,7 +23,7 @@ from gateway.settings import DialogSettings
 from gateway.store import key_sql
 from gateway.store.database import Database
 from gateway.store.writer import Item, Result, Work
-from gateway.writing.texts import LANGUAGES
+from gateway.translation import LANGUAGES
 
 _DAY = 86_400.0
 _SECRET = re.compile(r"[0-9a-fA-F]{32}")
