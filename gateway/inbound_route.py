@@ -284,7 +284,9 @@ class InboundRoute:
         own = await self._accounts.accounts_of(email)
         live = [account for account in own if await self._is_live(account)]
         if own and not live:
-            raise PausedKey(f"the key of {email} is paused: nothing goes there before it is resumed")
+            raise PausedKey(
+                sentence("the key of %(address)s is paused: nothing goes there before it is resumed", address=email)
+            )
         number = coming.sms.to_number
         if live:
             phone = coming.sms.from_number
