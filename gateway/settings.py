@@ -147,6 +147,8 @@ class DialogSettings(Section):
 
     region: Annotated[str, AfterValidator(forms.region)] = "DK"
     language: Literal["", "da", "no", "sv", "en", "de", "fr", "ru"] = ""
+    timezone: Annotated[str, AfterValidator(forms.timezone)] = ""
+    """The clock of people whose region has several, by its IANA name; empty for UTC."""
     tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)

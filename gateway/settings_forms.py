@@ -175,6 +175,18 @@ def region(value: str) -> str:
     return code
 
 
+def timezone(value: str) -> str:
+    """The IANA name of a time zone, or nothing."""
+    if value:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError('must be a time zone by its IANA name ("Europe/Moscow"), or empty') from None
+    return value
+
+
 def country(value: str) -> str:
     """A country whose phones are meant, "001" for phones of no country."""
     return value if value == "001" else region(value)
