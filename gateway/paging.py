@@ -86,10 +86,8 @@ def cursor(text: str | None, order: str, kinds: Sequence[type]) -> Cursor | None
     read = _read(text)
     if read is None or len(read) != len(kinds) + 2 or read[0] != order or not isinstance(read[1], bool):
         raise BadValue(_BAD_CURSOR)
-    _, back, *place = read
-    if not all(_is_kind(value, kind) for value, kind in zip(place, kinds, strict=True)):
-        raise BadValue(_BAD_CURSOR)
-    return Cursor(order, tuple(place), back)
+    place = tuple(_value(value, kind) for value, kind in zip(read[2:], kinds, strict=True))
+    return Cursor(order, place, read[1])
 
 
 _BAD_CURSOR = "this is no cursor of this list in this order: begin without one, then pass on `next` as it is"
@@ -105,12 +103,13 @@ def _read(text: str) -> list[object] | None:
     return read if isinstance(read, list) else None
 
 
-def _is_kind(value: object, kind: type) -> bool:
-    if kind is str:
-        return isinstance(value, str) and "\0" not in value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < _LARGEST and (kind is float or isinstance(value, int))
+def _value(value: object, kind: type) -> Place:
+    if kind is str and isinstance(value, str) and "\0" not in value:
+        return value
+    if kind is not str and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
+        if kind is float or isinstance(value, int):
+            return value
+    raise BadValue(_BAD_CURSOR)
 
 
 def page(

@@ -89,8 +89,8 @@ accounts = Table(
     Column("sent_count", Integer, nullable=False, server_default="0"),
     Column("received_count", Integer, nullable=False, server_default="0"),
     Column("active_at", Double),
-    Index("ix_accounts_email", "email_folded", "id", "number", "closed_at"),  # what a search looks at, in its order
-    Index("ix_accounts_organisation", "org_id", "email_folded", "id", "number", "closed_at"),
+    Index("ix_accounts_email", "email_folded", "id", "number", "closed_at"),  # all that a search looks at
+    Index("ix_accounts_organisation", "org_id", "id", "email_folded", "number", "closed_at"),
     Index(
         "ix_accounts_refusing",
         "id",

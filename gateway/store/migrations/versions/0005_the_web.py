@@ -70,7 +70,7 @@ def upgrade() -> None:
     op.drop_index('ix_accounts_email_folded', table_name='accounts')
     op.drop_index('ix_accounts_org_id', table_name='accounts')
     op.create_index('ix_accounts_email', 'accounts', ['email_folded', 'id', 'number', 'closed_at'], unique=False)
-    op.create_index('ix_accounts_organisation', 'accounts', ['org_id', 'email_folded', 'id', 'number', 'closed_at'], unique=False)
+    op.create_index('ix_accounts_organisation', 'accounts', ['org_id', 'id', 'email_folded', 'number', 'closed_at'], unique=False)
     op.drop_index('ix_messages_account_id', table_name='messages')
     op.create_index('ix_messages_account', 'messages', ['account_id', 'id', 'to_number'], unique=False)
     op.create_index('ix_messages_organisation', 'messages', ['org_id', 'id', 'to_number'], unique=False)
