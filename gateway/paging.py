@@ -106,9 +106,9 @@ def _read(text: str) -> list[object] | None:
 def _value(value: object, kind: type) -> Place:
     if kind is str and isinstance(value, str) and "\0" not in value:
         return value
-    if kind is not str and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
-        if kind is float or isinstance(value, int):
-            return value
+    numbers = {int: int, float: int | float}.get(kind)
+    if numbers and isinstance(value, numbers) and not isinstance(value, bool) and abs(value) < _LARGEST:
+        return value
     raise BadValue(_BAD_CURSOR)
 
 

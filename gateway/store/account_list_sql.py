@@ -33,6 +33,9 @@ _KINDS: dict[AccountSort, type] = {
 }
 """By opening there is no column beside the id: ids are made then, and sort by time."""
 
+_UNSORTED = {AccountSort.SENT, AccountSort.RECEIVED, AccountSort.ACTIVE}
+"""What no index is sorted by."""
+
 
 def order_of(wanted: AccountFilter) -> str:
     """The name that cursors give the order."""
@@ -107,9 +110,11 @@ def _conditions(wanted: AccountFilter) -> list[ColumnElement[bool]]:
         conditions.append(text("mailbox_fault IS NOT NULL AND closed_at IS NULL"))
     elif wanted.state is AccountState.CLOSED:
         conditions.append(accounts.c.closed_at.is_not(None))
-    elif wanted.state is not None:
+    elif wanted.state is not None and wanted.sort in _UNSORTED:
         # A sum, lest SQLite walk the index of open addresses and jump from there into the table, row by row.
         conditions.append((accounts.c.closed_at + 0.0).is_(None))
+    elif wanted.state is not None:
+        conditions.append(accounts.c.closed_at.is_(None))
     if wanted.state is AccountState.PAUSED:
         conditions.append(accounts.c.key_id.in_(select(api_keys.c.id).where(api_keys.c.paused_at.is_not(None))))
     return conditions
@@ -120,7 +125,7 @@ _SEPARATORS = re.compile(r"[\s().-]")
 
 
 def _contains(searched: str) -> ColumnElement[bool]:
-    """Whether the address contains what is searched, or the number does, with or without the blanks that people write in it."""
+    """Whether the address contains it, or the number does, with or without the blanks that people write in numbers."""
     in_address = accounts.c.email_folded.contains(searched.lower(), autoescape=True)
     if not _NUMBER.fullmatch(searched):
         return in_address
