@@ -17,7 +17,7 @@ from typing import Literal, NoReturn
 
 from gateway import errors, paging
 from gateway.errors import Refusal
-from gateway.model import Account, ApiKey, Proof, new_id
+from gateway.model import Account, ApiKey, KeyKind, Proof, new_id
 from gateway.paging import PAGE_SIZE, Count, Page
 from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import (
@@ -148,6 +148,8 @@ class Accounts(OrganisationNumbers):
         if key is not None:
             if key.org_id != account.org_id:
                 raise BadValue(sentence("an account can only move to another key of its own organisation"))
+            if key.kind is not KeyKind.DIALOG:
+                _raise(Obstacle.WRONG_KIND)
             changes["key_id"] = key.id
         if cut_signature is not None:
             changes["cut_signature"] = cut_signature
@@ -253,7 +255,7 @@ class Accounts(OrganisationNumbers):
         look = partial(account_list_sql.find_account, account_id=account_id, org_id=org_id)
         found = await self._database.read(look)
         if found is None:
-            raise NotFound("there is no such account")
+            raise NotFound(sentence("there is no such account"))
         return found
 
     async def list_numbers(self, state: NumberState | None = None) -> list[NumberListing]:
@@ -281,6 +283,7 @@ class Accounts(OrganisationNumbers):
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
     Obstacle.NO_KEY: NotFound(sentence("there is no such key")),
+    Obstacle.WRONG_KIND: BadValue(sentence("accounts hang under keys of the kind dialog: this one is for programs")),
     Obstacle.NO_ACCOUNT: NotFound(sentence("there is no such open account")),
     Obstacle.PAUSED: PausedKey(sentence("the key is paused: only an administrator can open accounts on it")),
     Obstacle.NO_FREE_NUMBER: NoFreeNumber(

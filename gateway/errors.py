@@ -103,7 +103,7 @@ def bad_address_syntax() -> Refusal:
 
 def too_many_recipients(limit: int) -> Refusal:
     """More recipients than `[dialog] max_recipients`."""
-    most = sentence("too many phone numbers: at most %(limit)s in one mail", limit=limit)
+    most = sentence("too many phone numbers: at most %(limit)s at once", limit=limit)
     return Refusal(550, "5.5.3", most, cause="too many recipients")
 
 
@@ -190,14 +190,18 @@ def too_many_for_operator() -> Refusal:
 
 def too_many_mails(whose: Literal["your account", "your address"], seconds: float) -> Refusal:
     """More mails a minute than one client's address or one account may send."""
-    # Translators: "%(num)s second", "minute" and "hour" stand after "in", as in "in 3 minutes".
-    brief = sentences("%(num)s second", "%(num)s seconds", math.ceil(seconds))
-    wait = brief if seconds <= 90 else sentences("%(num)s minute", "%(num)s minutes", math.ceil(seconds / 60))
+    wait = _wait(seconds)
     if whose == "your account":
         told = sentence("too many mails from your account right now: send again in %(wait)s", wait=wait)
     else:
         told = sentence("too many mails from your address right now: send again in %(wait)s", wait=wait)
     return Refusal(450, "4.7.1", told, cause=f"mail rate of {whose}")
+
+
+def _wait(seconds: float) -> Sentence:
+    # Translators: "%(num)s second", "minute" and "hour" stand after "in", as in "in 3 minutes".
+    brief = sentences("%(num)s second", "%(num)s seconds", math.ceil(seconds))
+    return brief if seconds <= 90 else sentences("%(num)s minute", "%(num)s minutes", math.ceil(seconds / 60))
 
 
 # --- the mail itself -----------------------------------------------------------------------------------------------
@@ -248,6 +252,45 @@ def _about(count: int) -> int:
     """A number as people say it: two digits and noughts, or all of it below 100."""
     unit: int = 10 ** max(0, len(str(count)) - 2)
     return count // unit * unit
+
+
+def no_phone_named() -> Refusal:
+    """A form or a call without a phone."""
+    return Refusal(
+        550, "5.1.3", sentence("nobody to write to: name at least one mobile number"), cause="no phone number"
+    )
+
+
+def no_text() -> Refusal:
+    """A form or a call without a text."""
+    return Refusal(550, "5.6.0", sentence("nothing to send: write a text"), cause="empty text")
+
+
+def no_open_account() -> Refusal:
+    """Nobody can write from an account that was closed, or never was."""
+    return Refusal(
+        550, "5.2.1", sentence("the account is closed: open it again, or write from another"), cause="account closed"
+    )
+
+
+def too_many_sms(seconds: float) -> Refusal:
+    """More at once than one account may write."""
+    return Refusal(
+        450,
+        "4.7.1",
+        sentence("too many SMS from this account right now: send again in %(wait)s", wait=_wait(seconds)),
+        cause="mail rate",
+    )
+
+
+def identity_used() -> Refusal:
+    """What is said to be the same says something else."""
+    return Refusal(
+        550,
+        "5.5.0",
+        sentence("this was sent before with another text: nothing was sent; use a new identity"),
+        cause="identity used",
+    )
 
 
 def opted_out(phones: int) -> Refusal:

@@ -19,7 +19,7 @@ from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import display
 from gateway.translation import Sentence, Translations, sentence, translations
-from gateway.writing.frame import for_people, masked
+from gateway.writing.frame import for_people, indented
 from gateway.writing.reports import NOT_EVERYBODY, FailedRecipient, OriginalMail, Reporting, failed_group, failed_line
 
 _DELIVERED_STATUS: Final = "2.1.5"
@@ -75,10 +75,10 @@ def receipt(
     about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
     lines = [_line(words, each, zone, account.region) for each in phones]
     blocks = [words.gettext("This became of your message:"), "\n".join(lines)]
-    blocks += [words.gettext("The text that was sent:"), _indented(sent.text)]
+    blocks += [words.gettext("The text that was sent:"), indented(sent.text)]
     if sent.cut.strip():
         more = "…" if len(sent.cut) > _MOST_CUT else ""
-        blocks += [words.gettext("Quoted history that was left out:"), _indented(sent.cut[:_MOST_CUT] + more)]
+        blocks += [words.gettext("Quoted history that was left out:"), indented(sent.cut[:_MOST_CUT] + more)]
     if sent.attachments:
         left = for_people(sent.attachments)
         blocks.append(words.gettext("Left behind, for an SMS cannot carry it: %(names)s", names=left))
@@ -113,7 +113,3 @@ def _group(about: Reporting, phone: Receipted) -> list[bytes]:
     if phone.delivered_at is None:
         return about.group(phone.phone, "relayed", _RELAYED_STATUS)
     return about.group(phone.phone, "delivered", _DELIVERED_STATUS)
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in masked(text).split("\n"))

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from gateway.model import Account
 from gateway.numbers import display
 from gateway.translation import Sentence, Translations, sentence, translations
-from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, masked
+from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, indented, masked
 from gateway.writing.mime import address_line, ids_line, message, multipart, raw_part, text_line, text_part
 
 
@@ -127,6 +127,8 @@ class OriginalMail:
     subject: str
     arrival: float
     """Seconds since the epoch, UTC."""
+    text: str = ""
+    """Of the SMS, where no mail stands behind it."""
 
 
 def failure_report(
@@ -248,6 +250,8 @@ class Reporting:
         )
         subjected = self.original.subject.strip()
         last = [words.say(which_mail(subjected))] if subjected else []
+        if self.original.text:
+            last = [words.gettext("The text that was sent:"), indented(self.original.text)]
         machines = [
             text_line("Reporting-MTA", f"dns; {self.reporting_mta}"),
             text_line("Arrival-Date", date(self.original.arrival)),

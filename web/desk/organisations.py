@@ -6,6 +6,7 @@ from gateway.accounts import Accounts
 from gateway.model import Organisation
 from gateway.registry.errors import NotFound
 from gateway.scopes import Scope
+from gateway.translation import sentence
 from web.identity.actor import Actor
 from web.identity.audit import Audit
 
@@ -33,5 +34,5 @@ class OrganisationDesk:
         """One of them. Raises NotFound."""
         found = await self._accounts.organisation(org_id)
         if found is None or not actor.sees(found.id):
-            raise NotFound("there is no such organisation")
+            raise NotFound(sentence("there is no such organisation"))
         return found

@@ -11,6 +11,7 @@ from gateway.providers.base import Capability, Funded, NotAvailable, Provider, R
 from gateway.registry.errors import NotFound
 from gateway.scopes import Scope
 from gateway.tally_files import Totals
+from gateway.translation import sentence
 from web.identity.actor import Actor
 
 
@@ -71,7 +72,7 @@ class ProviderDesk:
         """
         actor.require(Scope.PROVIDERS_READ)
         if name not in {provider.name for _, provider in self._providers}:
-            raise NotFound("there is no such provider")
+            raise NotFound(sentence("there is no such provider"))
         try:
             async with self._opened(name) as provider:
                 if Capability.PING in provider.capabilities and isinstance(provider, Reachable):

@@ -14,6 +14,7 @@ from gateway.scopes import Scope
 from gateway.sms import OutgoingSms, Priority
 from gateway.sms_text import measure
 from gateway.tally_files import Totals
+from gateway.translation import sentence
 from web.identity.actor import Actor
 
 
@@ -51,10 +52,10 @@ class RouteDesk:
         """Say who would carry a message to a phone. Raises BadValue, NotFound."""
         actor.require(Scope.PROVIDERS_READ)
         if org_id and not actor.sees(org_id):
-            raise NotFound("there is no such organisation")
+            raise NotFound(sentence("there is no such organisation"))
         number = self._number(sender) if sender.strip() else self._first_number
         if not number:
-            raise BadValue("there is no [[pool]]: say from which number it leaves")
+            raise BadValue(sentence("there is no [[pool]]: say from which number it leaves"))
         message = OutgoingSms(
             id="",
             org_id=actor.org_id or org_id,
@@ -82,4 +83,4 @@ class RouteDesk:
         try:
             return to_e164(written, self._region)
         except NumberError as error:
-            raise BadValue(f"'{written}' is no phone number: {error.reason}") from error
+            raise BadValue(sentence("'%(written)s' is no phone number", written=written)) from error

@@ -14,7 +14,7 @@ from gateway.sms import Priority
 from gateway.translation import LANGUAGES
 from web.desk.desk import Desk
 from web.language import gettext as _
-from web.language import tongue
+from web.language import told, tongue
 from web.pages.asked import Asked
 from web.pages.render import done, page
 
@@ -50,7 +50,7 @@ def _add_organisations(router: APIRouter, desk: Desk) -> None:
         try:
             organisation = await desk.organisations.create(actor, name, region, language)
         except AccountError as error:
-            return _organisation_form(request, name, region, language, error=str(error))
+            return _organisation_form(request, name, region, language, error=told(error))
         return done(request, _("%(name)s is there: make its first key now", name=organisation.name), "/organisations")
 
 
@@ -100,7 +100,7 @@ def _add_routes(router: APIRouter, desk: Desk) -> None:
             try:
                 explanation = await desk.routes.explain(actor, phone, org_id=organisation, kind=kind, sender=sender)
             except AccountError as wrong:
-                error = str(wrong)
+                error = told(wrong)
         return page(
             request,
             "routes/list.html",

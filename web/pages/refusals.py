@@ -15,6 +15,7 @@ from gateway.registry.errors import AccountError, NotFound
 from gateway.store.database import StoreUnavailableError
 from web.identity.actor import NotAllowed
 from web.language import gettext as _
+from web.language import told
 from web.pages.asked import ForeignForm, SignInNeeded
 from web.pages.render import fragment_wanted, page
 
@@ -58,7 +59,8 @@ async def _not_found(request: Request, _error: Exception) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return problem_page(request, 422, _("That cannot be done"), str(error))
+    words = told(error) if isinstance(error, AccountError) else ""
+    return problem_page(request, 422, _("That cannot be done"), words)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring a database one step forward."""
+    op.add_column('api_keys', sa.Column('scopes', sa.Text(), server_default='', nullable=False))
+
     op.create_table('audit',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('at', sa.Double(), nullable=False),
