@@ -60,6 +60,9 @@ class Event(StrEnum):
     CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
     WEBHOOK_REFUSED = "webhook-refused"
     PROVIDER_STATE = "provider-state"
+    REMOVED_BY_AGE = "removed-by-age"
+    PERSON_EXPORTED = "person-exported"
+    PERSON_ERASED = "person-erased"
     FAULT = "fault"
 
 
