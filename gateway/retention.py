@@ -15,10 +15,15 @@ from typing import Final
 from gateway import maillog
 from gateway.maillog import Event
 from gateway.model import Clock
+from gateway.registry.errors import BadValue, NotFound
 from gateway.rounds import Rounds
 from gateway.settings import RetentionSettings
+from gateway.settings_forms import metadata_days, texts_days
 from gateway.store import retention_sql as sql
 from gateway.store.database import Database
+from gateway.store.retention_sql import Days
+
+__all__ = ["Days", "Retention", "days_of", "set_days"]
 
 FIRST_SECONDS: Final = 120.0
 """Before the first round: whoever starts has more urgent things to do."""
@@ -82,3 +87,23 @@ class Retention:
             if len(keys) < BATCH:
                 return removed
             await asyncio.sleep(PAUSE + REST * (time.monotonic() - began))
+
+
+async def days_of(database: Database, org_id: str) -> Days:
+    """For how many days an organisation wants what is its own kept, as it says itself. Raises NotFound."""
+    found = await database.read(partial(sql.days_of, org_id=org_id))
+    if found is None:
+        raise NotFound(f"there is no organisation '{org_id}'")
+    return found
+
+
+async def set_days(database: Database, org_id: str, days: Days) -> None:
+    """Let an organisation keep what is its own for so long. Raises BadValue, NotFound."""
+    for name, value, check in (("texts", days.texts, texts_days), ("metadata", days.metadata, metadata_days)):
+        try:
+            if value is not None:
+                check(value)
+        except ValueError as error:
+            raise BadValue(f"{name} {error}") from error
+    if not await database.write(sql.set_days, (org_id, days)):
+        raise NotFound(f"there is no organisation '{org_id}'")

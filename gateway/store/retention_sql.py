@@ -103,6 +103,34 @@ def shortest(connection: Connection, terms: Terms) -> tuple[int, int]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Days:
+    """What an organisation says itself; None where [retention] counts."""
+
+    texts: int | None
+    metadata: int | None
+
+
+def days_of(connection: Connection, org_id: str) -> Days | None:
+    """An organisation's own days; None where there is no such organisation."""
+    columns = organisations.c.texts_days, organisations.c.metadata_days
+    row = connection.execute(select(*columns).where(organisations.c.id == org_id)).first()
+    return None if row is None else Days(row.texts_days, row.metadata_days)
+
+
+def set_days(connection: Connection, items: Sequence[tuple[str, Days]]) -> list[bool]:
+    """Work: let organisations keep what is theirs for so long; False for one that is not there."""
+    return [
+        connection.execute(
+            update(organisations)
+            .where(organisations.c.id == org_id)
+            .values(texts_days=days.texts, metadata_days=days.metadata)
+        ).rowcount
+        == 1
+        for org_id, days in items
+    ]
+
+
 def find(connection: Connection, subject: Subject, terms: Terms, days: int, after: Key | None, most: int) -> list[Key]:
     """The next keys behind `after` of what may go; `days` are the fewest that anybody keeps it for."""
     query = select(*subject.key).where(subject.free(terms)).order_by(*subject.key).limit(most)
