@@ -66,7 +66,7 @@ class Kept:
         org, account = other.pop("org_id", self.org), other.pop("account_id", self.account)
         receipt_at = other.pop("receipt_at", None)
         await self.put(
-            schema.mails, _mail(mail, at, n) | {"org_id": org, "account_id": account, "receipt_at": receipt_at}
+            schema.mails, _mail(mail, at, n, phones) | {"org_id": org, "account_id": account, "receipt_at": receipt_at}
         )
         for place, phone in enumerate(phones, 1):
             message = f"{mail}.{place}"
@@ -111,12 +111,12 @@ class Kept:
         return str(row["id"])
 
 
-def _mail(mail: str, at: float, n: int) -> dict[str, Any]:
+def _mail(mail: str, at: float, n: int, phones: Sequence[str]) -> dict[str, Any]:
     return {
         "id": mail, "received_at": at, "decision": "sms", "listener": "smtp", "peer_ip": "192.0.2.7",
         "helo": "annas-pc.firm.example", "tls": True, "mail_from": "anna@firm.example",
         "header_from": "Anna@firm.example", "message_id": f"{n}@firm.example", "proof": "dkim",
-        "proof_detail": "d=firm.example", "size": 1234, "subject": "30643064", "text": TEXT, "cut": f"> {TEXT}",
+        "proof_detail": "d=firm.example", "size": 1234, "subject": ", ".join(phone[-8:] for phone in phones), "text": TEXT, "cut": f"> {TEXT}",
         "attachments": "kontrakt.pdf",
     }  # fmt: skip
 

@@ -19,6 +19,7 @@ from gateway.store.database import Database
 from gateway.store.inbound_sql import Arrival, InboundState
 from gateway.store.retention_schema import spent_identities
 from gateway.store.spool_items import Acceptance
+from tests.integration.test_spool import Clock as SpoolClock
 from tests.integration.test_spool import acceptance
 from tests.kept import NOW, NUMBER, PHONE, TEXT, Clock, Kept, an_account, kept_in
 
@@ -238,6 +239,7 @@ async def test_a_signed_mail_that_comes_again_after_its_rows_are_gone_is_known(k
 
 def signed(clock: Clock, proof: str) -> Acceptance:
     """A mail to two phones, as it is taken."""
-    taken, mail = acceptance(clock, 2), new_id(clock.now())
+    taken, mail = acceptance(SpoolClock(), 2), new_id(clock.now())
     messages = tuple(replace(each, id=f"{mail}.{n}") for n, each in enumerate(taken.messages, 1))
-    return replace(taken, mail=replace(taken.mail, id=mail, proof=proof), messages=messages)
+    record = replace(taken.mail, id=mail, proof=proof)
+    return replace(taken, mail=record, messages=messages)
