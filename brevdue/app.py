@@ -42,6 +42,7 @@ from gateway.pricing import Pricing
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.receipts import Receipts
+from gateway.retention import Retention
 from gateway.returned import Returned
 from gateway.routing.configured import make_router, router_of
 from gateway.sending import Sending
@@ -76,7 +77,7 @@ class Role(StrEnum):
     MAIL = "mail"
     """Sends mail."""
     SCHEDULE = "schedule"
-    """Looks after what is due: failures to be told, SMS that were held or stay incomplete."""
+    """Looks after what is due: failures to be told, SMS that were held or stay incomplete, what is old enough to go."""
 
 
 ALL_ROLES = frozenset(Role)
@@ -182,6 +183,11 @@ class Rooms:
             hear=self.hear,
             failed=self.sms_out.failed,
         )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What is old enough goes."""
+        return Retention(database=self.database, settings=self.settings.retention, clock=self.clock)
 
     async def hear(self, events: Sequence[InboundEvent]) -> None:
         """Take what a provider tells to the edges, by kind of event; returns when durable."""
@@ -319,7 +325,7 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.receipts, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.retention, rooms.sms_in]
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()

@@ -254,6 +254,14 @@ class RoutingSettings(Section):
     """ISO 4217: the one in which prices are compared."""
 
 
+class RetentionSettings(Section):
+    """`[retention]`: for how many days what is kept, of organisations that say nothing else; 0 for ever."""
+
+    texts_days: Annotated[int, AfterValidator(forms.texts_days)] = 0
+    metadata_days: Annotated[int, AfterValidator(forms.metadata_days)] = 0
+    """Of the rows around the texts; texts go with them at the latest."""
+
+
 class LogSettings(Section):
     """`[log]`: JSON lines for machines, console for people."""
 
@@ -282,4 +290,5 @@ class GatewaySettings(BaseModel):
     routing: RoutingSettings = RoutingSettings()
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()

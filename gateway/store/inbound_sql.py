@@ -105,11 +105,13 @@ def _arrive(connection: Connection, items: Sequence[Arrival]) -> frozenset[str]:
 def _is_another(connection: Connection, sms: InboundSms) -> bool:
     """Whether a provider has given an id that is taken to a different message: neither may be lost."""
     known = connection.execute(
-        select(inbound.c.from_number, inbound.c.to_number, inbound.c.text).where(
+        select(inbound.c.text_removed_at, inbound.c.from_number, inbound.c.to_number, inbound.c.text).where(
             inbound.c.provider == sms.provider, inbound.c.ref == sms.ref
         )
     ).one()
-    return tuple(known) != (sms.from_number, sms.to_number, sms.text)
+    if known.text_removed_at is not None:  # nothing is left to compare: what a provider calls the same is the same
+        return False
+    return tuple(known)[1:] != (sms.from_number, sms.to_number, sms.text)
 
 
 def _second_ref(sms: InboundSms) -> str:
@@ -261,9 +263,11 @@ def releasable(connection: Connection, limit: int) -> list[Waiting]:
 
 
 def stranded(connection: Connection, inbound_id: str) -> Waiting | None:
-    """An SMS that has reached nobody yet, or not the one whom it is for."""
+    """An SMS that has reached nobody yet, or not the one whom it is for, and still has its text."""
     row = connection.execute(
-        select(inbound).where(inbound.c.id == inbound_id, inbound.c.state != InboundState.MAILED)
+        select(inbound).where(
+            inbound.c.id == inbound_id, inbound.c.state != InboundState.MAILED, inbound.c.text_removed_at.is_(None)
+        )
     ).first()
     return None if row is None else _waiting(row)
 

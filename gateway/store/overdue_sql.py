@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text, update
 
 from gateway.sms import MessageState, OutgoingSms
 from gateway.store.failure_sql import UNTOLD
@@ -152,7 +152,10 @@ class Ruling:
 
 
 def rule(connection: Connection, items: Sequence[Ruling]) -> list[bool]:
-    """Do what people say about messages in doubt; False where one is not in doubt (any more)."""
+    """Do what people say about messages in doubt; False where one is not in doubt (any more).
+
+    A message without its text, which was removed, is not sent again.
+    """
     return [_rule(connection, item) for item in items]
 
 
@@ -167,23 +170,20 @@ def _rule(connection: Connection, ruling: Ruling) -> bool:
     }
     if ruling.state is MessageState.QUEUED:
         values |= {"available_at": AT_ONCE, "price": None, "currency": None, "billed_parts": None}
-    _note_ruling(connection, ruling)
-    changed = connection.execute(
-        update(messages)
-        .where(messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN)
-        .values(values)
-    ).rowcount
+    undecided = and_(messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN)
+    if ruling.state is MessageState.QUEUED:
+        undecided = and_(undecided, messages.c.text_removed_at.is_(None))
+    _note_ruling(connection, ruling, undecided)
+    changed = connection.execute(update(messages).where(undecided).values(values)).rowcount
     if changed and ruling.state is MessageState.QUEUED:
         # Lest parts of the first sending, which may never be reported, keep the second from being delivered.
         connection.execute(delete(provider_refs).where(provider_refs.c.message_id == ruling.message_id))
     return changed == 1
 
 
-def _note_ruling(connection: Connection, ruling: Ruling) -> None:
+def _note_ruling(connection: Connection, ruling: Ruling, undecided: ColumnElement[bool]) -> None:
     """Add to the attempt in doubt who decided what: another attempt does not overwrite it."""
-    last = select(messages.c.attempts).where(
-        messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN
-    )
+    last = select(messages.c.attempts).where(undecided)
     decision = f"; {ruling.by or 'somebody'} decided: {ruling.state}"
     connection.execute(
         update(attempts)

@@ -138,3 +138,16 @@ def upgrade() -> None:
     op.drop_index('ix_inbound_account_id', table_name='inbound')
     op.create_index('ix_inbound_account', 'inbound', ['account_id', 'id', 'from_number'], unique=False)
     op.create_index('ix_inbound_organisation', 'inbound', ['org_id', 'id', 'from_number'], unique=False)
+
+    # --- how long what is kept
+    op.add_column('organisations', sa.Column('texts_days', sa.Integer(), nullable=True))
+    op.add_column('organisations', sa.Column('metadata_days', sa.Integer(), nullable=True))
+    op.add_column('mails', sa.Column('text_removed_at', sa.Double(), nullable=True))
+    op.add_column('messages', sa.Column('text_removed_at', sa.Double(), nullable=True))
+    op.add_column('inbound', sa.Column('text_removed_at', sa.Double(), nullable=True))
+    op.create_table('spent_identities',
+    sa.Column('identity', sa.String(), nullable=False),
+    sa.Column('at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('identity', name=op.f('pk_spent_identities')),
+    sqlite_with_rowid=False
+    )
