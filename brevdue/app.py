@@ -21,10 +21,11 @@ from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
-from gateway.dns import DnsResolver
+from gateway.dns import DnsResolver, Resolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.hooks.caller import Caller
 from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
@@ -37,6 +38,7 @@ from gateway.model import Service, SystemClock
 from gateway.overdue import Overdue
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
+from gateway.public_http import PublicHttp
 from gateway.receipts import Receipts
 from gateway.returned import Returned
 from gateway.routing.configured import router_of
@@ -51,6 +53,8 @@ from gateway.store.opening import open_database
 from gateway.tally import Tally
 from gateway.tally_files import TallyFiles, Totals, totals_of
 from gateway.threads import Threads
+from gateway.webhook_endpoints import WebhookEndpoints
+from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
 from web.metrics import Sources
 from web.server import WebServer
@@ -69,6 +73,12 @@ def make_providers(tables: Sequence[ProviderSettings], public_url: str) -> dict[
     return made
 
 
+def public_http(settings: GatewaySettings, resolver: Resolver) -> PublicHttp:
+    """Make the client for URLs that users give, as `[webhooks]` says."""
+    made = settings.webhooks
+    return PublicHttp(resolver, made.open_networks, plain=made.plain_http, ca_file=made.ca_file)
+
+
 class Role(StrEnum):
     """What a process does: all of it, unless `--roles` says less. Processes meet in the database."""
 
@@ -81,7 +91,7 @@ class Role(StrEnum):
     MAIL = "mail"
     """Sends mail."""
     SCHEDULE = "schedule"
-    """Looks after what is due: failures to be told, SMS that were held or stay incomplete."""
+    """Looks after what is due: failures to be told, webhooks to be called, SMS that were held or stay incomplete."""
 
 
 ALL_ROLES = frozenset(Role)
@@ -240,6 +250,32 @@ class Rooms:
         )
 
     @cached_property
+    def public_http(self) -> PublicHttp:
+        """Requests to URLs that users give."""
+        return public_http(self.settings, self.resolver)
+
+    @cached_property
+    def _caller(self) -> Caller:
+        return Caller(self.public_http, self.keyring, self.clock)
+
+    @cached_property
+    def webhooks_out(self) -> WebhooksOut:
+        """Webhooks are called."""
+        keep_days = self.settings.webhooks.keep_days
+        return WebhooksOut(database=self.database, caller=self._caller, clock=self.clock, keep_days=keep_days)
+
+    @cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Webhooks are managed."""
+        return WebhookEndpoints(
+            database=self.database,
+            keyring=self.keyring,
+            clock=self.clock,
+            http=self.public_http,
+            caller=self._caller,
+        )
+
+    @cached_property
     def edge(self) -> MailEdge:
         """Mail comes in."""
         return MailEdge(self.settings, self.intake, self.clock, reuse_port=self.shared)
@@ -288,8 +324,10 @@ def _services(rooms: Rooms) -> list[Service]:
     services: list[Service] = [rooms.tally, rooms.tally_files, rooms.spool]
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
+    if roles & {Role.SCHEDULE, Role.HTTP}:
+        services.append(rooms.public_http)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.receipts, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.webhooks_out, rooms.sms_in]
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()

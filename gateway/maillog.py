@@ -59,6 +59,10 @@ class Event(StrEnum):
     CERTIFICATE_RELOADED = "certificate-reloaded"
     CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
     WEBHOOK_REFUSED = "webhook-refused"
+    WEBHOOK_DELIVERED = "webhook-delivered"
+    WEBHOOK_DELAYED = "webhook-delayed"
+    WEBHOOK_FAILED = "webhook-failed"
+    WEBHOOK_DISABLED = "webhook-disabled"
     PROVIDER_STATE = "provider-state"
     FAULT = "fault"
 

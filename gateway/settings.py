@@ -252,6 +252,18 @@ class RoutingSettings(Section):
     """ISO 4217: the one in which prices are compared."""
 
 
+class WebhookSettings(Section):
+    """`[webhooks]`: calls that leave to URLs of organisations."""
+
+    open_networks: tuple[Network, ...] = ()
+    """Networks that may be called although they are not public: one's own, or this machine's in tests."""
+    plain_http: bool = False
+    """Whether URLs may begin with http:// as well."""
+    ca_file: Path | None = None
+    """Certificates, PEM, that receivers' are checked against; None means the system's."""
+    keep_days: float = Field(7, ge=4, le=90, description="for which calls are kept, with the texts in them")
+
+
 class LogSettings(Section):
     """`[log]`: JSON lines for machines, console for people."""
 
@@ -280,4 +292,5 @@ class GatewaySettings(BaseModel):
     routing: RoutingSettings = RoutingSettings()
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
