@@ -21,7 +21,7 @@ from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
-from gateway.dns import DnsResolver, Resolver
+from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
@@ -71,12 +71,6 @@ def make_providers(tables: Sequence[ProviderSettings], public_url: str) -> dict[
         if isinstance(provider, Webhooks):
             provider.listen_at(f"{public_url}{DOOR}{name}")
     return made
-
-
-def public_http(settings: GatewaySettings, resolver: Resolver) -> PublicHttp:
-    """Make the client for URLs that users give, as `[webhooks]` says."""
-    made = settings.webhooks
-    return PublicHttp(resolver, made.open_networks, plain=made.plain_http, ca_file=made.ca_file)
 
 
 class Role(StrEnum):
@@ -252,7 +246,7 @@ class Rooms:
     @cached_property
     def public_http(self) -> PublicHttp:
         """Requests to URLs that users give."""
-        return public_http(self.settings, self.resolver)
+        return PublicHttp.configured(self.settings.webhooks, self.resolver)
 
     @cached_property
     def _caller(self) -> Caller:

@@ -9,6 +9,7 @@ unpacked; a request leaves once, and none lasts longer than its time.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from yarl import URL
 from gateway.dns import DnsError, Resolver
 from gateway.providers.http_call import Answer
 from gateway.public_addresses import Network, is_public
+from gateway.settings import WebhookSettings
 
 TIMEOUT = 15.0
 """Seconds from the look-up of the name to the status."""
@@ -45,7 +47,10 @@ class NoAnswer(Exception):
 
 
 class _NotPublicError(OSError):
-    """An address that may not be connected to."""
+    """An address that may not be connected to; OSError is what the client takes for a reason not to connect."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(errno.EACCES, sentence)
 
 
 def check_url(text: str, opened: Sequence[Network], *, plain: bool) -> str:
@@ -93,6 +98,11 @@ class PublicHttp:
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
+    @classmethod
+    def configured(cls, settings: WebhookSettings, resolver: Resolver) -> PublicHttp:
+        """Make the client as `[webhooks]` says."""
+        return cls(resolver, settings.open_networks, plain=settings.plain_http, ca_file=settings.ca_file)
+
     def check(self, url: str) -> str:
         """See `check_url`."""
         return check_url(url, self._opened, plain=self._plain)
@@ -132,7 +142,7 @@ class PublicHttp:
             raise NoAnswer(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(cause := _system_error(error), _NotPublicError):
-                raise Unsafe(str(cause)) from None
+                raise Unsafe(cause.strerror) from None
             raise NoAnswer(_words(error, cause)) from None
 
     async def _ask(self, session: aiohttp.ClientSession, url: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -176,7 +186,7 @@ class _PublicNames(AbstractResolver):
             faults = [each for each in found if isinstance(each, BaseException)]
             if others := [each for each in faults if not isinstance(each, DnsError)]:
                 raise others[0]
-            raise OSError(None, f"cannot find {host}: {'; '.join(sorted({str(each) for each in faults}))}")
+            raise OSError(errno.ENOENT, f"cannot find {host}: {'; '.join(sorted({str(each) for each in faults}))}")
         public = [each for each in addresses if is_public(each, self._opened)]
         if not public:
             raise _NotPublicError(f"{host} is {addresses[0]}, which is not an address of the public Internet")
