@@ -27,6 +27,7 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.hooks.caller import Caller
 from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
@@ -41,6 +42,7 @@ from gateway.overdue import Overdue
 from gateway.pricing import Pricing
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
+from gateway.public_http import PublicHttp
 from gateway.receipts import Receipts
 from gateway.retention import Retention
 from gateway.returned import Returned
@@ -57,6 +59,8 @@ from gateway.store.opening import open_database
 from gateway.tally import Tally
 from gateway.tally_files import TallyFiles, Totals, totals_of
 from gateway.threads import Threads
+from gateway.webhook_endpoints import WebhookEndpoints
+from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
 from web.later import Later
 from web.metrics import Sources
@@ -77,7 +81,7 @@ class Role(StrEnum):
     MAIL = "mail"
     """Sends mail."""
     SCHEDULE = "schedule"
-    """Looks after what is due: failures to be told, SMS that were held or stay incomplete, what is old enough to go."""
+    """Looks after what is due: failures and webhooks to be told, SMS that were held or stay incomplete, what is old."""
 
 
 ALL_ROLES = frozenset(Role)
@@ -264,6 +268,32 @@ class Rooms:
         )
 
     @cached_property
+    def public_http(self) -> PublicHttp:
+        """Requests to URLs that users give."""
+        return PublicHttp.configured(self.settings.webhooks, self.resolver)
+
+    @cached_property
+    def _caller(self) -> Caller:
+        return Caller(self.public_http, self.keyring, self.clock)
+
+    @cached_property
+    def webhooks_out(self) -> WebhooksOut:
+        """Webhooks are called."""
+        keep_days = self.settings.webhooks.keep_days
+        return WebhooksOut(database=self.database, caller=self._caller, clock=self.clock, keep_days=keep_days)
+
+    @cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Webhooks are managed."""
+        return WebhookEndpoints(
+            database=self.database,
+            keyring=self.keyring,
+            clock=self.clock,
+            http=self.public_http,
+            caller=self._caller,
+        )
+
+    @cached_property
     def edge(self) -> MailEdge:
         """Mail comes in."""
         return MailEdge(self.settings, self.intake, self.clock, reuse_port=self.shared)
@@ -324,8 +354,10 @@ def _services(rooms: Rooms) -> list[Service]:
     services: list[Service] = [rooms.tally, rooms.tally_files, rooms.spool]
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
+    if roles & {Role.SCHEDULE, Role.HTTP}:
+        services.append(rooms.public_http)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.receipts, rooms.retention, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.webhooks_out, rooms.retention, rooms.sms_in]
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()

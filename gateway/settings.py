@@ -262,6 +262,18 @@ class RetentionSettings(Section):
     """Of the rows around the texts; texts go with them at the latest."""
 
 
+class WebhookSettings(Section):
+    """`[webhooks]`: calls that leave to URLs of organisations."""
+
+    open_networks: tuple[Network, ...] = ()
+    """Networks that may be called although they are not public: one's own, or this machine's in tests."""
+    plain_http: bool = False
+    """Whether URLs may begin with http:// as well."""
+    ca_file: Path | None = None
+    """Certificates, PEM, that receivers' are checked against; None means the system's."""
+    keep_days: float = Field(7, ge=4, le=90, description="for which calls are kept, with the texts in them")
+
+
 class LogSettings(Section):
     """`[log]`: JSON lines for machines, console for people."""
 
@@ -291,4 +303,5 @@ class GatewaySettings(BaseModel):
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
     retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, bindparam, or_, select, text, update
 
 from gateway.model import OutgoingMail
 from gateway.sms import InboundSms
-from gateway.store import claim_sql, mail_queue_sql, optout_sql, part_sql, reply_sql, thread_sql
+from gateway.store import claim_sql, event_sql, mail_queue_sql, optout_sql, part_sql, reply_sql, thread_sql
+from gateway.store.event_sql import Came
 from gateway.store.mail_queue_sql import Hold, NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.reply_sql import AutomaticReply
@@ -178,6 +179,15 @@ def _follow(connection: Connection, items: Sequence[Arrival]) -> None:
     # In one order everywhere, so that two transactions never wait for each other.
     thread_sql.remember(connection, sorted(references, key=lambda row: (row["account_id"], row["message_id"])))
     _count(connection, [item for item in items if item.state is InboundState.MAILED])
+    event_sql.messages_received(connection, [came for item in items if (came := _came(item)) is not None])
+
+
+def _came(item: Arrival) -> Came | None:
+    """What its organisation is told; nothing while nobody there can read it. What was held has been told of before."""
+    org_id = item.org_id
+    if org_id is None or item.state is InboundState.UNROUTED:
+        return None
+    return Came(item.id, org_id, item.sms, item.received_at, item.state, item.account_id, item.incomplete)
 
 
 _COUNT = Prepared(

@@ -151,3 +151,42 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('identity', name=op.f('pk_spent_identities')),
     sqlite_with_rowid=False
     )
+
+    # Webhooks that leave.
+    op.create_table('webhook_calls',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('webhook_id', sa.String(), nullable=False),
+    sa.Column('event_id', sa.String(), nullable=False),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('body', sa.Text(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('available_at', sa.Double(), nullable=False),
+    sa.Column('lease', sa.String(), nullable=True),
+    sa.Column('attempts', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('tried_at', sa.Double(), nullable=True),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('cause', sa.Text(), server_default='', nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_webhook_calls')),
+    sa.UniqueConstraint('webhook_id', 'event_id', name=op.f('uq_webhook_calls_webhook_id_event_id'))
+    )
+    op.create_index('ix_webhook_calls_due', 'webhook_calls', ['webhook_id', 'available_at', 'id'], unique=False, sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_webhook_calls_latest', 'webhook_calls', ['webhook_id', 'id'], unique=False)
+    op.create_table('webhooks',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('org_id', sa.String(), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default='', nullable=False),
+    sa.Column('events', sa.Text(), nullable=False),
+    sa.Column('secret', sa.Text(), nullable=False),
+    sa.Column('old_secret', sa.Text(), server_default='', nullable=False),
+    sa.Column('old_secret_until', sa.Double(), nullable=True),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('state_reason', sa.Text(), server_default='', nullable=False),
+    sa.Column('state_at', sa.Double(), nullable=False),
+    sa.Column('failing_since', sa.Double(), nullable=True),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_webhooks_org_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks'))
+    )
+    op.create_index(op.f('ix_webhooks_org_id'), 'webhooks', ['org_id'], unique=False)
