@@ -27,9 +27,19 @@ from gateway.settings import DnsSettings
 from gateway.sms import OPTED_OUT, DeliveryReport, InboundSms, MessageState, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_text import measure
 from gateway.spool import Spool
-from gateway.store import inbound_sql, optout_sql, overdue_sql, process_sql, report_sql, spool_sql
+from gateway.store import (
+    erase_sql,
+    inbound_sql,
+    optout_sql,
+    overdue_sql,
+    process_sql,
+    report_sql,
+    retention_sql,
+    spool_sql,
+)
 from gateway.store.database import Database, alone
 from gateway.store.inbound_sql import Arrival, InboundState, Wished
+from gateway.store.person_sql import Found, Person
 from gateway.store.report_sql import Received
 from gateway.store.schema import organisations
 from gateway.store.spool_items import Acceptance, MailRecord, Settlement
@@ -635,3 +645,44 @@ async def test_what_is_old_is_forgotten(house: House):
     service = house.service()
     await service._prune()
     assert len(await house.endpoints.calls(OURS, hook.id)) == 1
+
+
+@pytest.mark.proves("erase")
+@pytest.mark.parametrize("org", [OURS, None])
+async def test_who_is_erased_is_in_no_call_that_is_kept(house: House, org: str | None):
+    ours, theirs = await house.hook("/ours"), await house.hook("/theirs", org=THEIRS)
+    for owner in (OURS, THEIRS):
+        await house.submitted(owner)
+    rest = erase_sql.Rest(Person(phone="+4530643065", org_id=org), "erased", Found())
+    await house.database.write(erase_sql.erase_marks, rest)
+    assert await house.calls() == 2, "somebody else"
+    await house.database.write(erase_sql.erase_marks, replace(rest, person=Person(phone=PHONE, org_id=org)))
+    assert await house.endpoints.calls(OURS, ours.id) == []
+    assert len(await house.endpoints.calls(THEIRS, theirs.id)) == (0 if org is None else 1)
+    await house.submitted()
+    employee = erase_sql.Rest(Person(email="anna@firm.example", org_id=org), "erased", Found(accounts=("A",)))
+    await house.database.write(erase_sql.erase_marks, employee)
+    assert await house.endpoints.calls(OURS, ours.id) == []
+
+
+@pytest.mark.proves("retention")
+async def test_calls_go_when_an_organisations_texts_go(house: House):
+    await house.hook("/", "message.submitted")
+    await house.hook("/theirs", "message.submitted", org=THEIRS)
+    await house.database.write(retention_sql.set_days, (OURS, retention_sql.Days(1, None)))
+    for org in (OURS, THEIRS):
+        await house.submitted(org)
+    [subject] = [each for each in retention_sql.SUBJECTS if each.table is webhook_calls]
+
+    async def gone() -> int:
+        terms = retention_sql.Terms(30, 0, house.clock.now())
+        keys = await house.database.read(lambda connection: retention_sql.find(connection, subject, terms, 1, None, 10))
+        return await house.database.write(retention_sql.remove, retention_sql.Removal(subject, tuple(keys), terms))
+
+    house.clock.ahead += 2 * DAY
+    assert await gone() == 0, "what waits is told first"
+    service = house.service()
+    await service.start()
+    await house.count("delivered", 2)
+    await service.stop()
+    assert (await gone(), await house.calls()) == (1, 1)
