@@ -18,8 +18,10 @@ from web.desk.accounts import AccountDesk
 from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
@@ -58,12 +60,14 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         accounts=AccountDesk(accounts, audit),
         keys=KeyDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),
+        privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],
             partial(opened, settings=settings),
             totals,
         ),
         routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
+        webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
     )
 
 

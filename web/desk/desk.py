@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from web.desk.accounts import AccountDesk
 from web.desk.keys import KeyDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.webhooks import WebhookDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +20,7 @@ class Desk:
     accounts: AccountDesk
     keys: KeyDesk
     organisations: OrganisationDesk
+    privacy: PrivacyDesk
     providers: ProviderDesk
     routes: RouteDesk
+    webhooks: WebhookDesk
