@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause, func, or_, select, text, tuple_
 from sqlalchemy.sql.selectable import Subquery
 
 from gateway.paging import COUNTED_TO, Cursor, Page, Place, page
@@ -98,8 +98,8 @@ def count_accounts(connection: Connection, wanted: AccountFilter) -> int:
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
-def _conditions(wanted: AccountFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _conditions(wanted: AccountFilter) -> list[ColumnElement[bool] | TextClause]:
+    conditions: list[ColumnElement[bool] | TextClause] = []
     if wanted.org_id is not None:
         conditions.append(accounts.c.org_id == wanted.org_id)
     if wanted.key_id is not None:
