@@ -33,6 +33,20 @@ class WrongCredentials(AccountError):
         super().__init__("mail address and password do not fit together")
 
 
+class WrongCode(AccountError):
+    """Not a code of the second factor, or one that was used."""
+
+    def __init__(self) -> None:
+        super().__init__("that code does not fit, or was used already: take the one that your app shows next")
+
+
+class DeadForm(AccountError):
+    """A form whose sealed part is not ours, or too old."""
+
+    def __init__(self) -> None:
+        super().__init__("this page was open for too long: begin again")
+
+
 class TooManyAttempts(AccountError):
     """Too many failures from this address or for this account."""
 

@@ -23,7 +23,7 @@ from web.identity.links import digest_of
 from web.identity.model import Credentials, Person
 from web.identity.passwords import Passwords, refuse_weak
 from web.identity.roles import Role
-from web.store import person_sql
+from web.store import person_sql, second_factor_sql
 from web.store.person_sql import Edit, NewPerson, Obstacle
 
 MAX_NAME = 100
@@ -150,6 +150,7 @@ class People:
         values: dict[str, object] = {"password": await self._hash(password, person.email)}
         if drop_second_factor:
             values |= {"totp": "", "totp_step": 0}
+            await self._database.write(second_factor_sql.put_codes, (person.id, ()))
         return await self._edit(person, values, link)
 
     async def check_password(self, credentials: Credentials | None, password: str) -> bool:
