@@ -18,7 +18,11 @@ from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.cookies import Cookies
 from web.pages.gateway import gateway_pages
+from web.pages.links import link_pages
+from web.pages.me import my_pages
+from web.pages.people import people_pages
 from web.pages.refusals import answer_people
+from web.pages.sign_in import sign_in_pages
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
 """Who holds a session's token, asking from an address."""
@@ -41,7 +45,14 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
-    for pages in (account_pages(parts.desk), gateway_pages(parts.desk)):
+    for pages in (
+        account_pages(parts.desk),
+        gateway_pages(parts.desk),
+        sign_in_pages(parts.desk.door),
+        link_pages(parts.desk.door),
+        my_pages(parts.desk.me),
+        people_pages(parts.desk),
+    ):
         app.include_router(pages, include_in_schema=False)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
+from web.desk.audit import AuditDesk
+from web.desk.door import Door
 from web.desk.keys import KeyDesk
+from web.desk.me import MyDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.people import PeopleDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
 
@@ -20,3 +24,7 @@ class Desk:
     organisations: OrganisationDesk
     providers: ProviderDesk
     routes: RouteDesk
+    people: PeopleDesk
+    me: MyDesk
+    audit: AuditDesk
+    door: Door

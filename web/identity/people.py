@@ -198,8 +198,10 @@ def _valid_name(name: str) -> str:
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
     Obstacle.NO_PERSON: NotFound(sentence("there is no such person")),
-    Obstacle.EXISTS: PersonExists("there is somebody with this mail address already"),
-    Obstacle.LAST: LastOfTheirKind("nobody could manage this any more: give somebody else the same role first"),
+    Obstacle.EXISTS: PersonExists(sentence("there is somebody with this mail address already")),
+    Obstacle.LAST: LastOfTheirKind(
+        sentence("nobody could manage this any more: give somebody else the same role first")
+    ),
 }
 
 
