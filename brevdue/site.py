@@ -15,14 +15,19 @@ from gateway.routing.configured import make_router
 from gateway.settings import GatewaySettings
 from gateway.tally_files import Totals
 from web.desk.accounts import AccountDesk
+from web.desk.audit import AuditDesk
 from web.desk.desk import Desk
+from web.desk.door import Door, must_have_second
 from web.desk.keys import KeyDesk
+from web.desk.me import MyDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
 from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
+from web.identity.post import Post
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
 
@@ -45,7 +50,11 @@ def site_of(rooms: Rooms) -> FastAPI:
 
 def identity_of(rooms: Rooms) -> Identity:
     """Make what knows people."""
-    return make_identity(rooms.database, rooms.keyring, rooms.clock, rooms.settings.http.public_url)
+    settings = rooms.settings
+    required = must_have_second(settings.web.require_second_factor)
+    return make_identity(
+        rooms.database, rooms.keyring, rooms.clock, settings.http.public_url, must_have_second=required
+    )
 
 
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
@@ -56,9 +65,14 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     async def totals() -> Totals:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
+    post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
     return Desk(
         accounts=AccountDesk(accounts, audit),
         keys=KeyDesk(accounts, audit),
+        people=PeopleDesk(identity, accounts, post),
+        me=MyDesk(identity),
+        audit=AuditDesk(audit),
+        door=Door(identity, accounts, post),
         organisations=OrganisationDesk(accounts, audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(

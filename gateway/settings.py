@@ -88,6 +88,13 @@ class HttpSettings(Section):
     """Whose X-Forwarded-For is believed: it says where a provider's call came from."""
 
 
+class WebSettings(Section):
+    """`[web]`: the pages that people sign in to."""
+
+    require_second_factor: Literal["nobody", "operators", "everybody"] = "nobody"
+    """Who has to set up a second factor before anything else."""
+
+
 class StoreSettings(Section):
     """`[store]`: where the truth is kept."""
 
@@ -291,6 +298,7 @@ class GatewaySettings(BaseModel):
     lmtp: LmtpSettings = LmtpSettings()
     tls: TlsSettings = TlsSettings()
     http: HttpSettings = HttpSettings()
+    web: WebSettings = WebSettings()
     store: StoreSettings = StoreSettings()
     mail_out: MailOutSettings = MailOutSettings()
     trust: TrustSettings = TrustSettings()

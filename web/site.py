@@ -18,8 +18,12 @@ from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.cookies import Cookies
 from web.pages.gateway import gateway_pages
+from web.pages.links import link_pages
+from web.pages.me import my_pages
+from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
+from web.pages.sign_in import sign_in_pages
 from web.pages.webhooks import webhook_pages
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
@@ -43,8 +47,17 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
-    for pages in (account_pages, gateway_pages, privacy_pages, webhook_pages):
-        app.include_router(pages(parts.desk), include_in_schema=False)
+    for pages in (
+        account_pages(parts.desk),
+        gateway_pages(parts.desk),
+        privacy_pages(parts.desk),
+        webhook_pages(parts.desk),
+        sign_in_pages(parts.desk.door),
+        link_pages(parts.desk.door),
+        my_pages(parts.desk.me),
+        people_pages(parts.desk),
+    ):
+        app.include_router(pages, include_in_schema=False)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 

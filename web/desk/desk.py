@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
+from web.desk.audit import AuditDesk
+from web.desk.door import Door
 from web.desk.keys import KeyDesk
+from web.desk.me import MyDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
@@ -24,3 +28,7 @@ class Desk:
     providers: ProviderDesk
     routes: RouteDesk
     webhooks: WebhookDesk
+    people: PeopleDesk
+    me: MyDesk
+    audit: AuditDesk
+    door: Door
