@@ -18,6 +18,7 @@ from gateway.tally_files import Totals
 from web.desk.accounts import AccountDesk
 from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
+from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
@@ -66,7 +67,8 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
 
     return Desk(
         accounts=AccountDesk(accounts, audit),
-        keys=KeyDesk(accounts, audit),
+        keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
+        numbers=NumberDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],

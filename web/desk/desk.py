@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
 from web.desk.keys import KeyDesk
+from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
@@ -17,6 +18,7 @@ class Desk:
 
     accounts: AccountDesk
     keys: KeyDesk
+    numbers: NumberDesk
     organisations: OrganisationDesk
     providers: ProviderDesk
     routes: RouteDesk
