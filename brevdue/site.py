@@ -16,6 +16,7 @@ from gateway.routing.configured import make_router
 from gateway.settings import GatewaySettings
 from gateway.tally_files import Totals
 from web.desk.accounts import AccountDesk
+from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
 from web.desk.numbers import NumberDesk
@@ -65,8 +66,10 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     async def totals() -> Totals:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
+    account_desk = AccountDesk(accounts, audit)
     return Desk(
-        accounts=AccountDesk(accounts, audit),
+        accounts=account_desk,
+        bulk=BulkDesk(accounts, account_desk),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),

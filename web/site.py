@@ -16,6 +16,7 @@ from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
+from web.pages.bulk import bulk_pages
 from web.pages.cookies import Cookies
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
@@ -43,7 +44,7 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
-    for pages in (account_pages, gateway_pages, key_pages, number_pages):
+    for pages in (bulk_pages, account_pages, gateway_pages, key_pages, number_pages):
         app.include_router(pages(parts.desk), include_in_schema=False)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app

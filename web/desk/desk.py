@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
+from web.desk.bulk import BulkDesk
 from web.desk.keys import KeyDesk
 from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
@@ -17,6 +18,7 @@ class Desk:
     """One desk for each subject."""
 
     accounts: AccountDesk
+    bulk: BulkDesk
     keys: KeyDesk
     numbers: NumberDesk
     organisations: OrganisationDesk
