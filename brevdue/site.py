@@ -66,10 +66,9 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     async def totals() -> Totals:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
-    account_desk = AccountDesk(accounts, audit)
     return Desk(
-        accounts=account_desk,
-        bulk=BulkDesk(accounts, account_desk),
+        accounts=AccountDesk(accounts, audit),
+        bulk=BulkDesk(accounts, audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),
