@@ -16,10 +16,12 @@ from gateway.settings import GatewaySettings
 from gateway.tally_files import Totals
 from web.desk.accounts import AccountDesk
 from web.desk.audit import AuditDesk
+from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
+from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
@@ -73,6 +75,9 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         me=MyDesk(identity),
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post),
+        bulk=BulkDesk(accounts, audit),
+        keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
+        numbers=NumberDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(

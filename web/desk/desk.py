@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
 from web.desk.audit import AuditDesk
+from web.desk.bulk import BulkDesk
 from web.desk.door import Door
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
+from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
@@ -22,7 +24,9 @@ class Desk:
     """One desk for each subject."""
 
     accounts: AccountDesk
+    bulk: BulkDesk
     keys: KeyDesk
+    numbers: NumberDesk
     organisations: OrganisationDesk
     privacy: PrivacyDesk
     providers: ProviderDesk
