@@ -123,6 +123,28 @@ class Listener(StrEnum):
     LMTP = "lmtp"
 
 
+class Origin(StrEnum):
+    """Where an SMS was written that no mail stands behind; in its record, it stands where a mail has its listener."""
+
+    PAGE = "page"
+    API = "api"
+    COMMAND_LINE = "command-line"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes an SMS without a mail, as it was proven for this one request."""
+
+    origin: Origin
+    kind: str
+    """What sort of somebody: "person", "key", "employee", "operator"."""
+    id: str
+    name: str
+    """As people know it: a mail address, or a key's label."""
+    ip: str = ""
+    """The client's address; "" where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """The client at the other end of an SMTP or LMTP connection (after the PROXY header, if any)."""
