@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway.errors import Refusal
+from gateway.scopes import Scope
 
 # --- time and identity ---------------------------------------------------------------------------------------------
 
@@ -56,7 +57,7 @@ def time_of(ulid: str) -> float:
 
 
 class KeyKind(StrEnum):
-    """What an API key opens."""
+    """What an API key opens: the one is an address, the other a bearer token, and neither is ever both."""
 
     DIALOG = "dialog"
     REST = "rest"
@@ -85,6 +86,8 @@ class ApiKey:
     paused_at: float | None = None
     domains: tuple[str, ...] = ()
     """Mail domains whose proven senders may open accounts from outside; empty until the first account fixes it."""
+    scopes: frozenset[Scope] = frozenset()
+    """What a program may do with a key of the kind REST."""
 
     @property
     def paused(self) -> bool:

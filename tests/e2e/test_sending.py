@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import smtplib
 from typing import Any
 
 import pytest
 
-from tests.gateway_process import Gateway, reply
+from tests.gateway_process import DOMAIN, Gateway, mail, reply
 
 pytestmark = pytest.mark.proves("sending without a mail")
 
@@ -89,7 +90,7 @@ def test_while_nothing_runs_it_waits(tmp_path):
 def test_a_kill_right_after_the_answer_loses_nothing_and_doubles_nothing(tmp_path):
     with Gateway(tmp_path) as gateway:
         gateway.account(gateway.key())
-        for turn in range(3):
+        for turn in range(2):
             phones = [f"3064{turn}{n:03}" for n in range(20)]
             send(gateway, ",".join(phones), f"Hej {turn}", "--identity", f"turn {turn}")
             assert gateway.stop(signal.SIGKILL) == -signal.SIGKILL
@@ -97,4 +98,18 @@ def test_a_kill_right_after_the_answer_loses_nothing_and_doubles_nothing(tmp_pat
             gateway.start()
             for phone in phones:
                 gateway.sms(f"+45{phone}")
-        assert all(len(gateway.phone(f"+453064{turn}{n:03}")) == 1 for turn in range(3) for n in range(20))
+        assert all(len(gateway.phone(f"+453064{turn}{n:03}")) == 1 for turn in range(2) for n in range(20))
+
+
+@pytest.mark.proves("REST keys")
+def test_a_rest_key_is_no_mail_address(gateway: Gateway, number: str):
+    made = json.loads(gateway.run("key", "create", "--org", "Firma A/S", "--kind", "rest", "--label", "shop", "--json"))
+    assert made["scopes"] == ["messages:read", "messages:send"]
+    for local in (made["key"], made["key"].removeprefix("brevdue_")):
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+            gateway.send(mail(f"{local}@{DOMAIN}", "30643075", "Hej"))
+        assert next(iter(refused.value.recipients.values()))[0] == 550
+    assert gateway.run("key", "scopes", "shop", "messages:send") == "messages:send"
+    listed = {each["label"]: each for each in json.loads(gateway.run("key", "list", "--json"))}
+    assert (listed["shop"]["kind"], listed["shop"]["scopes"]) == ("rest", ["messages:send"])
+    assert "no key can hold gateway:manage" in gateway.run("key", "scopes", "shop", "gateway:manage", status=1)

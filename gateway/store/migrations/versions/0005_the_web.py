@@ -65,3 +65,5 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_sessions_account_id'), 'sessions', ['account_id'], unique=False)
     op.create_index(op.f('ix_sessions_person_id'), 'sessions', ['person_id'], unique=False)
+
+    op.add_column('api_keys', sa.Column('scopes', sa.Text(), server_default='', nullable=False))
