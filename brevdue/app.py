@@ -35,12 +35,14 @@ from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import Service, SystemClock
+from gateway.outbox import Outbox
 from gateway.overdue import Overdue
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.receipts import Receipts
 from gateway.returned import Returned
 from gateway.routing.configured import router_of
+from gateway.sending import Sending
 from gateway.settings import GatewaySettings, ProviderSettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
@@ -209,6 +211,25 @@ class Rooms:
         )
 
     @cached_property
+    def outbox(self) -> Outbox:
+        """What people write is queued and leaves."""
+        return Outbox(
+            settings=self.settings,
+            accounts=self.accounts,
+            spool=self.spool,
+            threads=self.threads,
+            departures=self.sms_out,
+            mail_queued=self.mail_out.nudge,
+        )
+
+    @cached_property
+    def sending(self) -> Sending:
+        """SMS without a mail: from pages and by REST."""
+        return Sending(
+            settings=self.settings, accounts=self.accounts, outbox=self.outbox, spool=self.spool, clock=self.clock
+        )
+
+    @cached_property
     def intake(self) -> Intake:
         """Mail is decided on."""
         return Intake(
@@ -219,11 +240,9 @@ class Rooms:
             dialog=DialogIn(
                 settings=self.settings,
                 accounts=self.accounts,
-                spool=self.spool,
+                outbox=self.outbox,
                 threads=self.threads,
                 letters=self.letters,
-                departures=self.sms_out,
-                mail_queued=self.mail_out.nudge,
             ),
             enrolment=Enrolment(
                 accounts=self.accounts,

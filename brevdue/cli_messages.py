@@ -88,6 +88,42 @@ async def asked(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
 
 
 @message.command
+async def send(
+    account: Annotated[str, Parameter(help="Whose number it leaves from: address, number or id.")],
+    phones: Annotated[str, Parameter(help="Mobile numbers, with commas between.")],
+    text: Annotated[str, Parameter(help="What the phones read.")],
+    /,
+    *,
+    identity: Annotated[str | None, Parameter(help="A word for this SMS: said twice, it is sent once.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """Queue an SMS from an account's number; a gateway that runs sends it. Answers come to the account's mailbox."""
+    from brevdue.administration import desk
+    from gateway import maillog
+    from gateway.model import Author, Origin
+    from gateway.sending import Wish
+
+    async with desk(options) as at:
+        owner = await at.accounts.account_named(account)
+        author = Author(Origin.COMMAND_LINE, "operator", person(), person())
+        lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
+        try:
+            sent = await at.sending.send(Wish(owner.id, (phones,), text, author, identity))
+        finally:
+            lines.flush()
+    rows = [
+        {
+            "phone": each.phone or each.written,
+            "id": each.message_id,
+            "parts": sent.text.parts if each.message_id else 0,
+            "refused": each.public_text,
+        }
+        for each in sent.phones
+    ]
+    show(rows, options, empty="")
+
+
+@message.command
 async def deliver(
     name: MessageName,
     /,

@@ -16,7 +16,7 @@ from typing import Literal, NoReturn
 
 from gateway import errors
 from gateway.errors import Refusal
-from gateway.model import Account, ApiKey, Proof, new_id
+from gateway.model import Account, ApiKey, KeyKind, Proof, new_id
 from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import (
     AccountError,
@@ -142,6 +142,8 @@ class Accounts(OrganisationNumbers):
         if key is not None:
             if key.org_id != account.org_id:
                 raise BadValue("an account can only move to another key of its own organisation")
+            if key.kind is not KeyKind.DIALOG:
+                _raise(Obstacle.WRONG_KIND)
             changes["key_id"] = key.id
         if cut_signature is not None:
             changes["cut_signature"] = cut_signature
@@ -254,6 +256,7 @@ class Accounts(OrganisationNumbers):
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
     Obstacle.NO_KEY: NotFound("there is no such key"),
+    Obstacle.WRONG_KIND: BadValue("accounts hang under keys of the kind dialog: this one is for programs"),
     Obstacle.NO_ACCOUNT: NotFound("there is no such open account"),
     Obstacle.PAUSED: PausedKey("the key is paused: only an administrator can open accounts on it"),
     Obstacle.NO_FREE_NUMBER: NoFreeNumber("no free phone number: add a [[pool]], or release numbers from quarantine"),

@@ -86,7 +86,7 @@ def bad_address_syntax() -> Refusal:
 
 def too_many_recipients(limit: int) -> Refusal:
     """More recipients than `[dialog] max_recipients`."""
-    return Refusal(550, "5.5.3", f"too many phone numbers: at most {limit} in one mail", cause="too many recipients")
+    return Refusal(550, "5.5.3", f"too many phone numbers: at most {limit} at once", cause="too many recipients")
 
 
 # --- who wrote it --------------------------------------------------------------------------------------------------
@@ -158,10 +158,16 @@ def too_many_for_operator() -> Refusal:
 
 def too_many_mails(whose: str, seconds: float) -> Refusal:
     """More mails a minute than one client's address or one account may send; `whose` names it to the peer."""
-    wait = f"{math.ceil(seconds)} seconds" if seconds <= 90 else f"{math.ceil(seconds / 60)} minutes"
     return Refusal(
-        450, "4.7.1", f"too many mails from {whose} right now: send again in {wait}", cause=f"mail rate of {whose}"
+        450,
+        "4.7.1",
+        f"too many mails from {whose} right now: send again in {_wait(seconds)}",
+        cause=f"mail rate of {whose}",
     )
+
+
+def _wait(seconds: float) -> str:
+    return f"{math.ceil(seconds)} seconds" if seconds <= 90 else f"{math.ceil(seconds / 60)} minutes"
 
 
 # --- the mail itself -----------------------------------------------------------------------------------------------
@@ -207,6 +213,38 @@ def _about(count: int) -> int:
     """A number as people say it: two digits and noughts, or all of it below 100."""
     unit: int = 10 ** max(0, len(str(count)) - 2)
     return count // unit * unit
+
+
+def no_phone_named() -> Refusal:
+    """A form or a call without a phone."""
+    return Refusal(550, "5.1.3", "nobody to write to: name at least one mobile number", cause="no phone number")
+
+
+def no_text() -> Refusal:
+    """A form or a call without a text."""
+    return Refusal(550, "5.6.0", "nothing to send: write a text", cause="empty text")
+
+
+def no_open_account() -> Refusal:
+    """Nobody can write from an account that was closed, or never was."""
+    return Refusal(550, "5.2.1", "the account is closed: open it again, or write from another", cause="account closed")
+
+
+def too_many_sms(seconds: float) -> Refusal:
+    """More at once than one account may write."""
+    return Refusal(
+        450, "4.7.1", f"too many SMS from this account right now: send again in {_wait(seconds)}", cause="mail rate"
+    )
+
+
+def identity_used() -> Refusal:
+    """What is said to be the same says something else."""
+    return Refusal(
+        550,
+        "5.5.0",
+        "this was sent before with another text: nothing was sent; use a new identity",
+        cause="identity used",
+    )
 
 
 def opted_out(phones: int) -> Refusal:

@@ -1,5 +1,6 @@
 """One message's whole story, told in order: how it came in, who proved it, what was cut, attempts, reports, letters.
 
+An SMS that was written without a mail begins with its author.
 For people who look after the gateway; the same steps serve the command line and pages.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gateway.model import JsonDict, MailKind
+from gateway.model import JsonDict, MailKind, Origin
 from gateway.money import Money
 from gateway.store import trace_sql as sql
 from gateway.store.database import Database
@@ -30,7 +31,7 @@ class Story:
 
     id: str
     direction: str
-    """"out" (mail to SMS) or "in" (SMS to mail)."""
+    """"out" (SMS that leave) or "in" (SMS to mail)."""
     steps: tuple[Step, ...]
 
 
@@ -51,6 +52,10 @@ def _in_order(steps: list[Step]) -> tuple[Step, ...]:
 
 
 def _mail_steps(mail: JsonDict) -> Iterator[Step]:
+    if mail["listener"] in set(Origin):
+        facts = {"on": mail["listener"], "client": mail["peer_ip"], "by": mail["proof"], "name": mail["proof_detail"]}
+        yield Step(mail["received_at"], "SMS written", facts | {"account": mail["account_id"]})
+        return
     yield Step(
         mail["received_at"],
         "mail received",

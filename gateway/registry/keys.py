@@ -1,6 +1,7 @@
 """Organisations and their API keys: making, pausing, rotating, showing (D3, D14).
 
-A key's secret is 128 random bits, written as 32 hex digits. The database keeps an HMAC of it, to find it, and a sealed
+A key's secret is 128 random bits, written as 32 hex digits; one of the kind REST has a word before them, which makes it
+no address and lets it be recognised where it has leaked to. The database keeps an HMAC of it, to find it, and a sealed
 copy, to show it again and to write it into From; both need the secret file.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -19,6 +20,7 @@ from gateway.proof.alignment import ascii_domain
 from gateway.registry.directory import Directory
 from gateway.registry.errors import BadValue, NotFound, TooManySecrets, WrongSecretFile
 from gateway.registry.listings import KeyListing
+from gateway.scopes import DEFAULT_KEY_SCOPES, KEY_SCOPES, Scope, write_scopes
 from gateway.settings import DialogSettings
 from gateway.store import key_sql
 from gateway.store.database import Database
@@ -26,7 +28,9 @@ from gateway.store.writer import Item, Result, Work
 from gateway.writing.texts import LANGUAGES
 
 _DAY = 86_400.0
-_SECRET = re.compile(r"[0-9a-fA-F]{32}")
+REST_PREFIX = "brevdue_"
+"""What a REST key's secret begins with."""
+_SECRET = re.compile(rf"(?:{REST_PREFIX})?[0-9a-f]{{32}}", re.IGNORECASE)
 
 
 class Keys(Directory):
@@ -99,12 +103,26 @@ class Keys(Directory):
     # --- keys --------------------------------------------------------------------------------------------------
 
     async def create_key(
-        self, organisation: Organisation, kind: KeyKind = KeyKind.DIALOG, label: str = ""
+        self,
+        organisation: Organisation,
+        kind: KeyKind = KeyKind.DIALOG,
+        label: str = "",
+        scopes: Iterable[str] | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key; returns it with its secret, 32 lower-case hex digits."""
+        """Make a key; returns it with its secret. Without `scopes` one of the kind REST sends and reads messages.
+
+        Raises BadValue.
+        """
         now = self._clock.now()
-        key = ApiKey(id=new_id(now), org_id=organisation.id, kind=kind, label=label.strip(), created_at=now)
-        secret, row = self._new_secret(key.id)
+        key = ApiKey(
+            id=new_id(now),
+            org_id=organisation.id,
+            kind=kind,
+            label=label.strip(),
+            created_at=now,
+            scopes=_valid_scopes(kind, scopes),
+        )
+        secret, row = self._new_secret(key.id, kind)
         await self._change(key_sql.put_key, (key, row))
         return key, secret
 
@@ -121,7 +139,7 @@ class Keys(Directory):
         if len(labelled) > 1:
             raise BadValue(f"{len(labelled)} keys are labelled '{wanted}': name one by its id")
         if not labelled:
-            raise NotFound("there is no such key: give its 32 characters or its id")
+            raise NotFound("there is no such key: give its characters or its id")
         return labelled[0]
 
     async def list_keys(self, org_id: str | None = None) -> list[KeyListing]:
@@ -154,6 +172,11 @@ class Keys(Directory):
         names = " ".join(dict.fromkeys(_valid_domain(each) for each in domains))
         return _found(await self._change(key_sql.edit, (key.id, {"domains": names})))
 
+    async def set_key_scopes(self, key: ApiKey, scopes: Iterable[str]) -> ApiKey:
+        """Set what a program may do with a key of the kind REST; from the commit on. Raises BadValue, NotFound."""
+        words = write_scopes(_valid_scopes(key.kind, scopes))
+        return _found(await self._change(key_sql.edit, (key.id, {"scopes": words})))
+
     async def rotate_key(self, key: ApiKey, retire_after: float = 30.0) -> str:
         """Give the key a new secret and return it; the old one works for `retire_after` days more.
 
@@ -161,7 +184,7 @@ class Keys(Directory):
         """
         if not 0 <= retire_after < float("inf"):
             raise BadValue("the days until the old key stops must be 0 or more")
-        secret, row = self._new_secret(key.id)
+        secret, row = self._new_secret(key.id, key.kind)
         retires_at = row.created_at + retire_after * _DAY
         live = await self._change(key_sql.rotate, key_sql.Rotation(row, retires_at))
         if live == 0:
@@ -175,8 +198,8 @@ class Keys(Directory):
         if not await self._change(key_sql.retire, key.id):
             raise NotFound("this key has only one secret: rotate it first")
 
-    def _new_secret(self, key_id: str) -> tuple[str, key_sql.SecretRow]:
-        secret = secrets.token_hex(16)
+    def _new_secret(self, key_id: str, kind: KeyKind) -> tuple[str, key_sql.SecretRow]:
+        secret = (REST_PREFIX if kind is KeyKind.REST else "") + secrets.token_hex(16)
         sealed = self._keyring.seal(secret, key_id)
         return secret, key_sql.SecretRow(key_id, self._keyring.digest(secret), sealed, self._clock.now())
 
@@ -216,6 +239,22 @@ def valid_language(language: str) -> str:
     if language.lower() not in LANGUAGES:
         raise BadValue(f"mails are not written in '{language}': choose one of {', '.join(sorted(LANGUAGES))}")
     return language.lower()
+
+
+def _valid_scopes(kind: KeyKind, words: Iterable[str] | None) -> frozenset[Scope]:
+    """What a key of this kind can hold."""
+    if kind is not KeyKind.REST:
+        if words:
+            raise BadValue("only a key of the kind rest has scopes")
+        return frozenset()
+    if words is None:
+        return DEFAULT_KEY_SCOPES
+    wanted = set(words)
+    if unknown := wanted - set(KEY_SCOPES):
+        raise BadValue(f"no key can hold {', '.join(sorted(unknown))}: there are {', '.join(KEY_SCOPES)}")
+    if not wanted:
+        raise BadValue("a key without scopes opens nothing: name at least one, or pause it")
+    return frozenset(map(Scope, wanted))
 
 
 def _valid_domain(domain: str) -> str:

@@ -19,7 +19,7 @@ from gateway.store.mail_queue_sql import NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, attempts, mails, messages
 from gateway.store.spend_sql import Ledger
-from gateway.store.spool_items import AT_ONCE, Acceptance, MailRecord, Verdict
+from gateway.store.spool_items import AT_ONCE, Acceptance, MailRecord, Stored, Verdict
 
 PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
 Put = tuple[Acceptance, str]
@@ -79,6 +79,16 @@ def _taken_before(connection: Connection, items: Sequence[Put]) -> frozenset[str
     """The identities among these that have a message already."""
     wanted = sorted({dedupe for acceptance, _ in items for dedupe in acceptance.dedupe})
     return frozenset(_TAKEN.scalars(connection, {"identities": values_of(connection, wanted)}))
+
+
+def stored(connection: Connection, identities: Sequence[str]) -> list[Stored]:
+    """The messages that are stored under these keys (`Acceptance.dedupe`)."""
+    rows = connection.execute(
+        select(messages.c.id, messages.c.mail_id, messages.c.to_number, messages.c.text).where(
+            messages.c.dedupe.in_(identities)
+        )
+    )
+    return [Stored(row.id, row.mail_id, row.to_number, row.text) for row in rows]
 
 
 def _objections(

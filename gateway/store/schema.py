@@ -54,6 +54,7 @@ api_keys = Table(
     Column("kind", String, nullable=False),
     Column("label", String, nullable=False, server_default=""),
     Column("domains", Text, nullable=False, server_default=""),  # separated by spaces
+    Column("scopes", Text, nullable=False, server_default=""),  # of the kind REST; separated by spaces
     Column("created_at", Double, nullable=False),
     Column("paused_at", Double),
 )

@@ -16,7 +16,7 @@ from typing import Final
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import display
-from gateway.writing.frame import for_people, masked
+from gateway.writing.frame import for_people, indented
 from gateway.writing.reports import FailedRecipient, OriginalMail, Reporting, failed_group, failed_line
 from gateway.writing.texts import Texts, texts
 
@@ -70,10 +70,10 @@ def receipt(
     words = texts(account.language)
     about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
     blocks = [words.say("receipt.phones"), "\n".join(_line(words, each) for each in phones)]
-    blocks += [words.say("receipt.text"), _indented(sent.text)]
+    blocks += [words.say("receipt.text"), indented(sent.text)]
     if sent.cut.strip():
         more = "…" if len(sent.cut) > _MOST_CUT else ""
-        blocks += [words.say("receipt.cut"), _indented(sent.cut[:_MOST_CUT] + more)]
+        blocks += [words.say("receipt.cut"), indented(sent.cut[:_MOST_CUT] + more)]
     if sent.attachments:
         blocks.append(words.say("receipt.attachments", names=for_people(sent.attachments)))
     return about.compose(words.say(_subject(phones)), blocks, [_group(about, each) for each in phones])
@@ -105,7 +105,3 @@ def _group(about: Reporting, phone: Receipted) -> list[bytes]:
     if phone.delivered_at is None:
         return about.group(phone.phone, "relayed", _RELAYED_STATUS)
     return about.group(phone.phone, "delivered", _DELIVERED_STATUS)
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in masked(text).split("\n"))

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from gateway.model import Account
 from gateway.numbers import display
-from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, masked
+from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, indented, masked
 from gateway.writing.mime import address_line, ids_line, message, multipart, raw_part, text_line, text_part
 from gateway.writing.texts import Texts, texts
 
@@ -99,6 +99,8 @@ class OriginalMail:
     subject: str
     arrival: float
     """Seconds since the epoch, UTC."""
+    text: str = ""
+    """Of the SMS, where no mail stands behind it."""
 
 
 def failure_report(
@@ -198,6 +200,8 @@ class Reporting:
         )
         about = self.original.subject.strip()
         last = [words.say("report.about", subject=for_people(about))] if about else []
+        if self.original.text:
+            last = [words.say("receipt.text"), indented(self.original.text)]
         machines = [
             text_line("Reporting-MTA", f"dns; {self.reporting_mta}"),
             text_line("Arrival-Date", date(self.original.arrival)),

@@ -121,3 +121,5 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_index(op.f('ix_sign_in_rates_empty_at'), 'sign_in_rates', ['empty_at'], unique=False)
+
+    op.add_column('api_keys', sa.Column('scopes', sa.Text(), server_default='', nullable=False))
