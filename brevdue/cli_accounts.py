@@ -53,23 +53,29 @@ async def list_accounts(
     *,
     org: Annotated[str | None, Parameter(help="Only this organisation's: name or id.")] = None,
     key: Annotated[str | None, Parameter(help="Only those under this key.")] = None,
-    email: Annotated[str | None, Parameter(help="Only addresses that contain this.")] = None,
+    email: Annotated[str | None, Parameter(help="Only those whose address or number contains this.")] = None,
     closed: Annotated[bool, Parameter(negative=(), help="The closed ones too.")] = False,
     options: Options = DEFAULT,
 ) -> None:
     """List accounts with what they have sent and received."""
     from brevdue.administration import desk
+    from gateway.paging import MAX_PAGE_SIZE
+    from gateway.registry.listings import AccountFilter, AccountState
 
     async with desk(options) as at:
         owner = await at.accounts.organisation_named(org) if org else None
         under = await at.accounts.key_named(key) if key else None
-        found = await at.accounts.list_accounts(
+        wanted = AccountFilter(
             org_id=owner.id if owner else None,
             key_id=under.id if under else None,
-            email=email,
-            include_closed=closed,
+            search=email,
+            state=None if closed else AccountState.OPEN,
         )
-    rows = [_listing_row(each) for each in found]
+        found = await at.accounts.list_accounts(wanted, size=MAX_PAGE_SIZE)
+        rows = [_listing_row(each) for each in found.items]
+        while found.next:
+            found = await at.accounts.list_accounts(wanted, cursor=found.next, size=MAX_PAGE_SIZE)
+            rows += [_listing_row(each) for each in found.items]
     if not closed and not options.json:
         rows = [{name: value for name, value in row.items() if name != "closed"} for row in rows]
     show(rows, options, empty="no accounts, or none like that" if closed else "no open accounts, or none like that")
@@ -82,8 +88,7 @@ async def show_account(account: AccountName, /, *, options: Options = DEFAULT) -
 
     async with desk(options) as at:
         found = await at.accounts.account_named(account)
-        listings = await at.accounts.list_accounts(key_id=found.key_id, include_closed=True)
-        listing = next(each for each in listings if each.account.id == found.id)
+        listing = await at.accounts.account_listing(found.id)
     facts(
         {
             **_listing_row(listing),

@@ -11,12 +11,14 @@ import base64
 import hmac
 import re
 import secrets
+from dataclasses import replace
 from functools import partial
 from typing import Literal, NoReturn
 
-from gateway import errors
+from gateway import errors, paging
 from gateway.errors import Refusal
 from gateway.model import Account, ApiKey, KeyKind, Proof, new_id
+from gateway.paging import PAGE_SIZE, Count, Page
 from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import (
     AccountError,
@@ -31,10 +33,10 @@ from gateway.registry.errors import (
     WrongSecretFile,
 )
 from gateway.registry.keys import valid_language
-from gateway.registry.listings import AccountListing, NumberListing, NumberState, PoolUsage
+from gateway.registry.listings import AccountFilter, AccountListing, NumberListing, NumberState, PoolUsage
 from gateway.registry.organisation_numbers import DAY, OrganisationNumbers, compact
 from gateway.registry.subscription import judge, organisation_of
-from gateway.store import account_sql, directory_sql, number_sql
+from gateway.store import account_list_sql, account_sql, directory_sql, number_sql
 from gateway.store.account_sql import Obstacle, OpenRequest
 
 __all__ = [
@@ -50,6 +52,9 @@ __all__ = [
     "TooManySecrets",
     "WrongSecretFile",
 ]
+
+ALL_OPEN = AccountFilter()
+"""Every open account, oldest first."""
 
 
 class Accounts(OrganisationNumbers):
@@ -218,18 +223,27 @@ class Accounts(OrganisationNumbers):
         return use.accounts[0] if use is not None and use.accounts else None
 
     async def list_accounts(
-        self,
-        *,
-        org_id: str | None = None,
-        key_id: str | None = None,
-        email: str | None = None,
-        include_closed: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> list[AccountListing]:
-        """Accounts with their counters (D6), oldest first. `email` finds addresses that contain the text."""
-        wanted = account_sql.Filter(org_id, key_id, email and email.lower(), include_closed, limit, offset)
-        return await self._database.read(lambda connection: account_sql.list_accounts(connection, wanted))
+        self, wanted: AccountFilter = ALL_OPEN, *, cursor: str | None = None, size: int = PAGE_SIZE
+    ) -> Page[AccountListing]:
+        """A page of accounts with their counters (D6). Raises BadValue for a cursor that is none of this order."""
+        wanted = replace(wanted, search=paging.search_text(wanted.search))
+        at = paging.cursor(cursor, account_list_sql.order_of(wanted), account_list_sql.kinds_of(wanted))
+        look = partial(account_list_sql.list_accounts, wanted=wanted, at=at, size=paging.page_size(size))
+        return await self._database.read(look)
+
+    async def count_accounts(self, wanted: AccountFilter = ALL_OPEN) -> Count:
+        """How many accounts a list has in all its pages."""
+        wanted = replace(wanted, search=paging.search_text(wanted.search))
+        look = partial(account_list_sql.count_accounts, wanted=wanted)
+        return paging.counted(await self._database.read(look))
+
+    async def account_listing(self, account_id: str, org_id: str | None = None) -> AccountListing:
+        """One account as lists show it. Raises NotFound, also for another organisation's."""
+        look = partial(account_list_sql.find_account, account_id=account_id, org_id=org_id)
+        found = await self._database.read(look)
+        if found is None:
+            raise NotFound("there is no such account")
+        return found
 
     async def list_numbers(self, state: NumberState | None = None) -> list[NumberListing]:
         """Numbers in use and in quarantine, ascending."""

@@ -33,6 +33,44 @@ class AccountListing:
     active_at: float | None
     has_password: bool
     """Whether it can sign in to submission."""
+    key_paused: bool
+
+
+class AccountState(StrEnum):
+    """What accounts are picked by."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    PAUSED = "paused"
+    """Open, under a paused key."""
+    REFUSED = "refused"
+    """Open, with a mailbox that last refused mail for good."""
+
+
+class AccountSort(StrEnum):
+    """What a list of accounts is sorted by."""
+
+    EMAIL = "email"
+    NUMBER = "number"
+    SINCE = "since"
+    """When it was opened."""
+    SENT = "sent"
+    RECEIVED = "received"
+    ACTIVE = "active"
+    """When it last sent or got an SMS; never counts as longest ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """Which accounts, in which order. None leaves a question out; an `org_id` of None is for operators alone."""
+
+    org_id: str | None = None
+    key_id: str | None = None
+    search: str | None = None
+    """A part of the address or of the number."""
+    state: AccountState | None = AccountState.OPEN
+    sort: AccountSort = AccountSort.SINCE
+    descending: bool = False
 
 
 class NumberState(StrEnum):

@@ -1,4 +1,4 @@
-"""SQL of accounts: opening, closing, editing, listing. Changes are work functions: (connection, items) -> results.
+"""SQL of accounts: opening, closing, editing. Changes are work functions: (connection, items) -> results.
 
 Every change begins with `begin_change`, whose row lock makes changes of all processes wait in line: what a change
 reads stays true until it is committed.
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from gateway.model import Account, ApiKey, KeyKind
-from gateway.registry.listings import AccountListing
 from gateway.registry.pool import NumberPool
 from gateway.registry.subscription import Subscription
 from gateway.store import number_sql
@@ -73,18 +72,6 @@ class Edit:
 
     account_id: str
     values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which accounts to list."""
-
-    org_id: str | None
-    key_id: str | None
-    email: str | None
-    include_closed: bool
-    limit: int | None
-    offset: int
 
 
 def open_account(connection: Connection, items: Sequence[OpenRequest]) -> list[Account | Obstacle]:
@@ -201,49 +188,6 @@ def set_login(connection: Connection, items: Sequence[tuple[str, str | None]]) -
         )
         for account_id, digest in items
     ]
-
-
-def list_accounts(connection: Connection, wanted: Filter) -> list[AccountListing]:
-    """Accounts with organisation, key and counters, oldest first."""
-    query = (
-        select(accounts, organisations.c.name.label("organisation"), api_keys.c.label.label("key_label"))
-        .join(organisations, organisations.c.id == accounts.c.org_id)
-        .join(api_keys, api_keys.c.id == accounts.c.key_id)
-        .where(*_conditions(wanted))
-        .order_by(accounts.c.opened_at, accounts.c.id)
-    )
-    return [_to_listing(row) for row in connection.execute(_page(query, wanted))]
-
-
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.org_id is not None:
-        conditions.append(accounts.c.org_id == wanted.org_id)
-    if wanted.key_id is not None:
-        conditions.append(accounts.c.key_id == wanted.key_id)
-    if wanted.email is not None:
-        conditions.append(accounts.c.email_folded.contains(wanted.email, autoescape=True))
-    if not wanted.include_closed:
-        conditions.append(accounts.c.closed_at.is_(None))
-    return conditions
-
-
-def _page(query: Select[Any], wanted: Filter) -> Select[Any]:
-    if wanted.limit is not None:
-        query = query.limit(wanted.limit)
-    return query.offset(wanted.offset) if wanted.offset else query
-
-
-def _to_listing(row: Any) -> AccountListing:
-    return AccountListing(
-        account=to_account(row),
-        organisation=row.organisation,
-        key_label=row.key_label,
-        sent=row.sent_count,
-        received=row.received_count,
-        active_at=row.active_at,
-        has_password=row.login_digest is not None,
-    )
 
 
 def _open_account_of(connection: Connection, key_id: str, folded: str) -> Account | None:

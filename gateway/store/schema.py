@@ -73,10 +73,10 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", String, primary_key=True),
-    Column("org_id", ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("org_id", ForeignKey("organisations.id"), nullable=False),
     Column("key_id", ForeignKey("api_keys.id"), nullable=False),
     Column("email", String, nullable=False),
-    Column("email_folded", String, nullable=False, index=True),
+    Column("email_folded", String, nullable=False),
     Column("number", String, nullable=False, index=True),
     Column("provider", String, nullable=False),
     Column("language", String, nullable=False),
@@ -90,6 +90,8 @@ accounts = Table(
     Column("sent_count", Integer, nullable=False, server_default="0"),
     Column("received_count", Integer, nullable=False, server_default="0"),
     Column("active_at", Double),
+    Index("ix_accounts_email", "email_folded", "id", "number", "closed_at"),  # what a search looks at, in its order
+    Index("ix_accounts_organisation", "org_id", "email_folded", "id", "number", "closed_at"),
     Index(
         "ix_accounts_refusing",
         "id",
@@ -194,7 +196,7 @@ messages = Table(
     Column("id", String, primary_key=True),
     Column("mail_id", String, index=True),
     Column("org_id", String, nullable=False),
-    Column("account_id", String, nullable=False, index=True),
+    Column("account_id", String, nullable=False),
     Column("key_id", String, nullable=False),
     Column("provider", String, nullable=False),
     Column("from_number", String, nullable=False),
@@ -221,6 +223,21 @@ messages = Table(
     Column("sender", String, nullable=False, server_default=""),  # instead of from_number, where a route says so
     Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
     Column("bound", Boolean, nullable=False, server_default=text("false")),  # its provider may have it already
+    Index("ix_messages_organisation", "org_id", "id", "to_number"),  # ids sort by time
+    Index("ix_messages_account", "account_id", "id", "to_number"),
+    Index(
+        "ix_messages_ended_badly",
+        "id",
+        sqlite_where=text("state IN ('failed', 'expired', 'unknown')"),
+        postgresql_where=text("state IN ('failed', 'expired', 'unknown')"),
+    ),
+    Index(
+        "ix_messages_ended_badly_organisation",
+        "org_id",
+        "id",
+        sqlite_where=text("state IN ('failed', 'expired', 'unknown')"),
+        postgresql_where=text("state IN ('failed', 'expired', 'unknown')"),
+    ),
     Index(
         "ix_messages_due",
         "provider",
@@ -316,9 +333,11 @@ inbound = Table(
     Column("incomplete", Boolean, nullable=False, server_default=text("false")),
     Column("late", Boolean, nullable=False, server_default=text("false")),  # a part came after its time
     Column("org_id", String),
-    Column("account_id", String, index=True),
+    Column("account_id", String),
     Column("mail_id", String),
     UniqueConstraint("provider", "ref"),
+    Index("ix_inbound_organisation", "org_id", "id", "from_number"),
+    Index("ix_inbound_account", "account_id", "id", "from_number"),
 )
 
 inbound_parts = Table(

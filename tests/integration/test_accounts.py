@@ -30,7 +30,7 @@ from gateway.accounts import (
 from gateway.errors import Refusal
 from gateway.keyring import Keyring
 from gateway.model import ApiKey, KeyKind, Proof, ProofMethod
-from gateway.registry.listings import NumberState
+from gateway.registry.listings import AccountFilter, AccountState, NumberState
 from gateway.settings import DialogSettings, PoolSettings
 from gateway.store import schema
 from gateway.store.database import Database, alone
@@ -338,10 +338,10 @@ async def test_whatever_happens_at_once_no_number_is_shared(house: House, databa
         house.clock.time += DAY / 4
         for accounts in views:
             await accounts.refresh()
-        opened = {each.account.number: each.account.id for each in await views[0].list_accounts()}
+        opened = {each.account.number: each.account.id for each in (await views[0].list_accounts()).items}
         numbers = await views[1].list_numbers()
         assert {each.number: each.account_id for each in numbers if each.state is NumberState.IN_USE} == opened
-        assert len(opened) == len(await views[0].list_accounts(key_id=key.id))
+        assert len(opened) == len((await views[0].list_accounts(AccountFilter(key_id=key.id))).items)
         assert len({each.number for each in numbers}) == len(numbers) <= 50
     await beside.close()
 
@@ -666,7 +666,7 @@ async def test_the_list_shows_what_the_administrator_needs(
     account = await accounts.open_account(key.id, "bo@firma.dk")
     counts = update(schema.accounts).values(sent_count=3, received_count=2, active_at=5.0)
     await database.write(alone(lambda c: c.execute(counts)), None)
-    [listing] = await accounts.list_accounts()
+    [listing] = (await accounts.list_accounts()).items
     assert listing.account == account
     assert (listing.organisation, listing.key_label) == ("Acme", "Sales")
     assert (listing.sent, listing.received, listing.active_at, listing.has_password) == (3, 2, 5.0, False)
@@ -682,15 +682,20 @@ async def test_the_list_is_filtered(house: House, accounts: Accounts, key: ApiKe
     await accounts.close_account(await accounts.account_named("bo@firma.dk"))
 
     async def emails(**wanted: Any) -> list[str]:
-        return [each.account.email for each in await accounts.list_accounts(**wanted)]
+        return [each.account.email for each in (await accounts.list_accounts(AccountFilter(**wanted))).items]
 
     assert await emails() == ["al_x@firma.dk", "cy@other.se"]
-    assert await emails(include_closed=True) == ["bo@firma.dk", "al_x@firma.dk", "cy@other.se"]
-    assert await emails(include_closed=True, limit=1, offset=1) == ["al_x@firma.dk"]
-    assert await emails(offset=1) == ["cy@other.se"]
+    assert await emails(state=None) == ["bo@firma.dk", "al_x@firma.dk", "cy@other.se"]
+    assert await emails(state=AccountState.CLOSED) == ["bo@firma.dk"]
     assert await emails(org_id=other.org_id) == await emails(key_id=other.id) == ["cy@other.se"]
-    assert await emails(email="FIRMA") == await emails(email="_") == ["al_x@firma.dk"]
-    assert await emails(email="%") == []
+    assert await emails(search="FIRMA") == await emails(search="_") == ["al_x@firma.dk"]
+    assert await emails(search="%") == []
+    number = (await accounts.account_named("cy@other.se")).number
+    assert await emails(search=f"{number[3:7]} {number[7:]}") == ["cy@other.se"]
+    await accounts.pause_key(other)
+    await accounts.mark_mailbox((await accounts.account_named("al_x@firma.dk")).id, "550 no such user")
+    assert await emails(state=AccountState.PAUSED) == ["cy@other.se"]
+    assert await emails(state=AccountState.REFUSED) == ["al_x@firma.dk"]
 
 
 @pytest.mark.proves("D6")

@@ -123,3 +123,18 @@ def upgrade() -> None:
     op.create_index(op.f('ix_sign_in_rates_empty_at'), 'sign_in_rates', ['empty_at'], unique=False)
 
     op.add_column('api_keys', sa.Column('scopes', sa.Text(), server_default='', nullable=False))
+
+    # What lists and searches read.
+    op.drop_index('ix_accounts_email_folded', table_name='accounts')
+    op.drop_index('ix_accounts_org_id', table_name='accounts')
+    op.create_index('ix_accounts_email', 'accounts', ['email_folded', 'id', 'number', 'closed_at'], unique=False)
+    op.create_index('ix_accounts_organisation', 'accounts', ['org_id', 'email_folded', 'id', 'number', 'closed_at'], unique=False)
+    op.drop_index('ix_messages_account_id', table_name='messages')
+    op.create_index('ix_messages_account', 'messages', ['account_id', 'id', 'to_number'], unique=False)
+    op.create_index('ix_messages_organisation', 'messages', ['org_id', 'id', 'to_number'], unique=False)
+    badly = sa.text("state IN ('failed', 'expired', 'unknown')")
+    op.create_index('ix_messages_ended_badly', 'messages', ['id'], unique=False, sqlite_where=badly, postgresql_where=badly)
+    op.create_index('ix_messages_ended_badly_organisation', 'messages', ['org_id', 'id'], unique=False, sqlite_where=badly, postgresql_where=badly)
+    op.drop_index('ix_inbound_account_id', table_name='inbound')
+    op.create_index('ix_inbound_account', 'inbound', ['account_id', 'id', 'from_number'], unique=False)
+    op.create_index('ix_inbound_organisation', 'inbound', ['org_id', 'id', 'from_number'], unique=False)
