@@ -37,11 +37,12 @@ from gateway.maillog import Event
 from gateway.model import Service, SystemClock
 from gateway.outbox import Outbox
 from gateway.overdue import Overdue
+from gateway.pricing import Pricing
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from gateway.receipts import Receipts
 from gateway.returned import Returned
-from gateway.routing.configured import router_of
+from gateway.routing.configured import make_router, router_of
 from gateway.sending import Sending
 from gateway.settings import GatewaySettings, ProviderSettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
@@ -228,6 +229,12 @@ class Rooms:
         return Sending(
             settings=self.settings, accounts=self.accounts, outbox=self.outbox, spool=self.spool, clock=self.clock
         )
+
+    @cached_property
+    def pricing(self) -> Pricing:
+        """What an SMS would cost."""
+        started = self.providers if Role.SMS in self.roles else {}
+        return Pricing(make_router(self.settings), started, self.clock)
 
     @cached_property
     def intake(self) -> Intake:
