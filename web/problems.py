@@ -45,12 +45,17 @@ def answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def wrong_input(_request: Request, error: RequestValidationError) -> ProblemResponse:
-        errors = [_mistake(found) for found in error.errors()]
+        errors = mistakes(error)
         return ProblemResponse(422, "; ".join(found["message"] for found in errors), errors=errors)
 
     @app.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> ProblemResponse:
         return ProblemResponse(error.status_code, error.detail, error.headers)
+
+
+def mistakes(error: RequestValidationError) -> list[dict[str, str]]:
+    """Each field that cannot be taken, with a sentence."""
+    return [_mistake(found) for found in error.errors()]
 
 
 def _mistake(found: Mapping[str, Any]) -> dict[str, str]:

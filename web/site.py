@@ -28,6 +28,8 @@ class SiteParts:
     """What the site is made of."""
 
     desk: Desk
+    api: FastAPI
+    """What stands under `/api/v1`."""
     cookies: Cookies
     actor_of: ActorOf
     phones: bool
@@ -41,6 +43,7 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.phones = parts.phones
     answer_people(app)
     app.include_router(account_pages(parts.desk), include_in_schema=False)
+    app.mount("/api/v1", parts.api)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 

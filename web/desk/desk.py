@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
 from web.desk.keys import KeyDesk
+from web.desk.messages import MessageDesk
+from web.desk.numbers import NumberDesk
+from web.desk.optouts import OptOutDesk
+from web.desk.sending import SendingDesk
+from web.desk.spend import SpendDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +19,8 @@ class Desk:
 
     accounts: AccountDesk
     keys: KeyDesk
+    numbers: NumberDesk
+    messages: MessageDesk
+    sending: SendingDesk
+    optouts: OptOutDesk
+    spend: SpendDesk

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from gateway.registry.errors import AccountError
+from gateway.registry.listings import AccountFilter
 from web.desk.desk import Desk
 from web.language import gettext as _
 from web.pages.asked import Asked
@@ -20,8 +21,8 @@ def account_pages(desk: Desk) -> APIRouter:
 
     @router.get("")
     async def accounts(request: Request, actor: Asked, q: str = "") -> Response:
-        found = await desk.accounts.list(actor, email=q)
-        return page(request, "accounts/list.html", fragment="results", accounts=found, q=q)
+        found = await desk.accounts.list(actor, AccountFilter(search=q))
+        return page(request, "accounts/list.html", fragment="results", accounts=found.items, q=q)
 
     _add_opening(router, desk)
     _add_deeds(router, desk)
