@@ -55,6 +55,48 @@ async def list_orgs(*, options: Options = DEFAULT) -> None:
     show([_org_row(each) for each in found], options, empty="there is no organisation yet")
 
 
+@org.command
+async def retention(
+    name: Annotated[str, Parameter(help="The organisation: name or id.")],
+    /,
+    *,
+    texts: Annotated[str | None, Parameter(help='Days for texts: a number, 0 for ever, or "default".')] = None,
+    metadata: Annotated[str | None, Parameter(help="The same for who wrote to whom and when.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """Show or set for how many days what is an organisation's is kept; "default" is what [retention] says."""
+    from brevdue.administration import desk
+    from gateway.retention import Days, days_of, set_days
+
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(name)
+        days = await days_of(at.database, owner.id)
+        if texts is not None or metadata is not None:
+            days = Days(
+                days.texts if texts is None else _days(texts), days.metadata if metadata is None else _days(metadata)
+            )
+            await set_days(at.database, owner.id, days)
+        kept = at.settings.retention
+    facts(
+        {
+            "organisation": owner.name,
+            "texts_days": kept.texts_days if days.texts is None else days.texts,
+            "texts_by": "[retention]" if days.texts is None else "the organisation",
+            "metadata_days": kept.metadata_days if days.metadata is None else days.metadata,
+            "metadata_by": "[retention]" if days.metadata is None else "the organisation",
+        },
+        options,
+    )
+
+
+def _days(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise CommandError(f"'{text}' is no number of days: 90, 0 for ever, or default")
+    return int(text)
+
+
 def _org_row(organisation: Organisation) -> dict[str, Any]:
     return {
         "name": organisation.name,

@@ -151,16 +151,15 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
     """Show one SMS."""
     from brevdue.administration import desk
     from gateway.store import trace_sql
+    from gateway.trace import TEXT_REMOVED
 
     async with desk(options) as at:
         outgoing = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
         incoming = await at.database.read(lambda connection: trace_sql.about_inbound(connection, name))
-    if outgoing:
-        facts(_outgoing_row(outgoing), options)
-    elif incoming:
-        facts(_incoming_row(incoming), options)
-    else:
+    row = _outgoing_row(outgoing) if outgoing else _incoming_row(incoming) if incoming else None
+    if row is None:
         raise CommandError(f"there is no SMS '{cell(name)}'")
+    facts(row if options.json or row["text"] is not None else row | {"text": TEXT_REMOVED}, options)
 
 
 @message.command
@@ -178,7 +177,7 @@ async def resolve(
     from gateway import maillog
     from gateway.maillog import Event
     from gateway.sms import MessageState
-    from gateway.store import overdue_sql
+    from gateway.store import overdue_sql, trace_sql
 
     if sent + not_sent + resend != 1:
         raise CommandError("say one of --sent, --not-sent or --resend")
@@ -186,6 +185,9 @@ async def resolve(
     async with desk(options) as at:
         ruling = overdue_sql.Ruling(name, state, time.time(), person())
         if not await at.database.write(overdue_sql.rule, ruling):
+            found = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
+            if resend and found and found["text_removed_at"] is not None:
+                raise CommandError(f"the text of '{cell(name)}' was removed: there is nothing to send again")
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
         maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
@@ -248,9 +250,14 @@ def _outgoing_row(row: JsonDict) -> dict[str, Any]:
         "phone": row["to_number"],
         "state": row["state"],
         "parts": row["parts"],
-        "text": row["text"],
+        "text": _text(row),
         "cause": row["cause"],
     }
+
+
+def _text(row: JsonDict) -> str | None:
+    """A text that was removed is no text: JSON has null, and people read so."""
+    return row["text"] if row["text_removed_at"] is None else None
 
 
 def _incoming_row(row: JsonDict) -> dict[str, Any]:
@@ -262,7 +269,7 @@ def _incoming_row(row: JsonDict) -> dict[str, Any]:
         "phone": row["from_number"],
         "state": row["state"],
         "parts": None,
-        "text": row["text"],
+        "text": _text(row),
         "cause": "; ".join(_incoming_causes(row)),
     }
 
@@ -273,6 +280,8 @@ def _incoming_causes(row: JsonDict) -> Iterator[str]:
         yield "parts are missing"
     if row["late"]:
         yield "a part came late"
+    if row["text_removed_at"] is not None:
+        return
     match row["state"]:
         case "unrouted":
             yield f"nobody has the number: brevdue message deliver {row['id']} --to ADDRESS"
@@ -287,7 +296,11 @@ def _show(rows: list[dict[str, Any]], options: Options, *, empty: str) -> None:
     show(rows if options.json else [row | {"text": _short(row["text"])} for row in rows], options, empty=empty)
 
 
-def _short(text: str) -> str:
+def _short(text: str | None) -> str:
+    if text is None:
+        from gateway.trace import TEXT_REMOVED
+
+        return TEXT_REMOVED
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from brevdue.providers import opened
+from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
+from gateway.routing.configured import make_router
+from gateway.settings import GatewaySettings
+from gateway.tally_files import Totals
 from web.api.application import ApiParts, make_api
 from web.api.idempotency import Answers
 from web.desk.accounts import AccountDesk
@@ -18,6 +25,9 @@ from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.sending import SendingDesk
 from web.desk.spend import SpendDesk
+from web.desk.organisations import OrganisationDesk
+from web.desk.providers import ProviderDesk
+from web.desk.routes import RouteDesk
 from web.identity.first_start import first_start_notice
 from web.identity.identity import Identity, make_identity
 from web.pages.cookies import Cookies
@@ -70,7 +80,12 @@ def api_of(rooms: Rooms, desk: Desk) -> FastAPI:
 
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     """Make what people and programs can do."""
-    audit, accounts, settings = identity.audit, rooms.accounts, rooms.settings
+    settings, accounts, audit = rooms.settings, rooms.accounts, identity.audit
+    kinds = {table.name: table.kind for table in settings.provider}
+
+    async def totals() -> Totals:
+        return await asyncio.to_thread(rooms.tally_files.totals)
+
     return Desk(
         accounts=AccountDesk(accounts, audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
@@ -79,4 +94,16 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
+        organisations=OrganisationDesk(accounts, audit),
+        providers=ProviderDesk(
+            [(kinds[name], provider) for name, provider in rooms.providers.items()],
+            partial(opened, settings=settings),
+            totals,
+        ),
+        routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
     )
+
+
+def first_number(settings: GatewaySettings) -> str:
+    """The first number of the first pool; "" where there is none."""
+    return next((NumberRange.parse(pool.range or pool.numbers[0]).first for pool in settings.pool), "")

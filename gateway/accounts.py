@@ -38,6 +38,7 @@ from gateway.registry.organisation_numbers import DAY, OrganisationNumbers, comp
 from gateway.registry.subscription import judge, organisation_of
 from gateway.store import account_list_sql, account_sql, directory_sql, number_sql
 from gateway.store.account_sql import Obstacle, OpenRequest
+from gateway.translation import sentence
 
 __all__ = [
     "AccountError",
@@ -146,7 +147,7 @@ class Accounts(OrganisationNumbers):
             changes |= {"email": address, "email_folded": fold_email(address), "mailbox_fault": None}
         if key is not None:
             if key.org_id != account.org_id:
-                raise BadValue("an account can only move to another key of its own organisation")
+                raise BadValue(sentence("an account can only move to another key of its own organisation"))
             if key.kind is not KeyKind.DIALOG:
                 _raise(Obstacle.WRONG_KIND)
             changes["key_id"] = key.id
@@ -207,19 +208,31 @@ class Accounts(OrganisationNumbers):
             found = await self.accounts_of(wanted)
             if len(found) > 1:
                 numbers = ", ".join(account.number for account in found)
-                raise BadValue(f"{wanted} has {len(found)} accounts: name one by its number ({numbers})")
+                raise BadValue(
+                    sentence(
+                        "%(address)s has several accounts: name one by its number (%(numbers)s)",
+                        address=wanted,
+                        numbers=numbers,
+                    )
+                )
             account = found[0] if found else None
         else:
             account = await self.account(wanted.upper()) or await self._account_with(compact(wanted))
         if account is None:
-            raise NotFound(f"there is no open account '{wanted}'")
+            raise NotFound(sentence("there is no open account '%(wanted)s'", wanted=wanted))
         return account
 
     async def _account_with(self, number: str) -> Account | None:
         use = await self.number_use(number)
         if use is not None and len(use.accounts) > 1:
             addresses = ", ".join(account.email for account in use.accounts)
-            raise BadValue(f"{number} is shared: name its account by the address ({addresses}) or the id")
+            raise BadValue(
+                sentence(
+                    "%(number)s is shared: name its account by the address (%(addresses)s) or the id",
+                    number=number,
+                    addresses=addresses,
+                )
+            )
         return use.accounts[0] if use is not None and use.accounts else None
 
     async def list_accounts(
@@ -242,7 +255,7 @@ class Accounts(OrganisationNumbers):
         look = partial(account_list_sql.find_account, account_id=account_id, org_id=org_id)
         found = await self._database.read(look)
         if found is None:
-            raise NotFound("there is no such account")
+            raise NotFound(sentence("there is no such account"))
         return found
 
     async def list_numbers(self, state: NumberState | None = None) -> list[NumberListing]:
@@ -262,19 +275,21 @@ class Accounts(OrganisationNumbers):
         if not released:
             use = await self.number_use(wanted)
             if use is not None and use.organisation_number is not None:
-                raise NumberInUse(f"{wanted} belongs to an organisation: take it back first")
+                raise NumberInUse(sentence("%(number)s belongs to an organisation: take it back first", number=wanted))
             if use is not None:
-                raise NumberInUse(f"{wanted} belongs to an open account: close that first")
-            raise NotFound(f"{wanted} is not in quarantine")
+                raise NumberInUse(sentence("%(number)s belongs to an open account: close that first", number=wanted))
+            raise NotFound(sentence("%(number)s is not in quarantine", number=wanted))
 
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
-    Obstacle.NO_KEY: NotFound("there is no such key"),
-    Obstacle.WRONG_KIND: BadValue("accounts hang under keys of the kind dialog: this one is for programs"),
-    Obstacle.NO_ACCOUNT: NotFound("there is no such open account"),
-    Obstacle.PAUSED: PausedKey("the key is paused: only an administrator can open accounts on it"),
-    Obstacle.NO_FREE_NUMBER: NoFreeNumber("no free phone number: add a [[pool]], or release numbers from quarantine"),
-    Obstacle.EXISTS: AccountExists("this address has an open account under that key already"),
+    Obstacle.NO_KEY: NotFound(sentence("there is no such key")),
+    Obstacle.WRONG_KIND: BadValue(sentence("accounts hang under keys of the kind dialog: this one is for programs")),
+    Obstacle.NO_ACCOUNT: NotFound(sentence("there is no such open account")),
+    Obstacle.PAUSED: PausedKey(sentence("the key is paused: only an administrator can open accounts on it")),
+    Obstacle.NO_FREE_NUMBER: NoFreeNumber(
+        sentence("no free phone number: add a [[pool]], or release numbers from quarantine")
+    ),
+    Obstacle.EXISTS: AccountExists(sentence("this address has an open account under that key already")),
 }
 
 

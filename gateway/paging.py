@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import orjson
 
 from gateway.registry.errors import BadValue
+from gateway.translation import sentence
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -86,10 +87,8 @@ def cursor(text: str | None, order: str, kinds: Sequence[type]) -> Cursor | None
     read = _read(text)
     if read is None or len(read) != len(kinds) + 2 or read[0] != order or not isinstance(read[1], bool):
         raise BadValue(_BAD_CURSOR)
-    _, back, *place = read
-    if not all(_is_kind(value, kind) for value, kind in zip(place, kinds, strict=True)):
-        raise BadValue(_BAD_CURSOR)
-    return Cursor(order, tuple(place), back)
+    place = tuple(_value(value, kind) for value, kind in zip(read[2:], kinds, strict=True))
+    return Cursor(order, place, read[1])
 
 
 _BAD_CURSOR = "this is no cursor of this list in this order: begin without one, then pass on `next` as it is"
@@ -105,12 +104,13 @@ def _read(text: str) -> list[object] | None:
     return read if isinstance(read, list) else None
 
 
-def _is_kind(value: object, kind: type) -> bool:
-    if kind is str:
-        return isinstance(value, str) and "\0" not in value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < _LARGEST and (kind is float or isinstance(value, int))
+def _value(value: object, kind: type) -> Place:
+    if kind is str and isinstance(value, str) and "\0" not in value:
+        return value
+    numbers = {int: int, float: int | float}.get(kind)
+    if numbers and isinstance(value, numbers) and not isinstance(value, bool) and abs(value) < _LARGEST:
+        return value
+    raise BadValue(_BAD_CURSOR)
 
 
 def page(
@@ -134,7 +134,7 @@ def page(
 def page_size(size: int) -> int:
     """How many rows a page may have. Raises BadValue."""
     if not 1 <= size <= MAX_PAGE_SIZE:
-        raise BadValue(f"a page has 1 to {MAX_PAGE_SIZE} rows, not {size}")
+        raise BadValue(sentence("a page has 1 to %(most)s rows, not %(size)s", most=MAX_PAGE_SIZE, size=size))
     return size
 
 
@@ -142,7 +142,7 @@ def search_text(text: str | None) -> str | None:
     """What is looked for, without blanks around it; None for nothing. Raises BadValue for what no text can hold."""
     wanted = (text or "").strip()
     if len(wanted) > _LONGEST_SEARCH:
-        raise BadValue(f"look for at most {_LONGEST_SEARCH} characters")
+        raise BadValue(sentence("look for at most %(most)s characters", most=_LONGEST_SEARCH))
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in wanted):
-        raise BadValue("look for something that can be written")
+        raise BadValue(sentence("look for something that can be written"))
     return wanted or None

@@ -148,6 +148,8 @@ class DialogSettings(Section):
 
     region: Annotated[str, AfterValidator(forms.region)] = "DK"
     language: Literal["", "da", "no", "sv", "en", "de", "fr", "ru"] = ""
+    timezone: Annotated[str, AfterValidator(forms.timezone)] = ""
+    """The clock of people whose region has several, by its IANA name; empty for UTC."""
     tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)
@@ -253,6 +255,26 @@ class RoutingSettings(Section):
     """ISO 4217: the one in which prices are compared."""
 
 
+class RetentionSettings(Section):
+    """`[retention]`: for how many days what is kept, of organisations that say nothing else; 0 for ever."""
+
+    texts_days: Annotated[int, AfterValidator(forms.texts_days)] = 0
+    metadata_days: Annotated[int, AfterValidator(forms.metadata_days)] = 0
+    """Of the rows around the texts; texts go with them at the latest."""
+
+
+class WebhookSettings(Section):
+    """`[webhooks]`: calls that leave to URLs of organisations."""
+
+    open_networks: tuple[Network, ...] = ()
+    """Networks that may be called although they are not public: one's own, or this machine's in tests."""
+    plain_http: bool = False
+    """Whether URLs may begin with http:// as well."""
+    ca_file: Path | None = None
+    """Certificates, PEM, that receivers' are checked against; None means the system's."""
+    keep_days: float = Field(7, ge=4, le=90, description="for which calls are kept, with the texts in them")
+
+
 class LogSettings(Section):
     """`[log]`: JSON lines for machines, console for people."""
 
@@ -281,4 +303,6 @@ class GatewaySettings(BaseModel):
     routing: RoutingSettings = RoutingSettings()
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
+    retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

@@ -17,6 +17,7 @@ import unicodedata
 
 from gateway.reading.invisible import only_visible
 from gateway.sms import Encoding, SmsText
+from gateway.translation import Sentence, sentence
 
 GSM7_SINGLE, GSM7_PART = 160, 153
 """Septets in a lone SMS and in one part of several."""
@@ -164,7 +165,7 @@ def from_ucs2(data: bytes) -> str:
     return data.removeprefix(b"\xfe\xff").decode("utf-16-be", "replace")
 
 
-def describe_forced(text: SmsText) -> str:
+def describe_forced(text: SmsText) -> Sentence | str:
     """Name in ASCII the character that forced UCS-2, and how many others did too; "" for GSM-7."""
     if not text.forced_by:
         return ""
@@ -172,7 +173,7 @@ def describe_forced(text: SmsText) -> str:
     name = unicodedata.name(character, "")
     described = f"U+{ord(character):04X} ({name})" if name else f"U+{ord(character):04X}"
     others = len(text.forced_by) - 1
-    return f"{described} and {others} more" if others else described
+    return sentence("%(character)s and %(others)s more", character=described, others=others) if others else described
 
 
 def _is_basic(text: str) -> bool:

@@ -19,6 +19,7 @@ from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
 
+from gateway.registry.errors import AccountError
 from gateway.translation import SOURCE, Sentence, Translations, Value, known, translations
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ def ngettext(one: str, many: str, amount: int, /, **values: Value) -> str:
 def say(what: Sentence) -> str:
     """A sentence of the gateway's in the viewer's language."""
     return tongue().words.say(what)
+
+
+def told(error: AccountError) -> str:
+    """Why something cannot be done, in the viewer's language."""
+    return error.say(tongue().words)
 
 
 def teach(environment: Environment) -> None:

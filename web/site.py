@@ -17,6 +17,7 @@ from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.cookies import Cookies
+from web.pages.gateway import gateway_pages
 from web.pages.refusals import answer_people
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
@@ -42,7 +43,8 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
-    app.include_router(account_pages(parts.desk), include_in_schema=False)
+    for pages in (account_pages(parts.desk), gateway_pages(parts.desk)):
+        app.include_router(pages, include_in_schema=False)
     app.mount("/api/v1", parts.api)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app

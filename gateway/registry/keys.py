@@ -25,7 +25,7 @@ from gateway.settings import DialogSettings
 from gateway.store import key_sql
 from gateway.store.database import Database
 from gateway.store.writer import Item, Result, Work
-from gateway.writing.texts import LANGUAGES
+from gateway.translation import LANGUAGES, sentence
 
 _DAY = 86_400.0
 REST_PREFIX = "brevdue_"
@@ -65,7 +65,7 @@ class Keys(Directory):
         """Make an organisation. Raises BadValue, also where the name is taken."""
         organisation, made = await self._put_organisation(name, region, language)
         if not made:
-            raise BadValue(f"there is an organisation '{organisation.name}' already")
+            raise BadValue(sentence("there is an organisation '%(name)s' already", name=organisation.name))
         return organisation
 
     async def ensure_organisation(
@@ -80,7 +80,7 @@ class Keys(Directory):
         wanted = text.strip()
         found = await self._database.read(lambda connection: key_sql.organisation_named(connection, wanted))
         if found is None:
-            raise NotFound(f"there is no organisation '{wanted}'")
+            raise NotFound(sentence("there is no organisation '%(name)s'", name=wanted))
         return found
 
     async def list_organisations(self) -> list[Organisation]:
@@ -137,9 +137,9 @@ class Keys(Directory):
             return found
         labelled = [each.key for each in await self.list_keys() if wanted and each.key.label == wanted]
         if len(labelled) > 1:
-            raise BadValue(f"{len(labelled)} keys are labelled '{wanted}': name one by its id")
+            raise BadValue(sentence("several keys are labelled '%(label)s': name one by its id", label=wanted))
         if not labelled:
-            raise NotFound("there is no such key: give its characters or its id")
+            raise NotFound(sentence("there is no such key: give its characters or its id"))
         return labelled[0]
 
     async def list_keys(self, org_id: str | None = None) -> list[KeyListing]:
@@ -183,20 +183,20 @@ class Keys(Directory):
         Raises TooManySecrets while the last rotation's old secret still works, BadValue, NotFound.
         """
         if not 0 <= retire_after < float("inf"):
-            raise BadValue("the days until the old key stops must be 0 or more")
+            raise BadValue(sentence("the days until the old key stops must be 0 or more"))
         secret, row = self._new_secret(key.id, key.kind)
         retires_at = row.created_at + retire_after * _DAY
         live = await self._change(key_sql.rotate, key_sql.Rotation(row, retires_at))
         if live == 0:
-            raise NotFound("there is no such key")
+            raise NotFound(sentence("there is no such key"))
         if live > 1:
-            raise TooManySecrets("this key already has two live secrets: retire the older one first")
+            raise TooManySecrets(sentence("this key already has two live secrets: retire the older one first"))
         return secret
 
     async def retire_key_secret(self, key: ApiKey) -> None:
         """Stop the older of two secrets now. Raises NotFound where there is only one."""
         if not await self._change(key_sql.retire, key.id):
-            raise NotFound("this key has only one secret: rotate it first")
+            raise NotFound(sentence("this key has only one secret: rotate it first"))
 
     def _new_secret(self, key_id: str, kind: KeyKind) -> tuple[str, key_sql.SecretRow]:
         secret = (REST_PREFIX if kind is KeyKind.REST else "") + secrets.token_hex(16)
@@ -216,28 +216,34 @@ _Found = TypeVar("_Found")
 
 def _found(key: _Found | None) -> _Found:
     if key is None:
-        raise NotFound("there is no such key")
+        raise NotFound(sentence("there is no such key"))
     return key
 
 
 def _valid_name(name: str) -> str:
     text = " ".join(name.split())
     if not text or len(text) > 200 or not text.isprintable():
-        raise BadValue("an organisation needs a name of 1 to 200 letters")
+        raise BadValue(sentence("an organisation needs a name of 1 to 200 letters"))
     return text
 
 
 def valid_region(region: str) -> str:
     """An ISO 3166 region that has phone numbers, in capitals. Raises BadValue."""
     if region.upper() not in SUPPORTED_REGIONS:
-        raise BadValue(f"'{region}' is not a region: write two letters, like DK")
+        raise BadValue(sentence("'%(region)s' is not a region: write two letters, like DK", region=region))
     return region.upper()
 
 
 def valid_language(language: str) -> str:
     """One of the languages that our mails are written in. Raises BadValue."""
     if language.lower() not in LANGUAGES:
-        raise BadValue(f"mails are not written in '{language}': choose one of {', '.join(sorted(LANGUAGES))}")
+        raise BadValue(
+            sentence(
+                "mails are not written in '%(language)s': choose one of %(languages)s",
+                language=language,
+                languages=", ".join(sorted(LANGUAGES)),
+            )
+        )
     return language.lower()
 
 
@@ -245,20 +251,26 @@ def _valid_scopes(kind: KeyKind, words: Iterable[str] | None) -> frozenset[Scope
     """What a key of this kind can hold."""
     if kind is not KeyKind.REST:
         if words:
-            raise BadValue("only a key of the kind rest has scopes")
+            raise BadValue(sentence("only a key of the kind rest has scopes"))
         return frozenset()
     if words is None:
         return DEFAULT_KEY_SCOPES
     wanted = set(words)
     if unknown := wanted - set(KEY_SCOPES):
-        raise BadValue(f"no key can hold {', '.join(sorted(unknown))}: there are {', '.join(KEY_SCOPES)}")
+        raise BadValue(
+            sentence(
+                "no key can hold %(wrong)s: there are %(scopes)s",
+                wrong=", ".join(sorted(unknown)),
+                scopes=", ".join(KEY_SCOPES),
+            )
+        )
     if not wanted:
-        raise BadValue("a key without scopes opens nothing: name at least one, or pause it")
+        raise BadValue(sentence("a key without scopes opens nothing: name at least one, or pause it"))
     return frozenset(map(Scope, wanted))
 
 
 def _valid_domain(domain: str) -> str:
     name = ascii_domain(domain.strip().rpartition("@")[2])
     if name is None:
-        raise BadValue(f"'{domain}' is not a mail domain: write it like example.com")
+        raise BadValue(sentence("'%(domain)s' is not a mail domain: write it like example.com", domain=domain))
     return name

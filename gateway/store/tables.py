@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 
 from sqlalchemy import MetaData
 
+from gateway.store import retention_schema, webhook_schema  # noqa: F401 - they declare their tables
 from gateway.store.schema import metadata
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import smtplib
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -99,6 +101,54 @@ def test_a_kill_right_after_the_answer_loses_nothing_and_doubles_nothing(tmp_pat
             for phone in phones:
                 gateway.sms(f"+45{phone}")
         assert all(len(gateway.phone(f"+453064{turn}{n:03}")) == 1 for turn in range(2) for n in range(20))
+
+
+_SEND_AND_DIE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from brevdue.app import App
+from brevdue.settings import load
+from gateway.model import Author, Origin
+from gateway.sending import Wish
+from gateway.store.opening import open_database
+
+async def main():
+    settings = load(Path(sys.argv[1]), os.environ)
+    app = App(settings, await open_database(settings.store.url))
+    await app.start()
+    account = await app.rooms.accounts.account_named("anna@firm.example")
+    author = Author(Origin.API, "key", "01KEY", "shop")
+    sent = await app.rooms.sending.send(Wish(account.id, tuple(sys.argv[2:]), "Hej", author, "order 7"))
+    os.write(1, f"{sent.new} {len(sent.phones)}".encode())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.proves("kill -9", "sent once")
+def test_a_server_that_dies_right_after_its_answer_has_lost_and_doubled_nothing(tmp_path):
+    gateway = Gateway(tmp_path)
+    gateway.account(gateway.key())
+    phones = [f"3064{n:04}" for n in range(40)]
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", _SEND_AND_DIE, str(gateway.config), *phones],
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        for _ in range(2)
+    ]
+    assert [(each.returncode, each.stdout.splitlines()[-1]) for each in answers] == [
+        (-signal.SIGKILL, b"True 40"),
+        (-signal.SIGKILL, b"False 40"),
+    ]
+    with gateway:
+        for phone in phones:
+            gateway.sms(f"+45{phone}")
+        assert gateway.run("message", "list", "--state", "queued", "--json") == "[]"
+        assert all(len(gateway.phone(f"+45{phone}")) == 1 for phone in phones)
 
 
 @pytest.mark.proves("REST keys")

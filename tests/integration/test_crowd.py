@@ -24,7 +24,7 @@ from tests import crowd
 from tests.crowd import Crowd
 
 UNTIL = 1_790_000_000.0
-EACH_WITHIN = 0.03
+EACH_WITHIN = 0.05
 """Seconds of a query, of which a page has a few."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.proves("the reader's language")
 FILES = [(package, language) for package, languages in PACKAGES.items() for language in languages]
 UNFINISHED: frozenset[tuple[str, str]] = frozenset(each for each in FILES if each[0] == "web")
 """What is not translated to the last text, and reads English there."""
+PASSING_ON = {"gateway/translation.py", "web/language.py"}
+"""What takes texts from others."""
 TO_DO = "run `make translations`, then translate what is empty"
 
 extract = cache(catalogs.extract)
@@ -33,6 +36,39 @@ def test_a_catalog_has_every_text_and_no_other(package: str, language: str):
     wanted = {named(each) for each in extract(package) if each.id}
     assert not wanted - there, f"{package}/locale/{language}.po lacks texts: {TO_DO}"
     assert not there - wanted, f"{package}/locale/{language}.po has texts that the code has not: {TO_DO}"
+
+
+def texts_asked_for(source: str) -> Iterator[str]:
+    """The texts that calls in a module want translated, also those that `extract` cannot see. Raises ValueError."""
+    asked = {
+        "gettext": [0],
+        "pgettext": [1],
+        "ngettext": [0, 1],
+        "npgettext": [1, 2],
+        "sentence": [0],
+        "sentences": [0, 1],
+    }
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            for place in asked.get(name, ()):
+                text = call.args[place]
+                if not isinstance(text, ast.Constant):
+                    raise ValueError(f"line {call.lineno}: write the text out, in quotes, where it is asked for")
+                yield str(text.value)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_text_in_the_code_is_found(package: str):
+    """A call within an f-string is not found by every Python, and one that takes a variable by none."""
+    known = {text for each in extract(package) for text in ([each.id] if isinstance(each.id, str) else each.id)}
+    for module in sorted((catalogs.ROOT / package).rglob("*.py")):
+        if str(module.relative_to(catalogs.ROOT)) not in PASSING_ON:
+            try:
+                lost = set(texts_asked_for(module.read_text())) - known
+            except ValueError as error:
+                pytest.fail(f"{module}: {error}")
+            assert not lost, f"{module}: move these calls out of f-strings"
 
 
 @pytest.mark.parametrize(("package", "language"), FILES)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.accounts import Accounts
 from gateway.model import Account
+from gateway.paging import Page
 from gateway.qr import package, png
-from gateway.registry.listings import AccountListing
+from gateway.registry.listings import AccountFilter, AccountListing
 from gateway.scopes import Scope
 from web.desk.tenancy import seen
 from web.identity.actor import Actor
@@ -21,14 +22,11 @@ class AccountDesk:
         self._accounts = accounts
         self._audit = audit
 
-    async def list(
-        self, actor: Actor, *, email: str = "", include_closed: bool = False, limit: int = 50, offset: int = 0
-    ) -> Sequence[AccountListing]:
-        """Accounts with their counters."""
+    async def list(self, actor: Actor, wanted: AccountFilter, cursor: str | None = None) -> Page[AccountListing]:
+        """A page of accounts with their counters. Raises BadValue for a cursor that is none of this order."""
         actor.require(Scope.ACCOUNTS_READ)
-        return await self._accounts.list_accounts(
-            org_id=actor.org_id, email=email, include_closed=include_closed, limit=limit, offset=offset
-        )
+        wanted = replace(wanted, org_id=actor.org_id or wanted.org_id)
+        return await self._accounts.list_accounts(wanted, cursor=cursor)
 
     async def get(self, actor: Actor, account_id: str) -> Account:
         """One account. Raises NotFound."""

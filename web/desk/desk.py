@@ -11,6 +11,9 @@ from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.sending import SendingDesk
 from web.desk.spend import SpendDesk
+from web.desk.organisations import OrganisationDesk
+from web.desk.providers import ProviderDesk
+from web.desk.routes import RouteDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,6 @@ class Desk:
     sending: SendingDesk
     optouts: OptOutDesk
     spend: SpendDesk
+    organisations: OrganisationDesk
+    providers: ProviderDesk
+    routes: RouteDesk

@@ -17,6 +17,7 @@ from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import AccountError, BadValue, NotFound
 from gateway.registry.keys import valid_language
 from gateway.store.database import Database
+from gateway.translation import sentence
 from web.identity.errors import DeadLink, LastOfTheirKind, PersonExists
 from web.identity.links import digest_of
 from web.identity.model import Credentials, Person
@@ -86,7 +87,7 @@ class People:
         DeadLink, TooBusy.
         """
         if (role is Role.OPERATOR) != (org_id is None):
-            raise BadValue("an operator belongs to no organisation, and everybody else to one")
+            raise BadValue(sentence("an operator belongs to no organisation, and everybody else to one"))
         now, address = self._clock.now(), valid_address(email)
         person = Person(
             id=new_id(now),
@@ -121,7 +122,7 @@ class People:
         values: dict[str, object] = {}
         if role is not None:
             if Role.OPERATOR in {role, person.role} and role != person.role:
-                raise BadValue("operators belong to no organisation: nobody becomes one, or ceases to be one")
+                raise BadValue(sentence("operators belong to no organisation: nobody becomes one, or ceases to be one"))
             values["role"] = role
         if name is not None:
             values["name"] = _valid_name(name)
@@ -178,7 +179,7 @@ class People:
 def valid_timezone(name: str) -> str:
     """The IANA name of a time zone. Raises BadValue."""
     if name not in _timezones():
-        raise BadValue(f"'{name[:50]}' is no time zone: write it like Europe/Copenhagen")
+        raise BadValue(sentence("'%(name)s' is no time zone: write it like Europe/Copenhagen", name=name[:50]))
     return name
 
 
@@ -190,12 +191,12 @@ def _timezones() -> frozenset[str]:
 def _valid_name(name: str) -> str:
     text = " ".join(name.split())
     if len(text) > MAX_NAME or not text.isprintable():
-        raise BadValue(f"a name has at most {MAX_NAME} characters, all of them visible")
+        raise BadValue(sentence("a name has at most %(most)s characters, all of them visible", most=MAX_NAME))
     return text
 
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
-    Obstacle.NO_PERSON: NotFound("there is no such person"),
+    Obstacle.NO_PERSON: NotFound(sentence("there is no such person")),
     Obstacle.EXISTS: PersonExists("there is somebody with this mail address already"),
     Obstacle.LAST: LastOfTheirKind("nobody could manage this any more: give somebody else the same role first"),
 }

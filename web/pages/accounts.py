@@ -11,6 +11,7 @@ from gateway.registry.errors import AccountError
 from gateway.registry.listings import AccountFilter
 from web.desk.desk import Desk
 from web.language import gettext as _
+from web.language import told
 from web.pages.asked import Asked
 from web.pages.render import done, page
 
@@ -21,7 +22,7 @@ def account_pages(desk: Desk) -> APIRouter:
 
     @router.get("")
     async def accounts(request: Request, actor: Asked, q: str = "") -> Response:
-        found = await desk.accounts.list(actor, AccountFilter(search=q))
+        found = await desk.accounts.list(actor, AccountFilter(search=q or None))
         return page(request, "accounts/list.html", fragment="results", accounts=found.items, q=q)
 
     _add_opening(router, desk)
@@ -44,7 +45,7 @@ def _add_opening(router: APIRouter, desk: Desk) -> None:
             account = await desk.accounts.open(actor, key, email)
         except AccountError as error:
             keys = await desk.keys.dialog_keys(actor)
-            values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "error": str(error)}
+            values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "error": told(error)}
             return page(request, "accounts/open.html", fragment="dialog", status=422, **values)
         return page(request, "accounts/opened.html", fragment="dialog", account=account)
 
@@ -70,7 +71,7 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
         except AccountError as error:
             account = await desk.accounts.get(actor, account_id)
             keys = await desk.keys.dialog_keys(actor)
-            values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "error": str(error)}
+            values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "error": told(error)}
             return page(request, "accounts/edit.html", fragment="dialog", status=422, account=account, **values)
         return done(request, _("%(email)s is changed", email=account.email), "/accounts")
 

@@ -9,9 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from gateway import maillog
+from gateway.maillog import Event
 from gateway.registry.errors import AccountError, NotFound
+from gateway.store.database import StoreUnavailableError
 from web.identity.actor import NotAllowed
 from web.language import gettext as _
+from web.language import told
 from web.pages.asked import ForeignForm, SignInNeeded
 from web.pages.render import fragment_wanted, page
 
@@ -26,6 +30,8 @@ def answer_people(app: FastAPI) -> None:
         AccountError: _refused,
         HTTPException: _http,
         RequestValidationError: _invalid,
+        StoreUnavailableError: _away,
+        Exception: _fault,  # which is raised again behind it, and logged
     }.items():
         app.add_exception_handler(kind, answer)
 
@@ -53,7 +59,8 @@ async def _not_found(request: Request, _error: Exception) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return problem_page(request, 422, _("That cannot be done"), str(error))
+    words = told(error) if isinstance(error, AccountError) else ""
+    return problem_page(request, 422, _("That cannot be done"), words)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -64,6 +71,16 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, _error: Exception) -> Response:
     return problem_page(request, 422, _("That cannot be read"), _("Something in the address or the form is wrong."))
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    maillog.warn(Event.FAULT, cause=str(error), where=request.url.path)
+    words = _("The database does not answer. Nothing was changed; try again in a moment.")
+    return problem_page(request, 503, _("Not right now"), words)
+
+
+async def _fault(request: Request, _error: Exception) -> Response:
+    return problem_page(request, 500, _("Something went wrong here"), _("It has been written to the log. Try again."))
 
 
 def problem_page(request: Request, status: int, title: str, words: str) -> Response:

@@ -47,7 +47,7 @@ def fragment_wanted(request: Request) -> bool:
     return "hx-request" in request.headers and "hx-boosted" not in request.headers
 
 
-def page(request: Request, name: str, *, fragment: str = "", status: int = 200, **values: Any) -> Response:
+def page(request: Request, template: str, /, *, fragment: str = "", status: int = 200, **values: Any) -> Response:
     """A page; where htmx asks, its block `fragment` alone."""
     cookies: Cookies = request.app.state.cookies
     actor = request.state.actor
@@ -56,7 +56,7 @@ def page(request: Request, name: str, *, fragment: str = "", status: int = 200, 
     common = {"request": request, "actor": actor, "csrf": csrf_token(request)}
     rendered = (
         templates()
-        .get_template(name)
+        .get_template(template)
         .render(
             **common,
             parts=templates().get_template("parts.html").make_module(common),

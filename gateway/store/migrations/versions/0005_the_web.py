@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring a database one step forward."""
+    op.add_column('api_keys', sa.Column('scopes', sa.Text(), server_default='', nullable=False))
+
     op.create_table('audit',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('at', sa.Double(), nullable=False),
@@ -122,13 +124,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_sign_in_rates_empty_at'), 'sign_in_rates', ['empty_at'], unique=False)
 
-    op.add_column('api_keys', sa.Column('scopes', sa.Text(), server_default='', nullable=False))
-
     # What lists and searches read.
     op.drop_index('ix_accounts_email_folded', table_name='accounts')
     op.drop_index('ix_accounts_org_id', table_name='accounts')
     op.create_index('ix_accounts_email', 'accounts', ['email_folded', 'id', 'number', 'closed_at'], unique=False)
-    op.create_index('ix_accounts_organisation', 'accounts', ['org_id', 'email_folded', 'id', 'number', 'closed_at'], unique=False)
+    op.create_index('ix_accounts_organisation', 'accounts', ['org_id', 'id', 'email_folded', 'number', 'closed_at'], unique=False)
     op.drop_index('ix_messages_account_id', table_name='messages')
     op.create_index('ix_messages_account', 'messages', ['account_id', 'id', 'to_number'], unique=False)
     op.create_index('ix_messages_organisation', 'messages', ['org_id', 'id', 'to_number'], unique=False)
@@ -138,6 +138,58 @@ def upgrade() -> None:
     op.drop_index('ix_inbound_account_id', table_name='inbound')
     op.create_index('ix_inbound_account', 'inbound', ['account_id', 'id', 'from_number'], unique=False)
     op.create_index('ix_inbound_organisation', 'inbound', ['org_id', 'id', 'from_number'], unique=False)
+
+    # --- how long what is kept
+    op.add_column('organisations', sa.Column('texts_days', sa.Integer(), nullable=True))
+    op.add_column('organisations', sa.Column('metadata_days', sa.Integer(), nullable=True))
+    op.add_column('mails', sa.Column('text_removed_at', sa.Double(), nullable=True))
+    op.add_column('messages', sa.Column('text_removed_at', sa.Double(), nullable=True))
+    op.add_column('inbound', sa.Column('text_removed_at', sa.Double(), nullable=True))
+    op.create_table('spent_identities',
+    sa.Column('identity', sa.String(), nullable=False),
+    sa.Column('at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('identity', name=op.f('pk_spent_identities')),
+    sqlite_with_rowid=False
+    )
+
+    # Webhooks that leave.
+    op.create_table('webhook_calls',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('webhook_id', sa.String(), nullable=False),
+    sa.Column('event_id', sa.String(), nullable=False),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('body', sa.Text(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('available_at', sa.Double(), nullable=False),
+    sa.Column('lease', sa.String(), nullable=True),
+    sa.Column('attempts', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('tried_at', sa.Double(), nullable=True),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('cause', sa.Text(), server_default='', nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_webhook_calls')),
+    sa.UniqueConstraint('webhook_id', 'event_id', name=op.f('uq_webhook_calls_webhook_id_event_id'))
+    )
+    op.create_index('ix_webhook_calls_due', 'webhook_calls', ['webhook_id', 'available_at', 'id'], unique=False, sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_webhook_calls_latest', 'webhook_calls', ['webhook_id', 'id'], unique=False)
+    op.create_table('webhooks',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('org_id', sa.String(), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default='', nullable=False),
+    sa.Column('events', sa.Text(), nullable=False),
+    sa.Column('secret', sa.Text(), nullable=False),
+    sa.Column('old_secret', sa.Text(), server_default='', nullable=False),
+    sa.Column('old_secret_until', sa.Double(), nullable=True),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('state_reason', sa.Text(), server_default='', nullable=False),
+    sa.Column('state_at', sa.Double(), nullable=False),
+    sa.Column('failing_since', sa.Double(), nullable=True),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_webhooks_org_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks'))
+    )
+    op.create_index(op.f('ix_webhooks_org_id'), 'webhooks', ['org_id'], unique=False)
 
     # The API: what calls with an Idempotency-Key were answered.
     op.create_table('api_answers',
