@@ -33,10 +33,17 @@ from gateway.registry.errors import (
     WrongSecretFile,
 )
 from gateway.registry.keys import valid_language
-from gateway.registry.listings import AccountFilter, AccountListing, NumberListing, NumberState, PoolUsage
+from gateway.registry.listings import (
+    AccountFilter,
+    AccountListing,
+    NumberFilter,
+    NumberListing,
+    NumberState,
+    PoolUsage,
+)
 from gateway.registry.organisation_numbers import DAY, OrganisationNumbers, compact
 from gateway.registry.subscription import judge, organisation_of
-from gateway.store import account_list_sql, account_sql, directory_sql, number_sql
+from gateway.store import account_list_sql, account_sql, directory_sql, number_list_sql, number_sql
 from gateway.store.account_sql import Obstacle, OpenRequest
 from gateway.translation import sentence
 
@@ -262,6 +269,17 @@ class Accounts(OrganisationNumbers):
         """Numbers in use and in quarantine, ascending."""
         now = self._clock.now()
         return await self._database.read(lambda connection: number_sql.list_numbers(connection, state, now))
+
+    async def page_numbers(
+        self, wanted: NumberFilter, *, cursor: str | None = None, size: int = PAGE_SIZE
+    ) -> Page[NumberListing]:
+        """A page of the same, searched. Raises BadValue for a cursor of another list."""
+        wanted = replace(wanted, search=paging.search_text(wanted.search))
+        at = paging.cursor(cursor, number_list_sql.ORDER, (str,))
+        now, rows = self._clock.now(), paging.page_size(size)
+        return await self._database.read(
+            lambda connection: number_list_sql.list_numbers(connection, wanted, at, rows, now)
+        )
 
     async def pool_usage(self) -> list[PoolUsage]:
         """How full each provider's numbers are."""

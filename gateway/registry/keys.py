@@ -164,6 +164,10 @@ class Keys(Directory):
         """End the pause. Raises NotFound."""
         return _found(await self._change(key_sql.pause, (key.id, None)))
 
+    async def label_key(self, key: ApiKey, label: str) -> ApiKey:
+        """Give a key another label. Raises BadValue, NotFound."""
+        return _found(await self._change(key_sql.edit, (key.id, {"label": valid_label(label)})))
+
     async def set_key_domains(self, key: ApiKey, domains: Sequence[str]) -> ApiKey:
         """Fix the mail domains whose senders may subscribe from outside; none: learn from the next one.
 
@@ -224,6 +228,14 @@ def _valid_name(name: str) -> str:
     text = " ".join(name.split())
     if not text or len(text) > 200 or not text.isprintable():
         raise BadValue(sentence("an organisation needs a name of 1 to 200 letters"))
+    return text
+
+
+def valid_label(label: str) -> str:
+    """A key's label as it is kept, also an empty one. Raises BadValue."""
+    text = " ".join(label.split())
+    if len(text) > 100 or not text.isprintable():
+        raise BadValue("a label has at most 100 letters")
     return text
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from gateway.qr import svg
 from gateway.registry.listings import AccountFilter, AccountListing, AccountSort, AccountState
 from gateway.scopes import Scope
-from gateway.writing.texts import LANGUAGES
+from gateway.translation import LANGUAGES
 from web.api.answers import listed, nothing, one, only_if_unchanged
 from web.api.forms import Form, Id, Line, Listed, Moment, Phone, Shown, Word, moment, moment_or_none
 from web.api.routing import Caller, Cursor, IfMatch, Limit, ThingId, needs, router

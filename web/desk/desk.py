@@ -9,11 +9,11 @@ from web.desk.keys import KeyDesk
 from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
-from web.desk.sending import SendingDesk
-from web.desk.spend import SpendDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.sending import SendingDesk
+from web.desk.spend import SpendDesk
 
 
 @dataclass(frozen=True, slots=True)

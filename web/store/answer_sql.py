@@ -58,9 +58,7 @@ def _claim(connection: Connection, wanted: Claim) -> Known:
     row = insert(connection, api_answers).values(key_id=wanted.key_id, name=wanted.name, **mine)
     dead = api_answers.c.status.is_(None) & (api_answers.c.claimed_at < wanted.running_since)
     same = api_answers.c.request == wanted.request
-    connection.execute(
-        row.on_conflict_do_update(index_elements=["key_id", "name"], set_=mine, where=dead & same)
-    )
+    connection.execute(row.on_conflict_do_update(index_elements=["key_id", "name"], set_=mine, where=dead & same))
     found = connection.execute(
         select(api_answers).where(api_answers.c.key_id == wanted.key_id, api_answers.c.name == wanted.name)
     ).one()
