@@ -31,13 +31,14 @@ _PLACES = {
 
 
 class ProblemResponse(JSONResponse):
-    """A problem as `application/problem+json`; `more` are members of its own."""
+    """A problem as `application/problem+json`; `more` are members of its own, among them `code`, a word for programs."""
 
     media_type = "application/problem+json"
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         title = HTTPStatus(status).phrase
-        super().__init__({"title": title, "status": status, "detail": detail, **more}, status, headers)
+        problem = {"title": title, "status": status, "detail": detail, "code": title.lower().replace(" ", "-")}
+        super().__init__(problem | more, status, headers)
 
 
 def answer_problems(app: FastAPI) -> None:

@@ -111,16 +111,6 @@ def stored(connection: Connection, identities: Sequence[str]) -> list[Stored]:
     return [Stored(row.id, row.mail_id, row.to_number, row.text) for row in rows]
 
 
-def stored(connection: Connection, identities: Sequence[str]) -> list[Stored]:
-    """The messages that are stored under these keys (`Acceptance.dedupe`)."""
-    rows = connection.execute(
-        select(messages.c.id, messages.c.mail_id, messages.c.to_number, messages.c.text).where(
-            messages.c.dedupe.in_(identities)
-        )
-    )
-    return [Stored(row.id, row.mail_id, row.to_number, row.text) for row in rows]
-
-
 def _objections(
     connection: Connection, items: Sequence[Put], known: frozenset[str]
 ) -> tuple[Ledger, list[Verdict | None]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from gateway.qr import svg
 from gateway.registry.listings import AccountFilter, AccountListing, AccountSort, AccountState
@@ -33,7 +33,7 @@ class AccountEdit(Form):
     email: Word | None = Field(None, examples=["anna.hansen@firm.example"])
     key: Word | None = Field(None, examples=[None], description="The id of another key of the organisation.")
     language: Word | None = Field(None, examples=["da"], description=f"One of {', '.join(sorted(LANGUAGES))}.")
-    cut_signature: bool | None = Field(None, examples=[True], description="Whether signatures stay out of SMS.")
+    cut_signature: StrictBool | None = Field(None, examples=[True], description="Whether signatures stay out of SMS.")
 
 
 class AccountShown(Shown):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from gateway.money import Money
 
@@ -33,6 +34,17 @@ Line = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^\x00-\x1f\x
 """A text without line ends."""
 Word = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """The same, not empty."""
+
+
+def _rfc3339(value: object) -> object:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("a time is written like 2026-11-26T10:00:00Z (RFC 3339)")
+    return value
+
+
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,20}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+"""A time in a call; a number would be a guess."""
 
 
 class Amount(Shown):

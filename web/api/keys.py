@@ -49,7 +49,7 @@ class KeyEdit(Form):
 class RotateForm(Form):
     """How long the old secret goes on working."""
 
-    days: float = Field(30, ge=0, le=3650, examples=[30])
+    days: float = Field(30, strict=True, ge=0, le=3650, examples=[30])
 
 
 class KeyShown(Shown):

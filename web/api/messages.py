@@ -98,7 +98,7 @@ class PhonePriceShown(Shown):
 class CountShown(Shown):
     """What a text costs."""
 
-    text: str
+    text: str = Field(examples=["Vi ses kl. 10 – husk kaffe…"])
     encoding: Encoding
     parts: int = Field(examples=[1], description="0 for no text.")
     units: int = Field(examples=[27], description="Septets (gsm7) or 16-bit units (ucs2).")

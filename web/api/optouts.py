@@ -48,7 +48,7 @@ def optout_routes(desk: Desk) -> APIRouter:
     @routes.put(
         "/optouts/{phone}",
         response_model=OptOutShown,
-        **needs(Scope.OPTOUTS_WRITE, created=OptOutShown),
+        **needs(Scope.OPTOUTS_WRITE, 404, created=OptOutShown),
     )
     async def put_optout(request: Request, caller: Caller, phone: PhonePath) -> Response:
         """Put a phone on the list, at its person's wish. Once more changes nothing."""

@@ -7,7 +7,6 @@ was sent is not repeated but by the name of its field.
 from __future__ import annotations
 
 import math
-from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -123,9 +122,10 @@ def problem_of(error: Exception) -> ProblemResponse:
         case AccountError():
             status, code = next((_KINDS[kind] for kind in type(error).mro() if kind in _KINDS), (422, "invalid"))
             return ProblemResponse(status, str(error), code=code)
+        case HTTPException(status_code=400):
+            return ProblemResponse(422, "the body is no JSON in UTF-8", code="invalid")
         case HTTPException():
-            code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-            return ProblemResponse(error.status_code, str(error.detail), error.headers, code=code)
+            return ProblemResponse(error.status_code, str(error.detail), error.headers)
     raise error
 
 
@@ -153,8 +153,7 @@ def _refusal(refusal: Refusal) -> ProblemResponse:
     """A refusal of the transport: what is temporary may be tried again."""
     detail = refusal.public_text
     if refusal.outcome is Outcome.TEMPORARY:
-        seconds = str(math.ceil(getattr(refusal, "seconds", 60)))
-        return ProblemResponse(429, detail, {"Retry-After": seconds}, code="rate-limited")
+        return ProblemResponse(429, detail, {"Retry-After": "60"}, code="rate-limited")
     status, code = _CAUSES.get(refusal.cause, (422, _code_of(refusal.cause)))
     return ProblemResponse(status, detail, code=code)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from gateway.listed_sms import ListedSms, Way
 from gateway.sms import MessageState
-from web.api.forms import Amount, Id, Line, Moment, Phone, Shown, amount, moment
+from web.api.forms import Amount, Id, Instant, Line, Moment, Phone, Shown, amount, moment
 
 
 class SmsShown(Shown):
@@ -62,5 +62,5 @@ def shown(sms: ListedSms) -> SmsShown:
 AccountFilter = Annotated[Line | None, Query(description="Only this account's: id, number or mail address.")]
 PhoneFilter = Annotated[Line | None, Query(description="Only to or from this phone, E.164.")]
 TextFilter = Annotated[Line | None, Query(description="Only texts that contain this.")]
-Since = Annotated[AwareDatetime | None, Query(description="Stored at that time or later (RFC 3339).")]
-Until = Annotated[AwareDatetime | None, Query(description="Stored before that time.")]
+Since = Annotated[Instant | None, Query(description="Stored at that time or later (RFC 3339).")]
+Until = Annotated[Instant | None, Query(description="Stored before that time.")]
