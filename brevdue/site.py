@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
 from web.desk.sending import SendingDesk
 from web.desk.spend import SpendDesk
-from web.identity.first_start import first_start_notice
 from web.identity.identity import Identity, make_identity
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
@@ -55,14 +53,6 @@ def site_of(rooms: Rooms) -> FastAPI:
 def identity_of(rooms: Rooms) -> Identity:
     """Make what knows people."""
     return make_identity(rooms.database, rooms.keyring, rooms.clock, rooms.settings.http.public_url)
-
-
-async def welcome(rooms: Rooms) -> None:
-    """Tell whoever started the program how the first person gets in, as long as there is nobody."""
-    identity = identity_of(rooms)
-    notice = await first_start_notice(identity.people, identity.links, is_terminal=sys.stderr.isatty())
-    if notice:
-        print(notice, file=sys.stderr)
 
 
 def api_of(rooms: Rooms, desk: Desk) -> FastAPI:

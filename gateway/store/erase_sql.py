@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, delete, func, select, tuple_, update
 
-from gateway.store import retention_sql
+from gateway.store import retention_sql, webhook_call_sql
 from gateway.store.directory_sql import begin_change
 from gateway.store.inbound_sql import InboundState
 from gateway.store.mail_queue_sql import QUEUED
@@ -165,7 +165,7 @@ class Rest:
 
 
 def erase_marks(connection: Connection, items: Sequence[Rest]) -> list[int]:
-    """Work: claims and the notes of automatic answers go; how many opt-outs are kept.
+    """Work: claims, the notes of automatic answers and calls to webhooks go; how many opt-outs are kept.
 
     A STOP stays with its number: without it the next SMS would go to somebody who has forbidden it.
     """
@@ -175,6 +175,7 @@ def erase_marks(connection: Connection, items: Sequence[Rest]) -> list[int]:
 def _erase_marks(connection: Connection, rest: Rest) -> int:
     person = rest.person
     connection.execute(delete(claims).where(claims_of(person, rest.found)))
+    webhook_call_sql.forget(connection, person.org_id, [person.phone] if person.phone else list(rest.found.accounts))
     if not person.phone:
         return 0
     if person.org_id is None:

@@ -49,6 +49,7 @@ from gateway.store.schema import (
     reports,
     thread_refs,
 )
+from gateway.store.webhook_schema import webhook_calls, webhooks
 
 DAY = 86_400.0
 REPORTED_WITHIN = 7 * DAY
@@ -249,6 +250,18 @@ def _letter_rows(terms: Terms) -> ColumnElement[bool]:
     return and_(old, mail_queue.c.state != QUEUED)
 
 
+def _call_texts(terms: Terms) -> ColumnElement[bool]:
+    """Calls to webhooks hold texts; `[webhooks] keep_days` ends them as well."""
+    own = (
+        select(organisations.c.texts_days)
+        .join(webhooks, webhooks.c.org_id == organisations.c.id)
+        .where(webhooks.c.id == webhook_calls.c.webhook_id)
+        .scalar_subquery()
+    )
+    old = _older(func.coalesce(own, terms.texts_days), webhook_calls.c.created_at, terms.now)
+    return and_(old, webhook_calls.c.state != QUEUED)
+
+
 def _conversation_rows(terms: Terms) -> ColumnElement[bool]:
     days = organisations.c.metadata_days
     return _old_of_account(days, terms.metadata_days, thread_refs.c.account_id, thread_refs.c.at, terms.now)
@@ -365,6 +378,7 @@ SUBJECTS: tuple[Subject, ...] = (
     _texts_of(mails, _mail_texts, clear_mails),
     _texts_of(inbound, _inbound_texts, clear_inbound),
     _texts_of(mail_queue, _letter_texts, clear_letters),
+    _texts_of(webhook_calls, _call_texts, _drop(webhook_calls, webhook_calls.c.id)),
     _rows_of(messages, _message_rows, drop=_drop_messages),
     _rows_of(inbound, _inbound_rows, drop=_drop_inbound),
     _rows_of(mails, _mail_rows),

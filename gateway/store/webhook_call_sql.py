@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
 
 from gateway.hooks.events import EventType, HookEvent
 from gateway.hooks.schedule import GIVE_UP_AFTER
@@ -278,6 +278,19 @@ def note_test(connection: Connection, items: Sequence[Tested]) -> list[None]:
             )
         )
     return [None] * len(items)
+
+
+def forget(connection: Connection, org_id: str | None, values: Sequence[str]) -> int:
+    """Remove calls that tell of somebody: in whose body one of the values stands alone. Of one organisation, or of all.
+
+    It reads every call that is kept, for which there is seldom a reason.
+    """
+    about = or_(*(webhook_calls.c.body.contains(f'"{value}"', autoescape=True) for value in values))
+    query = delete(webhook_calls).where(about)
+    if org_id is not None:
+        own = select(webhooks.c.id).where(webhooks.c.org_id == org_id)
+        query = query.where(webhook_calls.c.webhook_id.in_(own))
+    return connection.execute(query).rowcount if values else 0
 
 
 def prune(connection: Connection, items: Sequence[tuple[float, int]]) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gateway.writing.texts import LANGUAGES
 
 from gateway import pricing
 from gateway.model import Account
@@ -19,6 +18,7 @@ from gateway.routing.router import Router
 from gateway.routing.rules import Rule, Way
 from gateway.sms import OutgoingSms, SmsText, SubmitResult
 from gateway.sms_text import measure
+from gateway.translation import LANGUAGES
 from tests.integration.test_spool import Clock
 
 pytestmark = pytest.mark.proves("C2")
