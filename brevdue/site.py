@@ -17,6 +17,7 @@ from gateway.tally_files import Totals
 from web.api.application import ApiParts, make_api
 from web.api.idempotency import Answers
 from web.desk.accounts import AccountDesk
+from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
 from web.desk.messages import MessageDesk
@@ -76,8 +77,10 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     async def totals() -> Totals:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
+    account_desk = AccountDesk(accounts, audit)
     return Desk(
-        accounts=AccountDesk(accounts, audit),
+        accounts=account_desk,
+        bulk=BulkDesk(accounts, account_desk),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),

@@ -11,6 +11,7 @@ import base64
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, NoReturn
@@ -249,6 +250,11 @@ class Accounts(OrganisationNumbers):
         wanted = replace(wanted, search=paging.search_text(wanted.search))
         at = paging.cursor(cursor, account_list_sql.order_of(wanted), account_list_sql.kinds_of(wanted))
         look = partial(account_list_sql.list_accounts, wanted=wanted, at=at, size=paging.page_size(size))
+        return await self._database.read(look)
+
+    async def numbers_of(self, key_id: str, folded: Sequence[str]) -> dict[str, str]:
+        """The numbers of open accounts under a key, by folded address; addresses without one are left out."""
+        look = partial(account_list_sql.numbers_of, key_id=key_id, folded=folded)
         return await self._database.read(look)
 
     async def count_accounts(self, wanted: AccountFilter = ALL_OPEN) -> Count:

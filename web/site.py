@@ -16,8 +16,11 @@ from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
+from web.pages.bulk import bulk_pages
 from web.pages.cookies import Cookies
 from web.pages.gateway import gateway_pages
+from web.pages.keys import key_pages
+from web.pages.numbers import number_pages
 from web.pages.refusals import answer_people
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
@@ -43,8 +46,8 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
-    for pages in (account_pages(parts.desk), gateway_pages(parts.desk)):
-        app.include_router(pages, include_in_schema=False)
+    for pages in (bulk_pages, account_pages, gateway_pages, key_pages, number_pages):
+        app.include_router(pages(parts.desk), include_in_schema=False)
     app.mount("/api/v1", parts.api)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app

@@ -235,7 +235,7 @@ def valid_label(label: str) -> str:
     """A key's label as it is kept, also an empty one. Raises BadValue."""
     text = " ".join(label.split())
     if len(text) > 100 or not text.isprintable():
-        raise BadValue("a label has at most 100 letters")
+        raise BadValue(sentence("a label has at most 100 letters"))
     return text
 
 

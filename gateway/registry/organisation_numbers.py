@@ -43,6 +43,10 @@ class OrganisationNumbers(Keys):
         """Whether a provider routes a number to us."""
         return self._pool.provider_of(number) is not None
 
+    def valid_address(self, email: str) -> str:
+        """An employee's address as it would be written. Raises BadAddress."""
+        return valid_address(email, self._own_domains)
+
     def is_shared(self, number: str) -> bool:
         """Whether several accounts may have a number."""
         return self._pool.is_shared(number)

@@ -43,9 +43,7 @@ def _query(wanted: NumberFilter, now: float) -> Select[Any]:
         in_use = numbers.c.free_after.is_(None)
         query = query.where(in_use if wanted.state is NumberState.IN_USE else ~in_use)
     if wanted.org_id is not None:
-        query = query.where(
-            or_(accounts.c.org_id == wanted.org_id, organisation_numbers.c.org_id == wanted.org_id)
-        )
+        query = query.where(or_(accounts.c.org_id == wanted.org_id, organisation_numbers.c.org_id == wanted.org_id))
     return query if wanted.search is None else query.where(_contains(wanted.search))
 
 

@@ -35,11 +35,10 @@ def make_api(parts: ApiParts) -> FastAPI:
     """Put it together; it is mounted at `/api/v1`."""
     api = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url=None)
     answer_problems(api)
-    document = document_text().encode()
 
     @api.get(DOCUMENT)
-    async def shown() -> Response:
-        return Response(document, media_type="application/json", headers={"Cache-Control": "no-cache"})
+    async def document() -> Response:
+        return Response(document_text(), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     api.include_router(api_routes(parts.desk))
     api.add_middleware(Idempotency, answers=parts.answers)

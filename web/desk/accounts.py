@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.accounts import ALL_OPEN, Accounts
-from gateway.model import Account, Organisation
+from gateway.model import Account
 from gateway.paging import PAGE_SIZE, Count, Page
 from gateway.qr import package, png
 from gateway.registry.listings import AccountFilter, AccountListing
@@ -17,7 +16,7 @@ from web.identity.audit import Audit
 
 
 class AccountDesk:
-    """Opening, editing and closing accounts. The directory is asked anew for each deed: another process may change it."""
+    """Opening, editing and closing accounts. Each deed asks the directory anew: another process may have changed it."""
 
     def __init__(self, accounts: Accounts, audit: Audit) -> None:
         self._accounts = accounts
@@ -53,14 +52,6 @@ class AccountDesk:
         key = seen(actor, await self._accounts.key(key_id), "key")
         return await self._accounts.account_of(key.id, email)
 
-    async def organisations(self, actor: Actor) -> Sequence[Organisation]:
-        """Whose accounts there may be: all organisations for operators, else the actor's own."""
-        actor.require(Scope.ACCOUNTS_READ)
-        if actor.org_id is None:
-            return await self._accounts.list_organisations()
-        own = await self._accounts.organisation(actor.org_id)
-        return [own] if own else []
-
     # --- changing ----------------------------------------------------------------------------------------------
 
     async def open(self, actor: Actor, key_id: str, email: str) -> Account:
@@ -88,7 +79,10 @@ class AccountDesk:
         language: str | None = None,
         cut_signature: bool | None = None,
     ) -> Account:
-        """Change an account; None leaves a field as it is (D6). Raises BadAddress, BadValue, NotFound, AccountExists."""
+        """Change an account; None leaves a field as it is (D6).
+
+        Raises BadAddress, BadValue, NotFound, AccountExists.
+        """
         actor.require(Scope.ACCOUNTS_WRITE)
         account = await self.get(actor, account_id)
         key = seen(actor, await self._accounts.key(key_id), "key") if key_id else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
+from web.desk.bulk import BulkDesk
 from web.desk.keys import KeyDesk
 from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
@@ -21,6 +22,7 @@ class Desk:
     """One desk for each subject."""
 
     accounts: AccountDesk
+    bulk: BulkDesk
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk

@@ -11,6 +11,7 @@ from gateway.registry.errors import NotFound
 from gateway.registry.keys import valid_label
 from gateway.registry.listings import KeyListing
 from gateway.scopes import DEFAULT_KEY_SCOPES, Scope
+from gateway.translation import sentence
 from web.desk.tenancy import seen
 from web.identity.actor import Actor
 from web.identity.audit import Audit
@@ -90,7 +91,7 @@ class KeyDesk:
         actor.require(Scope.KEYS_WRITE)
         organisation = await self._accounts.organisation(actor.org_id or org_id or "")
         if organisation is None:
-            raise NotFound("there is no such organisation")
+            raise NotFound(sentence("there is no such organisation"))
         wanted = () if kind is KeyKind.DIALOG else _grantable(actor, DEFAULT_KEY_SCOPES if scopes is None else scopes)
         key, secret = await self._accounts.create_key(organisation, kind, valid_label(label), wanted)
         await self._note(actor, "key.create", key, kind=key.kind, label=key.label, scopes=" ".join(sorted(key.scopes)))
@@ -137,8 +138,9 @@ class KeyDesk:
         return key
 
     async def rotate(self, actor: Actor, key_id: str, days: float) -> ShownKey:
-        """Give the key a new secret; the old one works for so many days more. Raises BadValue, TooManySecrets,
-        NotFound; NotAllowed where the key may do what the actor may not.
+        """Give the key a new secret; the old one works for so many days more.
+
+        Raises BadValue, TooManySecrets, NotFound; NotAllowed where the key may do what the actor may not.
         """
         key = await self._changeable(actor, key_id)
         _grantable(actor, key.scopes)
@@ -166,7 +168,7 @@ class KeyDesk:
 
 
 def _grantable(actor: Actor, scopes: Iterable[str], holds: frozenset[Scope] = frozenset()) -> tuple[str, ...]:
-    """The scopes that an actor gives; those that a key holds already stay. Raises NotAllowed for one it lacks itself."""
+    """The scopes that an actor gives; those that a key holds already stay. Raises NotAllowed for one that it lacks."""
     wanted = tuple(scopes)
     for scope in Scope:
         if scope in wanted and scope not in holds:

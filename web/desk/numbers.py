@@ -11,6 +11,7 @@ from gateway.registry.errors import NotFound
 from gateway.registry.listings import NumberFilter, NumberListing, PoolUsage
 from gateway.registry.number_use import Keyword, OrganisationNumber
 from gateway.scopes import Scope
+from gateway.translation import sentence
 from web.desk.tenancy import seen
 from web.identity.actor import Actor
 from web.identity.audit import Audit
@@ -69,7 +70,7 @@ class NumberDesk:
         actor.require(Scope.GATEWAY)
         organisation = await self._accounts.organisation(org_id)
         if organisation is None:
-            raise NotFound("there is no such organisation")
+            raise NotFound(sentence("there is no such organisation"))
         given = await self._accounts.give_number(organisation, email, number)
         await self._note(actor, "number.give", given, email=given.email)
         return given
@@ -87,7 +88,7 @@ class NumberDesk:
         owned = await self._changeable(actor, number)
         organisation = await self._accounts.organisation(owned.org_id)
         if organisation is None:
-            raise NotFound("there is no such organisation")
+            raise NotFound(sentence("there is no such organisation"))
         changed = await self._accounts.give_number(organisation, email, owned.number)
         await self._note(actor, "number.reader", changed, was=owned.email, email=changed.email)
         return changed

@@ -8,14 +8,15 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
-from gateway.translation import LANGUAGES
 
 from gateway.registry.errors import AccountError, AccountExists, BadAddress
 from gateway.registry.listings import AccountFilter, AccountSort, AccountState
 from gateway.scopes import Scope
+from gateway.translation import LANGUAGES
 from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import gettext as _
+from web.language import told
 from web.pages.asked import Asked
 from web.pages.pictures import archive, picture
 from web.pages.render import done, page
@@ -71,7 +72,7 @@ def account_pages(desk: Desk) -> APIRouter:
             "wish": wish,
             "count": await desk.accounts.count(actor, wanted),
             "keys": await desk.keys.dialog_keys(actor),
-            "organisations": await desk.accounts.organisations(actor) if actor.org_id is None else (),
+            "organisations": await desk.organisations.list(actor) if actor.org_id is None else (),
             "states": _states(),
         }
         return page(request, "accounts/list.html", fragment="results", **values)
@@ -145,11 +146,11 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
         email: Annotated[str, Form()] = "",
         key: Annotated[str, Form()] = "",
         language: Annotated[str, Form()] = "",
-        cut_signature: Annotated[bool, Form()] = False,
+        cut_signature: Annotated[str, Form()] = "",
     ) -> Response:
         try:
             account = await desk.accounts.edit(
-                actor, account_id, email=email, key_id=key, language=language or None, cut_signature=cut_signature
+                actor, account_id, email=email, key_id=key, language=language or None, cut_signature=bool(cut_signature)
             )
         except (BadAddress, AccountExists) as error:
             typed = {"email": email, "key": key, "language": language, "cut_signature": cut_signature}
@@ -188,7 +189,7 @@ async def _editing(
 
 def _beside(error: AccountError) -> dict[str, str]:
     """The field that an error belongs to."""
-    return {"email" if isinstance(error, BadAddress | AccountExists) else "key": str(error)}
+    return {"email" if isinstance(error, BadAddress | AccountExists) else "key": told(error)}
 
 
 def _languages() -> list[tuple[str, str]]:
