@@ -14,6 +14,8 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.routing.configured import make_router
 from gateway.settings import GatewaySettings
 from gateway.tally_files import Totals
+from web.api.application import ApiParts, make_api
+from web.api.idempotency import Answers
 from web.desk.accounts import AccountDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
@@ -21,12 +23,16 @@ from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
+from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
+from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.sending import SendingDesk
+from web.desk.spend import SpendDesk
 from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
 from web.identity.post import Post
@@ -40,9 +46,11 @@ if TYPE_CHECKING:
 def site_of(rooms: Rooms) -> FastAPI:
     """Make the site."""
     http, identity = rooms.settings.http, identity_of(rooms)
+    desk = desk_of(rooms, identity)
     return make_site(
         SiteParts(
-            desk=desk_of(rooms, identity),
+            desk=desk,
+            api=api_of(rooms, desk),
             cookies=Cookies(secure=http.public_url.startswith("https://"), digest=rooms.keyring.digest),
             actor_of=identity.sessions.actor_of,
             phones=any(isinstance(provider, SimulatorProvider) for provider in rooms.providers.values()),
@@ -59,6 +67,19 @@ def identity_of(rooms: Rooms) -> Identity:
     )
 
 
+def api_of(rooms: Rooms, desk: Desk) -> FastAPI:
+    """Make the API."""
+    return make_api(
+        ApiParts(
+            desk=desk,
+            keys=rooms.accounts,
+            answers=Answers(rooms.database, rooms.keyring, rooms.clock),
+            clock=rooms.clock,
+            calls_per_minute=rooms.settings.http.api_calls_per_minute,
+        )
+    )
+
+
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     """Make what people and programs can do."""
     settings, accounts, audit = rooms.settings, rooms.accounts, identity.audit
@@ -70,7 +91,6 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
     return Desk(
         accounts=AccountDesk(accounts, audit),
-        keys=KeyDesk(accounts, audit),
         people=PeopleDesk(identity, accounts, post),
         me=MyDesk(identity),
         audit=AuditDesk(audit),
@@ -78,6 +98,10 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         bulk=BulkDesk(accounts, audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
+        messages=MessageDesk(rooms.database, accounts),
+        sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
+        optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
+        spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         organisations=OrganisationDesk(accounts, audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(

@@ -86,6 +86,7 @@ class HttpSettings(Section):
     public_url: Annotated[str, AfterValidator(forms.public_url)] = "http://127.0.0.1:8025"
     proxy_networks: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     """Whose X-Forwarded-For is believed: it says where a provider's call came from."""
+    api_calls_per_minute: int = Field(600, ge=0, description="with one key, in one process; 0 for any number")
 
 
 class WebSettings(Section):

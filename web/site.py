@@ -38,6 +38,8 @@ class SiteParts:
     """What the site is made of."""
 
     desk: Desk
+    api: FastAPI
+    """What stands under `/api/v1`."""
     cookies: Cookies
     actor_of: ActorOf
     phones: bool
@@ -50,19 +52,22 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
+    desk = parts.desk
     for pages in (
-        account_pages(parts.desk),
-        gateway_pages(parts.desk),
-        privacy_pages(parts.desk),
-        webhook_pages(parts.desk),
-        sign_in_pages(parts.desk.door),
-        link_pages(parts.desk.door),
-        my_pages(parts.desk.me),
-        people_pages(parts.desk),
+        sign_in_pages(desk.door),
+        link_pages(desk.door),
+        my_pages(desk.me),
+        people_pages(desk),
+        bulk_pages(desk),
+        account_pages(desk),
+        key_pages(desk),
+        number_pages(desk),
+        gateway_pages(desk),
+        privacy_pages(desk),
+        webhook_pages(desk),
     ):
         app.include_router(pages, include_in_schema=False)
-    for pages in (bulk_pages, account_pages, gateway_pages, key_pages, number_pages):
-        app.include_router(pages(parts.desk), include_in_schema=False)
+    app.mount("/api/v1", parts.api)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 

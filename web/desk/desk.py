@@ -10,12 +10,16 @@ from web.desk.bulk import BulkDesk
 from web.desk.door import Door
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
+from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
+from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.sending import SendingDesk
+from web.desk.spend import SpendDesk
 from web.desk.webhooks import WebhookDesk
 
 
@@ -27,6 +31,10 @@ class Desk:
     bulk: BulkDesk
     keys: KeyDesk
     numbers: NumberDesk
+    messages: MessageDesk
+    sending: SendingDesk
+    optouts: OptOutDesk
+    spend: SpendDesk
     organisations: OrganisationDesk
     privacy: PrivacyDesk
     providers: ProviderDesk

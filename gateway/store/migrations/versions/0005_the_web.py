@@ -192,3 +192,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks'))
     )
     op.create_index(op.f('ix_webhooks_org_id'), 'webhooks', ['org_id'], unique=False)
+
+    # The API: what calls with an Idempotency-Key were answered.
+    op.create_table('api_answers',
+    sa.Column('key_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('request', sa.String(), nullable=False),
+    sa.Column('claim', sa.String(), nullable=False),
+    sa.Column('claimed_at', sa.Double(), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('answer', sa.Text(), server_default='', nullable=False),
+    sa.PrimaryKeyConstraint('key_id', 'name', name=op.f('pk_api_answers')),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_api_answers_claimed_at'), 'api_answers', ['claimed_at'], unique=False)
