@@ -25,6 +25,7 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.hour_counts import HourCounts
 from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
@@ -188,6 +189,11 @@ class Rooms:
             failed=self.sms_out.failed,
         )
 
+    @cached_property
+    def hour_counts(self) -> HourCounts:
+        """What statistics are read from."""
+        return HourCounts(self.database, self.clock)
+
     async def hear(self, events: Sequence[InboundEvent]) -> None:
         """Take what a provider tells to the edges, by kind of event; returns when durable."""
         await self.sms_out.late([event for event in events if isinstance(event, LateAnswer)])
@@ -289,7 +295,7 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.receipts, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.sms_in, rooms.hour_counts]
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()

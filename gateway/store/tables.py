@@ -9,7 +9,11 @@ from importlib.metadata import entry_points
 
 from sqlalchemy import MetaData
 
+from gateway.store import statistics_schema
 from gateway.store.schema import metadata
+
+_SUBJECTS = (statistics_schema,)
+"""Rooms that declare tables when they are imported."""
 
 
 def all_tables() -> MetaData:
