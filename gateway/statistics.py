@@ -20,7 +20,7 @@ from gateway.registry.errors import BadValue
 from gateway.settings import LimitSettings
 from gateway.store import statistics_sql as sql
 from gateway.store.database import Database
-from gateway.store.statistics_sql import HOUR, HourRow
+from gateway.store.statistics_sql import HOUR, KindRow
 
 LONGEST_DAYS = 400
 Step = Literal["hour", "day"]
@@ -91,14 +91,17 @@ class Statistics:
         first, last = int(since) // HOUR, -(-int(until) // HOUR)
         if not 0 <= first < last <= first + LONGEST_DAYS * 24:
             raise BadValue(f"a range begins before it ends and has at most {LONGEST_DAYS} days")
-        rows = await self._database.read(partial(sql.hours, org_id=org_id, first=first, last=last))
-        by_provider: defaultdict[str, list[HourRow]] = defaultdict(list)
-        for row in rows:
+        wanted = sql.Range(org_id, first, last)
+        hours = await self._database.read(partial(sql.by_hour, wanted=wanted))
+        kinds = await self._database.read(partial(sql.by_provider, wanted=wanted))
+        times = await self._database.read(partial(sql.delays_by_provider, wanted=wanted))
+        by_provider: defaultdict[str, list[KindRow]] = defaultdict(list)
+        for row in kinds:
             by_provider[row.provider].append(row)
         return Traffic(
-            slots=_slots(rows, range(first, last), zone, step),
-            providers=tuple(_figures(name, some) for name, some in sorted(by_provider.items())),
-            total=_figures("", rows),
+            slots=_slots(hours, range(first, last), zone, step),
+            providers=tuple(_figures(name, some, times.get(name, {})) for name, some in by_provider.items()),
+            total=_figures("", kinds, delays.added(times.values())),
             as_of=await self._database.read(sql.last_counted),
         )
 
@@ -122,11 +125,13 @@ def _number(day: date) -> int:
     return (day - _EPOCH).days
 
 
-def _slots(rows: Iterable[HourRow], hours: Iterable[int], zone: tzinfo, step: Step) -> tuple[Slot, ...]:
+def _slots(
+    rows: Iterable[tuple[int, str, str, int]], hours: Iterable[int], zone: tzinfo, step: Step
+) -> tuple[Slot, ...]:
     starts = {hour: _start(hour, zone, step) for hour in hours}
     counts: dict[datetime, Counter[tuple[Way, str]]] = {start: Counter() for start in starts.values()}
-    for row in rows:
-        counts[starts[row.hour]][row.way, row.state] += row.messages
+    for hour, way, state, number in rows:
+        counts[starts[hour]][Way(way), state] += number
     return tuple(Slot(start, dict(each)) for start, each in counts.items())
 
 
@@ -135,22 +140,20 @@ def _start(hour: int, zone: tzinfo, step: Step) -> datetime:
     return start if step == "hour" else start.replace(hour=0, minute=0, fold=0)
 
 
-def _figures(provider: str, rows: Iterable[HourRow]) -> ProviderFigures:
+def _figures(provider: str, rows: Iterable[KindRow], times: delays.Counts) -> ProviderFigures:
     counts: Counter[tuple[Way, str]] = Counter()
     prices: Counter[str] = Counter()
-    parts, times = 0, []
+    parts = 0
     for row in rows:
         counts[row.way, row.state] += row.messages
         parts += row.parts
         if row.currency:
             prices[row.currency] += row.price
-        times.append(row.delays)
-    arrived = delays.added(times)
     return ProviderFigures(
         provider=provider,
         counts=dict(counts),
         parts=parts,
         prices=tuple(Money(amount, currency) for currency, amount in sorted(prices.items())),
-        median_seconds=delays.quantile(arrived, 0.5),
-        p95_seconds=delays.quantile(arrived, 0.95),
+        median_seconds=delays.quantile(times, 0.5),
+        p95_seconds=delays.quantile(times, 0.95),
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
-from sqlalchemy import Connection, case, delete, func, insert, literal_column, select
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, select
 
 from gateway import delays
 from gateway.listed_sms import Way
@@ -154,24 +154,62 @@ def _values(row: HourRow) -> dict[str, object]:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def hours(connection: Connection, org_id: str | None, first: int, last: int) -> list[HourRow]:
-    """What was counted from one hour up to before another, of an organisation or of all."""
-    query = select(message_hours).where(
-        message_hours.c.org_id == (ALL if org_id is None else org_id),
-        message_hours.c.hour >= first,
-        message_hours.c.hour < last,
-    )
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Hours from one up to before another, of an organisation or of all."""
+
+    org_id: str | None
+    first: int
+    last: int
+
+    def among(self) -> list[ColumnElement[bool]]:
+        """What holds of its rows."""
+        table = message_hours.c
+        owner = ALL if self.org_id is None else self.org_id
+        return [table.org_id == owner, table.hour >= self.first, table.hour < self.last]
+
+
+def by_hour(connection: Connection, wanted: Range) -> list[tuple[int, str, str, int]]:
+    """Hour, way, state and number of messages."""
+    kind = (message_hours.c.hour, message_hours.c.way, message_hours.c.state)
+    query = select(*kind, func.sum(message_hours.c.messages)).where(*wanted.among()).group_by(*kind)
+    return [(hour, way, state, int(number)) for hour, way, state, number in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """What a range of hours came to, of one kind."""
+
+    provider: str
+    way: Way
+    state: str
+    currency: str
+    messages: int
+    parts: int
+    price: int
+
+
+def by_provider(connection: Connection, wanted: Range) -> list[KindRow]:
+    """The range as a whole, by provider, way, state and currency."""
+    table = message_hours.c
+    kind = (table.provider, table.way, table.state, table.currency)
+    query = select(*kind, func.sum(table.messages), func.sum(table.parts), func.sum(table.price))
+    rows = connection.execute(query.where(*wanted.among()).group_by(*kind).order_by(*kind))
     return [
-        HourRow(
-            row.org_id, row.hour, Way(row.way), row.provider, row.state, row.currency, row.messages, row.parts,
-            row.price, _delays(row.delays),
-        )
-        for row in connection.execute(query.order_by(message_hours.c.hour))
-    ]  # fmt: skip
+        KindRow(provider, Way(way), state, currency, int(number), int(parts), int(price))
+        for provider, way, state, currency, number, parts, price in rows
+    ]
 
 
-def _delays(kept: str) -> delays.Counts:
-    return {int(number): count for number, count in orjson.loads(kept).items()} if kept else {}
+def delays_by_provider(connection: Connection, wanted: Range) -> dict[str, delays.Counts]:
+    """How long delivered messages took, by provider."""
+    query = select(message_hours.c.provider, message_hours.c.delays).where(
+        *wanted.among(), message_hours.c.delays != ""
+    )
+    counts: defaultdict[str, list[delays.Counts]] = defaultdict(list)
+    for provider, kept in connection.execute(query):
+        counts[provider].append({int(number): count for number, count in orjson.loads(kept).items()})
+    return {provider: delays.added(some) for provider, some in counts.items()}
 
 
 def last_counted(connection: Connection) -> float | None:
