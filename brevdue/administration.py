@@ -16,6 +16,7 @@ from brevdue.console import CommandError, Options
 from brevdue.settings import find_file, load
 from gateway.accounts import Accounts
 from gateway.delivery.dkim_sign import DkimKeyError
+from gateway.errors import Refusal
 from gateway.keyring import Keyring, KeyringError
 from gateway.model import SystemClock
 from gateway.registry.errors import AccountError
@@ -25,6 +26,7 @@ from gateway.store.opening import open_database
 
 if TYPE_CHECKING:
     from gateway.hand_delivery import HandDelivery
+    from gateway.sending import Sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,32 @@ class Desk:
         route = inbound_route(self.settings, self.database, self.accounts, letters, clock)
         return HandDelivery(database=self.database, route=route, clock=clock)
 
+    @property
+    def sending(self) -> Sending:
+        """Queues SMS by their routes. What is queued belongs to no process: whichever runs sends it."""
+        from gateway.outbox import Outbox
+        from gateway.routing.configured import router_of
+        from gateway.sending import Sending
+        from gateway.sms_out import SmsOut
+        from gateway.spool import Spool
+        from gateway.threads import Threads
+
+        clock = SystemClock()
+        spool = Spool(self.database, clock, self.settings.store.secret_file.absolute().parent)
+        # Without providers there is never room: nothing begins here.
+        nowhere = SmsOut(
+            spool=spool, database=self.database, providers={}, clock=clock, router=router_of(self.settings)
+        )
+        outbox = Outbox(
+            settings=self.settings,
+            accounts=self.accounts,
+            spool=spool,
+            threads=Threads(self.database, self.settings.mail.hostname),
+            departures=nowhere,
+            mail_queued=lambda: None,
+        )
+        return Sending(settings=self.settings, accounts=self.accounts, outbox=outbox, spool=spool, clock=clock)
+
 
 @contextmanager
 def in_a_sentence() -> Iterator[None]:
@@ -56,6 +84,8 @@ def in_a_sentence() -> Iterator[None]:
         yield
     except (AccountError, DkimKeyError, KeyringError) as error:
         raise CommandError(str(error)) from error
+    except Refusal as refusal:
+        raise CommandError(refusal.public_text) from refusal
     except StoreUnavailableError as error:
         first_line = str(error).partition("\n")[0]
         raise CommandError(f"the database cannot be used: {first_line}") from error

@@ -9,14 +9,17 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property, partial
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from math import isinf
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from brevdue.console import CommandError
 from brevdue.places import free_bytes, places
+from brevdue.providers import make_providers
 from brevdue.readiness import readiness
+from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
@@ -25,6 +28,7 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.hooks.caller import Caller
 from gateway.hour_counts import HourCounts
 from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
@@ -35,13 +39,18 @@ from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
 from gateway.model import Service, SystemClock
+from gateway.outbox import Outbox
 from gateway.overdue import Overdue
+from gateway.pricing import Pricing
 from gateway.providers.base import Capability, EventSink, Provider, Webhooks
 from gateway.providers.simulator import SimulatorProvider
+from gateway.public_http import PublicHttp
 from gateway.receipts import Receipts
+from gateway.retention import Retention
 from gateway.returned import Returned
-from gateway.routing.configured import router_of
-from gateway.settings import GatewaySettings, ProviderSettings
+from gateway.routing.configured import make_router, router_of
+from gateway.sending import Sending
+from gateway.settings import GatewaySettings
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, LateAnswer
 from gateway.sms_in import SmsIn
 from gateway.sms_out import SmsOut
@@ -52,22 +61,14 @@ from gateway.store.opening import open_database
 from gateway.tally import Tally
 from gateway.tally_files import TallyFiles, Totals, totals_of
 from gateway.threads import Threads
+from gateway.webhook_endpoints import WebhookEndpoints
+from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
+from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
-from web.webhooks import DOOR
 
 _ANY_MAIL = b"From: a@example.com\r\nSubject: 30643064\r\n\r\nHej\r\n\r\nSent from my iPhone\r\n> Hej\r\n"
-
-
-def make_providers(tables: Sequence[ProviderSettings], public_url: str) -> dict[str, Provider]:
-    """Make each `[[provider]]` by the entry point of its kind; those that call us learn where, whoever hears them."""
-    kinds = entry_points(group="brevdue.providers")
-    made: dict[str, Provider] = {table.name: kinds[table.kind].load()(table.name, table.options) for table in tables}
-    for name, provider in made.items():
-        if isinstance(provider, Webhooks):
-            provider.listen_at(f"{public_url}{DOOR}{name}")
-    return made
 
 
 class Role(StrEnum):
@@ -82,7 +83,7 @@ class Role(StrEnum):
     MAIL = "mail"
     """Sends mail."""
     SCHEDULE = "schedule"
-    """Looks after what is due: failures to be told, SMS that were held or stay incomplete."""
+    """Looks after what is due: failures and webhooks to be told, SMS that were held or stay incomplete, what is old."""
 
 
 ALL_ROLES = frozenset(Role)
@@ -194,6 +195,11 @@ class Rooms:
         """What statistics are read from."""
         return HourCounts(self.database, self.clock)
 
+    @cached_property
+    def retention(self) -> Retention:
+        """What is old enough goes."""
+        return Retention(database=self.database, settings=self.settings.retention, clock=self.clock)
+
     async def hear(self, events: Sequence[InboundEvent]) -> None:
         """Take what a provider tells to the edges, by kind of event; returns when durable."""
         await self.sms_out.late([event for event in events if isinstance(event, LateAnswer)])
@@ -213,6 +219,31 @@ class Rooms:
         )
 
     @cached_property
+    def outbox(self) -> Outbox:
+        """What people write is queued and leaves."""
+        return Outbox(
+            settings=self.settings,
+            accounts=self.accounts,
+            spool=self.spool,
+            threads=self.threads,
+            departures=self.sms_out,
+            mail_queued=self.mail_out.nudge,
+        )
+
+    @cached_property
+    def sending(self) -> Sending:
+        """SMS without a mail: from pages and by REST."""
+        return Sending(
+            settings=self.settings, accounts=self.accounts, outbox=self.outbox, spool=self.spool, clock=self.clock
+        )
+
+    @cached_property
+    def pricing(self) -> Pricing:
+        """What an SMS would cost."""
+        started = self.providers if Role.SMS in self.roles else {}
+        return Pricing(make_router(self.settings), started, self.clock)
+
+    @cached_property
     def intake(self) -> Intake:
         """Mail is decided on."""
         return Intake(
@@ -223,11 +254,9 @@ class Rooms:
             dialog=DialogIn(
                 settings=self.settings,
                 accounts=self.accounts,
-                spool=self.spool,
+                outbox=self.outbox,
                 threads=self.threads,
                 letters=self.letters,
-                departures=self.sms_out,
-                mail_queued=self.mail_out.nudge,
             ),
             enrolment=Enrolment(
                 accounts=self.accounts,
@@ -246,14 +275,52 @@ class Rooms:
         )
 
     @cached_property
+    def public_http(self) -> PublicHttp:
+        """Requests to URLs that users give."""
+        return PublicHttp.configured(self.settings.webhooks, self.resolver)
+
+    @cached_property
+    def _caller(self) -> Caller:
+        return Caller(self.public_http, self.keyring, self.clock)
+
+    @cached_property
+    def webhooks_out(self) -> WebhooksOut:
+        """Webhooks are called."""
+        keep_days = self.settings.webhooks.keep_days
+        return WebhooksOut(database=self.database, caller=self._caller, clock=self.clock, keep_days=keep_days)
+
+    @cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Webhooks are managed."""
+        return WebhookEndpoints(
+            database=self.database,
+            keyring=self.keyring,
+            clock=self.clock,
+            http=self.public_http,
+            caller=self._caller,
+        )
+
+    @cached_property
     def edge(self) -> MailEdge:
         """Mail comes in."""
         return MailEdge(self.settings, self.intake, self.clock, reuse_port=self.shared)
 
     @cached_property
+    def site(self) -> Later:
+        """Pages and API."""
+        return Later(self._make_site)
+
+    def _make_site(self) -> ASGIApp:
+        # What it is made of takes long to import, and only who asks for a page needs it.
+        from brevdue.site import site_of
+
+        return site_of(self)
+
+    @cached_property
     def web(self) -> FastAPI:
-        """Pages."""
+        """All that is answered over HTTP."""
         return make_app(
+            site=self.site,
             checks=readiness(self.settings, self.figures, self.spool.lease),
             simulators={
                 name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
@@ -294,8 +361,11 @@ def _services(rooms: Rooms) -> list[Service]:
     services: list[Service] = [rooms.tally, rooms.tally_files, rooms.spool]
     if Role.MAIL in roles:
         services.append(rooms.mail_out)
+    if roles & {Role.SCHEDULE, Role.HTTP}:
+        services.append(rooms.public_http)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.receipts, rooms.sms_in, rooms.hour_counts]
+        services += [rooms.failures, rooms.receipts, rooms.webhooks_out, rooms.retention, rooms.hour_counts]
+        services.append(rooms.sms_in)
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()
@@ -375,6 +445,8 @@ async def serve(settings: GatewaySettings, roles: frozenset[Role] = ALL_ROLES) -
     gc.enable()
     # What reading a mail compiles and caches takes longer than the first client should wait.
     warmed = asyncio.create_task(asyncio.to_thread(parse, _ANY_MAIL))
+    if Role.HTTP in roles and not is_worker():
+        await welcome(app.rooms)
     await stopping.wait()
     await asyncio.gather(warmed, return_exceptions=True)
     await app.stop()

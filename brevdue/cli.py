@@ -32,9 +32,14 @@ app.command("brevdue.cli_accounts:account", name="account", help="Accounts: one 
 app.command("brevdue.cli_accounts:number", name="number", help="The pool of phone numbers.")
 app.command("brevdue.cli_providers:provider", name="provider", help="SMS providers: do they answer, what do they cost.")
 app.command("brevdue.cli_keywords:keyword", name="keyword", help="First words of SMS to an organisation's number.")
+app.command(
+    "brevdue.cli_admin:admin", name="admin", help="People who sign in to the web pages: links that let them in."
+)
 app.command("brevdue.cli_optouts:optout", name="optout", help="Phones that have said STOP: which, to whom, when.")
+app.command("brevdue.cli_person:person", name="person", help="One person's data: export it, erase it.")
 app.command("brevdue.cli_status:status", name="status", help="How the gateway stands: queues, rates, problems.")
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
+app.command("brevdue.cli_webhooks:webhook", name="webhook", help="Webhooks: who is called when something happens.")
 app.command("brevdue.cli_routes:route", name="route", help="Routes: which provider carries what.")
 
 

@@ -8,12 +8,16 @@ from cyclopts import App, Parameter
 
 from brevdue.console import DEFAULT, CommandError, Options, facts, moment, say, show
 from gateway.model import KeyKind
+from gateway.scopes import write_scopes
 
 if TYPE_CHECKING:
     from gateway.model import ApiKey, Organisation
     from gateway.registry.listings import KeyListing
 
-KeyName: TypeAlias = Annotated[str, Parameter(help="The key's 32 digits, its id, or its label.")]
+KeyName: TypeAlias = Annotated[str, Parameter(help="The key itself, its id, or its label.")]
+Scopes: TypeAlias = Annotated[
+    list[str] | None, Parameter(help="What a program may do with a key for REST, e.g. messages:send; repeat for more.")
+]
 
 org = App(name="org", help="Organisations: those whose people write.")
 key = App(name="key", help="Keys: what accounts hang under.")
@@ -51,6 +55,48 @@ async def list_orgs(*, options: Options = DEFAULT) -> None:
     show([_org_row(each) for each in found], options, empty="there is no organisation yet")
 
 
+@org.command
+async def retention(
+    name: Annotated[str, Parameter(help="The organisation: name or id.")],
+    /,
+    *,
+    texts: Annotated[str | None, Parameter(help='Days for texts: a number, 0 for ever, or "default".')] = None,
+    metadata: Annotated[str | None, Parameter(help="The same for who wrote to whom and when.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """Show or set for how many days what is an organisation's is kept; "default" is what [retention] says."""
+    from brevdue.administration import desk
+    from gateway.retention import Days, days_of, set_days
+
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(name)
+        days = await days_of(at.database, owner.id)
+        if texts is not None or metadata is not None:
+            days = Days(
+                days.texts if texts is None else _days(texts), days.metadata if metadata is None else _days(metadata)
+            )
+            await set_days(at.database, owner.id, days)
+        kept = at.settings.retention
+    facts(
+        {
+            "organisation": owner.name,
+            "texts_days": kept.texts_days if days.texts is None else days.texts,
+            "texts_by": "[retention]" if days.texts is None else "the organisation",
+            "metadata_days": kept.metadata_days if days.metadata is None else days.metadata,
+            "metadata_by": "[retention]" if days.metadata is None else "the organisation",
+        },
+        options,
+    )
+
+
+def _days(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise CommandError(f"'{text}' is no number of days: 90, 0 for ever, or default")
+    return int(text)
+
+
 def _org_row(organisation: Organisation) -> dict[str, Any]:
     return {
         "name": organisation.name,
@@ -70,15 +116,17 @@ async def create_key(
     org: Annotated[str, Parameter(help="Name of the organisation; made where it is new.")],
     kind: Annotated[KeyKind, Parameter(help="What it opens: the dialog by mail, or REST.")] = KeyKind.DIALOG,
     label: Annotated[str, Parameter(help="A word for lists.")] = "",
+    scope: Scopes = None,
     options: Options = DEFAULT,
 ) -> None:
-    """Make a key and print it: 32 hexadecimal digits."""
+    """Make a key and print it: 32 hexadecimal digits, behind a word where it is one for REST."""
     from brevdue.administration import desk
 
     async with desk(options) as at:
         organisation = await at.accounts.ensure_organisation(org)
-        made, secret = await at.accounts.create_key(organisation, kind, label)
-    data = {"key": secret, "id": made.id, "organisation": organisation.name, "kind": made.kind, "label": made.label}
+        made, secret = await at.accounts.create_key(organisation, kind, label, scope)
+    named = {"key": secret, "id": made.id, "organisation": organisation.name, "kind": made.kind, "label": made.label}
+    data = {**named, "scopes": _scopes(made)}
     say(secret, data, options)
 
 
@@ -178,6 +226,27 @@ async def domains(
     say("\n".join(found.domains) or "none", list(found.domains), options)
 
 
+@key.command
+async def scopes(
+    key: KeyName,
+    /,
+    *scope: Annotated[str, Parameter(help="The scopes from now on; without any they are shown.")],
+    options: Options = DEFAULT,
+) -> None:
+    """Show or set what a program may do with a key for REST."""
+    from brevdue.administration import desk
+
+    async with desk(options) as at:
+        found = await at.accounts.key_named(key)
+        if scope:
+            found = await at.accounts.set_key_scopes(found, scope)
+    say("\n".join(_scopes(found)) or "none", _scopes(found), options)
+
+
+def _scopes(found: ApiKey) -> list[str]:
+    return write_scopes(found.scopes).split()
+
+
 def _state(changed: ApiKey) -> dict[str, Any]:
     return {"id": changed.id, "paused": moment(changed.paused_at)}
 
@@ -191,6 +260,7 @@ def _key_row(listing: KeyListing) -> dict[str, Any]:
         "label": found.label,
         "accounts": listing.open_accounts,
         "domains": list(found.domains),
+        "scopes": _scopes(found),
         "paused": moment(found.paused_at),
         "since": moment(found.created_at),
     }

@@ -84,6 +84,42 @@ async def asked(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
 
 
 @message.command
+async def send(
+    account: Annotated[str, Parameter(help="Whose number it leaves from: address, number or id.")],
+    phones: Annotated[str, Parameter(help="Mobile numbers, with commas between.")],
+    text: Annotated[str, Parameter(help="What the phones read.")],
+    /,
+    *,
+    identity: Annotated[str | None, Parameter(help="A word for this SMS: said twice, it is sent once.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """Queue an SMS from an account's number; a gateway that runs sends it. Answers come to the account's mailbox."""
+    from brevdue.administration import desk
+    from gateway import maillog
+    from gateway.model import Author, Origin
+    from gateway.sending import Wish
+
+    async with desk(options) as at:
+        owner = await at.accounts.account_named(account)
+        author = Author(Origin.COMMAND_LINE, "operator", person(), person())
+        lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
+        try:
+            sent = await at.sending.send(Wish(owner.id, (phones,), text, author, identity))
+        finally:
+            lines.flush()
+    rows = [
+        {
+            "phone": each.phone or each.written,
+            "id": each.message_id,
+            "parts": sent.text.parts if each.message_id else 0,
+            "refused": each.public_text,
+        }
+        for each in sent.phones
+    ]
+    show(rows, options, empty="")
+
+
+@message.command
 async def deliver(
     name: MessageName,
     /,
@@ -111,12 +147,14 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
     """Show one SMS."""
     from brevdue.administration import desk
     from gateway.message_log import MessageLog
+    from gateway.trace import TEXT_REMOVED
 
     async with desk(options) as at:
         found = await MessageLog(at.database).find(name)
     if found is None:
         raise CommandError(f"there is no SMS '{cell(name)}'")
-    facts(_row(found), options)
+    row = _row(found)
+    facts(row if options.json or row["text"] is not None else row | {"text": TEXT_REMOVED}, options)
 
 
 @message.command
@@ -133,6 +171,7 @@ async def resolve(
     from brevdue.administration import desk
     from gateway import maillog
     from gateway.maillog import Event
+    from gateway.message_log import MessageLog
     from gateway.sms import MessageState
     from gateway.store import overdue_sql
 
@@ -142,6 +181,9 @@ async def resolve(
     async with desk(options) as at:
         ruling = overdue_sql.Ruling(name, state, time.time(), person())
         if not await at.database.write(overdue_sql.rule, ruling):
+            found = await MessageLog(at.database).find(name)
+            if resend and found and found.text is None:
+                raise CommandError(f"the text of '{cell(name)}' was removed: there is nothing to send again")
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
         maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
@@ -222,6 +264,8 @@ def _causes(sms: ListedSms) -> Iterator[str]:
         yield "parts are missing"
     if sms.late:
         yield "a part came late"
+    if sms.text is None:
+        return
     match sms.state:
         case "unrouted":
             yield f"nobody has the number: brevdue message deliver {sms.id} --to ADDRESS"
@@ -236,7 +280,11 @@ def _show(rows: list[dict[str, Any]], options: Options, *, empty: str) -> None:
     show(rows if options.json else [row | {"text": _short(row["text"])} for row in rows], options, empty=empty)
 
 
-def _short(text: str) -> str:
+def _short(text: str | None) -> str:
+    if text is None:
+        from gateway.trace import TEXT_REMOVED
+
+        return TEXT_REMOVED
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

@@ -1,13 +1,9 @@
-"""`brevdue provider`: which there are, and what they answer when they are asked.
-
-A question goes straight to the provider, by a connection of its own, whether a gateway runs or not. What comes on that
-connection unasked is not taken: the provider keeps it for the gateway.
-"""
+"""`brevdue provider`: which there are, and what they answer when they are asked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -18,7 +14,6 @@ from brevdue.console import DEFAULT, CommandError, Options, facts, say, show
 if TYPE_CHECKING:
     from gateway.providers.base import Provider
     from gateway.settings import GatewaySettings
-    from gateway.sms import InboundEvent
 
 Name: TypeAlias = Annotated[str, Parameter(help="The provider's name in the configuration.")]
 
@@ -28,7 +23,7 @@ provider = App(name="provider", help="SMS providers: which there are, whether th
 @provider.command(name="list")
 def list_providers(*, options: Options = DEFAULT) -> None:
     """List the configured providers and what each can tell."""
-    from brevdue.app import make_providers
+    from brevdue.providers import make_providers
 
     settings = _settings(options)
     made = make_providers(settings.provider, settings.http.public_url)
@@ -106,24 +101,17 @@ def _settings(options: Options) -> GatewaySettings:
 @asynccontextmanager
 async def _asked(name: str, options: Options) -> AsyncIterator[Provider]:
     """Open a provider for one question; what it cannot answer becomes a sentence."""
-    from brevdue.app import make_providers
+    from brevdue.providers import opened
     from gateway.providers.base import NotAvailable, Unreachable
-    from gateway.store.database import StoreUnavailableError
-
-    async def not_now(_events: Sequence[InboundEvent]) -> None:
-        raise StoreUnavailableError("only a question was asked")
 
     settings = _settings(options)
-    made = make_providers([table for table in settings.provider if table.name == name], settings.http.public_url)
-    if name not in made:
-        known = ", ".join(table.name for table in settings.provider)
-        raise CommandError(f"there is no provider '{name}': {known}")
-    await made[name].start(not_now)
+    known = [table.name for table in settings.provider]
+    if name not in known:
+        raise CommandError(f"there is no provider '{name}': {', '.join(known)}")
     try:
-        yield made[name]
+        async with opened(name, settings) as provider:
+            yield provider
     except NotAvailable:
         raise CommandError("not available with the current provider") from None
     except Unreachable as error:
         raise CommandError(f"{name} does not answer: {error}") from None
-    finally:
-        await made[name].stop()

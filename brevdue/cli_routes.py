@@ -116,11 +116,12 @@ def _number(text: str, settings: GatewaySettings) -> str:
 
 
 def _first_number(settings: GatewaySettings) -> str:
-    from gateway.numbers import NumberRange
+    from brevdue.site import first_number
 
-    for pool in settings.pool:
-        return NumberRange.parse(pool.range or pool.numbers[0]).first
-    raise CommandError("there is no [[pool]]: say with --from which number it leaves from")
+    number = first_number(settings)
+    if not number:
+        raise CommandError("there is no [[pool]]: say with --from which number it leaves from")
+    return number
 
 
 async def _organisation(name: str | None, options: Options) -> str:

@@ -179,7 +179,7 @@ def resolve_paths(settings: GatewaySettings, base: Path) -> GatewaySettings:
     def there(path: Path | None) -> Path | None:
         return path and base / path
 
-    store, out, tls = settings.store, settings.mail_out, settings.tls
+    store, out, tls, webhooks = settings.store, settings.mail_out, settings.tls, settings.webhooks
     dkim = {"rsa_key": there(out.dkim.rsa_key), "ed25519_key": there(out.dkim.ed25519_key)}
     return settings.model_copy(
         update={
@@ -192,6 +192,7 @@ def resolve_paths(settings: GatewaySettings, base: Path) -> GatewaySettings:
                 update={"relay": _relay(out.relay, base), "dkim": out.dkim.model_copy(update=dkim)}
             ),
             "provider": tuple(_provider(item, base) for item in settings.provider),
+            "webhooks": webhooks.model_copy(update={"ca_file": there(webhooks.ca_file)}),
         }
     )
 

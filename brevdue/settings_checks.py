@@ -35,6 +35,17 @@ def check_tables(settings: GatewaySettings) -> Iterator[Finding]:
     yield from _dkim(settings)
     yield from _store(settings)
     yield from _limits(settings)
+    yield from _webhooks(settings)
+
+
+def _webhooks(settings: GatewaySettings) -> Iterator[Finding]:
+    path, file = ("webhooks", "ca_file"), settings.webhooks.ca_file
+    yield from _existing(path, file)
+    if file is not None and _what_is(file) == "file":
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError:  # ssl.SSLError is one too
+            yield path, f"must hold certificates (PEM), and '{file}' cannot be read as such"
 
 
 def _limits(settings: GatewaySettings) -> Iterator[Finding]:

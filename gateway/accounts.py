@@ -11,13 +11,14 @@ import base64
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, NoReturn
 
 from gateway import errors, paging
 from gateway.errors import Refusal
-from gateway.model import Account, ApiKey, Proof, new_id
+from gateway.model import Account, ApiKey, KeyKind, Proof, new_id
 from gateway.paging import PAGE_SIZE, Count, Page
 from gateway.registry.employee_address import fold_email, valid_address
 from gateway.registry.errors import (
@@ -33,11 +34,19 @@ from gateway.registry.errors import (
     WrongSecretFile,
 )
 from gateway.registry.keys import valid_language
-from gateway.registry.listings import AccountFilter, AccountListing, NumberListing, NumberState, PoolUsage
+from gateway.registry.listings import (
+    AccountFilter,
+    AccountListing,
+    NumberFilter,
+    NumberListing,
+    NumberState,
+    PoolUsage,
+)
 from gateway.registry.organisation_numbers import DAY, OrganisationNumbers, compact
 from gateway.registry.subscription import judge, organisation_of
-from gateway.store import account_list_sql, account_sql, directory_sql, number_sql
+from gateway.store import account_list_sql, account_sql, directory_sql, number_list_sql, number_sql
 from gateway.store.account_sql import Obstacle, OpenRequest
+from gateway.translation import sentence
 
 __all__ = [
     "AccountError",
@@ -146,7 +155,9 @@ class Accounts(OrganisationNumbers):
             changes |= {"email": address, "email_folded": fold_email(address), "mailbox_fault": None}
         if key is not None:
             if key.org_id != account.org_id:
-                raise BadValue("an account can only move to another key of its own organisation")
+                raise BadValue(sentence("an account can only move to another key of its own organisation"))
+            if key.kind is not KeyKind.DIALOG:
+                _raise(Obstacle.WRONG_KIND)
             changes["key_id"] = key.id
         if cut_signature is not None:
             changes["cut_signature"] = cut_signature
@@ -205,19 +216,31 @@ class Accounts(OrganisationNumbers):
             found = await self.accounts_of(wanted)
             if len(found) > 1:
                 numbers = ", ".join(account.number for account in found)
-                raise BadValue(f"{wanted} has {len(found)} accounts: name one by its number ({numbers})")
+                raise BadValue(
+                    sentence(
+                        "%(address)s has several accounts: name one by its number (%(numbers)s)",
+                        address=wanted,
+                        numbers=numbers,
+                    )
+                )
             account = found[0] if found else None
         else:
             account = await self.account(wanted.upper()) or await self._account_with(compact(wanted))
         if account is None:
-            raise NotFound(f"there is no open account '{wanted}'")
+            raise NotFound(sentence("there is no open account '%(wanted)s'", wanted=wanted))
         return account
 
     async def _account_with(self, number: str) -> Account | None:
         use = await self.number_use(number)
         if use is not None and len(use.accounts) > 1:
             addresses = ", ".join(account.email for account in use.accounts)
-            raise BadValue(f"{number} is shared: name its account by the address ({addresses}) or the id")
+            raise BadValue(
+                sentence(
+                    "%(number)s is shared: name its account by the address (%(addresses)s) or the id",
+                    number=number,
+                    addresses=addresses,
+                )
+            )
         return use.accounts[0] if use is not None and use.accounts else None
 
     async def list_accounts(
@@ -227,6 +250,11 @@ class Accounts(OrganisationNumbers):
         wanted = replace(wanted, search=paging.search_text(wanted.search))
         at = paging.cursor(cursor, account_list_sql.order_of(wanted), account_list_sql.kinds_of(wanted))
         look = partial(account_list_sql.list_accounts, wanted=wanted, at=at, size=paging.page_size(size))
+        return await self._database.read(look)
+
+    async def numbers_of(self, key_id: str, folded: Sequence[str]) -> dict[str, str]:
+        """The numbers of open accounts under a key, by folded address; addresses without one are left out."""
+        look = partial(account_list_sql.numbers_of, key_id=key_id, folded=folded)
         return await self._database.read(look)
 
     async def count_accounts(self, wanted: AccountFilter = ALL_OPEN) -> Count:
@@ -240,13 +268,24 @@ class Accounts(OrganisationNumbers):
         look = partial(account_list_sql.find_account, account_id=account_id, org_id=org_id)
         found = await self._database.read(look)
         if found is None:
-            raise NotFound("there is no such account")
+            raise NotFound(sentence("there is no such account"))
         return found
 
     async def list_numbers(self, state: NumberState | None = None) -> list[NumberListing]:
         """Numbers in use and in quarantine, ascending."""
         now = self._clock.now()
         return await self._database.read(lambda connection: number_sql.list_numbers(connection, state, now))
+
+    async def page_numbers(
+        self, wanted: NumberFilter, *, cursor: str | None = None, size: int = PAGE_SIZE
+    ) -> Page[NumberListing]:
+        """A page of the same, searched. Raises BadValue for a cursor of another list."""
+        wanted = replace(wanted, search=paging.search_text(wanted.search))
+        at = paging.cursor(cursor, number_list_sql.ORDER, (str,))
+        now, rows = self._clock.now(), paging.page_size(size)
+        return await self._database.read(
+            lambda connection: number_list_sql.list_numbers(connection, wanted, at, rows, now)
+        )
 
     async def pool_usage(self) -> list[PoolUsage]:
         """How full each provider's numbers are."""
@@ -260,18 +299,21 @@ class Accounts(OrganisationNumbers):
         if not released:
             use = await self.number_use(wanted)
             if use is not None and use.organisation_number is not None:
-                raise NumberInUse(f"{wanted} belongs to an organisation: take it back first")
+                raise NumberInUse(sentence("%(number)s belongs to an organisation: take it back first", number=wanted))
             if use is not None:
-                raise NumberInUse(f"{wanted} belongs to an open account: close that first")
-            raise NotFound(f"{wanted} is not in quarantine")
+                raise NumberInUse(sentence("%(number)s belongs to an open account: close that first", number=wanted))
+            raise NotFound(sentence("%(number)s is not in quarantine", number=wanted))
 
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
-    Obstacle.NO_KEY: NotFound("there is no such key"),
-    Obstacle.NO_ACCOUNT: NotFound("there is no such open account"),
-    Obstacle.PAUSED: PausedKey("the key is paused: only an administrator can open accounts on it"),
-    Obstacle.NO_FREE_NUMBER: NoFreeNumber("no free phone number: add a [[pool]], or release numbers from quarantine"),
-    Obstacle.EXISTS: AccountExists("this address has an open account under that key already"),
+    Obstacle.NO_KEY: NotFound(sentence("there is no such key")),
+    Obstacle.WRONG_KIND: BadValue(sentence("accounts hang under keys of the kind dialog: this one is for programs")),
+    Obstacle.NO_ACCOUNT: NotFound(sentence("there is no such open account")),
+    Obstacle.PAUSED: PausedKey(sentence("the key is paused: only an administrator can open accounts on it")),
+    Obstacle.NO_FREE_NUMBER: NoFreeNumber(
+        sentence("no free phone number: add a [[pool]], or release numbers from quarantine")
+    ),
+    Obstacle.EXISTS: AccountExists(sentence("this address has an open account under that key already")),
 }
 
 

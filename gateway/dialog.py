@@ -1,13 +1,14 @@
-"""One dialog mail, read: whom it goes to and what it says (D8-D10, D12). Pure.
+"""What somebody wrote, read: whom it goes to and what it says (D8-D10, D12). Pure.
 
-In: a parsed mail, the account's region and habits. Out: its targets in the order of the mail, and the text with its
-parts; or the Refusal that explains why nothing can go.
+In: a parsed mail, or what was typed into a form; the account's region and habits. Out: its targets in the order in
+which they were named, and the text with its parts; or the Refusal that explains why nothing can go.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -15,11 +16,14 @@ from gateway import errors
 from gateway.address import read_recipient
 from gateway.errors import Refusal
 from gateway.model import Account, AddressKind, LocalAddress, ParsedMail
-from gateway.numbers import NumberError, country_of, from_local_part
+from gateway.numbers import NumberError, country_of, from_local_part, to_e164
 from gateway.quotes import split_signature
 from gateway.sms import SmsText
 from gateway.sms_text import describe_forced, prepare
 from gateway.subject import read_subject
+
+_BETWEEN = re.compile(r"[,;|\n\r]")
+"""Stands between two phones in a form."""
 
 
 class Problem(StrEnum):
@@ -122,13 +126,47 @@ def text_of(mail: ParsedMail, account: Account, *, max_parts: int, smart: bool) 
     own = own.strip("\n ")
     if not own:
         raise errors.empty_text()
-    text = prepare(own, smart=smart)
+    return _short_enough(prepare(own, smart=smart), max_parts)
+
+
+def written_text(written: str, *, max_parts: int, smart: bool) -> SmsText:
+    """The same for a text that somebody typed into a form."""
+    own = written.strip()
+    if not own:
+        raise errors.no_text()
+    return _short_enough(prepare(own, smart=smart), max_parts)
+
+
+def _short_enough(text: SmsText, max_parts: int) -> SmsText:
     if text.parts > max_parts:
         raise errors.too_many_parts(text.parts, max_parts, describe_forced(text))
     return text
 
 
-def dedupe_key(account_id: str, mail: ParsedMail, phone: str) -> str:
-    """What makes a second copy of a mail the same SMS: the account, the mail's identity, the phone."""
-    identity = f"{account_id}\0{mail.message_id or mail.content_hash}\0{phone}"
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+def written_targets(phones: Iterable[str], region: str, most: int) -> tuple[Target, ...]:
+    """Read phones as people type or paste them, with commas, semicolons or line ends between; none twice.
+
+    Refused where there are none, or more than `most`.
+    """
+    pieces = [piece for written in phones for piece in map(str.strip, _BETWEEN.split(written)) if piece]
+    if not pieces:
+        raise errors.no_phone_named()
+    if len(pieces) > most:
+        raise errors.too_many_recipients(most)
+    named: dict[str, Target] = {}
+    for target in (_typed(piece, region) for piece in pieces):
+        named.setdefault(target.phone or target.written, target)
+    return tuple(named.values())
+
+
+def _typed(written: str, region: str) -> Target:
+    try:
+        return Target(written, to_e164(written, region))
+    except NumberError:
+        return Target(written, problem=Problem.BAD_NUMBER)
+
+
+def dedupe_key(account_id: str, identity: str, phone: str) -> str:
+    """What makes a second copy of a draft the same SMS: the account, the draft's identity, the phone."""
+    whole = f"{account_id}\0{identity}\0{phone}"
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

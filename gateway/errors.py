@@ -1,6 +1,9 @@
 """The one vocabulary of outcomes, and every refusal that a mail client or server can be given.
 
-A refusal has two faces: what the peer is told (`smtp_reply`, `public_text`) and what the log keeps (`cause`).
+A refusal has two faces: what is told of it (`smtp_reply` to a peer, `say` to a person in their language) and what the
+log keeps (`cause`). A reply is ASCII (RFC 5321 §4.2; SMTPUTF8 allows no more in texts, RFC 6531 §3.7.4). It speaks
+English, for whoever runs the mail server; where the sender is known, it says the same before that in their language,
+for their own server's bounce quotes it to them. What only programs ever read has no language but English.
 The public text never contains a key, a phone number that the peer did not write itself, or an internal fault.
 Reply codes follow RFC 5321 §4.2.3, enhanced codes RFC 3463 and the IANA registry.
 """
@@ -9,6 +12,10 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import Literal, Self
+
+from gateway.spelling import in_ascii
+from gateway.translation import SOURCE, Sentence, Translations, sentence, sentences, translations
 
 
 class Outcome(StrEnum):
@@ -27,16 +34,32 @@ class Outcome(StrEnum):
 class Refusal(Exception):
     """A decision not to take a mail or a recipient, with the reply that explains it.
 
-    `code` is the SMTP reply code, `enhanced` the RFC 3463 code ("5.1.1"), `public_text` one ASCII sentence that says
-    what to do, `cause` the short reason for the log.
+    `code` is the SMTP reply code, `enhanced` the RFC 3463 code ("5.1.1"), `told` one sentence that says what to do,
+    ASCII in its English, `cause` the short reason for the log.
     """
 
-    def __init__(self, code: int, enhanced: str, public_text: str, *, cause: str) -> None:
+    def __init__(self, code: int, enhanced: str, told: Sentence | str, *, cause: str) -> None:
         super().__init__(f"{code} {enhanced} {cause}")
         self.code = code
         self.enhanced = enhanced
-        self.public_text = public_text
+        self.told = told
         self.cause = cause
+        self.language = ""
+        """The sender's, where the sender is known: whose own words the reply has too."""
+
+    def to(self, language: str) -> Self:
+        """The same for a sender with a language."""
+        self.language = language
+        return self
+
+    @property
+    def public_text(self) -> str:
+        """The sentence in English."""
+        return str(self.told)
+
+    def say(self, words: Translations) -> str:
+        """The sentence in a person's language."""
+        return words.say(self.told) if isinstance(self.told, Sentence) else self.told
 
     @property
     def outcome(self) -> Outcome:
@@ -45,9 +68,15 @@ class Refusal(Exception):
 
     @property
     def smtp_reply(self) -> str:
-        """The reply line as it goes on the wire, without CRLF."""
-        text = self.public_text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")
-        return f"{self.code} {self.enhanced} {text}"[:510]
+        """The reply as it goes on the wire, without the last CRLF: one line, or two (RFC 5321 §4.2.1, RFC 2034 §4)."""
+        english = self._line(" ", in_ascii(self.public_text, SOURCE))
+        words = translations(self.language) if self.language and isinstance(self.told, Sentence) else None
+        if words is None or words.language == SOURCE:
+            return english
+        return self._line("-", in_ascii(self.say(words), words.language)) + "\r\n" + english
+
+    def _line(self, mark: str, text: str) -> str:
+        return f"{self.code}{mark}{self.enhanced} {text}".replace("\r", " ").replace("\n", " ")[:510]
 
 
 # --- recipients (RCPT) ---------------------------------------------------------------------------------------------
@@ -58,8 +87,10 @@ def no_such_recipient() -> Refusal:
     return Refusal(
         550,
         "5.1.1",
-        "no such address here: write to <key>@, <mobile number>@, subscribe@ or unsubscribe@; "
-        "if you answered an old mail, take the address from a newer one",
+        sentence(
+            "no such address here: write to <key>@, <mobile number>@, subscribe@ or unsubscribe@; "
+            "if you answered an old mail, take the address from a newer one"
+        ),
         cause="no such recipient",
     )
 
@@ -74,7 +105,9 @@ def bad_number(what: str) -> Refusal:
     return Refusal(
         550,
         "5.1.3",
-        f"'{what}' cannot be a mobile number: check the digits, foreign numbers need their country code",
+        sentence(
+            "'%(what)s' cannot be a mobile number: check the digits, foreign numbers need their country code", what=what
+        ),
         cause="bad number",
     )
 
@@ -86,7 +119,8 @@ def bad_address_syntax() -> Refusal:
 
 def too_many_recipients(limit: int) -> Refusal:
     """More recipients than `[dialog] max_recipients`."""
-    return Refusal(550, "5.5.3", f"too many phone numbers: at most {limit} in one mail", cause="too many recipients")
+    most = sentence("too many phone numbers: at most %(limit)s at once", limit=limit)
+    return Refusal(550, "5.5.3", most, cause="too many recipients")
 
 
 # --- who wrote it --------------------------------------------------------------------------------------------------
@@ -97,8 +131,11 @@ def unproven_sender(detail: str) -> Refusal:
     return Refusal(
         550,
         "5.7.26",
-        f"cannot tell that this mail really comes from its From address ({detail}): "
-        "send through your own mail server with SPF or DKIM, or sign in",
+        sentence(
+            "cannot tell that this mail really comes from its From address (%(detail)s): "
+            "send through your own mail server with SPF or DKIM, or sign in",
+            detail=detail,
+        ),
         cause=f"unproven sender: {detail}",
     )
 
@@ -106,14 +143,20 @@ def unproven_sender(detail: str) -> Refusal:
 def sender_check_unavailable() -> Refusal:
     """DNS did not answer: nothing is known, so nothing is decided."""
     return Refusal(
-        451, "4.4.3", "cannot check the sender right now (DNS), try again later", cause="sender check unavailable"
+        451,
+        "4.4.3",
+        sentence("cannot check the sender right now (DNS), try again later"),
+        cause="sender check unavailable",
     )
 
 
 def bad_from_header(detail: str) -> Refusal:
     """Not exactly one From with exactly one well-formed address (RFC 5322 §3.6.2)."""
     return Refusal(
-        550, "5.6.0", f"the From header must hold exactly one mail address ({detail})", cause=f"bad From: {detail}"
+        550,
+        "5.6.0",
+        sentence("the From header must hold exactly one mail address (%(detail)s)", detail=detail),
+        cause=f"bad From: {detail}",
     )
 
 
@@ -122,20 +165,25 @@ def no_account() -> Refusal:
     return Refusal(
         550,
         "5.7.1",
-        "no account for this address under this key: send a mail to subscribe@ with the key in the subject",
+        sentence("no account for this address under this key: send a mail to subscribe@ with the key in the subject"),
         cause="no account",
     )
 
 
 def ambiguous_key() -> Refusal:
     """The mail names several keys, or none and the sender has several accounts."""
-    return Refusal(550, "5.1.3", "write to exactly one key address, beside the numbers", cause="ambiguous key")
+    return Refusal(
+        550, "5.1.3", sentence("write to exactly one key address, beside the numbers"), cause="ambiguous key"
+    )
 
 
 def paused_key() -> Refusal:
     """The key is paused; only the owner of an account under it is told so."""
     return Refusal(
-        550, "5.2.1", "SMS is paused by your administrator: ask for it to be switched on again", cause="key paused"
+        550,
+        "5.2.1",
+        sentence("SMS is paused by your administrator: ask for it to be switched on again"),
+        cause="key paused",
     )
 
 
@@ -156,12 +204,20 @@ def too_many_for_operator() -> Refusal:
     )
 
 
-def too_many_mails(whose: str, seconds: float) -> Refusal:
-    """More mails a minute than one client's address or one account may send; `whose` names it to the peer."""
-    wait = f"{math.ceil(seconds)} seconds" if seconds <= 90 else f"{math.ceil(seconds / 60)} minutes"
-    return Refusal(
-        450, "4.7.1", f"too many mails from {whose} right now: send again in {wait}", cause=f"mail rate of {whose}"
-    )
+def too_many_mails(whose: Literal["your account", "your address"], seconds: float) -> Refusal:
+    """More mails a minute than one client's address or one account may send."""
+    wait = _wait(seconds)
+    if whose == "your account":
+        told = sentence("too many mails from your account right now: send again in %(wait)s", wait=wait)
+    else:
+        told = sentence("too many mails from your address right now: send again in %(wait)s", wait=wait)
+    return Refusal(450, "4.7.1", told, cause=f"mail rate of {whose}")
+
+
+def _wait(seconds: float) -> Sentence:
+    # Translators: "%(num)s second", "minute" and "hour" stand after "in", as in "in 3 minutes".
+    brief = sentences("%(num)s second", "%(num)s seconds", math.ceil(seconds))
+    return brief if seconds <= 90 else sentences("%(num)s minute", "%(num)s minutes", math.ceil(seconds / 60))
 
 
 # --- the mail itself -----------------------------------------------------------------------------------------------
@@ -170,9 +226,8 @@ def too_many_mails(whose: str, seconds: float) -> Refusal:
 def unanswerable(sender: str) -> Refusal:
     """The answered SMS came from a name or a short code, which is no phone."""
     shown = sender.encode("ascii", "replace").decode()
-    return Refusal(
-        550, "5.1.3", f"'{shown}' sends SMS but cannot be answered: it is not a phone number", cause="unanswerable"
-    )
+    told = sentence("'%(sender)s' sends SMS but cannot be answered: it is not a phone number", sender=shown)
+    return Refusal(550, "5.1.3", told, cause="unanswerable")
 
 
 def no_phone_number() -> Refusal:
@@ -180,27 +235,33 @@ def no_phone_number() -> Refusal:
     return Refusal(
         550,
         "5.1.3",
-        "no mobile number found: write it in the subject or as <number>@ in the recipients",
+        sentence("no mobile number found: write it in the subject or as <number>@ in the recipients"),
         cause="no phone number",
     )
 
 
 def empty_text() -> Refusal:
     """Nothing is left of the text once quoted history is cut."""
-    return Refusal(550, "5.6.0", "nothing to send: there is no text of your own in this mail", cause="empty text")
+    told = sentence("nothing to send: there is no text of your own in this mail")
+    return Refusal(550, "5.6.0", told, cause="empty text")
 
 
-def too_many_parts(parts: int, limit: int, forced_by: str) -> Refusal:
+def too_many_parts(parts: int, limit: int, forced_by: Sentence | str) -> Refusal:
     """The text needs more SMS parts than allowed; `forced_by` describes the characters that forced UCS-2, if any."""
     most, yours = (_about(count * (67 if forced_by else 153)) for count in (limit, parts))
-    hint = f"; {forced_by} forces 70 instead of 160 characters per SMS" if forced_by else ""
-    return Refusal(
-        552,
-        "5.3.4",
-        f"the text needs {parts} SMS parts, at most {limit} are allowed, which is some {most} characters; "
-        f"yours has some {yours}: shorten it{hint}",
-        cause=f"{parts} parts",
+    told = sentence(
+        "the text needs %(parts)s SMS parts, at most %(limit)s are allowed, which is some %(most)s characters; "
+        "yours has some %(yours)s: shorten it",
+        parts=parts,
+        limit=limit,
+        most=most,
+        yours=yours,
     )
+    if forced_by:
+        told = sentence(
+            "%(told)s; %(characters)s forces 70 instead of 160 characters per SMS", told=told, characters=forced_by
+        )
+    return Refusal(552, "5.3.4", told, cause=f"{parts} parts")
 
 
 def _about(count: int) -> int:
@@ -209,46 +270,109 @@ def _about(count: int) -> int:
     return count // unit * unit
 
 
+def no_phone_named() -> Refusal:
+    """A form or a call without a phone."""
+    return Refusal(
+        550, "5.1.3", sentence("nobody to write to: name at least one mobile number"), cause="no phone number"
+    )
+
+
+def no_text() -> Refusal:
+    """A form or a call without a text."""
+    return Refusal(550, "5.6.0", sentence("nothing to send: write a text"), cause="empty text")
+
+
+def no_open_account() -> Refusal:
+    """Nobody can write from an account that was closed, or never was."""
+    return Refusal(
+        550, "5.2.1", sentence("the account is closed: open it again, or write from another"), cause="account closed"
+    )
+
+
+def too_many_sms(seconds: float) -> Refusal:
+    """More at once than one account may write."""
+    return Refusal(
+        450,
+        "4.7.1",
+        sentence("too many SMS from this account right now: send again in %(wait)s", wait=_wait(seconds)),
+        cause="mail rate",
+    )
+
+
+def identity_used() -> Refusal:
+    """What is said to be the same says something else."""
+    return Refusal(
+        550,
+        "5.5.0",
+        sentence("this was sent before with another text: nothing was sent; use a new identity"),
+        cause="identity used",
+    )
+
+
 def opted_out(phones: int) -> Refusal:
     """Every recipient has said STOP to this organisation."""
-    who = "the recipient has" if phones == 1 else "all recipients have"
-    return Refusal(
-        550, "5.7.1", f"{who} said STOP to SMS from your organisation, and must write START first", cause="opted out"
-    )
+    one = sentence("the recipient has said STOP to SMS from your organisation, and must write START first")
+    all_of_them = sentence("all recipients have said STOP to SMS from your organisation, and must write START first")
+    return Refusal(550, "5.7.1", one if phones == 1 else all_of_them, cause="opted out")
 
 
 def country_not_allowed(what: str, country: str) -> Refusal:
     """A phone in a country that the organisation does not send to; `country` is its ISO 3166 code, "001" for none."""
-    where = "satellite and service numbers" if country == "001" else f"numbers in {country}"
-    return Refusal(
-        550,
-        "5.7.1",
-        f"'{what}': your organisation does not send SMS to {where}; your administrator can allow it",
-        cause=f"country {country} not allowed",
-    )
+    if country == "001":
+        told = sentence(
+            "'%(what)s': your organisation does not send SMS to satellite and service numbers; "
+            "your administrator can allow it",
+            what=what,
+        )
+    else:
+        told = sentence(
+            "'%(what)s': your organisation does not send SMS to numbers in %(country)s; "
+            "your administrator can allow it",
+            what=what,
+            country=country,
+        )
+    return Refusal(550, "5.7.1", told, cause=f"country {country} not allowed")
 
 
 def daily_limit(whose: str, limit: int, what: str) -> Refusal:
     """Today's cap would be passed. `whose` is account, key or organisation; `what` is counted: SMS parts or money."""
-    return Refusal(
-        550,
-        "5.7.1",
-        f"this would pass today's limit of your {whose} ({limit} {what} a day), nothing was sent: "
-        "try again tomorrow (UTC), or ask your administrator",
-        cause=f"daily limit of the {whose}: {limit} {what}",
-    )
+    # Translators: "%(num)s SMS part" and "minor unit of money" (a cent) stand before "a day".
+    parts = sentences("%(num)s SMS part", "%(num)s SMS parts", limit)
+    money = sentences("%(num)s minor unit of money", "%(num)s minor units of money", limit)
+    most = parts if what == "SMS parts" else money
+    told = {
+        "account": sentence(
+            "this would pass today's limit of your account (%(most)s a day), nothing was sent: "
+            "try again tomorrow (UTC), or ask your administrator",
+            most=most,
+        ),
+        "key": sentence(
+            "this would pass today's limit of your key (%(most)s a day), nothing was sent: "
+            "try again tomorrow (UTC), or ask your administrator",
+            most=most,
+        ),
+        "organisation": sentence(
+            "this would pass today's limit of your organisation (%(most)s a day), nothing was sent: "
+            "try again tomorrow (UTC), or ask your administrator",
+            most=most,
+        ),
+    }
+    return Refusal(550, "5.7.1", told[whose], cause=f"daily limit of the {whose}: {limit} {what}")
 
 
 def unreadable_mail(detail: str) -> Refusal:
     """The MIME structure cannot be read, or is larger or deeper than allowed."""
     return Refusal(
-        554, "5.6.0", f"this mail cannot be read ({detail}): send it as plain text", cause=f"unreadable: {detail}"
+        554,
+        "5.6.0",
+        sentence("this mail cannot be read (%(detail)s): send it as plain text", detail=detail),
+        cause=f"unreadable: {detail}",
     )
 
 
 def too_big(limit: int) -> Refusal:
     """Larger than `[smtp] max_size` bytes."""
-    return Refusal(552, "5.3.4", f"mail too big: at most {limit} bytes", cause="too big")
+    return Refusal(552, "5.3.4", sentence("mail too big: at most %(limit)s bytes", limit=limit), cause="too big")
 
 
 def mail_loop() -> Refusal:
@@ -259,7 +383,10 @@ def mail_loop() -> Refusal:
 def nothing_to_close() -> Refusal:
     """unsubscribe@ from somebody who has no account under the key, whether the key exists or not."""
     return Refusal(
-        550, "5.7.1", "there is no account of this address under this key: nothing to close", cause="no account"
+        550,
+        "5.7.1",
+        sentence("there is no account of this address under this key: nothing to close"),
+        cause="no account",
     )
 
 
@@ -268,7 +395,7 @@ def key_missing() -> Refusal:
     return Refusal(
         550,
         "5.7.1",
-        "no valid key in the mail: write the 32 characters of your organisation's key there",
+        sentence("no valid key in the mail: write the 32 characters of your organisation's key there"),
         cause="key missing",
     )
 
@@ -278,8 +405,10 @@ def opened_too_often(seconds: float) -> Refusal:
     return Refusal(
         550,
         "5.7.1",
-        f"you have opened several accounts lately: try again in {math.ceil(seconds / 3600)} hours, "
-        "or ask your administrator to open one",
+        sentence(
+            "you have opened several accounts lately: try again in %(wait)s, or ask your administrator to open one",
+            wait=sentences("%(num)s hour", "%(num)s hours", math.ceil(seconds / 3600)),
+        ),
         cause="opened too often",
     )
 
@@ -292,15 +421,17 @@ def subscription_refused(cause: str) -> Refusal:
     return Refusal(
         550,
         "5.7.1",
-        "no key in the subject that opens accounts for your mail domain: write the 32 characters of your "
-        "organisation's key there, or ask your administrator to open an account",
+        sentence(
+            "no key in the subject that opens accounts for your mail domain: write the 32 characters of your "
+            "organisation's key there, or ask your administrator to open an account"
+        ),
         cause=cause,
     )
 
 
 def no_free_number() -> Refusal:
     """The pool is drained. Temporary: quarantined numbers come back, operators add ranges."""
-    return Refusal(451, "4.3.2", "no free phone number right now, try again later", cause="pool drained")
+    return Refusal(451, "4.3.2", sentence("no free phone number right now, try again later"), cause="pool drained")
 
 
 # --- ourselves -----------------------------------------------------------------------------------------------------
@@ -308,17 +439,17 @@ def no_free_number() -> Refusal:
 
 def too_much_at_once() -> Refusal:
     """The memory for messages on their way in is used up for the moment (RFC 3463: mail system full)."""
-    return Refusal(452, "4.3.1", "too much mail at once, try again later", cause="message memory used up")
+    return Refusal(452, "4.3.1", sentence("too much mail at once, try again later"), cause="message memory used up")
 
 
 def internal_fault() -> Refusal:
     """An unknown fault is temporary, and its text stays in the log."""
-    return Refusal(451, "4.3.0", "something went wrong here, try again later", cause="internal fault")
+    return Refusal(451, "4.3.0", sentence("something went wrong here, try again later"), cause="internal fault")
 
 
 def storage_unavailable() -> Refusal:
     """The durable commit failed: nothing was taken."""
-    return Refusal(451, "4.3.1", "cannot store mail right now, try again later", cause="storage unavailable")
+    return Refusal(451, "4.3.1", sentence("cannot store mail right now, try again later"), cause="storage unavailable")
 
 
 def shutting_down() -> Refusal:

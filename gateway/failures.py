@@ -81,7 +81,7 @@ class Failures:
             return
         report = None
         if self._writes:
-            original = OriginalMail(first.original_id, first.subject, first.arrived_at)
+            original = OriginalMail(first.original_id, first.subject, first.arrived_at, first.text)
             report = self._letters.failure_report(account, original, [_recipient(failure) for failure in failures])
         told = sql.Told(tuple(failure.message_id for failure in failures), report, now)
         if await self._database.write(sql.tell, told):

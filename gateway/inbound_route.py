@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.accounts import Accounts, PausedKey
 from gateway.automatic_reply import AutomaticReplies
 from gateway.concatenation import Assembled
 from gateway.keywords import first_word
 from gateway.letters import Letters
-from gateway.mail_compose import Fact, OperatorCase
+from gateway.mail_compose import INCOMPLETE, Fact, OperatorCase
 from gateway.model import Account, Clock, Organisation, OutgoingMail
 from gateway.numbers import display
-from gateway.optout import read_wish
+from gateway.optout import Wish, read_wish
 from gateway.rates import Rate
 from gateway.registry.number_use import Keyword, OrganisationNumber
 from gateway.settings import GatewaySettings
@@ -29,12 +30,20 @@ from gateway.store.database import Database
 from gateway.store.inbound_sql import InboundState, Waiting
 from gateway.store.reply_sql import AutomaticReply
 from gateway.threads import Thread, Threads
-from gateway.writing.texts import Texts, texts
+from gateway.translation import Sentence, Translations, sentence, translations
 
 OPERATOR_MAILS = 20
 """Mails an hour about SMS that belong to nobody, as many at once."""
 MOST_ASKED = 20
 """Accounts that are asked whose an SMS is; where more could be meant it is the operator who finds out."""
+
+_LATE: Final = sentence("(A part of this message was missing. It has arrived: this is the whole text.)")
+_WISHES: Final[Mapping[Wish, Sentence]] = {
+    Wish.STOP: sentence(
+        "This phone has asked for no more SMS from your organisation. Answers are not sent until it writes START."
+    ),
+    Wish.START: sentence("This phone wants SMS from your organisation again."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +210,17 @@ class InboundRoute:
         people = ", ".join(account.email for account in meant)
         letters: list[OutgoingMail] = []
         for account in live:
-            words = texts(account.language)
+            words = translations(account.language)
             notes = self._notes(coming, Readers(), account.language)
             if wish is None:
                 number = display(coming.sms.to_number)
-                notes = [*notes, words.say("dialog.whose", number=number, people=people)]
+                whose = words.gettext(
+                    "Who is this for? The number %(number)s is shared, and several could be meant: %(people)s. If it "
+                    "is for you, answer this mail: the conversation is yours from then on.",
+                    number=number,
+                    people=people,
+                )
+                notes = [*notes, whose]
             way = await self._to_account(coming, account, threads, notes)
             letters += way.mails
         # Nothing is remembered of whose conversation it is: that is what is being asked.
@@ -215,7 +230,7 @@ class InboundRoute:
         language = (await self._organisation(owned.org_id)).language
         notes = self._notes(coming, readers, language)
         if coming.whole.incomplete:
-            notes = [texts(language).say("dialog.incomplete"), *notes]
+            notes = [translations(language).say(INCOMPLETE), *notes]
         letter = self._letters.reader(coming.sms, readers.email, language, notes)
         return Way(InboundState.MAILED, mails=(letter,))
 
@@ -239,12 +254,12 @@ class InboundRoute:
 
     def _notes(self, coming: Coming, readers: Readers, language: str) -> list[str]:
         """What stands below the text: about parts, about the number and the word, about a wish."""
-        words = texts(language)
-        notes = [words.say("dialog.late")] if coming.whole.late else []
+        words = translations(language)
+        notes = [words.say(_LATE)] if coming.whole.late else []
         if readers.owned is not None:
             notes.append(_sent_to(words, readers.owned.number, readers.keyword))
         wish = read_wish(coming.sms.text)
-        return [*notes, words.say(f"dialog.{wish}")] if wish else notes
+        return [*notes, words.say(_WISHES[wish])] if wish else notes
 
     async def _keyword_reply(self, coming: Coming, readers: Readers) -> AutomaticReply | None:
         """The answer that a keyword has, unless the SMS had it when it came."""
@@ -269,24 +284,26 @@ class InboundRoute:
         own = await self._accounts.accounts_of(email)
         live = [account for account in own if await self._is_live(account)]
         if own and not live:
-            raise PausedKey(f"the key of {email} is paused: nothing goes there before it is resumed")
+            raise PausedKey(
+                sentence("the key of %(address)s is paused: nothing goes there before it is resumed", address=email)
+            )
         number = coming.sms.to_number
         if live:
             phone = coming.sms.from_number
             found = await self._threads.continue_with({(live[0].id, phone)})
             notes = self._notes(coming, Readers(), live[0].language)
             if live[0].number != number:
-                notes = [*notes, _sent_to(texts(live[0].language), number, None)]
+                notes = [*notes, _sent_to(translations(live[0].language), number, None)]
             return replace(await self._to_account(coming, live[0], found, notes), org_id=live[0].org_id)
         language = self._language
-        notes = [*self._notes(coming, Readers(), language), _sent_to(texts(language), number, None)]
+        notes = [*self._notes(coming, Readers(), language), _sent_to(translations(language), number, None)]
         return Way(InboundState.MAILED, mails=(self._letters.reader(coming.sms, email, language, notes),))
 
 
-def _sent_to(words: Texts, number: str, keyword: Keyword | None) -> str:
+def _sent_to(words: Translations, number: str, keyword: Keyword | None) -> str:
     if keyword is None:
-        return words.say("dialog.number", number=display(number))
-    return words.say("dialog.keyword", number=display(number), word=keyword.written)
+        return words.gettext("Sent to %(number)s.", number=display(number))
+    return words.gettext("Sent to %(number)s with the keyword %(word)s.", number=display(number), word=keyword.written)
 
 
 def inbound_route(

@@ -10,6 +10,7 @@ import unicodedata
 from itertools import dropwhile, takewhile
 
 from gateway.optout import read_wish
+from gateway.translation import sentence
 
 MAX_WORD = 40
 """Letters of a keyword."""
@@ -30,9 +31,11 @@ def read_keyword(written: str) -> str:
     text = written.strip()
     word = first_word(text)
     if not word or len(text) > MAX_WORD or len(word) != len(_folded(text)):
-        raise ValueError(f"a keyword is one word of letters and digits, at most {MAX_WORD}")
+        raise ValueError(sentence("a keyword is one word of letters and digits, at most %(most)s", most=MAX_WORD))
     if read_wish(text) is not None or read_wish(word) is not None:
-        raise ValueError(f"'{text}' ends or begins SMS from an organisation: it cannot be a keyword")
+        raise ValueError(
+            sentence("'%(word)s' ends or begins SMS from an organisation: it cannot be a keyword", word=text)
+        )
     return word
 
 

@@ -11,6 +11,7 @@ from gateway.accounts import Accounts
 from gateway.address import return_path
 from gateway.dialog import Problem, Target
 from gateway.keyring import Keyring
+from gateway.local_forms import zone_of
 from gateway.mail_compose import (
     Fact,
     OperatorCase,
@@ -198,6 +199,7 @@ class Letters:
             display_name=self._domain,
             message_id=self.message_id(mail_id),
             now=now,
+            zone=zone_of(account.region, self._dialog.timezone),
         )
         return OutgoingMail(mail_id, MailKind.REPORT, "", account.email, content, account.id, now)
 

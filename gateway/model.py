@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway.errors import Refusal
+from gateway.scopes import Scope
 
 # --- time and identity ---------------------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ def first_id(at: float) -> str:
 
 
 class KeyKind(StrEnum):
-    """What an API key opens."""
+    """What an API key opens: the one is an address, the other a bearer token, and neither is ever both."""
 
     DIALOG = "dialog"
     REST = "rest"
@@ -91,6 +92,8 @@ class ApiKey:
     paused_at: float | None = None
     domains: tuple[str, ...] = ()
     """Mail domains whose proven senders may open accounts from outside; empty until the first account fixes it."""
+    scopes: frozenset[Scope] = frozenset()
+    """What a program may do with a key of the kind REST."""
 
     @property
     def paused(self) -> bool:
@@ -127,6 +130,28 @@ class Listener(StrEnum):
     SMTP = "smtp"
     SUBMISSION = "submission"
     LMTP = "lmtp"
+
+
+class Origin(StrEnum):
+    """Where an SMS was written that no mail stands behind; in its record, it stands where a mail has its listener."""
+
+    PAGE = "page"
+    API = "api"
+    COMMAND_LINE = "command-line"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes an SMS without a mail, as it was proven for this one request."""
+
+    origin: Origin
+    kind: str
+    """What sort of somebody: "person", "key", "employee", "operator"."""
+    id: str
+    name: str
+    """As people know it: a mail address, or a key's label."""
+    ip: str = ""
+    """The client's address; "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +300,8 @@ class MailKind(StrEnum):
     REPORT = "report"
     """RFC 3464: something the sender asked for cannot be delivered."""
     OPERATOR = "operator"
+    ACCESS = "access"
+    """A link that lets somebody in to the web pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,13 @@ class Money:
         """So many times the amount."""
         return Money(self.thousandths * times, self.currency)
 
+    @property
+    def major(self) -> Decimal:
+        """Major units: 12.50 for 1250 øre."""
+        return Decimal(self.thousandths).scaleb(-_PLACES.get(self.currency, 2) - 3)
+
     def __str__(self) -> str:
         """Major units with at least the currency's own places: "0.0079 USD", "12.50 DKK"."""
         places = _PLACES.get(self.currency, 2)
-        whole = f"{Decimal(self.thousandths).scaleb(-places - 3):.{places + 3}f}"
+        whole = f"{self.major:.{places + 3}f}"
         return f"{whole[: len(whole) - 3]}{whole[len(whole) - 3 :].rstrip('0')}".rstrip(".") + f" {self.currency}"

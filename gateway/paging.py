@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import orjson
 
 from gateway.registry.errors import BadValue
+from gateway.translation import sentence
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -133,7 +134,7 @@ def page(
 def page_size(size: int) -> int:
     """How many rows a page may have. Raises BadValue."""
     if not 1 <= size <= MAX_PAGE_SIZE:
-        raise BadValue(f"a page has 1 to {MAX_PAGE_SIZE} rows, not {size}")
+        raise BadValue(sentence("a page has 1 to %(most)s rows, not %(size)s", most=MAX_PAGE_SIZE, size=size))
     return size
 
 
@@ -141,7 +142,7 @@ def search_text(text: str | None) -> str | None:
     """What is looked for, without blanks around it; None for nothing. Raises BadValue for what no text can hold."""
     wanted = (text or "").strip()
     if len(wanted) > _LONGEST_SEARCH:
-        raise BadValue(f"look for at most {_LONGEST_SEARCH} characters")
+        raise BadValue(sentence("look for at most %(most)s characters", most=_LONGEST_SEARCH))
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in wanted):
-        raise BadValue("look for something that can be written")
+        raise BadValue(sentence("look for something that can be written"))
     return wanted or None

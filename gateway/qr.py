@@ -22,7 +22,7 @@ from PIL import Image
 from qrcode.constants import ERROR_CORRECT_Q
 
 from gateway.numbers import display
-from gateway.writing.texts import texts
+from gateway.translation import Sentence, sentence, translations
 
 QUIET_ZONE = 4
 """Modules of white around the code (ISO/IEC 18004 §9.1)."""
@@ -39,6 +39,20 @@ _RASTER: dict[str, tuple[str, int, dict[str, Any]]] = {
     "bmp": ("BMP", _WEB, {}),
 }
 _VECTOR = ("svg", "pdf", "eps")
+_USES: dict[str, Sentence] = {
+    "png_small": sentence("for mail signatures"),
+    "png_web": sentence("for web pages and documents"),
+    "png_print": sentence("for print where vector files cannot be used"),
+    "svg": sentence("vector, for web pages and design programs"),
+    "pdf": sentence("vector, for print shops"),
+    "eps": sentence("vector, for print shops and older design programs"),
+    "gif": sentence("for older programs"),
+    "jpg": sentence("for programs that take photographs only"),
+    "tif": sentence("for print shops and layout programs"),
+    "webp": sentence("for modern web pages"),
+    "bmp": sentence("for older Windows programs"),
+    "vcf": sentence("contact card with the number"),
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -73,7 +87,7 @@ def vcard(number: str, name: str, organisation: str = "", email: str = "") -> st
 
 def package(number: str, name: str, *, organisation: str = "", language: str = "en") -> bytes:
     """A ZIP with the code in every common format, a vCard, and a text that names each file's use."""
-    words = texts(language)
+    words = translations(language)
     stem = f"qr-sms-{number.removeprefix('+')}"
     pictures = {
         "png_small": (f"{stem}-small.png", png(number, _SMALL)),
@@ -83,11 +97,16 @@ def package(number: str, name: str, *, organisation: str = "", language: str = "
     pictures |= {kind: (f"{stem}.{kind}", _vector(number, kind)) for kind in _VECTOR}
     pictures |= {kind: (f"{stem}.{kind}", _raster(number, *how)) for kind, how in _RASTER.items()}
     pictures["vcf"] = (f"{stem}.vcf", vcard(number, name, organisation).encode())
-    uses = [f"{filename}  -  {words.say(f'qr.{use}')}" for use, (filename, _) in pictures.items()]
-    readme = [words.say("qr.title", number=display(number)), words.say("qr.intro"), "\r\n".join(uses)]
+    uses = [f"{filename}  -  {words.say(_USES[use])}" for use, (filename, _) in pictures.items()]
+    title = words.gettext("QR code that opens an SMS to %(number)s", number=display(number))
+    intro = words.gettext(
+        "Scan a picture with a phone: an SMS to the number opens. Keep the white border around the code, and print it "
+        "at least 2 cm wide."
+    )
+    readme = [title, intro, "\r\n".join(uses)]
     # Old Windows programs take a text for UTF-8 only when it begins with the mark.
     content = ("\ufeff" + "\r\n\r\n".join(readme) + "\r\n").encode()
-    return _zipped([(words.say("qr.readme_name"), content), *pictures.values()])
+    return _zipped([(words.gettext("README.txt"), content), *pictures.values()])
 
 
 def _zipped(members: list[tuple[str, bytes]]) -> bytes:

@@ -14,7 +14,7 @@ from gateway.store.database import StoreUnavailableError
 class Rounds:
     """A task that waits and works by turns, from `start` to `stop`."""
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]], wait: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, name: str, work: Callable[[], Awaitable[object]], wait: Callable[[], Awaitable[object]]) -> None:
         """The name stands in the log; `wait` goes before each round."""
         self._name = name
         self._work = work

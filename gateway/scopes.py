@@ -5,6 +5,7 @@ A word is "what:how", such as "messages:send". What a key or person does not hol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -47,3 +48,25 @@ KEY_SCOPES = tuple(
     scope for scope in Scope if scope not in {Scope.GATEWAY, Scope.PEOPLE_READ, Scope.PEOPLE_WRITE, Scope.AUDIT_READ}
 )
 """Those that a key of the kind REST can hold: programs run neither the gateway nor people."""
+
+DEFAULT_KEY_SCOPES = frozenset({Scope.MESSAGES_SEND, Scope.MESSAGES_READ})
+"""What a key of the kind REST holds where nobody says otherwise."""
+
+
+def read_scopes(words: str) -> frozenset[Scope]:
+    """Scopes as they are kept, separated by spaces. A word of a later version grants nothing."""
+    known = set(Scope)
+    return frozenset(Scope(word) for word in words.split() if word in known)
+
+
+def write_scopes(scopes: Iterable[Scope]) -> str:
+    """The same, in the order of `Scope`."""
+    held = set(scopes)
+    return " ".join(scope for scope in Scope if scope in held)
+
+
+def with_reading(scopes: Iterable[Scope]) -> frozenset[Scope]:
+    """The same, where whoever may change things of a kind may see them as well."""
+    held = frozenset(scopes)
+    seen = {f"{scope.removesuffix(':write')}:read" for scope in held if scope.endswith(":write")}
+    return held | {scope for scope in Scope if scope in seen}

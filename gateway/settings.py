@@ -86,6 +86,14 @@ class HttpSettings(Section):
     public_url: Annotated[str, AfterValidator(forms.public_url)] = "http://127.0.0.1:8025"
     proxy_networks: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     """Whose X-Forwarded-For is believed: it says where a provider's call came from."""
+    api_calls_per_minute: int = Field(600, ge=0, description="with one key, in one process; 0 for any number")
+
+
+class WebSettings(Section):
+    """`[web]`: the pages that people sign in to."""
+
+    require_second_factor: Literal["nobody", "operators", "everybody"] = "nobody"
+    """Who has to set up a second factor before anything else."""
 
 
 class StoreSettings(Section):
@@ -147,6 +155,8 @@ class DialogSettings(Section):
 
     region: Annotated[str, AfterValidator(forms.region)] = "DK"
     language: Literal["", "da", "no", "sv", "en", "de", "fr", "ru"] = ""
+    timezone: Annotated[str, AfterValidator(forms.timezone)] = ""
+    """The clock of people whose region has several, by its IANA name; empty for UTC."""
     tag: Annotated[str, AfterValidator(forms.subject_tag)] = "SMS"
     max_parts: int = Field(8, ge=1, le=255)
     max_recipients: int = Field(50, ge=1)
@@ -252,6 +262,26 @@ class RoutingSettings(Section):
     """ISO 4217: the one in which prices are compared."""
 
 
+class RetentionSettings(Section):
+    """`[retention]`: for how many days what is kept, of organisations that say nothing else; 0 for ever."""
+
+    texts_days: Annotated[int, AfterValidator(forms.texts_days)] = 0
+    metadata_days: Annotated[int, AfterValidator(forms.metadata_days)] = 0
+    """Of the rows around the texts; texts go with them at the latest."""
+
+
+class WebhookSettings(Section):
+    """`[webhooks]`: calls that leave to URLs of organisations."""
+
+    open_networks: tuple[Network, ...] = ()
+    """Networks that may be called although they are not public: one's own, or this machine's in tests."""
+    plain_http: bool = False
+    """Whether URLs may begin with http:// as well."""
+    ca_file: Path | None = None
+    """Certificates, PEM, that receivers' are checked against; None means the system's."""
+    keep_days: float = Field(7, ge=4, le=90, description="for which calls are kept, with the texts in them")
+
+
 class LogSettings(Section):
     """`[log]`: JSON lines for machines, console for people."""
 
@@ -269,6 +299,7 @@ class GatewaySettings(BaseModel):
     lmtp: LmtpSettings = LmtpSettings()
     tls: TlsSettings = TlsSettings()
     http: HttpSettings = HttpSettings()
+    web: WebSettings = WebSettings()
     store: StoreSettings = StoreSettings()
     mail_out: MailOutSettings = MailOutSettings()
     trust: TrustSettings = TrustSettings()
@@ -280,4 +311,6 @@ class GatewaySettings(BaseModel):
     routing: RoutingSettings = RoutingSettings()
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
+    retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

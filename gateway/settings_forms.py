@@ -175,6 +175,18 @@ def region(value: str) -> str:
     return code
 
 
+def timezone(value: str) -> str:
+    """The IANA name of a time zone, or nothing."""
+    if value:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError('must be a time zone by its IANA name ("Europe/Moscow"), or empty') from None
+    return value
+
+
 def country(value: str) -> str:
     """A country whose phones are meant, "001" for phones of no country."""
     return value if value == "001" else region(value)
@@ -270,3 +282,22 @@ def sms_answer(value: str) -> str:
     if len(text) > 459 or any(letter < " " and letter != "\n" for letter in text):
         raise ValueError("must be a text of at most 459 characters, or empty for no answer")
     return text
+
+
+MOST_DAYS = 36_500
+FEWEST_METADATA_DAYS = 30
+"""Until then providers, mail servers and people may come back to a message, and must find it."""
+
+
+def texts_days(value: int) -> int:
+    """For how many days texts are kept; 0 for ever."""
+    if not 0 <= value <= MOST_DAYS:
+        raise ValueError(f"must be a number of days from 1 to {MOST_DAYS}, or 0 to keep texts for ever")
+    return value
+
+
+def metadata_days(value: int) -> int:
+    """For how many days the rows around texts are kept; 0 for ever."""
+    if value and not FEWEST_METADATA_DAYS <= value <= MOST_DAYS:
+        raise ValueError(f"must be a number of days from {FEWEST_METADATA_DAYS} to {MOST_DAYS}, or 0 to keep for ever")
+    return value

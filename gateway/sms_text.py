@@ -17,6 +17,7 @@ import unicodedata
 
 from gateway.reading.invisible import only_visible
 from gateway.sms import Encoding, SmsText
+from gateway.translation import Sentence, sentence
 
 GSM7_SINGLE, GSM7_PART = 160, 153
 """Septets in a lone SMS and in one part of several."""
@@ -41,7 +42,7 @@ _EXTENSION_TABLE = {
     0x65: "€",
 }
 _BASIC_CHARACTERS = _BASIC_TABLE.replace("\x1b", "")
-_EXTENSION_CHARACTERS = "".join(_EXTENSION_TABLE.values())
+EXTENSION_CHARACTERS = "".join(_EXTENSION_TABLE.values())
 
 _TO_SEPTETS = {ord(character): chr(code) for code, character in enumerate(_BASIC_TABLE) if code != _ESCAPE} | {
     ord(character): chr(_ESCAPE) + chr(code) for code, character in _EXTENSION_TABLE.items()
@@ -50,8 +51,8 @@ _BASIC_BYTES = _BASIC_CHARACTERS.encode("latin-1", "ignore")
 _BASIC_MAP = codecs.charmap_build(_BASIC_TABLE.replace("\x1b", "\ufffe"))
 """For the codec in C: the basic table, with U+FFFE for "undefined" where it has its escape."""
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_CHARACTERS)}]*")
-_ONLY_GSM7 = re.compile(f"[{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]*")
-_NOT_GSM7 = re.compile(f"[^{re.escape(_BASIC_CHARACTERS + _EXTENSION_CHARACTERS)}]")
+_ONLY_GSM7 = re.compile(f"[{re.escape(_BASIC_CHARACTERS + EXTENSION_CHARACTERS)}]*")
+NOT_GSM7 = re.compile(f"[^{re.escape(_BASIC_CHARACTERS + EXTENSION_CHARACTERS)}]")
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 """Control characters that no phone shows and that some providers stumble over."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -80,13 +81,13 @@ def measure(text: str) -> SmsText:
         parts = 1 if units <= GSM7_SINGLE else -(-units // GSM7_PART)
         return SmsText(text, Encoding.GSM7, parts, units)
     if _ONLY_GSM7.fullmatch(text):
-        units = len(text) + sum(map(text.count, _EXTENSION_CHARACTERS))
+        units = len(text) + sum(map(text.count, EXTENSION_CHARACTERS))
         parts = 1 if units <= GSM7_SINGLE else len(cut_septets(septets(text)))
         return SmsText(text, Encoding.GSM7, parts, units)
     encoded = ucs2(text)
     units = len(encoded) // 2
     parts = 1 if units <= UCS2_SINGLE else len(cut_ucs2(encoded))
-    return SmsText(text, Encoding.UCS2, parts, units, tuple(dict.fromkeys(_NOT_GSM7.findall(text))))
+    return SmsText(text, Encoding.UCS2, parts, units, tuple(dict.fromkeys(NOT_GSM7.findall(text))))
 
 
 def prepare(text: str, *, smart: bool) -> SmsText:
@@ -101,7 +102,7 @@ def prepare(text: str, *, smart: bool) -> SmsText:
         return written
     replacements: dict[int, str] = {}
     for character in written.forced_by:
-        plain = _plain(character)
+        plain = plain_form(character)
         if plain is None:
             return written
         replacements[ord(character)] = plain
@@ -125,7 +126,7 @@ def septets(text: str) -> bytes:
     """
     with contextlib.suppress(UnicodeEncodeError):  # most texts need no escape
         return codecs.charmap_encode(text, "strict", _BASIC_MAP)[0]
-    stranger = _NOT_GSM7.search(text)
+    stranger = NOT_GSM7.search(text)
     if stranger:
         raise UnicodeEncodeError("gsm7", text, stranger.start(), stranger.end(), "not in the default alphabet")
     return text.translate(_TO_SEPTETS).encode("latin-1")
@@ -164,7 +165,7 @@ def from_ucs2(data: bytes) -> str:
     return data.removeprefix(b"\xfe\xff").decode("utf-16-be", "replace")
 
 
-def describe_forced(text: SmsText) -> str:
+def describe_forced(text: SmsText) -> Sentence | str:
     """Name in ASCII the character that forced UCS-2, and how many others did too; "" for GSM-7."""
     if not text.forced_by:
         return ""
@@ -172,7 +173,7 @@ def describe_forced(text: SmsText) -> str:
     name = unicodedata.name(character, "")
     described = f"U+{ord(character):04X} ({name})" if name else f"U+{ord(character):04X}"
     others = len(text.forced_by) - 1
-    return f"{described} and {others} more" if others else described
+    return sentence("%(character)s and %(others)s more", character=described, others=others) if others else described
 
 
 def _is_basic(text: str) -> bool:
@@ -191,7 +192,7 @@ def _canonical(text: str) -> str:
     return unicodedata.normalize("NFC", _LONE_SURROGATE.sub("\ufffd", text))
 
 
-def _plain(character: str) -> str | None:
+def plain_form(character: str) -> str | None:
     """What a character outside GSM-7 may be written as, or None when replacing it would change what is said."""
     plain = character.translate(_TYPOGRAPHY)
     if plain == character:

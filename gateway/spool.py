@@ -32,7 +32,17 @@ from gateway.sms import LateAnswer, OutgoingSms, Priority
 from gateway.store import accept_sql, process_sql, route_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.route_sql import Strays
-from gateway.store.spool_items import Acceptance, Demand, Departure, Escape, Move, Removal, Settlement, Verdict
+from gateway.store.spool_items import (
+    Acceptance,
+    Demand,
+    Departure,
+    Escape,
+    Move,
+    Removal,
+    Settlement,
+    Stored,
+    Verdict,
+)
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
@@ -79,6 +89,10 @@ class Spool:
     async def put(self, acceptance: Acceptance) -> Verdict:
         """Commit what one mail leads to, unless something stands against it by now."""
         return await self._database.write(accept_sql.accept, (acceptance, self.lease))
+
+    async def stored(self, identities: Sequence[str]) -> list[Stored]:
+        """The messages that were put under these keys (`Acceptance.dedupe`)."""
+        return await self._database.read(lambda connection: accept_sql.stored(connection, identities))
 
     async def depart(self, provider: str, room: int, budget: Budget | None = None) -> Departure:
         """Commit that attempts of up to `room` due messages begin now, save those that may not go."""

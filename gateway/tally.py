@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from gateway import maillog
 from gateway.maillog import BREAKER, Event
-from gateway.model import MailKind, ProofMethod, time_of
+from gateway.model import MailKind, Origin, ProofMethod, time_of
 from gateway.sms import MessageState
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
@@ -38,6 +38,7 @@ class Kind(NamedTuple):
 
 _WORD: dict[Event, tuple[str, Sequence[str]]] = {
     Event.MAIL_ACCEPTED: ("proof", tuple(ProofMethod)),
+    Event.SMS_WRITTEN: ("origin", tuple(Origin)),
     Event.SMS_REPORT: ("state", (MessageState.DELIVERED, MessageState.FAILED, MessageState.EXPIRED)),
     Event.MAIL_SENT: ("kind", tuple(MailKind)),
     Event.MAIL_DELAYED: ("kind", tuple(MailKind)),

@@ -1,5 +1,6 @@
 """One message's whole story, told in order: how it came in, who proved it, what was cut, attempts, reports, letters.
 
+An SMS that was written without a mail begins with its author.
 For people who look after the gateway; the same steps serve the command line and pages.
 """
 
@@ -9,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gateway.model import JsonDict, MailKind
+from gateway.model import JsonDict, MailKind, Origin
 from gateway.money import Money
 from gateway.store import trace_sql as sql
 from gateway.store.database import Database
+
+TEXT_REMOVED = "(text removed)"
+"""What stands where a text was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Story:
 
     id: str
     direction: str
-    """"out" (mail to SMS) or "in" (SMS to mail)."""
+    """"out" (SMS that leave) or "in" (SMS to mail)."""
     steps: tuple[Step, ...]
 
 
@@ -57,6 +61,10 @@ def _in_order(steps: list[Step]) -> tuple[Step, ...]:
 
 
 def _mail_steps(mail: JsonDict) -> Iterator[Step]:
+    if mail["listener"] in set(Origin):
+        facts = {"on": mail["listener"], "client": mail["peer_ip"], "by": mail["proof"], "name": mail["proof_detail"]}
+        yield Step(mail["received_at"], "SMS written", facts | {"account": mail["account_id"]})
+        return
     yield Step(
         mail["received_at"],
         "mail received",
@@ -66,7 +74,7 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
             "tls": mail["tls"],
             "envelope from": mail["mail_from"],
             "from": mail["header_from"],
-            "subject": mail["subject"],
+            "subject": mail["subject"] if mail["text_removed_at"] is None else TEXT_REMOVED,
             "message-id": mail["message_id"],
             "bytes": mail["size"],
         },
@@ -75,6 +83,17 @@ def _mail_steps(mail: JsonDict) -> Iterator[Step]:
     facts = {"decision": mail["decision"], "account": mail["account_id"]}
     facts |= {name: mail[name] for name in ("text", "cut", "attachments") if mail[name]}
     yield Step(mail["received_at"], "mail read", facts)
+    yield from _removal(mail)
+
+
+def _removal(row: JsonDict) -> Iterator[Step]:
+    """That a text was removed, by age or at a person's wish."""
+    if row["text_removed_at"] is not None:
+        yield Step(row["text_removed_at"], "text removed", {"id": row["id"]})
+
+
+def _text(row: JsonDict) -> str:
+    return TEXT_REMOVED if row["text_removed_at"] is not None else row["text"]
 
 
 def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
@@ -93,8 +112,9 @@ def _message_steps(message: JsonDict) -> Iterator[Step]:
     identity = {"id": message["id"]}
     facts = {name: message[f"{name}_number"] for name in ("from", "to")}
     facts |= {name: message[name] for name in ("sender", "refused_by") if message[name]}
-    facts |= {name: message[name] for name in ("provider", "encoding", "parts", "text")}
+    facts |= {name: message[name] for name in ("provider", "encoding", "parts")} | {"text": _text(message)}
     yield Step(message["created_at"], "SMS stored", identity | facts)
+    yield from _removal(message)
     for attempt in message["history"]:
         facts = identity | {"attempt": attempt["n"], "provider": attempt["provider"]}
         yield Step(attempt["started_at"], "attempt begun", facts)
@@ -135,8 +155,9 @@ def _letter_steps(letters: Sequence[JsonDict]) -> Iterator[Step]:
 
 def _incoming_steps(incoming: JsonDict) -> Iterator[Step]:
     facts = {"id": incoming["id"], "provider": incoming["provider"], "ref": incoming["ref"]}
-    facts |= {"from": incoming["from_number"], "to": incoming["to_number"], "text": incoming["text"]}
+    facts |= {"from": incoming["from_number"], "to": incoming["to_number"], "text": _text(incoming)}
     yield Step(incoming["received_at"], "SMS received", facts)
+    yield from _removal(incoming)
     for piece in incoming["pieces"]:
         facts = {"part": f"{piece['number']} of {piece['total']}", "ref": piece["ref"]}
         yield Step(piece["received_at"], "part received", facts)

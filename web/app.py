@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.providers.base import Webhooks
@@ -18,11 +15,13 @@ from web.health import Check, health_routes
 from web.metrics import Sources, metric_routes
 from web.problems import Faults, ProblemResponse, answer_problems
 from web.simulator import simulator_routes
+from web.static_files import static_files
 from web.webhooks import WebhookDoor
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -75,8 +74,11 @@ def make_app(
     region: str,
     sources: Sources | None = None,
     webhooks: Mapping[str, Webhooks] | None = None,
+    site: ASGIApp | None = None,
 ) -> FastAPI:
     """Put the application together; `webhooks` are the providers that call us, `region` says how phones write numbers.
+
+    `site` answers what people ask for, and programs under `/api`.
 
     `app.state.stopping` (an Event) tells endless answers that the server stops.
     """
@@ -88,19 +90,10 @@ def make_app(
         app.include_router(metric_routes(sources, checks))
     if simulators:
         app.include_router(simulator_routes(simulators, region))
-        app.include_router(_front_door("sim"))
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", static_files)
+    if site is not None:
+        app.mount("/", site)
     for layer in (Faults, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
     app.add_middleware(WebhookDoor, providers=webhooks or {})  # before all of them: providers are no browsers
     return app
-
-
-def _front_door(target: str) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def front() -> RedirectResponse:
-        return RedirectResponse(target)
-
-    return router

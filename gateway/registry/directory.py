@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from gateway.errors import Refusal
 from gateway.keyring import Keyring
@@ -31,6 +31,20 @@ _TRIES = 5
 
 class StaleDirectory(Exception):
     """The directory has changed since a decision was made."""
+
+
+class _Owned(Protocol):
+    """What belongs to an organisation."""
+
+    @property
+    def org_id(self) -> str: ...
+
+
+Owned = TypeVar("Owned", bound=_Owned)
+
+
+def _within(org_id: str | None, found: Owned | None) -> Owned | None:
+    return found if found is not None and org_id in {None, found.org_id} else None
 
 
 class Directory:
@@ -75,7 +89,7 @@ class Directory:
         await asyncio.shield(self._next_check)
 
     async def find_key(self, secret: str, kind: KeyKind | None = KeyKind.DIALOG) -> ApiKey | None:
-        """The key with this secret (32 hex digits, either case), paused or not; None where no live secret is so."""
+        """The key of this kind with this secret (either case), paused or not; None where no live secret is so."""
         wanted = secret.strip().lower()
         found = await self._get(("secret", wanted), self._by_digest(wanted))
         if found is None or (kind is not None and found.key.kind != kind):
@@ -90,6 +104,10 @@ class Directory:
         """A key by its id."""
         return await self._get(("key", key_id), lambda connection: sql.key(connection, key_id))
 
+    async def key_within(self, org_id: str | None, key_id: str) -> ApiKey | None:
+        """The same where it is this organisation's; None for another's. Without an organisation, anybody's."""
+        return _within(org_id, await self.key(key_id))
+
     async def secret_of(self, key_id: str) -> str | None:
         """The newest secret of a key, 32 hex digits: the local part that answers come From (D11)."""
         sealed = await self._get(("sealed", key_id), lambda connection: sql.newest_secret(connection, key_id))
@@ -102,6 +120,10 @@ class Directory:
     async def account(self, account_id: str) -> Account | None:
         """An account by its id, open or closed."""
         return await self._get(("account", account_id), lambda connection: sql.account(connection, account_id))
+
+    async def account_within(self, org_id: str | None, account_id: str) -> Account | None:
+        """The same where it is this organisation's; None for another's. Without an organisation, anybody's."""
+        return _within(org_id, await self.account(account_id))
 
     async def account_of(self, key_id: str, email: str) -> Account | None:
         """The open account of an address under a key."""
@@ -116,6 +138,11 @@ class Directory:
     async def number_use(self, number: str) -> NumberUse | None:
         """Who has a number (E.164); None where nobody has."""
         return await self._get(("number", number), lambda connection: sql.number_use(connection, number))
+
+    async def number_within(self, org_id: str | None, number: str) -> NumberUse | None:
+        """The same where this organisation has it; None for another's. Without an organisation, anybody's."""
+        use = await self.number_use(number)
+        return use if use is not None and org_id in {None, use.org_id} else None
 
     async def account_by_number(self, number: str) -> Account | None:
         """The open account that has a number (E.164) for itself."""

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from gateway.proof.alignment import ascii_domain
 from gateway.registry.errors import BadAddress
+from gateway.translation import sentence
 
 _OURS = {"local", "localhost", "test"}
 
@@ -37,10 +38,14 @@ def valid_address(email: str, own_domains: Sequence[str] = ()) -> str:
             email.strip(), check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
         )
     except email_validator.EmailNotValidError as error:
-        raise BadAddress(f"'{email[:254]}' is not a mail address: {error}") from error
+        raise BadAddress(
+            sentence("'%(address)s' is not a mail address: write it like anna@example.com", address=email[:254])
+        ) from error
     domain = ascii_domain(checked.domain)
     if any(domain == ascii_domain(own) for own in own_domains):
-        raise BadAddress(f"'{email[:254]}' is an address of this gateway, not an employee's own")
+        raise BadAddress(
+            sentence("'%(address)s' is an address of this gateway, not an employee's own", address=email[:254])
+        )
     return str(checked.normalized)
 
 

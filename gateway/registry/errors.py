@@ -1,10 +1,20 @@
-"""What administrators are told when a change of the directory cannot be done: one sentence each, shown as it is."""
+"""What administrators are told when a change of the directory cannot be done: one sentence each."""
 
 from __future__ import annotations
 
+from gateway.translation import Sentence, Translations
+
 
 class AccountError(Exception):
-    """What was asked for cannot be done; the text says why and what to do."""
+    """What was asked for cannot be done; the text says why and what to do: str() in English, `say` in any language."""
+
+    def __init__(self, told: Sentence | str) -> None:
+        super().__init__(told)
+        self.told = told
+
+    def say(self, words: Translations) -> str:
+        """The text in a person's language; what only operators at a terminal are told has no other than English."""
+        return words.say(self.told) if isinstance(self.told, Sentence) else self.told
 
 
 class NotFound(AccountError):

@@ -1,6 +1,7 @@
 """Organisations and their API keys: making, pausing, rotating, showing (D3, D14).
 
-A key's secret is 128 random bits, written as 32 hex digits. The database keeps an HMAC of it, to find it, and a sealed
+A key's secret is 128 random bits, written as 32 hex digits; one of the kind REST has a word before them, which makes it
+no address and lets it be recognised where it has leaked to. The database keeps an HMAC of it, to find it, and a sealed
 copy, to show it again and to write it into From; both need the secret file.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -19,14 +20,17 @@ from gateway.proof.alignment import ascii_domain
 from gateway.registry.directory import Directory
 from gateway.registry.errors import BadValue, NotFound, TooManySecrets, WrongSecretFile
 from gateway.registry.listings import KeyListing
+from gateway.scopes import DEFAULT_KEY_SCOPES, KEY_SCOPES, Scope, write_scopes
 from gateway.settings import DialogSettings
 from gateway.store import key_sql
 from gateway.store.database import Database
 from gateway.store.writer import Item, Result, Work
-from gateway.writing.texts import LANGUAGES
+from gateway.translation import LANGUAGES, sentence
 
 _DAY = 86_400.0
-_SECRET = re.compile(r"[0-9a-fA-F]{32}")
+REST_PREFIX = "brevdue_"
+"""What a REST key's secret begins with."""
+_SECRET = re.compile(rf"(?:{REST_PREFIX})?[0-9a-f]{{32}}", re.IGNORECASE)
 
 
 class Keys(Directory):
@@ -61,7 +65,7 @@ class Keys(Directory):
         """Make an organisation. Raises BadValue, also where the name is taken."""
         organisation, made = await self._put_organisation(name, region, language)
         if not made:
-            raise BadValue(f"there is an organisation '{organisation.name}' already")
+            raise BadValue(sentence("there is an organisation '%(name)s' already", name=organisation.name))
         return organisation
 
     async def ensure_organisation(
@@ -76,7 +80,7 @@ class Keys(Directory):
         wanted = text.strip()
         found = await self._database.read(lambda connection: key_sql.organisation_named(connection, wanted))
         if found is None:
-            raise NotFound(f"there is no organisation '{wanted}'")
+            raise NotFound(sentence("there is no organisation '%(name)s'", name=wanted))
         return found
 
     async def list_organisations(self) -> list[Organisation]:
@@ -99,12 +103,26 @@ class Keys(Directory):
     # --- keys --------------------------------------------------------------------------------------------------
 
     async def create_key(
-        self, organisation: Organisation, kind: KeyKind = KeyKind.DIALOG, label: str = ""
+        self,
+        organisation: Organisation,
+        kind: KeyKind = KeyKind.DIALOG,
+        label: str = "",
+        scopes: Iterable[str] | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key; returns it with its secret, 32 lower-case hex digits."""
+        """Make a key; returns it with its secret. Without `scopes` one of the kind REST sends and reads messages.
+
+        Raises BadValue.
+        """
         now = self._clock.now()
-        key = ApiKey(id=new_id(now), org_id=organisation.id, kind=kind, label=label.strip(), created_at=now)
-        secret, row = self._new_secret(key.id)
+        key = ApiKey(
+            id=new_id(now),
+            org_id=organisation.id,
+            kind=kind,
+            label=label.strip(),
+            created_at=now,
+            scopes=_valid_scopes(kind, scopes),
+        )
+        secret, row = self._new_secret(key.id, kind)
         await self._change(key_sql.put_key, (key, row))
         return key, secret
 
@@ -119,9 +137,9 @@ class Keys(Directory):
             return found
         labelled = [each.key for each in await self.list_keys() if wanted and each.key.label == wanted]
         if len(labelled) > 1:
-            raise BadValue(f"{len(labelled)} keys are labelled '{wanted}': name one by its id")
+            raise BadValue(sentence("several keys are labelled '%(label)s': name one by its id", label=wanted))
         if not labelled:
-            raise NotFound("there is no such key: give its 32 characters or its id")
+            raise NotFound(sentence("there is no such key: give its characters or its id"))
         return labelled[0]
 
     async def list_keys(self, org_id: str | None = None) -> list[KeyListing]:
@@ -146,6 +164,10 @@ class Keys(Directory):
         """End the pause. Raises NotFound."""
         return _found(await self._change(key_sql.pause, (key.id, None)))
 
+    async def label_key(self, key: ApiKey, label: str) -> ApiKey:
+        """Give a key another label. Raises BadValue, NotFound."""
+        return _found(await self._change(key_sql.edit, (key.id, {"label": valid_label(label)})))
+
     async def set_key_domains(self, key: ApiKey, domains: Sequence[str]) -> ApiKey:
         """Fix the mail domains whose senders may subscribe from outside; none: learn from the next one.
 
@@ -154,29 +176,34 @@ class Keys(Directory):
         names = " ".join(dict.fromkeys(_valid_domain(each) for each in domains))
         return _found(await self._change(key_sql.edit, (key.id, {"domains": names})))
 
+    async def set_key_scopes(self, key: ApiKey, scopes: Iterable[str]) -> ApiKey:
+        """Set what a program may do with a key of the kind REST; from the commit on. Raises BadValue, NotFound."""
+        words = write_scopes(_valid_scopes(key.kind, scopes))
+        return _found(await self._change(key_sql.edit, (key.id, {"scopes": words})))
+
     async def rotate_key(self, key: ApiKey, retire_after: float = 30.0) -> str:
         """Give the key a new secret and return it; the old one works for `retire_after` days more.
 
         Raises TooManySecrets while the last rotation's old secret still works, BadValue, NotFound.
         """
         if not 0 <= retire_after < float("inf"):
-            raise BadValue("the days until the old key stops must be 0 or more")
-        secret, row = self._new_secret(key.id)
+            raise BadValue(sentence("the days until the old key stops must be 0 or more"))
+        secret, row = self._new_secret(key.id, key.kind)
         retires_at = row.created_at + retire_after * _DAY
         live = await self._change(key_sql.rotate, key_sql.Rotation(row, retires_at))
         if live == 0:
-            raise NotFound("there is no such key")
+            raise NotFound(sentence("there is no such key"))
         if live > 1:
-            raise TooManySecrets("this key already has two live secrets: retire the older one first")
+            raise TooManySecrets(sentence("this key already has two live secrets: retire the older one first"))
         return secret
 
     async def retire_key_secret(self, key: ApiKey) -> None:
         """Stop the older of two secrets now. Raises NotFound where there is only one."""
         if not await self._change(key_sql.retire, key.id):
-            raise NotFound("this key has only one secret: rotate it first")
+            raise NotFound(sentence("this key has only one secret: rotate it first"))
 
-    def _new_secret(self, key_id: str) -> tuple[str, key_sql.SecretRow]:
-        secret = secrets.token_hex(16)
+    def _new_secret(self, key_id: str, kind: KeyKind) -> tuple[str, key_sql.SecretRow]:
+        secret = (REST_PREFIX if kind is KeyKind.REST else "") + secrets.token_hex(16)
         sealed = self._keyring.seal(secret, key_id)
         return secret, key_sql.SecretRow(key_id, self._keyring.digest(secret), sealed, self._clock.now())
 
@@ -193,33 +220,69 @@ _Found = TypeVar("_Found")
 
 def _found(key: _Found | None) -> _Found:
     if key is None:
-        raise NotFound("there is no such key")
+        raise NotFound(sentence("there is no such key"))
     return key
 
 
 def _valid_name(name: str) -> str:
     text = " ".join(name.split())
     if not text or len(text) > 200 or not text.isprintable():
-        raise BadValue("an organisation needs a name of 1 to 200 letters")
+        raise BadValue(sentence("an organisation needs a name of 1 to 200 letters"))
+    return text
+
+
+def valid_label(label: str) -> str:
+    """A key's label as it is kept, also an empty one. Raises BadValue."""
+    text = " ".join(label.split())
+    if len(text) > 100 or not text.isprintable():
+        raise BadValue(sentence("a label has at most 100 letters"))
     return text
 
 
 def valid_region(region: str) -> str:
     """An ISO 3166 region that has phone numbers, in capitals. Raises BadValue."""
     if region.upper() not in SUPPORTED_REGIONS:
-        raise BadValue(f"'{region}' is not a region: write two letters, like DK")
+        raise BadValue(sentence("'%(region)s' is not a region: write two letters, like DK", region=region))
     return region.upper()
 
 
 def valid_language(language: str) -> str:
     """One of the languages that our mails are written in. Raises BadValue."""
     if language.lower() not in LANGUAGES:
-        raise BadValue(f"mails are not written in '{language}': choose one of {', '.join(sorted(LANGUAGES))}")
+        raise BadValue(
+            sentence(
+                "mails are not written in '%(language)s': choose one of %(languages)s",
+                language=language,
+                languages=", ".join(sorted(LANGUAGES)),
+            )
+        )
     return language.lower()
+
+
+def _valid_scopes(kind: KeyKind, words: Iterable[str] | None) -> frozenset[Scope]:
+    """What a key of this kind can hold."""
+    if kind is not KeyKind.REST:
+        if words:
+            raise BadValue(sentence("only a key of the kind rest has scopes"))
+        return frozenset()
+    if words is None:
+        return DEFAULT_KEY_SCOPES
+    wanted = set(words)
+    if unknown := wanted - set(KEY_SCOPES):
+        raise BadValue(
+            sentence(
+                "no key can hold %(wrong)s: there are %(scopes)s",
+                wrong=", ".join(sorted(unknown)),
+                scopes=", ".join(KEY_SCOPES),
+            )
+        )
+    if not wanted:
+        raise BadValue(sentence("a key without scopes opens nothing: name at least one, or pause it"))
+    return frozenset(map(Scope, wanted))
 
 
 def _valid_domain(domain: str) -> str:
     name = ascii_domain(domain.strip().rpartition("@")[2])
     if name is None:
-        raise BadValue(f"'{domain}' is not a mail domain: write it like example.com")
+        raise BadValue(sentence("'%(domain)s' is not a mail domain: write it like example.com", domain=domain))
     return name

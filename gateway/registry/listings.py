@@ -95,6 +95,19 @@ class NumberListing:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberFilter:
+    """Which numbers. None leaves a question out; an `org_id` of None is for operators alone.
+
+    One that rests in quarantine is no organisation's.
+    """
+
+    org_id: str | None = None
+    state: NumberState | None = None
+    search: str | None = None
+    """A part of the number, or of the address that has it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolUsage:
     """How full one provider's numbers are."""
 

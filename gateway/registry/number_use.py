@@ -40,3 +40,9 @@ class NumberUse:
 
     accounts: tuple[Account, ...] = ()
     organisation_number: OrganisationNumber | None = None
+
+    @property
+    def org_id(self) -> str:
+        """Whose it is: a number is shared within one organisation alone. "" where nobody has it."""
+        owner = self.organisation_number or (self.accounts[0] if self.accounts else None)
+        return owner.org_id if owner is not None else ""

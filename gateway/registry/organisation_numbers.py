@@ -17,6 +17,7 @@ from gateway.settings import DialogSettings, PoolSettings
 from gateway.settings_forms import sms_answer
 from gateway.store import organisation_number_sql as sql
 from gateway.store.database import Database
+from gateway.translation import sentence
 
 DAY = 86_400.0
 
@@ -42,6 +43,10 @@ class OrganisationNumbers(Keys):
         """Whether a provider routes a number to us."""
         return self._pool.provider_of(number) is not None
 
+    def valid_address(self, email: str) -> str:
+        """An employee's address as it would be written. Raises BadAddress."""
+        return valid_address(email, self._own_domains)
+
     def is_shared(self, number: str) -> bool:
         """Whether several accounts may have a number."""
         return self._pool.is_shared(number)
@@ -60,8 +65,10 @@ class OrganisationNumbers(Keys):
         if given is not None:
             return given
         if wanted is None:
-            raise NoFreeNumber("no free phone number: add a [[pool]], or release numbers from quarantine")
-        raise BadValue(f"{wanted} is not free: it is in use, in quarantine, shared, or in no [[pool]]")
+            raise NoFreeNumber(sentence("no free phone number: add a [[pool]], or release numbers from quarantine"))
+        raise BadValue(
+            sentence("%(number)s is not free: it is in use, in quarantine, shared, or in no [[pool]]", number=wanted)
+        )
 
     async def take_number_back(self, number: str) -> None:
         """Take a number from its organisation, with its keywords; it rests in quarantine. Raises NotFound."""
@@ -79,7 +86,7 @@ class OrganisationNumbers(Keys):
                 read_keyword(written), written.strip(), valid_address(email, self._own_domains), sms_answer(reply)
             )
         except ValueError as error:
-            raise BadValue(str(error)) from error
+            raise BadValue(*error.args) from error
         if not await self._change(sql.put_keyword, (compact(number), keyword)):
             raise _not_owned(number)
         return keyword
@@ -89,9 +96,11 @@ class OrganisationNumbers(Keys):
         try:
             word = read_keyword(written)
         except ValueError as error:
-            raise BadValue(str(error)) from error
+            raise BadValue(*error.args) from error
         if not await self._change(sql.remove_keyword, (compact(number), word)):
-            raise NotFound(f"{compact(number)} has no keyword '{written.strip()}'")
+            raise NotFound(
+                sentence("%(number)s has no keyword '%(word)s'", number=compact(number), word=written.strip())
+            )
 
     async def organisation_numbers(self, org_id: str | None = None) -> list[OrganisationNumber]:
         """Organisations' numbers with their keywords, ascending."""
@@ -105,4 +114,8 @@ def compact(number: str) -> str:
 
 
 def _not_owned(number: str) -> NotFound:
-    return NotFound(f"{compact(number)} belongs to no organisation: brevdue number give --org NAME --to ADDRESS")
+    return NotFound(
+        sentence(
+            "%(number)s belongs to no organisation: brevdue number give --org NAME --to ADDRESS", number=compact(number)
+        )
+    )

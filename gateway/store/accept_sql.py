@@ -12,14 +12,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, select, update
 
+from gateway.model import ProofMethod
 from gateway.sms import MessageState, OutgoingSms, Priority
 from gateway.store import claim_sql, directory_sql, mail_queue_sql, optout_sql, thread_sql
 from gateway.store.claim_sql import Written
 from gateway.store.mail_queue_sql import NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
+from gateway.store.retention_schema import spent_identities
 from gateway.store.schema import accounts, attempts, mails, messages
 from gateway.store.spend_sql import Ledger
-from gateway.store.spool_items import AT_ONCE, Acceptance, MailRecord, Verdict
+from gateway.store.spool_items import AT_ONCE, Acceptance, MailRecord, Stored, Verdict
 
 PRIORITIES = {Priority.DIALOG: 0, Priority.CAMPAIGN: 1}
 Put = tuple[Acceptance, str]
@@ -55,8 +57,15 @@ def _taken(dialect: str) -> Executable:
     return select(messages.c.dedupe).where(among(dialect, messages.c.dedupe, "identities"))
 
 
+def _spent(dialect: str) -> Executable:
+    return select(spent_identities.c.identity).where(among(dialect, spent_identities.c.identity, "identities"))
+
+
 _KNOWN = Prepared(_known)
 _TAKEN = Prepared(_taken)
+_SPENT = Prepared(_spent)
+_REPLAYABLE = frozenset({ProofMethod.DKIM, ProofMethod.ARC})
+"""Proofs that whoever holds a mail can show again for as long as its signature stands, which may be for ever."""
 
 
 def accept(connection: Connection, items: Sequence[Put]) -> list[Verdict]:
@@ -76,9 +85,30 @@ def accept(connection: Connection, items: Sequence[Put]) -> list[Verdict]:
 
 
 def _taken_before(connection: Connection, items: Sequence[Put]) -> frozenset[str]:
-    """The identities among these that have a message already."""
+    """The identities among these that have a message already, or had one."""
     wanted = sorted({dedupe for acceptance, _ in items for dedupe in acceptance.dedupe})
-    return frozenset(_TAKEN.scalars(connection, {"identities": values_of(connection, wanted)}))
+    taken = _TAKEN.scalars(connection, {"identities": values_of(connection, wanted)})
+    return _spent_identities(connection, items).union(taken)
+
+
+def _spent_identities(connection: Connection, items: Sequence[Put]) -> frozenset[str]:
+    """The identities among these whose messages were removed by age: what proves them can be shown for longer."""
+    wanted = sorted(
+        {dedupe for acceptance, _ in items if acceptance.mail.proof in _REPLAYABLE for dedupe in acceptance.dedupe}
+    )
+    if not wanted:
+        return frozenset()
+    return frozenset(_SPENT.scalars(connection, {"identities": values_of(connection, wanted)}))
+
+
+def stored(connection: Connection, identities: Sequence[str]) -> list[Stored]:
+    """The messages that are stored under these keys (`Acceptance.dedupe`)."""
+    rows = connection.execute(
+        select(messages.c.id, messages.c.mail_id, messages.c.to_number, messages.c.text).where(
+            messages.c.dedupe.in_(identities)
+        )
+    )
+    return [Stored(row.id, row.mail_id, row.to_number, row.text) for row in rows]
 
 
 def _objections(
@@ -132,7 +162,8 @@ def _spend(ledger: Ledger, taken: Sequence[Acceptance], new: frozenset[str]) -> 
 
 def _store_messages(connection: Connection, items: Sequence[Put]) -> frozenset[str]:
     """Insert the messages that are new; their ids."""
-    rows = [row for item in items for row in _message_rows(*item)]
+    spent = _spent_identities(connection, items)
+    rows = [row for item in items for row in _message_rows(*item) if row["dedupe"] not in spent]
     if not rows:
         return frozenset()
     new = frozenset(row["id"] for row in rows)

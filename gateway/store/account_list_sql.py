@@ -7,6 +7,7 @@ one page. What changes with every SMS (counters, last activity) has no index on 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause, func, or_, select, text, tuple_
@@ -17,6 +18,8 @@ from gateway.registry.listings import AccountFilter, AccountListing, AccountSort
 from gateway.store.directory_sql import to_account
 from gateway.store.schema import accounts, api_keys, organisations
 
+_ADDRESSES = 500
+"""Addresses asked about at once."""
 _COLUMNS: dict[AccountSort, ColumnElement[Any]] = {
     AccountSort.EMAIL: accounts.c.email_folded,
     AccountSort.NUMBER: accounts.c.number,
@@ -130,6 +133,18 @@ def _contains(searched: str) -> ColumnElement[bool]:
     if not _NUMBER.fullmatch(searched):
         return in_address
     return or_(in_address, accounts.c.number.contains(_SEPARATORS.sub("", searched), autoescape=True))
+
+
+def numbers_of(connection: Connection, key_id: str, folded: Sequence[str]) -> dict[str, str]:
+    """The numbers of open accounts under a key, by folded address."""
+    numbers: dict[str, str] = {}
+    for start in range(0, len(folded), _ADDRESSES):
+        some = folded[start : start + _ADDRESSES]
+        query = select(accounts.c.email_folded, accounts.c.number).where(
+            accounts.c.key_id == key_id, accounts.c.email_folded.in_(some), accounts.c.closed_at.is_(None)
+        )
+        numbers |= {row.email_folded: row.number for row in connection.execute(query)}
+    return numbers
 
 
 def find_account(connection: Connection, account_id: str, org_id: str | None) -> AccountListing | None:

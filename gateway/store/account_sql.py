@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from gateway.model import Account, ApiKey
+from gateway.model import Account, ApiKey, KeyKind
 from gateway.registry.pool import NumberPool
 from gateway.registry.subscription import Subscription
 from gateway.store import number_sql
@@ -28,6 +28,7 @@ class Obstacle(Enum):
     """Why a change was not made."""
 
     NO_KEY = auto()
+    WRONG_KIND = auto()
     NO_ACCOUNT = auto()
     PAUSED = auto()
     NOT_ADMITTED = auto()
@@ -83,6 +84,8 @@ def _open(connection: Connection, request: OpenRequest) -> Account | Obstacle:
     owner = key(connection, request.key_id)
     if owner is None:
         return Obstacle.NO_KEY
+    if owner.kind is not KeyKind.DIALOG:  # its secret would stand in every From
+        return Obstacle.WRONG_KIND
     if owner.paused and request.pausable:
         return Obstacle.PAUSED
     there = _open_account_of(connection, owner.id, request.folded)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, literal_column, select
 
 from gateway.model import Account, ApiKey, KeyKind, Organisation
 from gateway.registry.number_use import Keyword, NumberUse, OrganisationNumber
+from gateway.scopes import read_scopes
 from gateway.store.dialect import insert
 from gateway.store.prepared import Prepared
 from gateway.store.schema import (
@@ -147,6 +148,7 @@ def to_key(row: Row[Any]) -> ApiKey:
         created_at=row.created_at,
         paused_at=row.paused_at,
         domains=tuple(row.domains.split()),
+        scopes=read_scopes(row.scopes),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select, text, update
 
-from gateway.model import OutgoingMail
+from gateway.model import Origin, OutgoingMail
 from gateway.store import mail_queue_sql
 from gateway.store.mail_queue_sql import NewMails
 from gateway.store.schema import mails, messages
@@ -27,6 +27,8 @@ class Failure:
     public_text: str
     original_id: str | None
     subject: str
+    text: str
+    """Of an SMS that no mail stands behind, by which its author knows it; else ""."""
     arrived_at: float
 
 
@@ -51,7 +53,9 @@ def untold(connection: Connection, failed_before: float, unknown_before: float, 
         and_(messages.c.state == "unknown", messages.c.state_at <= unknown_before),
     )
     rows = connection.execute(
-        select(messages, mails.c.message_id.label("original_id"), mails.c.subject, mails.c.received_at)
+        select(
+            messages, mails.c.message_id.label("original_id"), mails.c.subject, mails.c.listener, mails.c.received_at
+        )
         .join(mails, mails.c.id == messages.c.mail_id)
         .where(text(UNTOLD), due)
         # A concatenation, lest the index of all mails be walked for its order rather than that of the untold.
@@ -72,6 +76,7 @@ def _failure(row: Row[Any]) -> Failure:
         public_text=row.public_text,
         original_id=row.original_id,
         subject=row.subject,
+        text=row.text if row.listener in set(Origin) else "",
         arrived_at=row.received_at,
     )
 

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, bindparam, or_, select, text, update
 
 from gateway.model import OutgoingMail
 from gateway.sms import InboundSms
-from gateway.store import claim_sql, mail_queue_sql, optout_sql, part_sql, reply_sql, thread_sql
+from gateway.store import claim_sql, event_sql, mail_queue_sql, optout_sql, part_sql, reply_sql, thread_sql
+from gateway.store.event_sql import Came
 from gateway.store.mail_queue_sql import Hold, NewMails
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.reply_sql import AutomaticReply
@@ -105,11 +106,13 @@ def _arrive(connection: Connection, items: Sequence[Arrival]) -> frozenset[str]:
 def _is_another(connection: Connection, sms: InboundSms) -> bool:
     """Whether a provider has given an id that is taken to a different message: neither may be lost."""
     known = connection.execute(
-        select(inbound.c.from_number, inbound.c.to_number, inbound.c.text).where(
+        select(inbound.c.text_removed_at, inbound.c.from_number, inbound.c.to_number, inbound.c.text).where(
             inbound.c.provider == sms.provider, inbound.c.ref == sms.ref
         )
     ).one()
-    return tuple(known) != (sms.from_number, sms.to_number, sms.text)
+    if known.text_removed_at is not None:  # nothing is left to compare: what a provider calls the same is the same
+        return False
+    return tuple(known)[1:] != (sms.from_number, sms.to_number, sms.text)
 
 
 def _second_ref(sms: InboundSms) -> str:
@@ -176,6 +179,15 @@ def _follow(connection: Connection, items: Sequence[Arrival]) -> None:
     # In one order everywhere, so that two transactions never wait for each other.
     thread_sql.remember(connection, sorted(references, key=lambda row: (row["account_id"], row["message_id"])))
     _count(connection, [item for item in items if item.state is InboundState.MAILED])
+    event_sql.messages_received(connection, [came for item in items if (came := _came(item)) is not None])
+
+
+def _came(item: Arrival) -> Came | None:
+    """What its organisation is told; nothing while nobody there can read it. What was held has been told of before."""
+    org_id = item.org_id
+    if org_id is None or item.state is InboundState.UNROUTED:
+        return None
+    return Came(item.id, org_id, item.sms, item.received_at, item.state, item.account_id, item.incomplete)
 
 
 _COUNT = Prepared(
@@ -261,9 +273,11 @@ def releasable(connection: Connection, limit: int) -> list[Waiting]:
 
 
 def stranded(connection: Connection, inbound_id: str) -> Waiting | None:
-    """An SMS that has reached nobody yet, or not the one whom it is for."""
+    """An SMS that has reached nobody yet, or not the one whom it is for, and still has its text."""
     row = connection.execute(
-        select(inbound).where(inbound.c.id == inbound_id, inbound.c.state != InboundState.MAILED)
+        select(inbound).where(
+            inbound.c.id == inbound_id, inbound.c.state != InboundState.MAILED, inbound.c.text_removed_at.is_(None)
+        )
     ).first()
     return None if row is None else _waiting(row)
 

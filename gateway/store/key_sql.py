@@ -10,6 +10,7 @@ from sqlalchemy import Connection, case, delete, func, insert, or_, select, upda
 
 from gateway.model import ApiKey, Organisation
 from gateway.registry.listings import KeyListing
+from gateway.scopes import write_scopes
 from gateway.store.directory_sql import begin_change, key, to_key, to_organisation
 from gateway.store.schema import accounts, api_keys, key_secrets, organisations
 
@@ -75,7 +76,12 @@ def put_key(connection: Connection, items: Sequence[tuple[ApiKey, SecretRow]]) -
     for each, secret in items:
         connection.execute(
             insert(api_keys).values(
-                id=each.id, org_id=each.org_id, kind=each.kind, label=each.label, created_at=each.created_at
+                id=each.id,
+                org_id=each.org_id,
+                kind=each.kind,
+                label=each.label,
+                scopes=write_scopes(each.scopes),
+                created_at=each.created_at,
             )
         )
         _put_secret(connection, secret)

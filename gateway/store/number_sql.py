@@ -38,9 +38,9 @@ def draw(connection: Connection, pool: NumberPool, former: Collection[str], now:
 
 def _not_free(connection: Connection, batch: Collection[str], now: float) -> set[str]:
     """Those of the numbers that are taken, also by accounts that shared one when its pool still was shared."""
-    taken = select(numbers.c.number).where(numbers.c.number.in_(batch), _taken(now))
+    away = select(numbers.c.number).where(numbers.c.number.in_(batch), taken(now))
     used = select(accounts.c.number).where(accounts.c.number.in_(batch), accounts.c.closed_at.is_(None))
-    return set(connection.execute(union(taken, used)).scalars())
+    return set(connection.execute(union(away, used)).scalars())
 
 
 def free(connection: Connection, pool: NumberPool, number: str, now: float) -> tuple[str, str] | None:
@@ -72,7 +72,7 @@ def draw_shared(connection: Connection, pool: NumberPool, wish: SharedDraw) -> t
     )
     # Of an organisation, or resting since the pool was not shared.
     resting = select(numbers.c.number).where(
-        numbers.c.number.in_(numbers_left), numbers.c.account_id.is_(None), _taken(wish.now)
+        numbers.c.number.in_(numbers_left), numbers.c.account_id.is_(None), taken(wish.now)
     )
     for number in connection.execute(union(foreign, resting)).scalars():
         numbers_left.pop(number, None)
@@ -94,7 +94,7 @@ def take(connection: Connection, number: str, provider: str, account_id: str | N
 
     A number that is taken after all violates the primary key.
     """
-    connection.execute(delete(numbers).where(numbers.c.number == number, ~_taken(now)))
+    connection.execute(delete(numbers).where(numbers.c.number == number, ~taken(now)))
     connection.execute(insert(numbers).values(number=number, provider=provider, account_id=account_id, taken_at=now))
 
 
@@ -123,13 +123,13 @@ def list_numbers(connection: Connection, state: NumberState | None, now: float) 
         select(numbers, func.coalesce(accounts.c.email, organisation_numbers.c.email).label("email"))
         .outerjoin(accounts, accounts.c.id == numbers.c.account_id)
         .outerjoin(organisation_numbers, organisation_numbers.c.number == numbers.c.number)
-        .where(_taken(now))
+        .where(taken(now))
         .order_by(numbers.c.number)
     )
     if state is not None:
         in_use = numbers.c.free_after.is_(None)
         query = query.where(in_use if state is NumberState.IN_USE else ~in_use)
-    return [_to_listing(row) for row in connection.execute(query)]
+    return [to_listing(row) for row in connection.execute(query)]
 
 
 def pool_usage(connection: Connection, pool: NumberPool, now: float) -> list[PoolUsage]:
@@ -140,7 +140,7 @@ def pool_usage(connection: Connection, pool: NumberPool, now: float) -> list[Poo
         in_use = quarantined = 0
         for condition in _within(ranges):
             row = connection.execute(
-                select(func.count(), func.count(numbers.c.free_after)).where(condition, _taken(now))
+                select(func.count(), func.count(numbers.c.free_after)).where(condition, taken(now))
             ).one()
             in_use += row[0] - row[1]
             quarantined += row[1]
@@ -181,10 +181,12 @@ def _within(ranges: Sequence[NumberRange]) -> list[ColumnElement[bool]]:
     return [*(numbers.c.number.in_(chunk) for chunk in chunks), *spans]
 
 
-def _taken(now: float) -> ColumnElement[bool]:
+def taken(now: float) -> ColumnElement[bool]:
+    """Whether a row's number cannot be drawn."""
     return or_(numbers.c.account_id.is_not(None), numbers.c.free_after.is_(None), numbers.c.free_after > now)
 
 
-def _to_listing(row: Any) -> NumberListing:
+def to_listing(row: Any) -> NumberListing:
+    """A record of a row with whose address it is."""
     state = NumberState.IN_USE if row.free_after is None else NumberState.QUARANTINED
     return NumberListing(row.number, row.provider, state, row.taken_at, row.free_after, row.account_id, row.email)

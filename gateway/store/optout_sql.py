@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Executable, select, update
 
+from gateway.store import event_sql
 from gateway.store.dialect import insert
 from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import optouts, organisations
@@ -37,11 +38,13 @@ def stopped(connection: Connection, pairs: Collection[tuple[str, str]]) -> froze
 def opt_out(connection: Connection, org_id: str, phone: str, word: str, now: float) -> None:
     """Put a phone on the list; the first STOP's time stays while it lasts."""
     fresh = {"since": now, "word": word, "ended_at": None}
-    connection.execute(
+    changed = connection.execute(
         insert(connection, optouts)
         .values(org_id=org_id, phone=phone, **fresh)
         .on_conflict_do_update(index_elements=["org_id", "phone"], set_=fresh, where=optouts.c.ended_at.is_not(None))
-    )
+    ).rowcount
+    if changed:
+        event_sql.optout_changed(connection, org_id, phone, now, ended=False)
 
 
 def opt_out_all(connection: Connection, words: Mapping[tuple[str, str], str], now: float) -> None:
@@ -53,11 +56,13 @@ def opt_out_all(connection: Connection, words: Mapping[tuple[str, str], str], no
 
 def opt_in(connection: Connection, org_id: str, phone: str, now: float) -> None:
     """Take a phone off the list."""
-    connection.execute(
+    changed = connection.execute(
         update(optouts)
         .where(optouts.c.org_id == org_id, optouts.c.phone == phone, optouts.c.ended_at.is_(None))
         .values(ended_at=now)
-    )
+    ).rowcount
+    if changed:
+        event_sql.optout_changed(connection, org_id, phone, now, ended=True)
 
 
 @dataclass(frozen=True, slots=True)

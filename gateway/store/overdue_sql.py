@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text, update
 
 from gateway.sms import MessageState, OutgoingSms
+from gateway.store import event_sql
 from gateway.store.failure_sql import UNTOLD
 from gateway.store.report_sql import NO_WORD
 from gateway.store.schema import attempts, messages, provider_refs
@@ -54,13 +55,14 @@ def _expire(connection: Connection, wish: Silence) -> list[Expired]:
         if math.isinf(validity) or len(expired) >= wish.most:
             continue
         due = (
-            select(messages.c.id)
+            select(messages.c.org_id, messages.c.id)
             .where(text(_SUBMITTED), messages.c.provider == provider, messages.c.state_at <= wish.now - validity)
             .order_by(messages.c.state_at)
             .limit(wish.most - len(expired))
             .with_for_update(skip_locked=True)
         )
-        ids = list(connection.execute(due).scalars())
+        found = [(row.org_id, row.id) for row in connection.execute(due)]
+        ids = [message for _, message in found]
         connection.execute(
             update(messages)
             .where(messages.c.id.in_(ids))
@@ -71,6 +73,7 @@ def _expire(connection: Connection, wish: Silence) -> list[Expired]:
                 reason=NO_WORD,
             )
         )
+        event_sql.messages_moved(connection, found)
         expired += [Expired(message, provider) for message in ids]
     return expired
 
@@ -152,7 +155,10 @@ class Ruling:
 
 
 def rule(connection: Connection, items: Sequence[Ruling]) -> list[bool]:
-    """Do what people say about messages in doubt; False where one is not in doubt (any more)."""
+    """Do what people say about messages in doubt; False where one is not in doubt (any more).
+
+    A message without its text, which was removed, is not sent again.
+    """
     return [_rule(connection, item) for item in items]
 
 
@@ -167,23 +173,22 @@ def _rule(connection: Connection, ruling: Ruling) -> bool:
     }
     if ruling.state is MessageState.QUEUED:
         values |= {"available_at": AT_ONCE, "price": None, "currency": None, "billed_parts": None}
-    _note_ruling(connection, ruling)
-    changed = connection.execute(
-        update(messages)
-        .where(messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN)
-        .values(values)
-    ).rowcount
-    if changed and ruling.state is MessageState.QUEUED:
+    undecided = and_(messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN)
+    if ruling.state is MessageState.QUEUED:
+        undecided = and_(undecided, messages.c.text_removed_at.is_(None))
+    _note_ruling(connection, ruling, undecided)
+    org_id = connection.execute(update(messages).where(undecided).values(values).returning(messages.c.org_id)).scalar()
+    if org_id is not None:
+        event_sql.messages_moved(connection, [(org_id, ruling.message_id)])
+    if org_id is not None and ruling.state is MessageState.QUEUED:
         # Lest parts of the first sending, which may never be reported, keep the second from being delivered.
         connection.execute(delete(provider_refs).where(provider_refs.c.message_id == ruling.message_id))
-    return changed == 1
+    return org_id is not None
 
 
-def _note_ruling(connection: Connection, ruling: Ruling) -> None:
+def _note_ruling(connection: Connection, ruling: Ruling, undecided: ColumnElement[bool]) -> None:
     """Add to the attempt in doubt who decided what: another attempt does not overwrite it."""
-    last = select(messages.c.attempts).where(
-        messages.c.id == ruling.message_id, messages.c.state == MessageState.UNKNOWN
-    )
+    last = select(messages.c.attempts).where(undecided)
     decision = f"; {ruling.by or 'somebody'} decided: {ruling.state}"
     connection.execute(
         update(attempts)

@@ -15,6 +15,8 @@ from gateway.sms import InboundPart, InboundSms
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import inbound, inbound_parts
 
+NO_TEXT = json.dumps("")
+"""What stands in the place of a part's text that was removed."""
 REMEMBERED = 3 * 86_400.0
 """Seconds for which a part is known that comes again or late: as long as providers go on trying, and more."""
 _GROUPS = 100
@@ -82,6 +84,8 @@ _KNOWN = Prepared(
 def _is_another(connection: Connection, sms: InboundSms) -> bool:
     """Whether a provider gives all parts of a message one id, or an id twice: no part may be lost."""
     [row] = _KNOWN.rows(connection, {"whose": sms.provider, "which": sms.ref})
+    if row.inbound_id is not None and row.text == NO_TEXT:  # removed: what a provider calls the same is the same
+        return False
     known = _part(row)
     return (known.from_number, known.to_number, known.text, known.part) != (
         sms.from_number,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, case, delete, exists, or_, select, text, upda
 from gateway.handover import attempt_of
 from gateway.model import time_of
 from gateway.sms import MessageState
+from gateway.store import event_sql
 from gateway.store.dialect import insert
 from gateway.store.schema import attempts, mail_queue, messages, processes
 from gateway.store.spool_items import AT_ONCE
@@ -140,7 +141,7 @@ def _free_messages(connection: Connection, now: float, idempotent: Sequence[str]
         .where(messages.c.state == text("'submitting'"), orphaned, messages.c.provider.in_(idempotent))
         .values(state=MessageState.QUEUED, state_at=now, available_at=AT_ONCE, lease=None, bound=True)
     )
-    connection.execute(
+    in_doubt = connection.execute(
         update(messages)
         .where(messages.c.state == text("'submitting'"), orphaned)
         .values(
@@ -149,7 +150,9 @@ def _free_messages(connection: Connection, now: float, idempotent: Sequence[str]
             lease=None,
             cause=case((messages.c.cause != "", messages.c.cause), else_="the process stopped while it was being sent"),
         )
+        .returning(messages.c.org_id, messages.c.id)
     )
+    event_sql.messages_moved(connection, [(row.org_id, row.id) for row in in_doubt])
 
 
 def _free_mails(connection: Connection, now: float) -> None:

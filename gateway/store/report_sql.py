@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, literal_column, 
 
 from gateway.money import Money
 from gateway.sms import DeliveryReport, MessageState, ReportStatus
-from gateway.store import meeting, optout_sql
+from gateway.store import event_sql, meeting, optout_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import messages, provider_refs, reports
 from gateway.store.writer import Again
@@ -255,7 +255,8 @@ def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> d
     standing = _STATES.rows(connection, {"ids": values_of(connection, ids)})
     _NOTE.many(connection, [_note_row(match) for match in matched])
     _add_prices(connection, matched)
-    _obey_stops(connection, matched, {row.id: row.org_id for row in standing}, now)
+    organisations = {row.id: row.org_id for row in standing}
+    _obey_stops(connection, matched, organisations, now)
     verdicts = _verdicts(connection, [row.id for row in standing if _is_open(row)])
     _MOVE.many(
         connection,
@@ -270,6 +271,7 @@ def _apply(connection: Connection, matched: Sequence[_Matched], now: float) -> d
             for message, verdict in verdicts.items()
         ],
     )
+    event_sql.messages_moved(connection, ((organisations[message], message) for message in verdicts))
     return {message: verdict.state for message, verdict in verdicts.items()}
 
 

@@ -44,6 +44,8 @@ organisations = Table(
     Column("region", String, nullable=False),
     Column("language", String, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("texts_days", Integer),  # how long texts are kept, 0 for ever; NULL: as [retention] says
+    Column("metadata_days", Integer),  # the same for the rows around them
 )
 
 api_keys = Table(
@@ -54,6 +56,7 @@ api_keys = Table(
     Column("kind", String, nullable=False),
     Column("label", String, nullable=False, server_default=""),
     Column("domains", Text, nullable=False, server_default=""),  # separated by spaces
+    Column("scopes", Text, nullable=False, server_default=""),  # of the kind REST; separated by spaces
     Column("created_at", Double, nullable=False),
     Column("paused_at", Double),
 )
@@ -187,6 +190,7 @@ mails = Table(
     Column("cut", Text, nullable=False, server_default=""),
     Column("attachments", Text, nullable=False, server_default=""),
     Column("receipt_at", Double),  # when to look whether its receipt can be written; NULL: none is owed
+    Column("text_removed_at", Double),  # when subject, text, cut and attachments were removed
     Index(
         "ix_mails_receipt_at",
         "receipt_at",
@@ -228,6 +232,7 @@ messages = Table(
     Column("sender", String, nullable=False, server_default=""),  # instead of from_number, where a route says so
     Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
     Column("bound", Boolean, nullable=False, server_default=text("false")),  # its provider may have it already
+    Column("text_removed_at", Double),  # when its text was removed, by age or at a person's wish
     Index("ix_messages_organisation", "org_id", "id", "to_number"),  # ids sort by time
     Index("ix_messages_account", "account_id", "id", "to_number"),
     Index(
@@ -347,6 +352,7 @@ inbound = Table(
     Column("org_id", String),
     Column("account_id", String),
     Column("mail_id", String),
+    Column("text_removed_at", Double),
     UniqueConstraint("provider", "ref"),
     Index("ix_inbound_organisation", "org_id", "id", "from_number"),
     Index("ix_inbound_account", "account_id", "id", "from_number"),

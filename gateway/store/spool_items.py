@@ -120,6 +120,17 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A message that was stored before under an identity."""
+
+    message_id: str
+    record_id: str
+    """Of the mail, or of what stands in its place."""
+    phone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """A wish for due messages of one provider, whose first attempt by this process begins with the commit."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, literal_column, 
 from gateway.errors import Outcome
 from gateway.pace import Sifted
 from gateway.sms import OPTED_OUT, Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
-from gateway.store import optout_sql, report_sql
+from gateway.store import event_sql, optout_sql, report_sql
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
 from gateway.store.spool_items import Demand, Departure, Settlement
@@ -163,9 +163,10 @@ def _begin(connection: Connection, go: Sequence[OutgoingSms], demand: Demand) ->
     )
 
 
-def give_up(connection: Connection, failed: Iterable[tuple[OutgoingSms, str]], now: float) -> None:
+def give_up(connection: Connection, failed: Sequence[tuple[OutgoingSms, str]], now: float) -> None:
     """Fail queued messages, with the word of FailureReason that says why."""
     _FAIL.many(connection, [{"message": message.id, "now": now, "why": word, "word": word} for message, word in failed])
+    event_sql.messages_moved(connection, ((message.org_id, message.id) for message, _ in failed))
 
 
 def put_off(connection: Connection, rested: Iterable[tuple[OutgoingSms, str, float]]) -> None:
@@ -263,12 +264,13 @@ def settle(connection: Connection, items: Sequence[Settlement]) -> list[None]:
     _resolve_complete(connection, unknown, items[-1].at)
     report_sql.apply_early(connection, refs, items[-1].at)
     optout_sql.opt_out_all(connection, _stops(items), items[-1].at)
+    event_sql.messages_moved(connection, ((item.message.org_id, item.message.id) for item in items))
     return [None] * len(items)
 
 
 def _awaited(dialect: str) -> Executable:
     # Locked: of two parts that are answered at once, the one that is committed last must see the other.
-    query = select(messages.c.id, messages.c.to_number, messages.c.state).where(
+    query = select(messages.c.id, messages.c.org_id, messages.c.to_number, messages.c.state).where(
         among(dialect, messages.c.id, "ids"), or_(messages.c.state == "submitting", messages.c.state == "unknown")
     )
     return query.order_by(messages.c.id).with_for_update()
@@ -309,6 +311,7 @@ def resolve(connection: Connection, items: Sequence[LateAnswer]) -> list[bool]:
     _REF.many(connection, refs)
     resolved = _resolve_complete(connection, [row.id for row in awaited.values() if row.state == "unknown"], now)
     report_sql.apply_early(connection, refs, now)
+    event_sql.messages_moved(connection, ((awaited[message].org_id, message) for message in resolved))
     last = {item.message_id: place for place, item in enumerate(items)}
     return [item.message_id in resolved and last[item.message_id] == place for place, item in enumerate(items)]
 

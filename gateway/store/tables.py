@@ -9,11 +9,12 @@ from importlib.metadata import entry_points
 
 from sqlalchemy import MetaData
 
-from gateway.store import statistics_schema
+from gateway.store import (  # noqa: F401 - they declare their tables
+    retention_schema,
+    statistics_schema,
+    webhook_schema,
+)
 from gateway.store.schema import metadata
-
-_SUBJECTS = (statistics_schema,)
-"""Rooms that declare tables when they are imported."""
 
 
 def all_tables() -> MetaData:

@@ -1,1 +1,1 @@
-"""What `gateway.mail_compose` writes with: MIME, frames, reports, and texts in seven languages."""
+"""What `gateway.mail_compose` writes with: MIME, frames, reports, and the welcome."""

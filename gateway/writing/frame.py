@@ -78,6 +78,11 @@ def masked(value: str) -> str:
     return _KEY.sub("[key]", value)
 
 
+def indented(text: str) -> str:
+    """A foreign text of several lines, set apart from ours, in which no key is left."""
+    return "\n".join(f"  {line}" for line in masked(text).split("\n"))
+
+
 def for_people(value: str) -> str:
     """One line of a foreign text, in which no key and no control character is left."""
     return masked(_CONTROLS.sub(" ", whole(value))).strip()

@@ -1,7 +1,8 @@
 """Writes receipts: what became of a mail whose SMS have all ended, for people and for mail programs (RFC 3464).
 
 In: the account that wrote, its mail, what was sent of it, the phones. Out: a complete multipart/report in bytes, to be
-sent with a null return path. The part for people is in the account's language, times in UTC.
+sent with a null return path. The part for people is in the account's language, with moments and amounts as they
+are written in its region.
 
 Promises: no key anywhere, not even where the sender wrote it into the text.
 """
@@ -10,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from gateway.local_forms import amount, moment
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import display
-from gateway.writing.frame import for_people, masked
-from gateway.writing.reports import FailedRecipient, OriginalMail, Reporting, failed_group, failed_line
-from gateway.writing.texts import Texts, texts
+from gateway.translation import Sentence, Translations, sentence, translations
+from gateway.writing.frame import for_people, indented
+from gateway.writing.reports import NOT_EVERYBODY, FailedRecipient, OriginalMail, Reporting, failed_group, failed_line
 
 _DELIVERED_STATUS: Final = "2.1.5"
 _RELAYED_STATUS: Final = "2.0.0"
@@ -62,39 +64,45 @@ def receipt(
     display_name: str,
     message_id: str,
     now: float,
+    zone: ZoneInfo,
 ) -> bytes:
     """Tell the sender what became of a mail, phone by phone. Send it with a null return path.
 
     `reporting_mta` is our host name, `domain` the SMS domain in which a phone is an address.
+    Moments are on the clock of `zone`.
     """
-    words = texts(account.language)
+    words = translations(account.language)
     about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
-    blocks = [words.say("receipt.phones"), "\n".join(_line(words, each) for each in phones)]
-    blocks += [words.say("receipt.text"), _indented(sent.text)]
+    lines = [_line(words, each, zone, account.region) for each in phones]
+    blocks = [words.gettext("This became of your message:"), "\n".join(lines)]
+    blocks += [words.gettext("The text that was sent:"), indented(sent.text)]
     if sent.cut.strip():
         more = "…" if len(sent.cut) > _MOST_CUT else ""
-        blocks += [words.say("receipt.cut"), _indented(sent.cut[:_MOST_CUT] + more)]
+        blocks += [words.gettext("Quoted history that was left out:"), indented(sent.cut[:_MOST_CUT] + more)]
     if sent.attachments:
-        blocks.append(words.say("receipt.attachments", names=for_people(sent.attachments)))
+        left = for_people(sent.attachments)
+        blocks.append(words.gettext("Left behind, for an SMS cannot carry it: %(names)s", names=left))
     return about.compose(words.say(_subject(phones)), blocks, [_group(about, each) for each in phones])
 
 
-def _subject(phones: Sequence[Receipted]) -> str:
+def _subject(phones: Sequence[Receipted]) -> Sentence:
     if any(each.failed for each in phones):
-        return "report.subject_partial"
+        return NOT_EVERYBODY
     everyone = all(each.delivered_at is not None for each in phones)
-    return "receipt.subject_delivered" if everyone else "receipt.subject_relayed"
+    return sentence("Your SMS was delivered") if everyone else sentence("Your SMS was sent")
 
 
-def _line(words: Texts, phone: Receipted) -> str:
+def _line(words: Translations, phone: Receipted, zone: ZoneInfo, region: str) -> str:
     if phone.failed is not None:
         return failed_line(words, phone.failed)
     if phone.delivered_at is None:
-        outcome = words.say("receipt.relayed")
+        outcome = words.gettext("sent; the phone company does not tell whether it arrives")
     else:
-        at = datetime.fromtimestamp(phone.delivered_at, UTC)
-        outcome = words.say("receipt.delivered", at=f"{at:%Y-%m-%d %H:%M} UTC")
-    facts = [outcome, words.say("receipt.parts", parts=str(phone.parts)), *([str(phone.price)] if phone.price else [])]
+        at = moment(phone.delivered_at, zone, words.language, region)
+        outcome = words.gettext("delivered %(at)s", at=at)
+    facts = [outcome, words.gettext("SMS parts: %(parts)s", parts=phone.parts)]
+    if phone.price:
+        facts.append(amount(phone.price, words.language, region))
     return f"  {display(phone.phone)}: {'; '.join(facts)}"
 
 
@@ -105,7 +113,3 @@ def _group(about: Reporting, phone: Receipted) -> list[bytes]:
     if phone.delivered_at is None:
         return about.group(phone.phone, "relayed", _RELAYED_STATUS)
     return about.group(phone.phone, "delivered", _DELIVERED_STATUS)
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in masked(text).split("\n"))

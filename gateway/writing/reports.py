@@ -9,15 +9,16 @@ Promises: no key anywhere, not even where the sender wrote it into a Subject; th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, TypeAlias
 
 from gateway.model import Account
 from gateway.numbers import display
-from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, masked
+from gateway.translation import Sentence, Translations, sentence, translations
+from gateway.writing.frame import FROM_NOBODY, Frame, ascii_line, date, for_people, indented, masked
 from gateway.writing.mime import address_line, ids_line, message, multipart, raw_part, text_line, text_part
-from gateway.writing.texts import Texts, texts
 
 
 class FailureReason(StrEnum):
@@ -45,6 +46,11 @@ class FailureReason(StrEnum):
         """The enhanced status code (RFC 3463) that says the same to machines."""
         return _STATUS[self]
 
+    @property
+    def words(self) -> Sentence:
+        """The same for people: what is wrong, and what they can do where there is something."""
+        return _WORDS[self]
+
 
 _STATUS = {
     FailureReason.BAD_NUMBER: "5.1.3",
@@ -63,6 +69,28 @@ _STATUS = {
     FailureReason.ACCOUNT_CLOSED: "5.2.1",
     FailureReason.UNKNOWN: "5.4.2",
     FailureReason.DELAYED: "4.4.7",
+}
+_WORDS: Final[Mapping[FailureReason, Sentence]] = {
+    FailureReason.BAD_NUMBER: sentence(
+        "this cannot be a mobile number; check the digits, and write foreign numbers with their country code"
+    ),
+    FailureReason.NOT_IN_USE: sentence("the number is not in use"),
+    FailureReason.OPTED_OUT: sentence("the recipient has said STOP to SMS from your organisation"),
+    FailureReason.NOT_ALLOWED: sentence("your organisation does not send SMS to this country or kind of number"),
+    FailureReason.LIMIT: sentence("your organisation's limit for SMS is reached; ask your administrator"),
+    FailureReason.NO_ROUTE: sentence("no operator takes messages to this number"),
+    FailureReason.EXPIRED: sentence("the phone was not reached in time; it may be switched off or out of coverage"),
+    FailureReason.NOT_SENT: sentence("the message was not sent after all"),
+    FailureReason.NO_WORD: sentence(
+        "no word came from the phone company whether it was delivered; ask before you send it again"
+    ),
+    FailureReason.UNREACHABLE: sentence("the phone cannot be reached"),
+    FailureReason.REJECTED: sentence("the phone company refused the message"),
+    FailureReason.TEXT: sentence("the phone company refused this text"),
+    FailureReason.PAUSED: sentence("SMS is paused by your administrator"),
+    FailureReason.ACCOUNT_CLOSED: sentence("the account was closed"),
+    FailureReason.UNKNOWN: sentence("it is not certain whether the message arrived; ask before you send it again"),
+    FailureReason.DELAYED: sentence("the phone company cannot take the message right now"),
 }
 
 
@@ -99,6 +127,8 @@ class OriginalMail:
     subject: str
     arrival: float
     """Seconds since the epoch, UTC."""
+    text: str = ""
+    """Of the SMS, where no mail stands behind it."""
 
 
 def failure_report(
@@ -118,9 +148,8 @@ def failure_report(
     DELAYED make a report of delay; otherwise it is one of failure.
     """
     delayed = all(recipient.reason is FailureReason.DELAYED for recipient in recipients)
-    kind = "delayed" if delayed else "failed"
     about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
-    return _compose(about, kind, recipients, [])
+    return _compose(about, _DELAYED if delayed else _FAILED, recipients, [])
 
 
 def partial_report(
@@ -137,30 +166,53 @@ def partial_report(
 ) -> bytes:
     """Some phones of a list could not be written to while the others (`reached`, E.164) were."""
     about = Reporting(account, domain, reporting_mta, original, display_name, message_id, now)
-    return _compose(about, "partial", recipients, reached)
+    return _compose(about, _PARTIAL, recipients, reached)
 
 
-def _compose(about: Reporting, kind: str, recipients: Sequence[FailedRecipient], reached: Sequence[str]) -> bytes:
-    words = texts(about.account.language)
-    blocks = [words.say(f"report.{kind}"), "\n".join(failed_line(words, each) for each in recipients)]
+_Kind: TypeAlias = tuple[Sentence, Sentence]
+"""Subject and first sentence."""
+NOT_EVERYBODY: Final = sentence("Your SMS did not reach everybody")
+_FAILED: Final[_Kind] = (
+    sentence("Your SMS was not delivered"),
+    sentence("Your message could not be delivered to:"),
+)
+_PARTIAL: Final[_Kind] = (NOT_EVERYBODY, sentence("Your message could not be sent to:"))
+_DELAYED: Final[_Kind] = (
+    sentence("Your SMS is delayed"),
+    sentence("Your message has not reached these phones yet. We keep trying; you need not send it again:"),
+)
+
+
+def _compose(about: Reporting, kind: _Kind, recipients: Sequence[FailedRecipient], reached: Sequence[str]) -> bytes:
+    words = translations(about.account.language)
+    subject, lead = kind
+    blocks = [words.say(lead), "\n".join(failed_line(words, each) for each in recipients)]
     if reached:
-        blocks.append(words.say("report.partial_rest", phones=", ".join(map(display, reached))))
+        others = ", ".join(map(display, reached))
+        blocks.append(words.gettext("It was sent to the other numbers: %(phones)s.", phones=others))
     if advice := _advice({each.reason for each in recipients}):
-        blocks.append(words.say(f"report.{advice}"))
+        blocks.append(words.say(advice))
     groups = [failed_group(about, each) for each in recipients]
-    return about.compose(words.say(f"report.subject_{kind}"), blocks, groups)
+    return about.compose(words.say(subject), blocks, groups)
 
 
-def _advice(reasons: set[FailureReason]) -> str:
-    """The entry that says what the sender can do; "" where each phone's own line has said it."""
+def _advice(reasons: set[FailureReason]) -> Sentence | None:
+    """What the sender can do; None where each phone's own line has said it."""
     if reasons <= _PASSING:
-        return "later"
-    return "again" if reasons & _CORRECTABLE and not reasons & _UNCERTAIN else ""
+        return sentence("You can try to send the message again later, to these numbers alone.")
+    if reasons & _CORRECTABLE and not reasons & _UNCERTAIN:
+        return sentence("You can correct what is wrong and send the message again to these numbers alone.")
+    return None
 
 
-def failed_line(words: Texts, recipient: FailedRecipient) -> str:
+def which_mail(subject: str) -> Sentence:
+    """Which of the sender's mails is meant, by its Subject."""
+    return sentence("Subject of your mail: %(subject)s", subject=for_people(subject))
+
+
+def failed_line(words: Translations, recipient: FailedRecipient) -> str:
     """One phone that was not reached, for people."""
-    return f"  {for_people(display(recipient.phone))}: {words.say(f'reason.{recipient.reason}')}"
+    return f"  {for_people(display(recipient.phone))}: {words.say(recipient.reason.words)}"
 
 
 def failed_group(about: Reporting, recipient: FailedRecipient) -> list[bytes]:
@@ -185,7 +237,7 @@ class Reporting:
 
     def compose(self, subject: str, blocks: Sequence[str], groups: Sequence[Sequence[bytes]]) -> bytes:
         """The whole mail: blocks of text for people, a group of fields per recipient for machines."""
-        words = texts(self.account.language)
+        words = translations(self.account.language)
         frame = Frame(
             self.display_name,
             f"postmaster@{self.domain}",
@@ -196,8 +248,10 @@ class Reporting:
             suppress=FROM_NOBODY,
             submitted="auto-replied",
         )
-        about = self.original.subject.strip()
-        last = [words.say("report.about", subject=for_people(about))] if about else []
+        subjected = self.original.subject.strip()
+        last = [words.say(which_mail(subjected))] if subjected else []
+        if self.original.text:
+            last = [words.gettext("The text that was sent:"), indented(self.original.text)]
         machines = [
             text_line("Reporting-MTA", f"dns; {self.reporting_mta}"),
             text_line("Arrival-Date", date(self.original.arrival)),

@@ -75,6 +75,14 @@ def test_the_log_has_neither(gateway: Gateway, key: str):
         assert secret not in log
 
 
+@pytest.mark.proves("logs name nobody")
+def test_the_log_names_nobody(gateway: Gateway, key: str):
+    log = gateway.log.read_text()
+    assert "a…@firm.example" in log
+    for name in ("anna", "stranger", "new@"):
+        assert name not in log.lower()
+
+
 def test_what_is_watched_has_neither(gateway: Gateway, key: str):
     told = "".join(asked(gateway, path) for path in ("/metrics", "/status", "/readyz", "/livez"))
     told += gateway.run("status")

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from brevdue import cli
 from gateway.store import schema
@@ -281,3 +281,106 @@ def test_no_such_story(brevdue):
     said = brevdue("message", "trace", "nothing\x1b", status=1)
     assert said.startswith("brevdue: there is no message 'nothing\ufffd' here")
     assert "only in the log" in said
+
+
+# --- without its text ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def aged(brevdue, tmp_path):
+    """The same, with texts that were removed."""
+
+    def remove(connection):
+        for table in (schema.mails, schema.messages, schema.inbound):
+            connection.execute(update(table).values(text="", text_removed_at=1_810_000_000.0))
+        connection.execute(update(schema.messages).values(state="unknown"))
+
+    async def age():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(remove), None)
+        await database.close()
+
+    asyncio.run(age())
+    return brevdue
+
+
+@pytest.mark.proves("retention")
+def test_a_removed_text_is_no_empty_text(aged):
+    assert {row["text"] for row in json.loads(aged("message", "list", "--json"))} == {None}
+    assert aged("message", "list").count("(text removed)") == 4
+    for name in ("01MAIL.1", "01IN0"):
+        assert json.loads(aged("message", "show", name, "--json"))["text"] is None
+        assert "text    (text removed)" in aged("message", "show", name)
+        story = aged("message", "trace", name)
+        assert "(text removed)" in story
+        assert "2027-05-11T01:46:40.000Z  text removed" in story
+
+
+@pytest.mark.proves("retention")
+def test_without_its_text_nothing_is_sent_or_handed_on(aged):
+    said = aged("message", "resolve", "01MAIL.1", "--resend", status=1)
+    assert said == "brevdue: the text of '01MAIL.1' was removed: there is nothing to send again\n"
+    assert "no incoming SMS '01IN2' that has reached nobody" in aged(
+        "message", "deliver", "01IN2", "--to", "bo@acme.example", status=1
+    )
+    assert aged("message", "resolve", "01MAIL.1", "--not-sent") == "01MAIL.1 is failed now\n"
+
+
+@pytest.mark.proves("retention")
+def test_an_organisation_says_for_how_many_days(brevdue):
+    brevdue("org", "create", "Acme")
+    default = json.loads(brevdue("org", "retention", "Acme", "--json"))
+    assert (default["texts_days"], default["texts_by"]) == (0, "[retention]")
+    brevdue("org", "retention", "Acme", "--texts", "90", "--metadata", "400")
+    own = json.loads(brevdue("org", "retention", "Acme", "--texts", "default", "--json"))
+    assert own == {
+        "organisation": "Acme",
+        "texts_days": 0,
+        "texts_by": "[retention]",
+        "metadata_days": 400,
+        "metadata_by": "the organisation",
+    }
+    for days, why in (("7", "from 30 to 36500, or 0"), ("-1", "no number of days"), ("soon", "no number of days")):
+        assert why in brevdue("org", "retention", "Acme", f"--metadata={days}", status=1)
+
+
+# --- one person ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("person export")
+def test_a_person_is_exported_from_the_shell(brevdue):
+    given = json.loads(brevdue("person", "export", "30 64 30 64"))
+    assert (given["format"], given["person"]) == ("brevdue.person/1", {"phone": "+4530643064"})
+    assert [len(given[name]) for name in ("messages", "mails", "incoming")] == [1, 1, 3]
+    assert "no organisation 'Nobody'" in brevdue("person", "export", "30643064", "--org", "Nobody", status=1)
+    assert "neither a phone number" in brevdue("person", "export", "anna", status=1)
+
+
+@pytest.mark.proves("erase")
+def test_a_person_is_erased_from_the_shell(brevdue, nothing_held):
+    assert "add --yes" in brevdue("person", "erase", "+4530643064", status=1)
+    said = brevdue("person", "erase", "+4530643064", "--yes", status=1)
+    assert said.splitlines()[-1] == (
+        "brevdue: nothing was erased: 1 SMS still held: resume the key, or wait for the missing parts (brevdue message"
+        " held)"
+    )
+    nothing_held()
+    done = json.loads(brevdue("person", "erase", "+4530643064", "--yes", "--json"))
+    assert done["erased"] == {
+        "letters": 0, "mails": 1, "incoming": 3, "conversations": 0, "messages": 1, "accounts": 0,
+    }  # fmt: skip
+    assert json.loads(brevdue("message", "list", "--phone", "+4530643064", "--json")) == []
+    assert {row["phone"] for row in json.loads(brevdue("message", "list", "--json"))} == {done["pseudonym"]}
+    assert "nothing is stored about +4530643064" in brevdue("person", "erase", "30643064", "--yes", status=1)
+
+
+@pytest.fixture
+def nothing_held(tmp_path):
+    """Lets nothing be held any more."""
+
+    async def free():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(lambda c: c.execute(update(schema.inbound).values(state="mailed"))), None)
+        await database.close()
+
+    return lambda: asyncio.run(free())

@@ -173,11 +173,6 @@ async def test_every_answer_carries_the_headers(simulator, path, status, kept):
         assert "server" not in answer.headers
 
 
-async def test_the_front_door_leads_to_the_phones(simulator):
-    async with serving(web_server(simulator)) as http, http.get("/") as answer:
-        assert (answer.status, answer.url.path) == (200, "/sim")
-
-
 @pytest.mark.parametrize(
     ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 202), ("none", 202)]
 )

@@ -21,7 +21,7 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from brevdue.app import make_providers
+from brevdue.providers import make_providers
 from gateway.errors import Outcome
 from gateway.providers.base import Forged, Unreadable, WebhookRequest
 from gateway.providers.http import HttpProvider

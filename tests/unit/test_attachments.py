@@ -14,7 +14,7 @@ from gateway.attachments import Attachments
 from gateway.mail_compose import attachments_mail
 from gateway.mail_parse import parse
 from gateway.model import Attachment
-from gateway.writing.texts import LANGUAGES, texts
+from gateway.translation import LANGUAGES, translations
 from tests.unit.test_mail_compose import ACCOUNT, DOMAIN, KEY, NOW, decoded, read
 
 pytestmark = pytest.mark.proves("attachments")
@@ -127,17 +127,6 @@ def test_an_outlook_envelope_counts_for_what_it_holds(content: bytes, meant: lis
     assert names(made) == meant
 
 
-TEXT_ALONE = {
-    "da": "bærer kun tekst", "no": "bærer bare tekst", "sv": "bär bara text", "en": "carries text only",
-    "de": "trägt nur Text", "fr": "ne porte que du texte", "ru": "передаёт только текст",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_welcome_says_that_text_alone_is_sent(language: str):
-    assert TEXT_ALONE[language] in texts(language).say("welcome.send")
-
-
 def test_each_attachment_is_told_of_once_to_each_account():
     known, first, second = Attachments(), Attachment("a.jpg", "1"), Attachment("b.jpg", "2")
     assert known.untold("A", [first, second]) == ("a.jpg", "b.jpg")
@@ -171,7 +160,7 @@ def test_the_letter_names_them_and_no_key(language: str):
         now=NOW,
     )
     mail = read(content)
-    assert mail["Subject"] == texts(language).say("attachments.subject")
+    assert mail["Subject"] == translations(language).gettext("Your attachment was not sent along")
     assert (mail["In-Reply-To"], mail["Auto-Submitted"]) == ("<orig@firma.dk>", "auto-replied")
     assert "Bcc" not in mail
     told = mail.get_content()

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from brevdue.app import make_providers
+from brevdue.providers import make_providers
 from gateway.providers.base import Capability
 from gateway.providers.http import HttpProvider
 from gateway.providers.http_wire.options import HttpOptions, RuleOptions

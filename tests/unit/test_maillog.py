@@ -100,6 +100,67 @@ def test_phones_are_shortened(written, phone, shown):
     assert written.lines()[0]["phone"] == shown
 
 
+@pytest.mark.proves("logs name nobody")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("4530643064", "…64"),
+        ("30643064 is unknown", "…64 is unknown"),
+        ("to=4530643064,4530643065;", "to=…64,…65;"),
+        ("+4530643064: no subscriber 4530643064", "+45…64: no subscriber …64"),
+    ],
+)
+def test_numbers_as_providers_write_them_are_shortened(written, text, shown):
+    maillog.note(Event.SMS_FAILED, id=ID, cause=text)
+    assert written.lines()[0]["cause"] == shown
+
+
+@pytest.mark.parametrize("text", ["0.7123456789 s", "1234567", "queued as 4XkD8z12345678", "192.0.2.17:49152", ID])
+def test_other_digits_are_not(written, text):
+    maillog.note(Event.SMS_FAILED, id=ID, cause=text)
+    assert written.lines()[0]["cause"] == text
+
+
+@pytest.mark.proves("logs name nobody")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("anna@firm.example", "a…@firm.example"),
+        ("550 5.1.1 <Anna.Hansen@firm.example>: unknown", "550 5.1.1 <A…@firm.example>: unknown"),
+        ("SRS0=ab=cd=firm.example=anna@relay.example", "SRS0=ab=cd=firm.example=a…@relay.example"),
+        ('"anna hansen"@firm.example', '"…"@firm.example'),
+        ("mail_from='anna@firm.example', 'bo@firm.example'", "mail_from='a…@firm.example', 'b…@firm.example'"),
+        ("å@firm.example anna@[192.0.2.1]", "å…@firm.example a…@[192.0.2.1]"),
+        (f"{KEY}@sms.example.com", "[key]@sms.example.com"),
+        (f"{PHONE}@sms.example.com", "+45…64@sms.example.com"),
+        ("30643064@sms.example.com", "…64@sms.example.com"),
+        ("postgresql://brevdue:password@db", "postgresql://brevdue:p…@db"),
+        ("a|b@firm.example", "a…@firm.example"),
+    ],
+)
+def test_of_an_address_first_letter_and_domain_are_shown(written, text, shown):
+    maillog.note(Event.MAIL_REFUSED, id=ID, cause=text, mail_from=text)
+    assert {written.lines()[0][name] for name in ("cause", "mail_from")} == {shown}
+
+
+@pytest.mark.proves("logs name nobody")
+def test_a_traceback_names_nobody(written):
+    try:
+        raise RuntimeError("anna@firm.example to 30643064")
+    except RuntimeError as error:
+        maillog.fault(Event.FAULT, error, id=ID)
+    assert "RuntimeError: a…@firm.example to …64" in str(written.lines()[0]["exception"])
+
+
+@pytest.mark.stopwatch
+@pytest.mark.proves("hostile input costs little")
+@pytest.mark.parametrize("text", ["a@", "a" * 9 + "@", '"', "+1", "1" * 9 + ".", "ab=", "0"])
+def test_masking_takes_its_time_from_the_length_alone(text):
+    began = time.process_time()
+    maillog.redact(text * (1_000_000 // len(text)))
+    assert time.process_time() - began < 2
+
+
 @pytest.mark.parametrize("value", ["caf\udce9@firm.example", 2**70, ip_address("192.0.2.1"), float("nan"), object])
 def test_any_value_makes_a_line(written, value):
     maillog.note(Event.MAIL_REFUSED, id=ID, cause=value)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from gateway.qr import QUIET_ZONE, package, png, sms_uri, svg, vcard
-from gateway.writing.texts import LANGUAGES
+from gateway.translation import LANGUAGES
 
 pytestmark = pytest.mark.proves("D7")
 

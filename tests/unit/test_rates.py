@@ -73,7 +73,7 @@ def test_never_more_than_the_burst_and_the_rate_allow(burst: int, seconds: float
 
 
 @pytest.mark.proves("mails per minute and address")
-@pytest.mark.parametrize(("seconds", "words"), [(0.2, "in 1 seconds"), (20, "in 20 seconds"), (600.5, "in 11 minutes")])
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "in 1 second"), (20, "in 20 seconds"), (600.5, "in 11 minutes")])
 def test_the_wait_in_words(seconds: float, words: str) -> None:
     refusal = too_many_mails("your account", seconds)
     assert refusal.smtp_reply.startswith("450 4.7.1 too many mails from your account")

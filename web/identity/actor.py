@@ -19,6 +19,8 @@ class ActorKind(StrEnum):
     PERSON = "person"
     KEY = "key"
     EMPLOYEE = "employee"
+    TERMINAL = "terminal"
+    """Whoever gives commands on the machine itself."""
 
 
 class NotAllowed(Exception):
@@ -45,6 +47,11 @@ class Actor:
     session_id: str | None = None
     account_id: str | None = None
     """The only account that an employee sees."""
+    peer_ip: str = ""
+    language: str = ""
+    """ISO 639-1, as the person chose; empty: as the browser asks."""
+    timezone: str = ""
+    """IANA name, as the person chose; empty: as the browser is set."""
 
     def may(self, scope: Scope) -> bool:
         """Whether it may do something at all."""

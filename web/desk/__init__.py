@@ -1,0 +1,1 @@
+"""What can be done, whoever asks and by whatever way: each deed checks the actor, does it, and writes the audit log."""

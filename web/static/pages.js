@@ -1,0 +1,39 @@
+// What pages need of scripts: dialogs, the menu of small windows, dark mode, copying, and the viewer's time zone.
+// Everything else is HTML that the server makes.
+
+const dialog = document.getElementById("dialog");
+
+document.addEventListener("htmx:after:swap", () => {
+  if (dialog.childElementCount && !dialog.open) dialog.showModal();
+});
+
+document.addEventListener("click", (event) => {
+  const target = event.target;
+  if (target.closest("[data-close]")) {
+    if (dialog.open) dialog.close();
+    else history.back();
+  }
+  if (target === dialog) dialog.close();
+
+  const toggle = target.closest("[data-toggles]");
+  if (toggle) {
+    const shown = document.getElementById(toggle.dataset.toggles).classList.toggle("show");
+    toggle.setAttribute("aria-expanded", String(shown));
+  }
+  if (target.closest("[data-theme-toggle]")) {
+    const root = document.documentElement;
+    root.dataset.bsTheme = root.dataset.bsTheme === "dark" ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.bsTheme);
+  }
+  const copied = target.closest("[data-copy]");
+  if (copied) {
+    navigator.clipboard.writeText(copied.dataset.copy).then(() => copied.classList.add("copied"));
+  }
+});
+
+dialog?.addEventListener("close", () => dialog.replaceChildren());
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes(`timezone=${encodeURIComponent(zone)}`)) {
+  document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+}
