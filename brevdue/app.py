@@ -19,6 +19,7 @@ from brevdue.console import CommandError
 from brevdue.places import free_bytes, places
 from brevdue.providers import make_providers
 from brevdue.readiness import readiness
+from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
 from gateway import maillog
 from gateway.accounts import Accounts
@@ -438,8 +439,6 @@ async def serve(settings: GatewaySettings, roles: frozenset[Role] = ALL_ROLES) -
     # What reading a mail compiles and caches takes longer than the first client should wait.
     warmed = asyncio.create_task(asyncio.to_thread(parse, _ANY_MAIL))
     if Role.HTTP in roles and not is_worker():
-        from brevdue.site import welcome  # imported once mail is taken: it takes longer than a start should
-
         await welcome(app.rooms)
     await stopping.wait()
     await asyncio.gather(warmed, return_exceptions=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import App, Parameter
@@ -13,12 +13,12 @@ from brevdue.console import DEFAULT, CommandError, Options, cell, facts, moment,
 
 if TYPE_CHECKING:
     from brevdue.administration import Desk
-    from gateway.model import JsonDict
+    from gateway.listed_sms import ListedSms, LogFilter
     from gateway.trace import Step
 
 Limit: TypeAlias = Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))]
 MessageName: TypeAlias = Annotated[str, Parameter(help="Id of a mail or an SMS.")]
-Way: TypeAlias = Literal["in", "out"]
+Direction: TypeAlias = Literal["in", "out"]
 State: TypeAlias = Literal[
     "queued",
     "submitting",
@@ -40,50 +40,46 @@ message = App(name="message", help="Messages: what came, what left, and why not.
 async def list_messages(
     *,
     account: Annotated[str | None, Parameter(help="Only this account's: address, number or id.")] = None,
-    phone: Annotated[str | None, Parameter(help="Only to and from this number, with its country code.")] = None,
+    phone: Annotated[str | None, Parameter(help="Only to and from this phone, with its country code.")] = None,
     state: Annotated[list[State] | None, Parameter(help="Only those that stand so.")] = None,
-    way: Annotated[Way | None, Parameter(help="Only what came in, or what goes out.")] = None,
+    way: Annotated[Direction | None, Parameter(help="Only what came in, or what goes out.")] = None,
     limit: Limit = 50,
     options: Options = DEFAULT,
 ) -> None:
     """List SMS, newest first."""
     from brevdue.administration import desk
+    from gateway.listed_sms import LogFilter, Way
 
-    ways: tuple[Way, ...] = (way,) if way else ("out", "in")
     async with desk(options) as at:
         owner = await at.accounts.account_named(account) if account else None
-        account_id = owner.id if owner else None
-        rows = await _listed(at, ways, limit, states=state or (), phone=phone, account_id=account_id)
+        wanted = LogFilter(
+            account_id=owner.id if owner else None,
+            phone=phone,
+            states=frozenset(state or ()),
+            way=Way(way) if way else None,
+        )
+        rows = await _listed(at, wanted, limit)
     _show(rows, options, empty="no messages")
 
 
 @message.command
 async def held(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
     """List incoming SMS that wait for the end of a pause."""
-    from brevdue.administration import desk
-
-    async with desk(options) as at:
-        rows = await _listed(at, ["in"], limit, states=["held"])
+    rows = await _waiting("held", limit, options)
     _show(rows, options, empty="nothing is held")
 
 
 @message.command
 async def unrouted(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
     """List incoming SMS to numbers that nobody has."""
-    from brevdue.administration import desk
-
-    async with desk(options) as at:
-        rows = await _listed(at, ["in"], limit, states=["unrouted"])
+    rows = await _waiting("unrouted", limit, options)
     _show(rows, options, empty="nothing is unrouted")
 
 
 @message.command
 async def asked(*, limit: Limit = 50, options: Options = DEFAULT) -> None:
     """List incoming SMS to shared numbers whose reader is being asked for."""
-    from brevdue.administration import desk
-
-    async with desk(options) as at:
-        rows = await _listed(at, ["in"], limit, states=["asked"])
+    rows = await _waiting("asked", limit, options)
     _show(rows, options, empty="nobody is being asked")
 
 
@@ -150,15 +146,14 @@ async def deliver(
 async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> None:
     """Show one SMS."""
     from brevdue.administration import desk
-    from gateway.store import trace_sql
+    from gateway.message_log import MessageLog
     from gateway.trace import TEXT_REMOVED
 
     async with desk(options) as at:
-        outgoing = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
-        incoming = await at.database.read(lambda connection: trace_sql.about_inbound(connection, name))
-    row = _outgoing_row(outgoing) if outgoing else _incoming_row(incoming) if incoming else None
-    if row is None:
+        found = await MessageLog(at.database).find(name)
+    if found is None:
         raise CommandError(f"there is no SMS '{cell(name)}'")
+    row = _row(found)
     facts(row if options.json or row["text"] is not None else row | {"text": TEXT_REMOVED}, options)
 
 
@@ -176,8 +171,9 @@ async def resolve(
     from brevdue.administration import desk
     from gateway import maillog
     from gateway.maillog import Event
+    from gateway.message_log import MessageLog
     from gateway.sms import MessageState
-    from gateway.store import overdue_sql, trace_sql
+    from gateway.store import overdue_sql
 
     if sent + not_sent + resend != 1:
         raise CommandError("say one of --sent, --not-sent or --resend")
@@ -185,8 +181,8 @@ async def resolve(
     async with desk(options) as at:
         ruling = overdue_sql.Ruling(name, state, time.time(), person())
         if not await at.database.write(overdue_sql.rule, ruling):
-            found = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
-            if resend and found and found["text_removed_at"] is not None:
+            found = await MessageLog(at.database).find(name)
+            if resend and found and found.text is None:
                 raise CommandError(f"the text of '{cell(name)}' was removed: there is nothing to send again")
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
@@ -225,70 +221,58 @@ def _tell(step: Step, options: Options) -> None:
             label = ""
 
 
-async def _listed(at: Desk, ways: Iterable[Way], limit: int, **wanted: Any) -> list[dict[str, Any]]:
-    """What `wanted` describes, both ways in one list, newest first."""
-    from gateway.store import trace_sql
+async def _waiting(state: str, limit: int, options: Options) -> list[dict[str, Any]]:
+    """Incoming SMS that stand so."""
+    from brevdue.administration import desk
+    from gateway.listed_sms import LogFilter, Way
 
-    filters = {"phone": None, "account_id": None, **wanted}
-    rows: list[tuple[float, dict[str, Any]]] = []
-    if "out" in ways:
-        found = await at.database.read(lambda c: trace_sql.list_messages(c, limit=limit, **filters))
-        rows += [(each["created_at"], _outgoing_row(each)) for each in found]
-    if "in" in ways:
-        found = await at.database.read(lambda c: trace_sql.list_inbound(c, limit=limit, **filters))
-        rows += [(each["received_at"], _incoming_row(each)) for each in found]
-    rows.sort(key=lambda row: row[0], reverse=True)
-    return [row for _, row in rows[:limit]]
+    async with desk(options) as at:
+        return await _listed(at, LogFilter(way=Way.IN, states=frozenset({state})), limit)
 
 
-def _outgoing_row(row: JsonDict) -> dict[str, Any]:
+async def _listed(at: Desk, wanted: LogFilter, limit: int) -> list[dict[str, Any]]:
+    """The first of what is wanted."""
+    from gateway.message_log import MessageLog
+
+    rows: list[dict[str, Any]] = []
+    async for sms in MessageLog(at.database).rows(wanted):
+        rows.append(_row(sms))
+        if len(rows) == limit:
+            break
+    return rows
+
+
+def _row(sms: ListedSms) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        "at": moment(row["created_at"]),
-        "way": "out",
-        "number": row["from_number"],
-        "phone": row["to_number"],
-        "state": row["state"],
-        "parts": row["parts"],
-        "text": _text(row),
-        "cause": row["cause"],
+        "id": sms.id,
+        "at": moment(sms.at),
+        "way": str(sms.way),
+        "number": sms.number,
+        "phone": sms.phone,
+        "state": sms.state,
+        "parts": sms.parts,
+        "text": sms.text,
+        "cause": "; ".join(_causes(sms)),
     }
 
 
-def _text(row: JsonDict) -> str | None:
-    """A text that was removed is no text: JSON has null, and people read so."""
-    return row["text"] if row["text_removed_at"] is None else None
-
-
-def _incoming_row(row: JsonDict) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "at": moment(row["received_at"]),
-        "way": "in",
-        "number": row["to_number"],
-        "phone": row["from_number"],
-        "state": row["state"],
-        "parts": None,
-        "text": _text(row),
-        "cause": "; ".join(_incoming_causes(row)),
-    }
-
-
-def _incoming_causes(row: JsonDict) -> Iterator[str]:
-    """What is the matter with an incoming SMS, and what can be done."""
-    if row["incomplete"]:
+def _causes(sms: ListedSms) -> Iterator[str]:
+    """What is the matter with an SMS, and what can be done."""
+    if sms.cause:
+        yield sms.cause
+    if sms.incomplete:
         yield "parts are missing"
-    if row["late"]:
+    if sms.late:
         yield "a part came late"
-    if row["text_removed_at"] is not None:
+    if sms.text is None:
         return
-    match row["state"]:
+    match sms.state:
         case "unrouted":
-            yield f"nobody has the number: brevdue message deliver {row['id']} --to ADDRESS"
+            yield f"nobody has the number: brevdue message deliver {sms.id} --to ADDRESS"
         case "held":
             yield "the key is paused: it goes on after brevdue key resume"
         case "asked":
-            yield f"whoever answers has it; or brevdue message deliver {row['id']} --to ADDRESS"
+            yield f"whoever answers has it; or brevdue message deliver {sms.id} --to ADDRESS"
 
 
 def _show(rows: list[dict[str, Any]], options: Options, *, empty: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,10 @@ from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
 from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
-from web.identity.first_start import first_start_notice
+from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
@@ -50,14 +50,6 @@ def identity_of(rooms: Rooms) -> Identity:
     return make_identity(rooms.database, rooms.keyring, rooms.clock, rooms.settings.http.public_url)
 
 
-async def welcome(rooms: Rooms) -> None:
-    """Tell whoever started the program how the first person gets in, as long as there is nobody."""
-    identity = identity_of(rooms)
-    notice = await first_start_notice(identity.people, identity.links, is_terminal=sys.stderr.isatty())
-    if notice:
-        print(notice, file=sys.stderr)
-
-
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     """Make what people and programs can do."""
     settings, accounts, audit = rooms.settings, rooms.accounts, identity.audit
@@ -72,12 +64,14 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),
+        privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],
             partial(opened, settings=settings),
             totals,
         ),
         routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
+        webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
     )
 
 

@@ -53,6 +53,12 @@ def time_of(ulid: str) -> float:
     return int(ulid[:10].encode().translate(_AS_PYTHON), 32) / 1000
 
 
+def first_id(at: float) -> str:
+    """What ids that were made at a moment or later sort behind, and those made before it sort before."""
+    milliseconds = max(0, min(int(at * 1000), 2**48 - 1))
+    return "".join([_PAIRS[(milliseconds >> shift) & 1023] for shift in range(40, -1, -10)])
+
+
 # --- people and keys -----------------------------------------------------------------------------------------------
 
 

@@ -38,13 +38,19 @@ class Story:
     steps: tuple[Step, ...]
 
 
-async def trace(database: Database, wanted: str) -> Story | None:
-    """Tell the story of a mail, a message, an incoming SMS or the mail that it became, by its id; None for no such."""
-    wanted = wanted.strip()
-    mail = await database.read(lambda connection: sql.about_mail(connection, wanted))
+async def trace(
+    database: Database, wanted: str, *, org_id: str | None = None, account_id: str | None = None
+) -> Story | None:
+    """Tell the story of a mail, a message, an incoming SMS or the mail that it became, by its id; None for no such.
+
+    Another organisation's, or another account's, is none; without either, everybody's are told.
+    """
+    wanted, whose = wanted.strip(), sql.Whose(org_id, account_id)
+    if not wanted or "\0" in wanted:
+        return None
+    mail, incoming = await database.read(lambda connection: sql.about(connection, wanted, whose))
     if mail is not None:
         return Story(wanted, "out", _in_order([*_mail_steps(mail), *_outgoing_steps(mail, wanted)]))
-    incoming = await database.read(lambda connection: sql.about_inbound(connection, wanted))
     if incoming is not None:
         return Story(incoming["id"], "in", _in_order([*_incoming_steps(incoming)]))
     return None

@@ -91,7 +91,8 @@ def fill(connection: Connection, crowd: Crowd) -> None:
     ):
         connection.execute(text(_insert(table, columns, count, crowd)))
     connection.execute(insert(connection, revisions).values(name="directory", value=1))
-    connection.execute(text("ANALYZE"))
+    if connection.dialect.name == "postgresql":  # as it does by itself in time; SQLite never does
+        connection.execute(text("ANALYZE"))
 
 
 def _insert(table: str, columns: Mapping[str, str], count: int, crowd: Crowd) -> str:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -59,6 +60,8 @@ class Close:
 
 Behaviour = Says | Hang | Drip | Flood | Endless | Close
 _OK = Says()
+OPEN = '[webhooks]\nopen_networks = ["127.0.0.0/8"]\nplain_http = true\n'
+"""The settings with which a gateway calls receivers on this machine."""
 
 
 class Receiver:
@@ -152,3 +155,25 @@ class Receiver:
             case Close():
                 pass
         return False
+
+
+@contextlib.contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver in a thread of its own."""
+    receiver, loop, ended = Receiver(), asyncio.new_event_loop(), threading.Event()
+
+    async def serve(ready: threading.Event) -> None:
+        async with receiver:
+            ready.set()
+            await asyncio.to_thread(ended.wait)
+
+    ready = threading.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(ready)))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield receiver
+    finally:
+        ended.set()
+        thread.join(10)
+        loop.close()

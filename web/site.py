@@ -21,7 +21,9 @@ from web.pages.cookies import Cookies
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.numbers import number_pages
+from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
+from web.pages.webhooks import webhook_pages
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
 """Who holds a session's token, asking from an address."""
@@ -44,7 +46,15 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
-    for pages in (bulk_pages, account_pages, gateway_pages, key_pages, number_pages):
+    for pages in (
+        bulk_pages,  # before the pages of single accounts
+        account_pages,
+        gateway_pages,
+        key_pages,
+        number_pages,
+        privacy_pages,
+        webhook_pages,
+    ):
         app.include_router(pages(parts.desk), include_in_schema=False)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app

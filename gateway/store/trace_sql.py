@@ -1,13 +1,17 @@
-"""SQL for people who look: lists of messages, and all that is stored about one."""
+"""SQL for people who look into one message: all that is stored about it.
+
+Whose it is may be asked: then another organisation's, or another account's, is not there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
-from gateway.model import JsonDict
+from gateway.model import JsonDict, MailKind
 from gateway.store.schema import attempts, inbound, inbound_parts, mail_queue, mails, messages, provider_refs, reports
 
 
@@ -15,64 +19,52 @@ def _rows(connection: Connection, query: Select[Any]) -> list[JsonDict]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def list_messages(
-    connection: Connection, *, states: Sequence[str], phone: str | None, account_id: str | None, limit: int
-) -> list[JsonDict]:
-    """Outgoing messages, the newest first."""
-    query = select(messages).order_by(messages.c.id.desc()).limit(limit)
-    if states:
-        query = query.where(messages.c.state.in_(states))
-    if phone:
-        query = query.where(or_(messages.c.to_number == phone, messages.c.from_number == phone))
-    if account_id:
-        query = query.where(messages.c.account_id == account_id)
-    return _rows(connection, query)
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose messages may be seen: an organisation's, one account's; None for anybody's."""
+
+    org_id: str | None = None
+    account_id: str | None = None
+
+    def among(self, table: Table) -> list[ColumnElement[bool]]:
+        """What holds of the rows that may be seen."""
+        named = ((table.c.org_id, self.org_id), (table.c.account_id, self.account_id))
+        return [column == value for column, value in named if value is not None]
 
 
-def list_inbound(
-    connection: Connection,
-    *,
-    states: Sequence[str],
-    limit: int,
-    phone: str | None = None,
-    account_id: str | None = None,
-) -> list[JsonDict]:
-    """Incoming messages, the newest first."""
-    query = select(inbound).order_by(inbound.c.received_at.desc()).limit(limit)
-    if states:
-        query = query.where(inbound.c.state.in_(states))
-    if phone:
-        query = query.where(or_(inbound.c.to_number == phone, inbound.c.from_number == phone))
-    if account_id:
-        query = query.where(inbound.c.account_id == account_id)
-    return _rows(connection, query)
+ANYBODYS = Whose()
 
 
-def find_message(connection: Connection, wanted: str) -> JsonDict | None:
-    """The outgoing SMS with this id."""
-    rows = _rows(connection, select(messages).where(messages.c.id == wanted))
-    return rows[0] if rows else None
+def about(connection: Connection, wanted: str, whose: Whose) -> tuple[JsonDict | None, JsonDict | None]:
+    """A mail, or an incoming SMS, that is called so: by our own ids first, which are found at once."""
+    for find_mail, find_inbound in ((about_mail, about_inbound), (about_mail_named, about_inbound_named)):
+        mail = find_mail(connection, wanted, whose)
+        incoming = None if mail else find_inbound(connection, wanted, whose)
+        if mail or incoming:
+            return mail, incoming
+    return None, None
 
 
-def about_mail(connection: Connection, wanted: str) -> JsonDict | None:
-    """A mail by its id, its Message-ID, or an id of a message that it became (ours or the provider's).
+def about_mail(connection: Connection, wanted: str, whose: Whose = ANYBODYS) -> JsonDict | None:
+    """A mail by its id, or that of a message that it became; its row, with `messages` and `letters`."""
+    return _mail(connection, mails.c.id.in_([wanted, wanted.partition(".")[0]]), whose)
 
-    Its row, with `messages` and `letters`.
+
+def about_mail_named(connection: Connection, wanted: str, whose: Whose = ANYBODYS) -> JsonDict | None:
+    """The same by what others call it: the provider's id of a message, or the mail's Message-ID.
+
+    No index knows Message-IDs: it takes a second with a million mails.
     """
-    named = [wanted, wanted.partition(".")[0]]
-    by_provider = select(messages.c.mail_id).join(provider_refs, provider_refs.c.message_id == messages.c.id)
-    by_provider = by_provider.where(provider_refs.c.ref == wanted)
-    mail = _first(connection, select(mails).where(mails.c.id.in_(named))) or _first(
-        connection,
-        select(mails)
-        .where(
-            or_(
-                mails.c.message_id == wanted.strip("<>"),
-                mails.c.id.in_(by_provider),
-            )
-        )
-        .order_by(mails.c.received_at),
-    )
+    for provider in _providers(connection, provider_refs):
+        ref = and_(provider_refs.c.provider == provider, provider_refs.c.ref == wanted)
+        became = select(messages.c.mail_id).join(provider_refs, provider_refs.c.message_id == messages.c.id).where(ref)
+        if found := _mail(connection, mails.c.id.in_(became), whose):
+            return found
+    return _mail(connection, mails.c.message_id == wanted.strip("<>"), whose) if "@" in wanted else None
+
+
+def _mail(connection: Connection, named: ColumnElement[bool], whose: Whose) -> JsonDict | None:
+    mail = _first(connection, select(mails).where(named, *whose.among(mails)).order_by(mails.c.received_at))
     if mail is None:
         return None
     became = _rows(connection, select(messages).where(messages.c.mail_id == mail["id"]).order_by(messages.c.id))
@@ -82,13 +74,27 @@ def about_mail(connection: Connection, wanted: str) -> JsonDict | None:
     return {**mail, "messages": became, "letters": _letters_about(connection, ids)}
 
 
-def about_inbound(connection: Connection, wanted: str) -> JsonDict | None:
-    """An incoming SMS by its id, the provider's, or those of the mail that it became and of the SMS that answered it.
+def about_inbound(connection: Connection, wanted: str, whose: Whose = ANYBODYS) -> JsonDict | None:
+    """An incoming SMS by its id, or those of the mails that it became and of the SMS that answered it.
 
     Its row, with `pieces`, `letters` and `answers`.
     """
-    named = or_(inbound.c.id == wanted.partition(".")[0], inbound.c.ref == wanted, inbound.c.mail_id == wanted)
-    found = _first(connection, select(inbound).where(named))
+    ids = [wanted.partition(".")[0]]
+    about = select(mail_queue.c.about).where(mail_queue.c.id == wanted, mail_queue.c.kind == MailKind.DIALOG)
+    ids += [each for each in connection.execute(about).scalars() if each is not None]
+    return _inbound(connection, inbound.c.id.in_(ids), whose)
+
+
+def about_inbound_named(connection: Connection, wanted: str, whose: Whose = ANYBODYS) -> JsonDict | None:
+    """The same by the provider's id."""
+    for provider in _providers(connection, inbound):
+        if found := _inbound(connection, and_(inbound.c.provider == provider, inbound.c.ref == wanted), whose):
+            return found
+    return None
+
+
+def _inbound(connection: Connection, named: ColumnElement[bool], whose: Whose) -> JsonDict | None:
+    found = _first(connection, select(inbound).where(named, *whose.among(inbound)))
     if found is None:
         return None
     pieces = select(inbound_parts).where(inbound_parts.c.inbound_id == found["id"]).order_by(inbound_parts.c.number)
@@ -97,6 +103,15 @@ def about_inbound(connection: Connection, wanted: str) -> JsonDict | None:
         _add_history(connection, answer)
     letters = _letters_about(connection, [found["id"]])
     return {**found, "pieces": _rows(connection, pieces), "letters": letters, "answers": answers}
+
+
+def _providers(connection: Connection, table: Table) -> Iterator[str]:
+    """The providers that a table has rows of: one look into its index for each."""
+    lowest = select(func.min(table.c.provider))
+    provider = connection.execute(lowest).scalar()
+    while provider is not None:
+        yield provider
+        provider = connection.execute(lowest.where(table.c.provider > provider)).scalar()
 
 
 def _first(connection: Connection, query: Select[Any]) -> JsonDict | None:

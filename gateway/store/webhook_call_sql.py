@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
 
 from gateway.hooks.events import EventType, HookEvent
 from gateway.hooks.schedule import GIVE_UP_AFTER
@@ -122,7 +122,10 @@ class Settlement:
 
 def settle(connection: Connection, items: Sequence[Settlement]) -> list[str]:
     """Work: record outcomes; per call why its endpoint is disabled because of it, "" where it is not."""
-    return [_settle(connection, item) for item in items]
+    # In one order everywhere, so that two transactions about the same endpoints do not wait in a ring.
+    ordered = sorted(items, key=lambda item: (item.call.webhook.id, item.call.id))
+    disabled = {item.call.id: _settle(connection, item) for item in ordered}
+    return [disabled[item.call.id] for item in items]
 
 
 def _settle(connection: Connection, item: Settlement) -> str:
@@ -280,6 +283,19 @@ def note_test(connection: Connection, items: Sequence[Tested]) -> list[None]:
     return [None] * len(items)
 
 
+def forget(connection: Connection, org_id: str | None, values: Sequence[str]) -> int:
+    """Remove calls that tell of somebody: in whose body one of the values stands alone. Of one organisation, or of all.
+
+    It reads every call that is kept, for which there is seldom a reason.
+    """
+    about = or_(*(webhook_calls.c.body.contains(f'"{value}"', autoescape=True) for value in values))
+    query = delete(webhook_calls).where(about)
+    if org_id is not None:
+        own = select(webhooks.c.id).where(webhooks.c.org_id == org_id)
+        query = query.where(webhook_calls.c.webhook_id.in_(own))
+    return connection.execute(query).rowcount if values else 0
+
+
 def prune(connection: Connection, items: Sequence[tuple[float, int]]) -> list[int]:
     """Work: forget calls made before a time, at most so many; how many there were. None lives longer, come what may.
 
@@ -288,6 +304,6 @@ def prune(connection: Connection, items: Sequence[tuple[float, int]]) -> list[in
     pruned = []
     for before, most in items:
         # An id begins with its time, so the primary key leads to the oldest.
-        oldest = select(webhook_calls.c.id).where(webhook_calls.c.id < new_id(before)[:10]).limit(most)
+        oldest = select(webhook_calls.c.id).where(webhook_calls.c.id < new_id(max(0.0, before))[:10]).limit(most)
         pruned.append(connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(oldest))).rowcount)
     return pruned

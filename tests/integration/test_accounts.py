@@ -150,7 +150,7 @@ async def test_an_address_has_an_account_under_each_key(house: House, accounts: 
     two = await accounts.open_account(other.id, "bo@firma.dk")
     assert one.number != two.number
     assert await accounts.accounts_of("BO@firma.dk") == [one, two]
-    with pytest.raises(BadValue, match="has 2 accounts"):
+    with pytest.raises(BadValue, match="has several accounts"):
         await accounts.account_named("bo@firma.dk")
     assert await accounts.account_named(two.number.replace("+", "00")) == two
     assert await accounts.account_named(one.id.lower()) == one
@@ -595,7 +595,7 @@ async def test_organisations_and_keys_are_found_by_what_people_know(
     for text in (secret, secret.upper(), key.id, key.id.lower(), "Sales"):
         assert await accounts.key_named(text) == key
     await house.key(accounts)
-    with pytest.raises(BadValue, match="2 keys"):
+    with pytest.raises(BadValue, match="several keys"):
         await accounts.key_named("Sales")
     assert [each.key.id for each in await accounts.list_keys(other.id)] == []
     assert len(await accounts.list_keys(acme.id)) == 2

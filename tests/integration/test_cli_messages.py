@@ -17,7 +17,7 @@ from gateway.store.opening import open_database
 pytestmark = pytest.mark.proves("a message's whole story is told")
 
 MAIL = {
-    "id": "01MAIL",
+    "id": "01FIRST",
     "received_at": 1_800_000_000.0,
     "decision": "accepted",
     "org_id": "01ORG",
@@ -37,8 +37,8 @@ MAIL = {
     "cut": "> earlier",
 }
 MESSAGE = {
-    "id": "01MAIL.1",
-    "mail_id": "01MAIL",
+    "id": "01FIRST.1",
+    "mail_id": "01FIRST",
     "org_id": "01ORG",
     "account_id": "01ACCOUNT",
     "key_id": "01KEY",
@@ -60,7 +60,7 @@ MESSAGE = {
     "price": 790,
     "currency": "USD",
 }
-DOUBTFUL = MESSAGE | {"id": "01MAIL.2", "dedupe": "y", "state": "unknown", "to_number": "+4530643065"}
+DOUBTFUL = MESSAGE | {"id": "01FIRST.2", "dedupe": "y", "state": "unknown", "to_number": "+4530643065"}
 INBOUND = {
     "provider": "simulator",
     "from_number": "+4530643064",
@@ -80,7 +80,7 @@ def brevdue(tmp_path, capsys):
         report = {"provider": "simulator", "ref": "ref-1", "at": 1_800_000_003.0}
         connection.execute(insert(schema.mails), [MAIL])
         connection.execute(insert(schema.messages), [MESSAGE])
-        attempt = {"message_id": "01MAIL.1", "n": 1, "provider": "simulator", "started_at": 1_800_000_000.5}
+        attempt = {"message_id": "01FIRST.1", "n": 1, "provider": "simulator", "started_at": 1_800_000_000.5}
         connection.execute(
             insert(schema.attempts), [attempt | {"finished_at": 1_800_000_000.75, "outcome": "accepted"}]
         )
@@ -88,13 +88,13 @@ def brevdue(tmp_path, capsys):
             insert(schema.provider_refs),
             [
                 report
-                | {"to_number": "", "message_id": "01MAIL.1", "part": 1, "status": "delivered"}
+                | {"to_number": "", "message_id": "01FIRST.1", "part": 1, "status": "delivered"}
                 | {"price": 790, "currency": "USD"}
             ],
         )
         connection.execute(
             insert(schema.reports),
-            [report | {"status": "delivered", "received_at": 1_800_000_003.5, "message_id": "01MAIL.1"}],
+            [report | {"status": "delivered", "received_at": 1_800_000_003.5, "message_id": "01FIRST.1"}],
         )
         for number, state in enumerate(("mailed", "held", "unrouted")):
             row = {"id": f"01IN{number}", "ref": f"in-{number}", "text": f"answer {number}", "state": state}
@@ -118,9 +118,9 @@ def brevdue(tmp_path, capsys):
 
 def test_lists_hold_both_ways_newest_first(brevdue):
     rows = json.loads(brevdue("message", "list", "--json"))
-    assert [row["id"] for row in rows] == ["01IN2", "01IN1", "01IN0", "01MAIL.1"]
+    assert [row["id"] for row in rows] == ["01IN2", "01IN1", "01IN0", "01FIRST.1"]
     assert rows[-1] == {
-        "id": "01MAIL.1",
+        "id": "01FIRST.1",
         "at": "2027-01-15T08:00:00Z",
         "way": "out",
         "number": "+45609946000001",
@@ -135,10 +135,10 @@ def test_lists_hold_both_ways_newest_first(brevdue):
 @pytest.mark.parametrize(
     ("arguments", "ids"),
     [
-        (["--way", "out"], ["01MAIL.1"]),
+        (["--way", "out"], ["01FIRST.1"]),
         (["--limit", "2"], ["01IN2", "01IN1"]),
-        (["--state", "held", "--state", "delivered"], ["01IN1", "01MAIL.1"]),
-        (["--phone", "+4530643064"], ["01IN2", "01IN1", "01IN0", "01MAIL.1"]),
+        (["--state", "held", "--state", "delivered"], ["01IN1", "01FIRST.1"]),
+        (["--phone", "+4530643064"], ["01IN2", "01IN1", "01IN0", "01FIRST.1"]),
         (["--phone", "+4500000000"], []),
     ],
 )
@@ -199,13 +199,13 @@ def test_keywords_from_the_shell(brevdue):
 
 
 def test_one_message(brevdue):
-    assert json.loads(brevdue("message", "show", "01MAIL.1", "--json"))["state"] == "delivered"
+    assert json.loads(brevdue("message", "show", "01FIRST.1", "--json"))["state"] == "delivered"
     assert json.loads(brevdue("message", "show", "01IN0", "--json"))["text"] == "answer 0"
     assert brevdue("message", "show", "nothing", status=1) == "brevdue: there is no SMS 'nothing'\n"
 
 
 def test_the_story_of_a_mail(brevdue):
-    told = brevdue("message", "trace", "01MAIL.1")
+    told = brevdue("message", "trace", "01FIRST.1")
     moments = [line for line in told.splitlines() if line.startswith("2027-")]
     assert [line[:24] for line in moments] == sorted(line[:24] for line in moments)
     assert re.match(r"2027-01-15T08:00:00\.000Z  ", moments[0])
@@ -223,7 +223,7 @@ def test_the_story_of_a_mail(brevdue):
         "delivered",
     ):
         assert known in told, known
-    story = json.loads(brevdue("message", "trace", "01MAIL", "--json"))
+    story = json.loads(brevdue("message", "trace", "01FIRST", "--json"))
     assert story["direction"] == "out"
     assert [step["at"] for step in story["steps"]] == sorted(step["at"] for step in story["steps"])
 
@@ -236,7 +236,7 @@ def test_the_story_of_an_answer(brevdue):
 
 @pytest.mark.proves("trace")
 def test_the_story_tells_parts_price_and_moment(brevdue):
-    told = " ".join(brevdue("message", "trace", "01MAIL.1").split())
+    told = " ".join(brevdue("message", "trace", "01FIRST.1").split())
     for known in (
         "provider ids ref-1 (part 1): delivered, 0.0079 USD",
         "parts counted 1",
@@ -263,17 +263,17 @@ def doubtful(brevdue, tmp_path):
 @pytest.mark.proves("unknown is resolved or shown")
 @pytest.mark.parametrize(("word", "state"), [("--sent", "submitted"), ("--not-sent", "failed"), ("--resend", "queued")])
 def test_a_person_decides_about_a_message_in_doubt(doubtful, word, state):
-    assert doubtful("message", "resolve", "01MAIL.2", word) == f"01MAIL.2 is {state} now\n"
-    told = json.loads(doubtful("message", "show", "01MAIL.2", "--json"))
+    assert doubtful("message", "resolve", "01FIRST.2", word) == f"01FIRST.2 is {state} now\n"
+    told = json.loads(doubtful("message", "show", "01FIRST.2", "--json"))
     assert (told["state"], told["cause"]) == (state, "decided by hand")
-    said = doubtful("message", "resolve", "01MAIL.2", word, status=1)
-    assert said == "brevdue: there is no message '01MAIL.2' of which it is unknown whether it was sent\n"
+    said = doubtful("message", "resolve", "01FIRST.2", word, status=1)
+    assert said == "brevdue: there is no message '01FIRST.2' of which it is unknown whether it was sent\n"
 
 
 @pytest.mark.proves("unknown is resolved or shown")
 @pytest.mark.parametrize("words", [[], ["--sent", "--resend"]])
 def test_a_person_says_one_thing(doubtful, words):
-    said = doubtful("message", "resolve", "01MAIL.2", *words, status=1)
+    said = doubtful("message", "resolve", "01FIRST.2", *words, status=1)
     assert said == "brevdue: say one of --sent, --not-sent or --resend\n"
 
 
@@ -342,3 +342,45 @@ def test_an_organisation_says_for_how_many_days(brevdue):
     }
     for days, why in (("7", "from 30 to 36500, or 0"), ("-1", "no number of days"), ("soon", "no number of days")):
         assert why in brevdue("org", "retention", "Acme", f"--metadata={days}", status=1)
+
+
+# --- one person ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("person export")
+def test_a_person_is_exported_from_the_shell(brevdue):
+    given = json.loads(brevdue("person", "export", "30 64 30 64"))
+    assert (given["format"], given["person"]) == ("brevdue.person/1", {"phone": "+4530643064"})
+    assert [len(given[name]) for name in ("messages", "mails", "incoming")] == [1, 1, 3]
+    assert "no organisation 'Nobody'" in brevdue("person", "export", "30643064", "--org", "Nobody", status=1)
+    assert "neither a phone number" in brevdue("person", "export", "anna", status=1)
+
+
+@pytest.mark.proves("erase")
+def test_a_person_is_erased_from_the_shell(brevdue, nothing_held):
+    assert "add --yes" in brevdue("person", "erase", "+4530643064", status=1)
+    said = brevdue("person", "erase", "+4530643064", "--yes", status=1)
+    assert said.splitlines()[-1] == (
+        "brevdue: nothing was erased: 1 SMS still held: resume the key, or wait for the missing parts (brevdue message"
+        " held)"
+    )
+    nothing_held()
+    done = json.loads(brevdue("person", "erase", "+4530643064", "--yes", "--json"))
+    assert done["erased"] == {
+        "letters": 0, "mails": 1, "incoming": 3, "conversations": 0, "messages": 1, "accounts": 0,
+    }  # fmt: skip
+    assert json.loads(brevdue("message", "list", "--phone", "+4530643064", "--json")) == []
+    assert {row["phone"] for row in json.loads(brevdue("message", "list", "--json"))} == {done["pseudonym"]}
+    assert "nothing is stored about +4530643064" in brevdue("person", "erase", "30643064", "--yes", status=1)
+
+
+@pytest.fixture
+def nothing_held(tmp_path):
+    """Lets nothing be held any more."""
+
+    async def free():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(lambda c: c.execute(update(schema.inbound).values(state="mailed"))), None)
+        await database.close()
+
+    return lambda: asyncio.run(free())

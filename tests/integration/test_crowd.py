@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Select, text
+from sqlalchemy import Connection, Select, false, func, select, text
 
 from gateway.accounts import Accounts
+from gateway.conversations import Conversations
 from gateway.keyring import Keyring
+from gateway.listed_sms import ListedSms, LogFilter, Way
+from gateway.message_log import MessageLog
 from gateway.paging import Page
 from gateway.registry.listings import AccountFilter, AccountListing, AccountSort, AccountState
 from gateway.settings import DialogSettings
-from gateway.store import account_list_sql
+from gateway.sms import MessageState
+from gateway.store import account_list_sql, message_log_sql
 from gateway.store.database import Database, alone
+from gateway.store.inbound_sql import InboundState
+from gateway.store.message_log_sql import Source
 from gateway.store.opening import open_database
+from gateway.store.schema import inbound, messages
 from tests import crowd
 from tests.crowd import Crowd
 
@@ -194,3 +202,141 @@ async def test_accounts_by_address_are_read_from_an_index(
 ):
     query = account_list_sql.page_query(AccountFilter(org_id=org_id, sort=AccountSort.EMAIL), None, 50)
     assert index in await plan_of(database, query)
+
+
+# --- the log -------------------------------------------------------------------------------------------------------
+
+BUSY = crowd.account(0)
+LOGS = {
+    f"{', '.join(words)} of {whose}": replace(wanted, org_id=org_id)
+    for whose, org_id in (("all", None), ("the largest", crowd.organisation(0)), ("a small one", crowd.organisation(3)))
+    for words, wanted in (
+        (("everything",), LogFilter()),
+        (("oldest first",), LogFilter(oldest_first=True)),
+        (("out",), LogFilter(way=Way.OUT)),
+        (("in",), LogFilter(way=Way.IN)),
+        *(((str(state),), LogFilter(states=frozenset({state}))) for state in (*MessageState, *InboundState)),
+        (("failed or expired",), LogFilter(states=frozenset({MessageState.FAILED, MessageState.EXPIRED}))),
+        (("one phone",), LogFilter(phone=crowd.phone(7))),
+        (("no such phone",), LogFilter(phone="+4500000000")),
+        (("one number",), LogFilter(number=crowd.number(3))),
+        (("one provider",), LogFilter(provider="vendor")),
+        (("no such provider",), LogFilter(provider="nobody")),
+        (("a reason",), LogFilter(reason="expired")),
+        (("a key",), LogFilter(key_id=crowd.key(3))),
+        (("a text",), LogFilter(text="MEETING 4711 has")),
+        (("no such text",), LogFilter(text="nobody wrote this")),
+        (("a day",), LogFilter(since=UNTIL - 10 * 86_400, until=UNTIL - 9 * 86_400)),
+        (("a text in a day",), LogFilter(text="xyzzy", since=UNTIL - 10 * 86_400, until=UNTIL - 9 * 86_400)),
+        (("changes",), LogFilter(changed_since=UNTIL - 600)),
+    )
+} | {
+    f"{word} of the busy account": replace(wanted, org_id=crowd.organisation(0), account_id=BUSY)
+    for word, wanted in (
+        ("everything", LogFilter()),
+        ("one phone", LogFilter(phone=crowd.phone(7))),
+        ("oldest of one phone", LogFilter(phone=crowd.phone(7), oldest_first=True)),
+        ("no such phone", LogFilter(phone="+4500000000")),
+        ("what failed", LogFilter(states=frozenset({MessageState.FAILED}))),
+        ("held", LogFilter(states=frozenset({InboundState.HELD}))),
+        ("no such text", LogFilter(text="nobody wrote this")),
+    )
+}
+
+
+@pytest.mark.proves("quick lists")
+@pytest.mark.stopwatch
+@pytest.mark.parametrize("name", LOGS)
+async def test_the_log_is_read_quickly_whatever_is_asked(database: Database, name: str):
+    log = MessageLog(database)
+    first = await log.page(LOGS[name])
+    for at in (None, first.next):
+        assert await took(lambda at=at: log.page(LOGS[name], cursor=at)) < EACH_WITHIN, at
+
+
+@pytest.mark.proves("paging", "quick lists")
+@pytest.mark.parametrize("name", LOGS)
+async def test_the_log_holds_what_is_asked_for_and_nothing_else(database: Database, size: Crowd, name: str):
+    wanted = LOGS[name]
+    expected = await database.read(partial(_all_ids, wanted=wanted))
+    if size.messages > 200_000 and len(expected) > 20_000:
+        pytest.skip("the short form pages through all of it")
+    found = [sms async for sms in MessageLog(database).rows(wanted)]
+    if wanted.changed_since is not None:
+        assert found == (await MessageLog(database).page(wanted, size=1000)).items or len(found) <= 1000
+        assert {sms.id for sms in found} <= set(expected)
+        assert found
+        return
+    assert [sms.id for sms in found] == sorted(expected, reverse=not wanted.oldest_first)
+    assert {sms.org_id for sms in found} <= ({wanted.org_id} if wanted.org_id else {sms.org_id for sms in found})
+
+
+def _all_ids(connection: Connection, wanted: LogFilter) -> list[str]:
+    """What is asked for, as a plain look at every row tells it."""
+    found = []
+    for way, table, phone, number in (
+        (Way.OUT, messages, "to_number", "from_number"),
+        (Way.IN, inbound, "from_number", "to_number"),
+    ):
+        changed = table.c.state_at if way is Way.OUT else table.c.received_at
+        at = table.c.created_at if way is Way.OUT else table.c.received_at
+        query = select(table.c.id)
+        for name, value in (
+            ("org_id", wanted.org_id), ("account_id", wanted.account_id), (phone, wanted.phone),
+            (number, wanted.number), ("provider", wanted.provider), ("key_id", wanted.key_id), ("reason", wanted.reason),
+        ):  # fmt: skip
+            if value:
+                query = query.where(table.c[name] == value if name in table.c else false())
+        if wanted.states:
+            query = query.where(table.c.state.in_(wanted.states))
+        if wanted.text:
+            query = query.where(func.lower(table.c.text).contains(wanted.text.lower()))
+        if wanted.since and wanted.until:
+            query = query.where(at >= wanted.since, at < wanted.until)
+        if wanted.changed_since:
+            query = query.where(changed >= wanted.changed_since)
+        if wanted.way in {None, way}:
+            found += connection.execute(query).scalars().all()
+    return found
+
+
+@pytest.mark.proves("D12", "quick lists")
+@pytest.mark.stopwatch
+async def test_conversations_are_listed_quickly(database: Database):
+    talks = Conversations(database)
+    first = await talks.page(BUSY, org_id=crowd.organisation(0))
+    for at in (None, first.next):
+        assert await took(lambda at=at: talks.page(BUSY, cursor=at)) < EACH_WITHIN
+    assert await took(lambda: talks.one(BUSY, crowd.phone(7), org_id=crowd.organisation(0))) < EACH_WITHIN
+
+
+@pytest.mark.proves("D12", "paging")
+async def test_conversations_hold_each_phone_once_with_its_last_sms(database: Database):
+    talks, org_id = Conversations(database), crowd.organisation(0)
+    found = [await talks.page(BUSY, org_id=org_id, size=1000)]
+    while found[-1].next:
+        found.append(await talks.page(BUSY, org_id=org_id, size=1000, cursor=found[-1].next))
+    listed = [each for page in found for each in page.items]
+    last: dict[str, ListedSms] = {}
+    async for sms in MessageLog(database).rows(LogFilter(account_id=BUSY)):
+        last.setdefault(sms.phone, sms)
+    assert {each.phone: each.last for each in listed} == last
+    assert [each.last.id for each in listed] == sorted((each.last.id for each in listed), reverse=True)
+    assert {each.unanswered for each in listed} == {True, False}
+    assert (await talks.page(BUSY, org_id=crowd.organisation(3))).items == ()
+
+
+@pytest.mark.proves("quick lists")
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (LogFilter(org_id=crowd.organisation(3)), "ix_messages_organisation"),
+        (LogFilter(org_id=crowd.organisation(0), account_id=BUSY), "ix_messages_account"),
+        (LogFilter(org_id=crowd.organisation(3), states=frozenset({MessageState.FAILED})), "ix_messages_ended_badly"),
+        (LogFilter(states=frozenset({MessageState.FAILED})), "ix_messages_ended_badly"),
+    ],
+)
+async def test_the_log_is_read_from_indices(database: Database, wanted: LogFilter, index: str):
+    source = Source(Way.OUT, wanted, None, 50)
+    assert index in await plan_of(database, message_log_sql.log_query(source, None))
+    assert index in await plan_of(database, message_log_sql.stop_query(source))

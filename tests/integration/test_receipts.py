@@ -112,7 +112,7 @@ async def test_one_receipt_names_all_phones_when_the_last_has_it(desk: Desk):
     await asyncio.gather(*(desk.receipts().sweep() for _ in range(4)))
     (told,) = await desk.mailed()
     assert told.count("Action: delivered") == 3
-    assert "0.0079 DKK" in told
+    assert "0,0079 DKK" in told
     assert "dele: 3" in told
     assert desk.queued == 1
     desk.clock.time += DAY

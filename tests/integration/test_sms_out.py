@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from gateway.errors import Outcome
 from gateway.lane import PATIENCE
@@ -23,7 +24,7 @@ from gateway.routing.rules import Rule, Way
 from gateway.sms import MessageState, OutgoingSms, Priority, SubmitResult
 from gateway.sms_out import SmsOut
 from gateway.spool import Spool
-from gateway.store import trace_sql
+from gateway.store import schema, trace_sql
 from gateway.store.database import Database
 from gateway.store.spool_items import Acceptance, Settlement
 from tests.integration.test_spool import acceptance, die
@@ -101,9 +102,8 @@ def mail_of(phones: int = 1, provider: str = "a", priority: Priority = Priority.
 
 
 async def about(database: Database, message: OutgoingSms) -> dict[str, object]:
-    row = await database.read(lambda connection: trace_sql.find_message(connection, message.id))
-    assert row is not None
-    return row
+    query = select(schema.messages).where(schema.messages.c.id == message.id)
+    return dict(await database.read(lambda connection: connection.execute(query).mappings().one()))
 
 
 async def attempts(database: Database, message: OutgoingSms) -> list[tuple[str, str]]:
@@ -114,10 +114,8 @@ async def attempts(database: Database, message: OutgoingSms) -> list[tuple[str, 
 
 
 async def all_of(database: Database, state: str) -> int:
-    rows = await database.read(
-        lambda c: trace_sql.list_messages(c, states=[state], phone=None, account_id=None, limit=100_000)
-    )
-    return len(rows)
+    query = select(func.count()).select_from(schema.messages).where(schema.messages.c.state == state)
+    return await database.read(lambda connection: connection.execute(query).scalar_one())
 
 
 async def until_all(database: Database, count: int, state: str = "submitted", seconds: float = 20) -> None:

@@ -87,7 +87,7 @@ def test_all_that_can_be_said(tmp_path: Path):
 
 def test_the_example_of_the_shipped_file_is_read_as_it_stands(tmp_path: Path):
     shipped = (CONF / "brevdue.toml").read_text()
-    example = shipped[shipped.index("# [[route]]") : shipped.index("# One line for each decision")]
+    example = shipped[shipped.index("# [[route]]") : shipped.index("# For how many days what is kept")]
     example = "\n".join(re.findall(r"^# (\[\[.*|[a-z_]+ = .*)", example, re.MULTILINE))
     read = settings(tmp_path, example.replace("simulator", "acme"))
     assert [route.name for route in read.route] == ["campaigns by price"]

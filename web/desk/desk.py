@@ -9,8 +9,10 @@ from web.desk.bulk import BulkDesk
 from web.desk.keys import KeyDesk
 from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.webhooks import WebhookDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +24,7 @@ class Desk:
     keys: KeyDesk
     numbers: NumberDesk
     organisations: OrganisationDesk
+    privacy: PrivacyDesk
     providers: ProviderDesk
     routes: RouteDesk
+    webhooks: WebhookDesk

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from brevdue.welcome import notice
 from gateway.store.opening import open_database
 from tests.integration.identity.conftest import House, identity_of
 from web.identity.errors import DeadLink
-from web.identity.first_start import first_start_notice
 from web.identity.links import LIFETIMES
 from web.identity.model import LinkKind
 from web.identity.roles import Role
@@ -113,12 +113,13 @@ async def test_the_links_of_who_is_disabled_end(house: House) -> None:
 @pytest.mark.proves("first start")
 async def test_only_a_terminal_reads_the_first_link_and_only_while_nobody_is_there(house: House) -> None:
     identity = house.identity
-    in_a_log = await first_start_notice(identity.people, identity.links, is_terminal=False)
+    links = identity.links
+    in_a_log = await notice(house.database, lambda: links, is_terminal=False)
     assert "brevdue admin link" in in_a_log
     assert "/link/" not in in_a_log
-    shown = await first_start_notice(identity.people, identity.links, is_terminal=True)
+    shown = await notice(house.database, lambda: links, is_terminal=True)
     token = shown.rpartition("/")[2]
-    assert (await identity.links.look(token)).role is Role.OPERATOR
+    assert (await links.look(token)).role is Role.OPERATOR
     await identity.people.create("root@gateway.example", Role.OPERATOR, None, link=token)
     for is_terminal in (True, False):
-        assert await first_start_notice(identity.people, identity.links, is_terminal=is_terminal) == ""
+        assert await notice(house.database, lambda: links, is_terminal=is_terminal) == ""
