@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from brevdue.providers import opened
+from gateway.message_log import MessageLog
 from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
 from gateway.routing.configured import make_router
@@ -20,6 +21,7 @@ from web.desk.desk import Desk
 from web.desk.keys import KeyDesk
 from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.own import OwnDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
@@ -64,6 +66,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         organisations=OrganisationDesk(accounts, audit),
+        own=OwnDesk(accounts, MessageLog(rooms.database), audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],

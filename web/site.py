@@ -18,6 +18,7 @@ from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.bulk import bulk_pages
 from web.pages.cookies import Cookies
+from web.pages.employee import employee_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.numbers import number_pages
@@ -49,6 +50,7 @@ def make_site(parts: SiteParts) -> FastAPI:
     for pages in (
         bulk_pages,  # before the pages of single accounts
         account_pages,
+        employee_pages,
         gateway_pages,
         key_pages,
         number_pages,

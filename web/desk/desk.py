@@ -9,6 +9,7 @@ from web.desk.bulk import BulkDesk
 from web.desk.keys import KeyDesk
 from web.desk.numbers import NumberDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.own import OwnDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
@@ -24,6 +25,7 @@ class Desk:
     keys: KeyDesk
     numbers: NumberDesk
     organisations: OrganisationDesk
+    own: OwnDesk
     privacy: PrivacyDesk
     providers: ProviderDesk
     routes: RouteDesk
