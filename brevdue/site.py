@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from brevdue.providers import opened
+from gateway.message_log import MessageLog
 from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
 from gateway.routing.configured import make_router
@@ -27,6 +28,7 @@ from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.own import OwnDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
@@ -114,6 +116,8 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         organisations=OrganisationDesk(accounts, audit, settings.dialog.region),
+        organisations=OrganisationDesk(accounts, audit),
+        own=OwnDesk(accounts, MessageLog(rooms.database), audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],

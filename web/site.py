@@ -19,6 +19,7 @@ from web.pages.accounts import account_pages
 from web.pages.bulk import bulk_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
+from web.pages.employee import employee_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
@@ -74,6 +75,17 @@ def make_site(parts: SiteParts) -> FastAPI:
     ):
         app.include_router(pages, include_in_schema=False)
     app.mount("/api/v1", parts.api)
+    for pages in (
+        bulk_pages,  # before the pages of single accounts
+        account_pages,
+        employee_pages,
+        gateway_pages,
+        key_pages,
+        number_pages,
+        privacy_pages,
+        webhook_pages,
+    ):
+        app.include_router(pages(parts.desk), include_in_schema=False)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 
