@@ -147,12 +147,14 @@ async def show_message(name: MessageName, /, *, options: Options = DEFAULT) -> N
     """Show one SMS."""
     from brevdue.administration import desk
     from gateway.message_log import MessageLog
+    from gateway.trace import TEXT_REMOVED
 
     async with desk(options) as at:
         found = await MessageLog(at.database).find(name)
     if found is None:
         raise CommandError(f"there is no SMS '{cell(name)}'")
-    facts(_row(found), options)
+    row = _row(found)
+    facts(row if options.json or row["text"] is not None else row | {"text": TEXT_REMOVED}, options)
 
 
 @message.command
@@ -169,8 +171,9 @@ async def resolve(
     from brevdue.administration import desk
     from gateway import maillog
     from gateway.maillog import Event
+    from gateway.message_log import MessageLog
     from gateway.sms import MessageState
-    from gateway.store import overdue_sql, trace_sql
+    from gateway.store import overdue_sql
 
     if sent + not_sent + resend != 1:
         raise CommandError("say one of --sent, --not-sent or --resend")
@@ -178,8 +181,8 @@ async def resolve(
     async with desk(options) as at:
         ruling = overdue_sql.Ruling(name, state, time.time(), person())
         if not await at.database.write(overdue_sql.rule, ruling):
-            found = await at.database.read(lambda connection: trace_sql.find_message(connection, name))
-            if resend and found and found["text_removed_at"] is not None:
+            found = await MessageLog(at.database).find(name)
+            if resend and found and found.text is None:
                 raise CommandError(f"the text of '{cell(name)}' was removed: there is nothing to send again")
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
@@ -261,6 +264,8 @@ def _causes(sms: ListedSms) -> Iterator[str]:
         yield "parts are missing"
     if sms.late:
         yield "a part came late"
+    if sms.text is None:
+        return
     match sms.state:
         case "unrouted":
             yield f"nobody has the number: brevdue message deliver {sms.id} --to ADDRESS"

@@ -17,18 +17,25 @@ from gateway.tally_files import Totals
 from web.api.application import ApiParts, make_api
 from web.api.idempotency import Answers
 from web.desk.accounts import AccountDesk
+from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
+from web.desk.door import Door, must_have_second
 from web.desk.keys import KeyDesk
+from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.people import PeopleDesk
+from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
 from web.desk.sending import SendingDesk
 from web.desk.spend import SpendDesk
+from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
+from web.identity.post import Post
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
 
@@ -53,7 +60,11 @@ def site_of(rooms: Rooms) -> FastAPI:
 
 def identity_of(rooms: Rooms) -> Identity:
     """Make what knows people."""
-    return make_identity(rooms.database, rooms.keyring, rooms.clock, rooms.settings.http.public_url)
+    settings = rooms.settings
+    required = must_have_second(settings.web.require_second_factor)
+    return make_identity(
+        rooms.database, rooms.keyring, rooms.clock, settings.http.public_url, must_have_second=required
+    )
 
 
 def api_of(rooms: Rooms, desk: Desk) -> FastAPI:
@@ -77,10 +88,14 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     async def totals() -> Totals:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
-    account_desk = AccountDesk(accounts, audit)
+    post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
     return Desk(
-        accounts=account_desk,
-        bulk=BulkDesk(accounts, account_desk),
+        accounts=AccountDesk(accounts, audit),
+        people=PeopleDesk(identity, accounts, post),
+        me=MyDesk(identity),
+        audit=AuditDesk(audit),
+        door=Door(identity, accounts, post),
+        bulk=BulkDesk(accounts, audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),
@@ -88,12 +103,14 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         organisations=OrganisationDesk(accounts, audit),
+        privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],
             partial(opened, settings=settings),
             totals,
         ),
         routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
+        webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
     )
 
 

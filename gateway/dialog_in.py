@@ -64,6 +64,23 @@ class DialogIn:
     ) -> dict[LocalAddress, Reply]:
         addresses = our_addresses(envelope.recipients, mail.recipients, self._domains)
         account = await self._account(mail.from_address, addresses)
+        try:
+            return await self._decide_for(account, addresses, envelope, mail, proof, revision)
+        except errors.Refusal as refusal:
+            refusal.to(account.language)
+            raise
+
+    async def _decide_for(
+        self,
+        account: Account,
+        addresses: Sequence[LocalAddress],
+        envelope: Envelope,
+        mail: ParsedMail,
+        proof: Proof,
+        revision: int,
+    ) -> dict[LocalAddress, Reply]:
+        """The same for a sender who is known, and refused in their language."""
+        await self._outbox.admit(account)
         self._keep_pace(account, proof, envelope.received_at)
         draft = Draft(
             account=account,
@@ -77,7 +94,7 @@ class DialogIn:
         if self._attachments is not None and taken.new:
             self._attachments.told(account.id, mail.attached)
         _note(envelope, proof, account, taken.new, draft.text)
-        refused = _refused_one_by_one(envelope, taken.targets)
+        refused = _refused_one_by_one(envelope, taken.targets, account.language)
         done = Reply(f"taken as {envelope.id}" if taken.new else "already taken before, nothing is sent again")
         return {address: refused.get(address, done) for address in envelope.recipients}
 
@@ -94,7 +111,6 @@ class DialogIn:
             raise errors.no_account()
         if len(fitting) > 1:
             raise errors.ambiguous_key()
-        await self._outbox.admit(fitting[0])
         return fitting[0]
 
     def _keep_pace(self, account: Account, proof: Proof, now: float) -> None:
@@ -133,7 +149,7 @@ class DialogIn:
         if not bad:
             return ()
         told = {address.casefold() for address in envelope.refused}
-        refused = _refused_one_by_one(envelope, bad)
+        refused = _refused_one_by_one(envelope, bad, account.language)
         untold = [
             target
             for target in bad
@@ -150,12 +166,12 @@ class DialogIn:
         return (self._letters.attachments(mail, account, names),) if names else ()
 
 
-def _refused_one_by_one(envelope: Envelope, targets: Sequence[Target]) -> dict[LocalAddress, Reply]:
+def _refused_one_by_one(envelope: Envelope, targets: Sequence[Target], language: str) -> dict[LocalAddress, Reply]:
     """LMTP answers each recipient (RFC 2033 §4.2): a number address without an SMS is refused there."""
     if envelope.peer.listener is not Listener.LMTP:
         return {}
     return {
-        target.address: Reply(refusal=refusal_of(target))
+        target.address: Reply(refusal=refusal_of(target).to(language))
         for target in targets
         if target.problem and target.address in envelope.recipients
     }

@@ -1,7 +1,9 @@
 """The one vocabulary of outcomes, and every refusal that a mail client or server can be given.
 
 A refusal has two faces: what is told of it (`smtp_reply` to a peer, `say` to a person in their language) and what the
-log keeps (`cause`). A reply is ASCII (RFC 5321 §4.2) and speaks English; what only programs ever read has no other.
+log keeps (`cause`). A reply is ASCII (RFC 5321 §4.2; SMTPUTF8 allows no more in texts, RFC 6531 §3.7.4). It speaks
+English, for whoever runs the mail server; where the sender is known, it says the same before that in their language,
+for their own server's bounce quotes it to them. What only programs ever read has no language but English.
 The public text never contains a key, a phone number that the peer did not write itself, or an internal fault.
 Reply codes follow RFC 5321 §4.2.3, enhanced codes RFC 3463 and the IANA registry.
 """
@@ -10,9 +12,10 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from gateway.translation import Sentence, Translations, sentence, sentences
+from gateway.spelling import in_ascii
+from gateway.translation import SOURCE, Sentence, Translations, sentence, sentences, translations
 
 
 class Outcome(StrEnum):
@@ -41,6 +44,13 @@ class Refusal(Exception):
         self.enhanced = enhanced
         self.told = told
         self.cause = cause
+        self.language = ""
+        """The sender's, where the sender is known: whose own words the reply has too."""
+
+    def to(self, language: str) -> Self:
+        """The same for a sender with a language."""
+        self.language = language
+        return self
 
     @property
     def public_text(self) -> str:
@@ -58,9 +68,15 @@ class Refusal(Exception):
 
     @property
     def smtp_reply(self) -> str:
-        """The reply line as it goes on the wire, without CRLF."""
-        text = self.public_text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")
-        return f"{self.code} {self.enhanced} {text}"[:510]
+        """The reply as it goes on the wire, without the last CRLF: one line, or two (RFC 5321 §4.2.1, RFC 2034 §4)."""
+        english = self._line(" ", in_ascii(self.public_text, SOURCE))
+        words = translations(self.language) if self.language and isinstance(self.told, Sentence) else None
+        if words is None or words.language == SOURCE:
+            return english
+        return self._line("-", in_ascii(self.say(words), words.language)) + "\r\n" + english
+
+    def _line(self, mark: str, text: str) -> str:
+        return f"{self.code}{mark}{self.enhanced} {text}".replace("\r", " ").replace("\n", " ")[:510]
 
 
 # --- recipients (RCPT) ---------------------------------------------------------------------------------------------

@@ -71,7 +71,8 @@ class ListedSms:
     sender: str
     """The name that it was sent under instead of the number; empty for none."""
     provider: str
-    text: str
+    text: str | None
+    """None where it was removed, by age or at a person's wish."""
     mail_id: str | None
     """The mail that it came from, or became."""
     key_id: str | None = None

@@ -8,7 +8,7 @@ account's mailbox, and answers come there, as of a mail.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway import errors, maillog
 from gateway.accounts import Accounts
@@ -47,8 +47,13 @@ class SentTo:
     message_id: str | None
     """None where it gets no SMS."""
     problem: Problem | None = None
-    public_text: str = ""
-    """Why it gets none, in a sentence."""
+    refusal: Refusal | None = field(default=None, compare=False)
+    """Why it gets none; says it in anybody's language."""
+
+    @property
+    def public_text(self) -> str:
+        """Why it gets none, in an English sentence; "" where it gets one."""
+        return self.refusal.public_text if self.refusal else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ def _identity(wish: Wish, otherwise: str) -> str:
 
 def _sent_to(targets: Sequence[Target], ids: Mapping[str, str]) -> tuple[SentTo, ...]:
     return tuple(
-        SentTo(target.written, target.phone, None, target.problem, refusal_of(target).public_text)
+        SentTo(target.written, target.phone, None, target.problem, refusal_of(target))
         if target.problem
         else SentTo(target.written, target.phone, ids[target.phone or ""])
         for target in targets

@@ -89,6 +89,13 @@ class HttpSettings(Section):
     api_calls_per_minute: int = Field(600, ge=0, description="with one key, in one process; 0 for any number")
 
 
+class WebSettings(Section):
+    """`[web]`: the pages that people sign in to."""
+
+    require_second_factor: Literal["nobody", "operators", "everybody"] = "nobody"
+    """Who has to set up a second factor before anything else."""
+
+
 class StoreSettings(Section):
     """`[store]`: where the truth is kept."""
 
@@ -292,6 +299,7 @@ class GatewaySettings(BaseModel):
     lmtp: LmtpSettings = LmtpSettings()
     tls: TlsSettings = TlsSettings()
     http: HttpSettings = HttpSettings()
+    web: WebSettings = WebSettings()
     store: StoreSettings = StoreSettings()
     mail_out: MailOutSettings = MailOutSettings()
     trust: TrustSettings = TrustSettings()

@@ -92,13 +92,19 @@ class WebhooksOut:
 
     async def _claim_due(self) -> None:
         now = self._clock.now()
-        for webhook_id in await self._database.read(lambda connection: sql.due(connection, now)):
-            room = min(self._room(webhook_id), _IN_HAND - len(self._in_hand))
-            if room <= 0:
-                continue
-            wish = Claim(webhook_id, now, self._lease, now + LEASE, room)
-            for call in await self._database.write(sql.claim, wish):
-                self._take(call)
+        due = await self._database.read(lambda connection: sql.due(connection, now))
+        left = _IN_HAND - len(self._in_hand)
+        claims = []
+        for webhook_id in due:
+            room = min(self._room(webhook_id), left)
+            if room > 0:
+                left -= room
+                claims.append(self._claim(Claim(webhook_id, now, self._lease, now + LEASE, room)))
+        await asyncio.gather(*claims)  # at once, so that they share a commit
+
+    async def _claim(self, wish: Claim) -> None:
+        for call in await self._database.write(sql.claim, wish):
+            self._take(call)
 
     def _room(self, webhook_id: str) -> int:
         return (AT_ONCE_FAILING if webhook_id in self._failing else AT_ONCE) - self._busy[webhook_id]

@@ -31,7 +31,7 @@ _PLACES = {
 
 
 class ProblemResponse(JSONResponse):
-    """A problem as `application/problem+json`; `more` are members of its own, `code` a word for programs."""
+    """A problem as `application/problem+json`; `more` are members of its own: `code` is a word for programs."""
 
     media_type = "application/problem+json"
 

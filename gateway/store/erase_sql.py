@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, case, delete, func, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, delete, func, select, update
 
 from gateway.store import retention_sql, webhook_call_sql
 from gateway.store.directory_sql import begin_change
@@ -137,11 +137,8 @@ def _erase_messages(connection: Connection, batch: Batch) -> int:
 
 def _erase_around(connection: Connection, batch: Batch, ids: Sequence[str]) -> None:
     """Take a phone out of the attempts, ids and reports of messages."""
-    refs = select(provider_refs.c.provider, provider_refs.c.ref).where(provider_refs.c.message_id.in_(ids))
-    for table, which in (
-        (reports, tuple_(reports.c.provider, reports.c.ref).in_(refs) & reports.c.message_id.in_(ids)),
-        (provider_refs, provider_refs.c.message_id.in_(ids)),
-    ):
+    about = retention_sql.reports_of(connection, ids)
+    for table, which in ((reports, about), (provider_refs, provider_refs.c.message_id.in_(ids))):
         values = {"to_number": _instead(table.c.to_number, batch), "cause": _without(table.c.cause, batch)}
         connection.execute(update(table).where(which).values(values))
     connection.execute(
@@ -151,8 +148,10 @@ def _erase_around(connection: Connection, batch: Batch, ids: Sequence[str]) -> N
 
 def erase_conversations(connection: Connection, items: Sequence[Batch]) -> list[int]:
     """Work: forget which mails belong to which phone."""
-    key = tuple_(*thread_refs.primary_key.columns)
-    return [connection.execute(delete(thread_refs).where(key.in_(batch.ids))).rowcount for batch in items]
+    key = tuple(thread_refs.primary_key.columns)
+    return [
+        connection.execute(delete(thread_refs).where(retention_sql.among(key, batch.ids))).rowcount for batch in items
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,9 +229,11 @@ def _state_at(source: Source) -> ColumnElement[float]:
 
 # --- rows ----------------------------------------------------------------------------------------------------------
 
-_SAME = ("id", "state", "org_id", "account_id", "provider", "text", "mail_id")
+_SAME = ("id", "state", "org_id", "account_id", "provider", "mail_id")
 _OUT = (
     *_SAME,
+    "text",
+    "text_removed_at",
     "from_number",
     "to_number",
     "state_at",
@@ -244,7 +246,7 @@ _OUT = (
     "reason",
     "cause",
 )
-_IN = (*_SAME, "from_number", "to_number", "received_at", "incomplete", "late")
+_IN = (*_SAME, "text", "text_removed_at", "from_number", "to_number", "received_at", "incomplete", "late")
 
 
 def _columns(source: Source) -> list[ColumnElement[Any]]:
@@ -261,7 +263,8 @@ def listed(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[ListedSms,
 
 
 def _listed(row: Row[Any], email: str) -> ListedSms:
-    same = {name: getattr(row, name) for name in _SAME} | {"email": email}
+    same = {name: getattr(row, name) for name in _SAME}
+    same |= {"email": email, "text": row.text if row.text_removed_at is None else None}
     if not hasattr(row, "received_at"):
         return ListedSms(
             **same,

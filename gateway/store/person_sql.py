@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, or_, select, true, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, or_, select, true
 
 from gateway.model import JsonDict
 from gateway.sms import MessageState
 from gateway.store.inbound_sql import InboundState
 from gateway.store.mail_queue_sql import QUEUED
-from gateway.store.retention_sql import REPORTED_WITHIN, settled
+from gateway.store.retention_sql import REPORTED_WITHIN, among, reports_of, settled
 from gateway.store.schema import (
     accounts,
     attempts,
@@ -154,25 +154,17 @@ def everything(connection: Connection, person: Person) -> dict[str, list[JsonDic
     """All that is stored about a person: rows by what they are, with the columns' own names."""
     found = find(connection, person)
     ids = found.messages
-    refs = _rows(connection, provider_refs, provider_refs.c.message_id, ids)
-    named = sorted({(row["provider"], row["ref"]) for row in refs})
     return {
         "accounts": _rows(connection, accounts, accounts.c.id, found.accounts),
         "mails": _rows(connection, mails, mails.c.id, found.mails),
         "messages": _rows(connection, messages, messages.c.id, ids),
         "attempts": _rows(connection, attempts, attempts.c.message_id, ids),
-        "provider_ids": refs,
-        "reports": [row for row in _reports(connection, named) if row["message_id"] in set(ids)],
+        "provider_ids": _rows(connection, provider_refs, provider_refs.c.message_id, ids),
+        "reports": _reports(connection, ids),
         "incoming": _rows(connection, inbound, inbound.c.id, found.inbound),
         "incoming_parts": _parts(connection, person, found),
         "letters": _rows(connection, mail_queue, mail_queue.c.id, found.letters),
-        "conversations": [
-            dict(row)
-            for chunk in chunks(found.conversations)
-            for row in connection.execute(
-                select(thread_refs).where(tuple_(*thread_refs.primary_key.columns).in_(chunk))
-            ).mappings()
-        ],
+        "conversations": _conversations(connection, found),
         "claims": _claims(connection, person, found),
         "opt_outs": _by_phone(connection, optouts, person, _within(optouts, person.org_id)),
         "automatic_answers": _by_phone(connection, automatic_replies, person, true()) if not person.org_id else [],
@@ -195,15 +187,22 @@ def _rows(connection: Connection, table: Table, column: Column[Any], values: Seq
     ]
 
 
-def _reports(connection: Connection, named: Sequence[tuple[str, str]]) -> list[JsonDict]:
+def _reports(connection: Connection, ids: Sequence[str]) -> list[JsonDict]:
     return [
         dict(row)
-        for chunk in chunks(named)
+        for chunk in chunks(ids)
         for row in connection.execute(
-            select(reports)
-            .where(tuple_(reports.c.provider, reports.c.ref).in_(chunk))
-            .order_by(*reports.primary_key.columns)
+            select(reports).where(reports_of(connection, chunk)).order_by(*reports.primary_key.columns)
         ).mappings()
+    ]
+
+
+def _conversations(connection: Connection, found: Found) -> list[JsonDict]:
+    key = tuple(thread_refs.primary_key.columns)
+    return [
+        dict(row)
+        for chunk in chunks(found.conversations, 200)
+        for row in connection.execute(select(thread_refs).where(among(key, chunk)).order_by(*key)).mappings()
     ]
 
 

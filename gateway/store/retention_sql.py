@@ -7,6 +7,7 @@ Never touched is what waits, is being sent, may still be told to its sender, owe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -149,9 +150,8 @@ def remove(connection: Connection, items: Sequence[Removal]) -> list[int]:
 
 def _remove(connection: Connection, item: Removal) -> int:
     key = item.subject.key
-    named = tuple_(*key).in_(item.keys) if len(key) > 1 else key[0].in_([each for (each,) in item.keys])
     # In order, and past what others hold, so that nobody waits for this, and this for nobody.
-    query = select(*key).where(named, item.subject.free(item.terms)).order_by(*key)
+    query = select(*key).where(among(key, item.keys), item.subject.free(item.terms)).order_by(*key)
     keys = [tuple(row) for row in connection.execute(query.with_for_update(skip_locked=True))]
     if keys:
         item.subject.remove(connection, keys, item.terms.now)
@@ -287,6 +287,26 @@ def _automatic_rows(terms: Terms) -> ColumnElement[bool]:
     return _nobodys(automatic_replies.c.at, terms)
 
 
+# --- in words that an index serves ---------------------------------------------------------------------------------
+
+
+def among(key: Sequence[Column[Any]], values: Sequence[Key]) -> ColumnElement[bool]:
+    """Whether a row has one of these keys. SQLite reads all rows for a list of tuples, and an index for this."""
+    if len(key) == 1:
+        return key[0].in_([value for (value,) in values])
+    return or_(false(), *(and_(*(column == part for column, part in zip(key, value, strict=True))) for value in values))
+
+
+def reports_of(connection: Connection, ids: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a report is about one of these messages, asked by the ids that providers gave them."""
+    refs = defaultdict[str, set[str]](set)
+    query = select(provider_refs.c.provider, provider_refs.c.ref).where(provider_refs.c.message_id.in_(ids))
+    for provider, ref in connection.execute(query):
+        refs[provider].add(ref)
+    named = (and_(reports.c.provider == provider, reports.c.ref.in_(sorted(own))) for provider, own in refs.items())
+    return and_(or_(false(), *named), reports.c.message_id.in_(ids))
+
+
 # --- how it goes ---------------------------------------------------------------------------------------------------
 
 
@@ -334,10 +354,7 @@ def _drop_messages(connection: Connection, keys: Sequence[Key], now: float) -> N
     spent = [{"identity": identity, "at": now} for identity in sorted(connection.execute(named).scalars())]
     if spent:
         connection.execute(insert(connection, spent_identities).on_conflict_do_nothing(), spent)
-    refs = select(provider_refs.c.provider, provider_refs.c.ref).where(provider_refs.c.message_id.in_(ids))
-    connection.execute(
-        delete(reports).where(tuple_(reports.c.provider, reports.c.ref).in_(refs), reports.c.message_id.in_(ids))
-    )
+    connection.execute(delete(reports).where(reports_of(connection, ids)))
     connection.execute(delete(provider_refs).where(provider_refs.c.message_id.in_(ids)))
     connection.execute(delete(attempts).where(attempts.c.message_id.in_(ids)))
     connection.execute(delete(messages).where(messages.c.id.in_(ids)))
@@ -367,8 +384,7 @@ def _rows_of(table: Table, free: Free, *key: Column[Any], drop: Remove | None = 
 
 def _drop(table: Table, *key: Column[Any]) -> Remove:
     def drop(connection: Connection, keys: Sequence[Key], _now: float) -> None:
-        named = tuple_(*key).in_(keys) if len(key) > 1 else key[0].in_(_firsts(keys))
-        connection.execute(delete(table).where(named))
+        connection.execute(delete(table).where(among(key, keys)))
 
     return drop
 

@@ -342,3 +342,45 @@ def test_an_organisation_says_for_how_many_days(brevdue):
     }
     for days, why in (("7", "from 30 to 36500, or 0"), ("-1", "no number of days"), ("soon", "no number of days")):
         assert why in brevdue("org", "retention", "Acme", f"--metadata={days}", status=1)
+
+
+# --- one person ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("person export")
+def test_a_person_is_exported_from_the_shell(brevdue):
+    given = json.loads(brevdue("person", "export", "30 64 30 64"))
+    assert (given["format"], given["person"]) == ("brevdue.person/1", {"phone": "+4530643064"})
+    assert [len(given[name]) for name in ("messages", "mails", "incoming")] == [1, 1, 3]
+    assert "no organisation 'Nobody'" in brevdue("person", "export", "30643064", "--org", "Nobody", status=1)
+    assert "neither a phone number" in brevdue("person", "export", "anna", status=1)
+
+
+@pytest.mark.proves("erase")
+def test_a_person_is_erased_from_the_shell(brevdue, nothing_held):
+    assert "add --yes" in brevdue("person", "erase", "+4530643064", status=1)
+    said = brevdue("person", "erase", "+4530643064", "--yes", status=1)
+    assert said.splitlines()[-1] == (
+        "brevdue: nothing was erased: 1 SMS still held: resume the key, or wait for the missing parts (brevdue message"
+        " held)"
+    )
+    nothing_held()
+    done = json.loads(brevdue("person", "erase", "+4530643064", "--yes", "--json"))
+    assert done["erased"] == {
+        "letters": 0, "mails": 1, "incoming": 3, "conversations": 0, "messages": 1, "accounts": 0,
+    }  # fmt: skip
+    assert json.loads(brevdue("message", "list", "--phone", "+4530643064", "--json")) == []
+    assert {row["phone"] for row in json.loads(brevdue("message", "list", "--json"))} == {done["pseudonym"]}
+    assert "nothing is stored about +4530643064" in brevdue("person", "erase", "30643064", "--yes", status=1)
+
+
+@pytest.fixture
+def nothing_held(tmp_path):
+    """Lets nothing be held any more."""
+
+    async def free():
+        database = await open_database(f"sqlite:///{tmp_path}/brevdue.db")
+        await database.write(alone(lambda c: c.execute(update(schema.inbound).values(state="mailed"))), None)
+        await database.close()
+
+    return lambda: asyncio.run(free())

@@ -18,13 +18,12 @@ from gateway.routing.router import Router
 from gateway.routing.rules import Rule, Way
 from gateway.sms import OutgoingSms, SmsText, SubmitResult
 from gateway.sms_text import measure
-from gateway.translation import LANGUAGES
 from tests.integration.test_spool import Clock
 
 pytestmark = pytest.mark.proves("C2")
 
 POOL = [("a", NumberRange.parse("+45609946000000..+45609946000999"))]
-ANNA = Account("A", "O", "K", "anna@firm.example", "+45609946000001", "a", next(iter(LANGUAGES)), "DK", False, 1.0)
+ANNA = Account("A", "O", "K", "anna@firm.example", "+45609946000001", "a", "da", "DK", False, 1.0)
 DANE, SWEDE = "+4530643064", "+46701234567"
 TWO_PARTS = measure("a" * 200)
 DEAR, CHEAP = Money(50_000, "DKK"), Money(20_000, "DKK")

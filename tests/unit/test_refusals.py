@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gateway import errors
@@ -87,6 +89,48 @@ def test_no_language_is_left_in_what_is_filled_in():
     assert said.endswith(
         "wegen U+0142 (LATIN SMALL LETTER L WITH STROKE) und 2 weiteren fasst eine SMS nur 70 statt 160 Zeichen"
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "da",
+            [
+                "550-5.1.3 'Bodil' kan ikke vaere et mobilnummer: kontroller cifrene, og skriv",
+                "550 5.1.3 'Bodil' cannot",
+            ],
+        ),
+        (
+            "de",
+            ['550-5.1.3 "Bodil" kann keine Mobilnummer sein: Pruefen Sie die Ziffern und', "550 5.1.3 'Bodil' cannot"],
+        ),
+        ("fr", ['550-5.1.3 " Bodil " ne peut pas etre un numero de mobile : verifiez les', "550 5.1.3 'Bodil' cannot"]),
+        ("ru", ['550-5.1.3 "Bodil" ne mozhet byt nomerom mobilnogo telefona: prover', "550 5.1.3 'Bodil' cannot"]),
+        ("en", ["550 5.1.3 'Bodil' cannot"]),
+        ("", ["550 5.1.3 'Bodil' cannot"]),
+    ],
+)
+def test_a_sender_who_is_known_reads_two_lines(language: str, lines: list[str]):
+    reply = errors.bad_number("Bodil").to(language).smtp_reply
+    assert reply.isascii()
+    assert [said.startswith(line) for said, line in zip(reply.split("\r\n"), lines, strict=True)] == [True] * len(lines)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_reply_in_any_language_is_lines_that_a_peer_can_read(name: str, language: str):
+    refusal = REFUSALS[name]
+    again = Refusal(refusal.code, refusal.enhanced, refusal.told, cause="test").to(language)
+    for line in again.smtp_reply.split("\r\n"):
+        assert re.fullmatch(rf"{refusal.code}[ -]{re.escape(refusal.enhanced)} [\x20-\x7e]+", line)
+        assert "?" not in line
+        assert len(line) <= 510
+
+
+def test_no_value_breaks_out_of_its_line():
+    reply = errors.bad_number("1\r\n250 ok").to("da").smtp_reply
+    assert [line[:9] for line in reply.split("\r\n")] == ["550-5.1.3", "550 5.1.3"]
 
 
 def test_what_only_programs_read_speaks_english():

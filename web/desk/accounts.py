@@ -64,9 +64,7 @@ class AccountDesk:
         if known is not None:
             return known
         opened = await self._accounts.open_account(key_id, email)
-        await self._audit.note(
-            actor, "account.open", opened.id, org_id=opened.org_id, email=opened.email, number=opened.number
-        )
+        await note_opened(self._audit, actor, opened)
         return opened
 
     async def edit(
@@ -141,6 +139,11 @@ class AccountDesk:
         organisation = await self._accounts.organisation(account.org_id)
         name = organisation.name if organisation else ""
         return package(account.number, f"SMS {account.email}", organisation=name, language=account.language)
+
+
+async def note_opened(audit: Audit, actor: Actor, opened: Account) -> None:
+    """Keep in the audit log that an account was opened, whichever way."""
+    await audit.note(actor, "account.open", opened.id, org_id=opened.org_id, email=opened.email, number=opened.number)
 
 
 def _within(actor: Actor, wanted: AccountFilter) -> AccountFilter:

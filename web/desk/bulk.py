@@ -16,10 +16,11 @@ from gateway.registry.employee_address import fold_email
 from gateway.registry.errors import AccountError, BadAddress, NoFreeNumber
 from gateway.scopes import Scope
 from gateway.translation import Sentence, sentence
-from web.desk.accounts import AccountDesk
+from web.desk.accounts import note_opened
 from web.desk.sheets import SheetRow
 from web.desk.tenancy import seen
 from web.identity.actor import Actor
+from web.identity.audit import Audit
 
 _AT_ONCE = 32
 """Accounts that are being opened at the same time: they share commits, and leave room for others' work."""
@@ -51,9 +52,9 @@ class BulkRow:
 class BulkDesk:
     """Opens many accounts."""
 
-    def __init__(self, accounts: Accounts, desk: AccountDesk) -> None:
+    def __init__(self, accounts: Accounts, audit: Audit) -> None:
         self._accounts = accounts
-        self._desk = desk
+        self._audit = audit
 
     async def plan(self, actor: Actor, key_id: str, rows: Sequence[SheetRow]) -> list[BulkRow]:
         """What would become of each line. Raises NotFound for a key that is not there."""
@@ -82,12 +83,13 @@ class BulkDesk:
         if drained.is_set():
             return replace(row, fate=Fate.REFUSED, why=sentence("no free phone number was left for this line"))
         try:
-            opened = await self._desk.open(actor, key_id, row.email)
+            opened = await self._accounts.open_account(key_id, row.email)
         except NoFreeNumber as error:
             drained.set()
             return replace(row, fate=Fate.REFUSED, why=error)
         except AccountError as error:
             return replace(row, fate=Fate.REFUSED, why=error)
+        await note_opened(self._audit, actor, opened)
         return replace(row, fate=Fate.OPENED, email=opened.email, number=opened.number)
 
     def _judge(self, rows: Sequence[SheetRow]) -> list[BulkRow]:

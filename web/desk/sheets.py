@@ -18,7 +18,7 @@ from gateway.registry.errors import BadValue
 from gateway.translation import sentence
 
 MAX_BYTES = 2_000_000
-MAX_ROWS = 10_000
+MAX_ROWS = 5_000
 MAX_UNPACKED = 100_000_000
 """Bytes that an XLSX may come to once it is unpacked."""
 _DELIMITERS = (";", ",", "\t")
@@ -50,7 +50,7 @@ class SheetRow:
     line: int
     """From 1, as the person's program counts."""
     email: str
-    """As it is written there, without blanks around it; empty where the cell is."""
+    """As it is written there, on one line and without blanks around it; empty where the cell is."""
 
 
 Cells = Sequence[tuple[int, Sequence[str]]]
@@ -133,7 +133,7 @@ def _addresses(cells: Cells) -> list[SheetRow]:
     filled = [(line, row) for line, row in cells if any(cell.strip() for cell in row)]
     column, has_head = _column(filled)
     rows = filled[1:] if has_head else filled
-    return [SheetRow(line, row[column].strip() if column < len(row) else "") for line, row in rows]
+    return [SheetRow(line, " ".join(row[column].split()) if column < len(row) else "") for line, row in rows]
 
 
 def _column(filled: Cells) -> tuple[int, bool]:

@@ -97,7 +97,7 @@ async def _table(
         "groups": [(fate, _first(said, fate)) for fate in (Fate.REFUSED, Fate.OPENED, Fate.KNOWN, Fate.OPEN)],
         "words": {str(fate): words for fate, words in _words().items()},
         "shown": _SHOWN,
-        "lines": "\n".join(f"{row.line} {row.email}" for row in rows if row.fate is Fate.OPEN),
+        "lines": "\n".join(f"{row.line} {row.email}" for row in rows),
         "report": _written(said),
     }
     return page(request, template, **values)

@@ -74,9 +74,15 @@ def page(request: Request, template: str, /, *, fragment: str = "", status: int 
     return response
 
 
-def done(request: Request, words: str, to: str) -> Response:
-    """Something was done: go to a page that says so. A dialog closes with the page below it read anew."""
-    response = Response(headers={"HX-Refresh": "true"}) if fragment_wanted(request) else RedirectResponse(to, 303)
+def done(request: Request, words: str, to: str, *, away: bool = False) -> Response:
+    """Something was done: go to a page that says so.
+
+    A dialog closes, and the page below it is read anew; or left for `to`, where it is gone with what was done (`away`).
+    """
+    if not fragment_wanted(request):
+        response: Response = RedirectResponse(to, 303)
+    else:
+        response = Response(headers={"HX-Redirect": to} if away else {"HX-Refresh": "true"})
     cookies: Cookies = request.app.state.cookies
     cookies.set_flash(response, words)
     return response
