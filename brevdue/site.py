@@ -102,7 +102,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
-        organisations=OrganisationDesk(accounts, audit),
+        organisations=OrganisationDesk(accounts, audit, settings.dialog.region),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],
