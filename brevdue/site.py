@@ -116,7 +116,6 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         organisations=OrganisationDesk(accounts, audit, settings.dialog.region),
-        organisations=OrganisationDesk(accounts, audit),
         own=OwnDesk(accounts, MessageLog(rooms.database), audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(

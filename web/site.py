@@ -62,8 +62,9 @@ def make_site(parts: SiteParts) -> FastAPI:
         link_pages(desk.door),
         my_pages(desk.me),
         people_pages(desk),
-        bulk_pages(desk),
+        bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
+        employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
         message_pages(desk),
@@ -75,17 +76,6 @@ def make_site(parts: SiteParts) -> FastAPI:
     ):
         app.include_router(pages, include_in_schema=False)
     app.mount("/api/v1", parts.api)
-    for pages in (
-        bulk_pages,  # before the pages of single accounts
-        account_pages,
-        employee_pages,
-        gateway_pages,
-        key_pages,
-        number_pages,
-        privacy_pages,
-        webhook_pages,
-    ):
-        app.include_router(pages(parts.desk), include_in_schema=False)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 
