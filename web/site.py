@@ -27,6 +27,7 @@ from web.pages.links import link_pages
 from web.pages.me import my_pages
 from web.pages.messages import message_pages
 from web.pages.numbers import number_pages
+from web.pages.optouts import optout_pages
 from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
@@ -68,6 +69,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
+        optout_pages(desk),
         message_pages(desk),
         attention_pages(desk),
         conversation_pages(desk),
