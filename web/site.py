@@ -17,17 +17,21 @@ from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.bulk import bulk_pages
+from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
+from web.pages.employee import employee_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
+from web.pages.messages import message_pages
 from web.pages.numbers import number_pages
 from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
 from web.pages.sign_in import sign_in_pages
 from web.pages.webhooks import webhook_pages
+from web.pages.write import write_pages
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
 """Who holds a session's token, asking from an address."""
@@ -58,10 +62,14 @@ def make_site(parts: SiteParts) -> FastAPI:
         link_pages(desk.door),
         my_pages(desk.me),
         people_pages(desk),
-        bulk_pages(desk),
+        bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
+        employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
+        message_pages(desk),
+        conversation_pages(desk),
+        write_pages(desk),
         gateway_pages(desk),
         privacy_pages(desk),
         webhook_pages(desk),

@@ -102,8 +102,8 @@ def firm(gateway: Gateway, name: str, email: str) -> Firm:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """One for all tests of a file, whose API counts no calls."""
-    made = Gateway(tmp_path_factory.mktemp("gateway"), "")
+    """One for all tests of a file, whose API counts no calls, and for which no name has an address."""
+    made = Gateway(tmp_path_factory.mktemp("gateway"), '[dns]\nservers = ["127.0.0.1:1"]\ntimeout = 0.1\n')
     made.config.write_text(made.config.read_text().replace("[http]\n", "[http]\napi_calls_per_minute = 0\n"))
     with made:
         yield made

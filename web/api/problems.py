@@ -108,25 +108,26 @@ def problem_of(error: Exception) -> ProblemResponse:
     """The answer to what was raised."""
     match error:
         case CallRefused():
-            return ProblemResponse(error.status, error.detail, error.headers, code=error.code)
+            answer = ProblemResponse(error.status, error.detail, error.headers, code=error.code)
         case RequestValidationError():
             errors = mistakes(error)
-            detail = "; ".join(found["message"] for found in errors)
-            return ProblemResponse(422, detail, code="invalid", errors=errors)
+            answer = ProblemResponse(422, "; ".join(each["message"] for each in errors), code="invalid", errors=errors)
         case NotAllowed():
-            words = f'error="insufficient_scope", scope="{error.scope}"'
             detail = f"this key may not do that: it needs the scope {error.scope}"
-            return ProblemResponse(403, detail, _challenge(words), code="scope-missing")
+            challenge = _challenge(f'error="insufficient_scope", scope="{error.scope}"')
+            answer = ProblemResponse(403, detail, challenge, code="scope-missing")
         case Refusal():
-            return _refusal(error)
+            answer = _refusal(error)
         case AccountError():
             status, code = next((_KINDS[kind] for kind in type(error).mro() if kind in _KINDS), (422, "invalid"))
-            return ProblemResponse(status, str(error), code=code)
+            answer = ProblemResponse(status, str(error), code=code)
         case HTTPException(status_code=400):
-            return ProblemResponse(422, "the body is no JSON in UTF-8", code="invalid")
+            answer = ProblemResponse(422, "the body is no JSON in UTF-8", code="invalid")
         case HTTPException():
-            return ProblemResponse(error.status_code, str(error.detail), error.headers)
-    raise error
+            answer = ProblemResponse(error.status_code, str(error.detail), error.headers)
+        case _:
+            raise error
+    return answer
 
 
 _KINDS: dict[type, tuple[int, str]] = {

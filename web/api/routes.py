@@ -11,6 +11,7 @@ from web.api.messages import message_routes
 from web.api.numbers import number_routes
 from web.api.optouts import optout_routes
 from web.api.spend import spend_routes
+from web.api.webhooks import webhook_routes
 from web.desk.desk import Desk
 
 
@@ -24,6 +25,7 @@ def api_routes(desk: Desk) -> APIRouter:
         key_routes,
         number_routes,
         optout_routes,
+        webhook_routes,
         spend_routes,
     ):
         routes.include_router(subject(desk))

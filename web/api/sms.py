@@ -29,7 +29,9 @@ class SmsShown(Shown):
     number: Phone = Field(description="Our side.")
     sender: str = Field("", examples=[""], description="The name that stands on the phone instead of the number.")
     phone: Phone = Field(description="The other side.")
-    text: str = Field(examples=["Hej Anders!"])
+    text: str | None = Field(
+        examples=["Hej Anders!"], description="Null once it was removed: texts are kept for so long."
+    )
     parts: int | None = Field(None, examples=[1], description="Of outgoing SMS.")
     price: Amount | None = Field(None, description="Of all parts, once it is known.")
     reason: str = Field("", examples=[""], description="Why it failed, a word for programs.")

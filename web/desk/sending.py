@@ -47,8 +47,8 @@ class SendingDesk:
         `identity` names the wish: the same twice is one SMS. Raises NotFound, BadValue, or the Refusal that explains
         why nothing can go.
         """
-        actor.require(Scope.MESSAGES_SEND)
         sender = await named_account(self._accounts, actor, account)
+        actor.require_for(Scope.MESSAGES_SEND, sender.id)
         return await self._sending.send(Wish(sender.id, tuple(phones), text, _author(actor), identity))
 
     async def count(self, actor: Actor, text: str, account: str = "", phones: Sequence[str] = ()) -> Quote:
