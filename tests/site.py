@@ -109,9 +109,7 @@ class Site:
         return [(each.action, each.detail) for each in reversed(entries)]
 
     def _browser(self, token: str) -> Browser:
-        client = aiohttp.ClientSession(
-            self.url, cookies={"brevdue": token}, cookie_jar=aiohttp.CookieJar(unsafe=True)
-        )
+        client = aiohttp.ClientSession(self.url, cookies={"brevdue": token}, cookie_jar=aiohttp.CookieJar(unsafe=True))
         self._clients.append(client)
         return Browser(client)
 

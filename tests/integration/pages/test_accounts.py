@@ -130,7 +130,7 @@ async def test_the_code_and_its_package(house: House):
     path = f"/accounts/{house.account.id}"
     assert "Fetch QR package" in await house.reader.get(f"{path}/qr")
     answer, content = await house.reader.fetch(f"{path}/qr.zip")
-    assert f'qr-sms-{house.account.number[1:]}.zip' in answer.headers["content-disposition"]
+    assert f"qr-sms-{house.account.number[1:]}.zip" in answer.headers["content-disposition"]
     assert len(zipfile.ZipFile(io.BytesIO(content)).namelist()) > 10
 
 
