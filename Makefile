@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 FUZZ_SECONDS ?= 1800
+API_SECONDS ?= 600
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test faults fuzz check translations bench audit clean
+.PHONY: demo test faults fuzz check translations openapi api bench audit clean
 
 demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
 	$(BIN)/brevdue demo $(ARGS)
@@ -28,6 +29,12 @@ check: $(VENV)/.installed-dev  ## style, types, import rules
 
 translations: $(VENV)/.installed-dev  ## every text of the code into the catalogs, gone ones out of them; says what is to be translated
 	$(BIN)/python -m gateway.catalogs
+
+openapi: $(VENV)/.installed-dev  ## the API's description into docs/api/openapi.json; look at the difference: it is one for all who call
+	$(BIN)/python -m web.api.document
+
+api: $(VENV)/.installed-dev  ## whatever a call may hold, for every operation of the API: API_SECONDS=600 for longer
+	API_SECONDS=$(API_SECONDS) $(BIN)/pytest tests/api/test_any_call.py -s $(ARGS)
 
 bench: $(VENV)/.installed-dev  ## speed and cost beside what people use today; ARGS=--short, ARGS=relay for one row
 	bench/install

@@ -15,18 +15,31 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.routing.configured import make_router
 from gateway.settings import GatewaySettings
 from gateway.tally_files import Totals
+from web.api.application import ApiParts, make_api
+from web.api.idempotency import Answers
 from web.desk.accounts import AccountDesk
+from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
+from web.desk.door import Door, must_have_second
 from web.desk.keys import KeyDesk
+from web.desk.me import MyDesk
+from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
+from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.own import OwnDesk
+from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.sending import SendingDesk
+from web.desk.spend import SpendDesk
 from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
+from web.identity.openid import OpenId
+from web.identity.post import Post
+from web.identity.single_sign_on import SingleSignOn
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
 
@@ -37,9 +50,11 @@ if TYPE_CHECKING:
 def site_of(rooms: Rooms) -> FastAPI:
     """Make the site."""
     http, identity = rooms.settings.http, identity_of(rooms)
+    desk = desk_of(rooms, identity)
     return make_site(
         SiteParts(
-            desk=desk_of(rooms, identity),
+            desk=desk,
+            api=api_of(rooms, desk),
             cookies=Cookies(secure=http.public_url.startswith("https://"), digest=rooms.keyring.digest),
             actor_of=identity.sessions.actor_of,
             phones=any(isinstance(provider, SimulatorProvider) for provider in rooms.providers.values()),
@@ -49,7 +64,33 @@ def site_of(rooms: Rooms) -> FastAPI:
 
 def identity_of(rooms: Rooms) -> Identity:
     """Make what knows people."""
-    return make_identity(rooms.database, rooms.keyring, rooms.clock, rooms.settings.http.public_url)
+    settings = rooms.settings
+    required = must_have_second(settings.web.require_second_factor)
+    return make_identity(
+        rooms.database, rooms.keyring, rooms.clock, settings.http.public_url, must_have_second=required
+    )
+
+
+def api_of(rooms: Rooms, desk: Desk) -> FastAPI:
+    """Make the API."""
+    return make_api(
+        ApiParts(
+            desk=desk,
+            keys=rooms.accounts,
+            answers=Answers(rooms.database, rooms.keyring, rooms.clock),
+            clock=rooms.clock,
+            calls_per_minute=rooms.settings.http.api_calls_per_minute,
+        )
+    )
+
+
+def single_sign_on_of(rooms: Rooms, identity: Identity) -> SingleSignOn | None:
+    """Make what asks an OpenID Connect provider, where one is configured."""
+    settings, oidc = rooms.settings, rooms.settings.web.oidc
+    if not oidc.issuer:
+        return None
+    openid = OpenId(oidc, rooms.keyring, rooms.clock, f"{settings.http.public_url}/sign-in/sso/back")
+    return SingleSignOn(oidc, openid, identity.people, rooms.accounts, rooms.database, rooms.clock)
 
 
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
@@ -60,12 +101,21 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     async def totals() -> Totals:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
+    post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
     return Desk(
         accounts=AccountDesk(accounts, audit),
+        people=PeopleDesk(identity, accounts, post),
+        me=MyDesk(identity),
+        audit=AuditDesk(audit),
+        door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
         bulk=BulkDesk(accounts, audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
-        organisations=OrganisationDesk(accounts, audit),
+        messages=MessageDesk(rooms.database, accounts),
+        sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
+        optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
+        spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
+        organisations=OrganisationDesk(accounts, audit, settings.dialog.region),
         own=OwnDesk(accounts, MessageLog(rooms.database), audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(

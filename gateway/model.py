@@ -300,6 +300,8 @@ class MailKind(StrEnum):
     REPORT = "report"
     """RFC 3464: something the sender asked for cannot be delivered."""
     OPERATOR = "operator"
+    ACCESS = "access"
+    """A link that lets somebody in to the web pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ class Rate:
             self.count(name, now)
         return wait
 
+    def left(self, name: str, now: float) -> tuple[int, float]:
+        """How many more the name may have now, and the seconds until it may have a whole burst again."""
+        level = self._level(name, now)
+        return int((self._full + self._seconds - level + _NOTHING) // self._seconds), level
+
     def _level(self, name: str, now: float) -> float:
         """Seconds until the name's bucket is empty."""
         return min(max(0.0, self._empty_at.get(name, now) - now), self._full + self._seconds)

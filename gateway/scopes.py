@@ -63,3 +63,10 @@ def write_scopes(scopes: Iterable[Scope]) -> str:
     """The same, in the order of `Scope`."""
     held = set(scopes)
     return " ".join(scope for scope in Scope if scope in held)
+
+
+def with_reading(scopes: Iterable[Scope]) -> frozenset[Scope]:
+    """The same, where whoever may change things of a kind may see them as well."""
+    held = frozenset(scopes)
+    seen = {f"{scope.removesuffix(':write')}:read" for scope in held if scope.endswith(":write")}
+    return held | {scope for scope in Scope if scope in seen}

@@ -86,6 +86,30 @@ class HttpSettings(Section):
     public_url: Annotated[str, AfterValidator(forms.public_url)] = "http://127.0.0.1:8025"
     proxy_networks: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     """Whose X-Forwarded-For is believed: it says where a provider's call came from."""
+    api_calls_per_minute: int = Field(600, ge=0, description="with one key, in one process; 0 for any number")
+
+
+class OpenIdSettings(Section):
+    """`[web.oidc]`: sign-in by an OpenID Connect provider; off while `issuer` is empty."""
+
+    issuer: Annotated[str, AfterValidator(forms.issuer)] = ""
+    client_id: str = ""
+    client_secret: str = Field("", repr=False)
+    label: str = "Single sign-on"
+    allowed_domains: tuple[Domain, ...] = ()
+    """Mail domains that the provider speaks for; empty: whatever address it has proven."""
+    create_role: Literal["nobody", "reader", "sender", "administrator"] = "nobody"
+    """What somebody becomes who is not there yet; "nobody": only who was invited gets in."""
+    organisation: str = ""
+    """Where new people belong, by its name."""
+
+
+class WebSettings(Section):
+    """`[web]`: the pages that people sign in to."""
+
+    require_second_factor: Literal["nobody", "operators", "everybody"] = "nobody"
+    """Who has to set up a second factor before anything else."""
+    oidc: OpenIdSettings = OpenIdSettings()
 
 
 class StoreSettings(Section):
@@ -291,6 +315,7 @@ class GatewaySettings(BaseModel):
     lmtp: LmtpSettings = LmtpSettings()
     tls: TlsSettings = TlsSettings()
     http: HttpSettings = HttpSettings()
+    web: WebSettings = WebSettings()
     store: StoreSettings = StoreSettings()
     mail_out: MailOutSettings = MailOutSettings()
     trust: TrustSettings = TrustSettings()

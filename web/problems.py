@@ -31,13 +31,14 @@ _PLACES = {
 
 
 class ProblemResponse(JSONResponse):
-    """A problem as `application/problem+json`; `more` are members of its own."""
+    """A problem as `application/problem+json`; `more` are members of its own: `code` is a word for programs."""
 
     media_type = "application/problem+json"
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         title = HTTPStatus(status).phrase
-        super().__init__({"title": title, "status": status, "detail": detail, **more}, status, headers)
+        problem = {"title": title, "status": status, "detail": detail, "code": title.lower().replace(" ", "-")}
+        super().__init__(problem | more, status, headers)
 
 
 def answer_problems(app: FastAPI) -> None:
@@ -45,12 +46,17 @@ def answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def wrong_input(_request: Request, error: RequestValidationError) -> ProblemResponse:
-        errors = [_mistake(found) for found in error.errors()]
+        errors = mistakes(error)
         return ProblemResponse(422, "; ".join(found["message"] for found in errors), errors=errors)
 
     @app.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> ProblemResponse:
         return ProblemResponse(error.status_code, error.detail, error.headers)
+
+
+def mistakes(error: RequestValidationError) -> list[dict[str, str]]:
+    """Each field that cannot be taken, with a sentence."""
+    return [_mistake(found) for found in error.errors()]
 
 
 def _mistake(found: Mapping[str, Any]) -> dict[str, str]:

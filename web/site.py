@@ -17,14 +17,21 @@ from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.bulk import bulk_pages
+from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
+from web.pages.links import link_pages
+from web.pages.me import my_pages
+from web.pages.messages import message_pages
 from web.pages.numbers import number_pages
+from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
+from web.pages.sign_in import sign_in_pages
 from web.pages.webhooks import webhook_pages
+from web.pages.write import write_pages
 
 ActorOf = Callable[[str, str], Awaitable[Actor | None]]
 """Who holds a session's token, asking from an address."""
@@ -35,6 +42,8 @@ class SiteParts:
     """What the site is made of."""
 
     desk: Desk
+    api: FastAPI
+    """What stands under `/api/v1`."""
     cookies: Cookies
     actor_of: ActorOf
     phones: bool
@@ -47,17 +56,26 @@ def make_site(parts: SiteParts) -> FastAPI:
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)
+    desk = parts.desk
     for pages in (
-        bulk_pages,  # before the pages of single accounts
-        account_pages,
-        employee_pages,
-        gateway_pages,
-        key_pages,
-        number_pages,
-        privacy_pages,
-        webhook_pages,
+        sign_in_pages(desk.door),
+        link_pages(desk.door),
+        my_pages(desk.me),
+        people_pages(desk),
+        bulk_pages(desk),  # before the pages of single accounts
+        account_pages(desk),
+        employee_pages(desk),
+        key_pages(desk),
+        number_pages(desk),
+        message_pages(desk),
+        conversation_pages(desk),
+        write_pages(desk),
+        gateway_pages(desk),
+        privacy_pages(desk),
+        webhook_pages(desk),
     ):
-        app.include_router(pages(parts.desk), include_in_schema=False)
+        app.include_router(pages, include_in_schema=False)
+    app.mount("/api/v1", parts.api)
     app.add_middleware(KnowWho, actor_of=parts.actor_of, cookies=parts.cookies)
     return app
 

@@ -102,3 +102,9 @@ def _count(where: defaultdict[Key, list[int]], purses: Iterable[Purse], day: int
         standing = where[purse.name, day]
         standing[0] += parts
         standing[1] += cost
+
+
+def spent(connection: Connection, purses: Sequence[str], day: int) -> dict[str, tuple[int, int]]:
+    """Parts and cost of purses on a day, by name; those that spent nothing are left out."""
+    rows = connection.execute(select(spend).where(spend.c.purse.in_(purses), spend.c.day == day))
+    return {row.purse: (row.parts, row.cost) for row in rows}

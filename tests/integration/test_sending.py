@@ -22,7 +22,7 @@ from gateway.sending import Sending, Sent, Wish
 from gateway.settings import DialogSettings, GatewaySettings, LimitSettings, MailSettings, PoolSettings
 from gateway.sms_out import SmsOut
 from gateway.spool import Spool
-from gateway.store import optout_sql, trace_sql
+from gateway.store import optout_sql
 from gateway.store.database import Database, alone
 from gateway.store.schema import mails, messages, thread_refs
 from gateway.threads import Threads
@@ -324,6 +324,6 @@ async def test_what_the_provider_does_not_take_now_waits(desk: Desk, account: Ac
     desk.provider.answer = NOT_NOW
     sent = await desk.sending.send(wish(account))
     await until(lambda: len(desk.provider.given) == 1)
-    row = await desk.database.read(lambda connection: trace_sql.find_message(connection, f"{sent.id}.1"))
-    assert row is not None
+    (row,) = await desk.rows(messages)
+    assert row["id"] == sent.phones[0].message_id
     assert row["state"] in {"queued", "submitting"}

@@ -18,7 +18,6 @@ from gateway.routing.router import Router
 from gateway.routing.rules import Rule, Way
 from gateway.sms import OutgoingSms, SmsText, SubmitResult
 from gateway.sms_text import measure
-from gateway.translation import LANGUAGES
 from tests.integration.test_spool import Clock
 
 pytestmark = pytest.mark.proves("C2")

@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
+from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.door import Door
 from web.desk.keys import KeyDesk
+from web.desk.me import MyDesk
+from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
+from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.own import OwnDesk
+from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
 from web.desk.routes import RouteDesk
+from web.desk.sending import SendingDesk
+from web.desk.spend import SpendDesk
 from web.desk.webhooks import WebhookDesk
 
 
@@ -24,9 +32,17 @@ class Desk:
     bulk: BulkDesk
     keys: KeyDesk
     numbers: NumberDesk
+    messages: MessageDesk
+    sending: SendingDesk
+    optouts: OptOutDesk
+    spend: SpendDesk
     organisations: OrganisationDesk
     own: OwnDesk
     privacy: PrivacyDesk
     providers: ProviderDesk
     routes: RouteDesk
     webhooks: WebhookDesk
+    people: PeopleDesk
+    me: MyDesk
+    audit: AuditDesk
+    door: Door

@@ -14,14 +14,11 @@ from web.identity.audit import Audit
 class OrganisationDesk:
     """Lists and makes them."""
 
-    def __init__(self, accounts: Accounts, audit: Audit) -> None:
+    def __init__(self, accounts: Accounts, audit: Audit, region: str) -> None:
+        """`region` is the gateway's own."""
         self._accounts = accounts
         self._audit = audit
-
-    async def list(self, actor: Actor) -> list[Organisation]:
-        """Those that the actor sees, by name."""
-        found = await self._accounts.list_organisations()
-        return [each for each in found if actor.sees(each.id)]
+        self._region = region
 
     async def create(self, actor: Actor, name: str, region: str, language: str) -> Organisation:
         """Make an organisation. Raises BadValue."""
@@ -36,3 +33,13 @@ class OrganisationDesk:
         if found is None or not actor.sees(found.id):
             raise NotFound(sentence("there is no such organisation"))
         return found
+
+    async def region(self, actor: Actor) -> str:
+        """The country (ISO 3166) whose numbers the actor writes without a country code."""
+        found = await self._accounts.organisation(actor.org_id) if actor.org_id else None
+        return found.region if found else self._region
+
+    async def list(self, actor: Actor) -> list[Organisation]:
+        """Those that the actor sees, by name."""
+        found = await self._accounts.list_organisations()
+        return [each for each in found if actor.sees(each.id)]

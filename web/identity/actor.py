@@ -62,6 +62,11 @@ class Actor:
         if scope not in self.scopes:
             raise NotAllowed(scope)
 
+    def require_for(self, scope: Scope, account_id: str) -> None:
+        """Raise NotAllowed unless it may do that with an account: employees may with their own."""
+        if self.account_id != account_id:
+            self.require(scope)
+
     def sees(self, org_id: str | None) -> bool:
         """Whether an organisation's things are there for it; those of no organisation are the operator's."""
         return self.org_id is None or self.org_id == org_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.keyring import Keyring
@@ -11,6 +12,8 @@ from web.identity.audit import Audit
 from web.identity.links import Links
 from web.identity.passwords import Passwords
 from web.identity.people import People
+from web.identity.roles import Role
+from web.identity.second_factor import SecondFactor
 from web.identity.sessions import Sessions
 from web.identity.sign_in import SignIn
 from web.identity.throttle import Throttle
@@ -24,22 +27,31 @@ class Identity:
     sessions: Sessions
     links: Links
     throttle: Throttle
+    second_factor: SecondFactor
     sign_in: SignIn
     audit: Audit
 
 
 def make_identity(
-    database: Database, keyring: Keyring, clock: Clock, public_url: str, passwords: Passwords | None = None
+    database: Database,
+    keyring: Keyring,
+    clock: Clock,
+    public_url: str,
+    *,
+    must_have_second: Collection[Role] = (),
+    passwords: Passwords | None = None,
 ) -> Identity:
-    """Make them. `public_url` is where browsers find the gateway."""
+    """Make them. `public_url` is where browsers find the gateway, `must_have_second` as for `SignIn`."""
     people = People(database, keyring, passwords or Passwords(), clock)
     sessions = Sessions(database, keyring, clock)
     throttle = Throttle(database, keyring, clock)
+    second_factor = SecondFactor(database, keyring, clock)
     return Identity(
         people=people,
         sessions=sessions,
         links=Links(database, keyring, clock, public_url),
         throttle=throttle,
-        sign_in=SignIn(people, sessions, throttle),
+        second_factor=second_factor,
+        sign_in=SignIn(people, sessions, throttle, second_factor, must_have_second),
         audit=Audit(database, clock),
     )

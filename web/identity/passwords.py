@@ -18,6 +18,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from gateway.translation import sentence
 from web.identity.errors import TooBusy, WeakPassword
 
 MIN_LENGTH = 10
@@ -49,14 +50,19 @@ def refuse_weak(password: str, email: str) -> None:
     """Raise WeakPassword for one that its owner should not take."""
     text = normal(password)
     if len(text) < MIN_LENGTH:
-        raise WeakPassword(f"a password needs at least {MIN_LENGTH} characters: four words that do not belong together")
+        raise WeakPassword(
+            sentence(
+                "a password needs at least %(least)s characters: take four words that do not belong together",
+                least=MIN_LENGTH,
+            )
+        )
     if len(text) > MAX_LENGTH:
-        raise WeakPassword(f"a password has at most {MAX_LENGTH} characters")
+        raise WeakPassword(sentence("a password has at most %(most)s characters", most=MAX_LENGTH))
     plain = text.casefold()
     if plain.strip(_AROUND) in _own_words(email):
-        raise WeakPassword("that is your mail address: take something that nobody knows of you")
+        raise WeakPassword(sentence("that is your mail address: take something that nobody knows of you"))
     if _is_common(plain):
-        raise WeakPassword("that is one of the first passwords that anybody tries: take four words instead")
+        raise WeakPassword(sentence("that is one of the first passwords that anybody tries: take four words instead"))
 
 
 def _own_words(email: str) -> set[str]:

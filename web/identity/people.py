@@ -23,7 +23,7 @@ from web.identity.links import digest_of
 from web.identity.model import Credentials, Person
 from web.identity.passwords import Passwords, refuse_weak
 from web.identity.roles import Role
-from web.store import person_sql
+from web.store import person_sql, second_factor_sql
 from web.store.person_sql import Edit, NewPerson, Obstacle
 
 MAX_NAME = 100
@@ -150,6 +150,7 @@ class People:
         values: dict[str, object] = {"password": await self._hash(password, person.email)}
         if drop_second_factor:
             values |= {"totp": "", "totp_step": 0}
+            await self._database.write(second_factor_sql.put_codes, (person.id, ()))
         return await self._edit(person, values, link)
 
     async def check_password(self, credentials: Credentials | None, password: str) -> bool:
@@ -197,8 +198,10 @@ def _valid_name(name: str) -> str:
 
 _OBSTACLES: dict[Obstacle, AccountError] = {
     Obstacle.NO_PERSON: NotFound(sentence("there is no such person")),
-    Obstacle.EXISTS: PersonExists("there is somebody with this mail address already"),
-    Obstacle.LAST: LastOfTheirKind("nobody could manage this any more: give somebody else the same role first"),
+    Obstacle.EXISTS: PersonExists(sentence("there is somebody with this mail address already")),
+    Obstacle.LAST: LastOfTheirKind(
+        sentence("nobody could manage this any more: give somebody else the same role first")
+    ),
 }
 
 

@@ -9,6 +9,7 @@ in their name elsewhere does not lock them out.
 from __future__ import annotations
 
 import ipaddress
+from enum import StrEnum
 
 from gateway.keyring import Keyring
 from gateway.model import Clock
@@ -22,6 +23,25 @@ PEER_BURST, PEER_SECONDS = 20, 15.0
 """Failures from one client address: so many at once, then one in so many seconds."""
 ACCOUNT_BURST, ACCOUNT_SECONDS = 10, 60.0
 """Failures for one account: 1,440 guesses a day at most, from however many addresses."""
+CODE_BURST, CODE_SECONDS = 10, 300.0
+"""Wrong codes of the second factor of one account, of which a million have a chance of three each."""
+MAIL_BURST, MAIL_SECONDS = 3, 900.0
+"""Links that are mailed to one address."""
+
+
+class What(StrEnum):
+    """What is tried."""
+
+    PASSWORD = "password"  # noqa: S105 - a word, not one
+    CODE = "code"
+    MAIL = "mail"
+
+
+_LIMITS = {
+    What.PASSWORD: (ACCOUNT_BURST, ACCOUNT_SECONDS),
+    What.CODE: (CODE_BURST, CODE_SECONDS),
+    What.MAIL: (MAIL_BURST, MAIL_SECONDS),
+}
 
 Attempt = tuple[Drop, ...]
 """What an attempt was counted under."""
@@ -35,8 +55,8 @@ class Throttle:
         self._keyring = keyring
         self._clock = clock
 
-    async def count(self, what: str, name: str, peer_ip: str, *, is_known_here: bool = False) -> Attempt:
-        """Count an attempt at `what` ("password", "code") on an account's address or id. Raises TooManyAttempts.
+    async def count(self, what: What, name: str, peer_ip: str, *, is_known_here: bool = False) -> Attempt:
+        """Count an attempt on an account, named by its address or id. Raises TooManyAttempts.
 
         `is_known_here`: the account's owner has signed in from this client address before.
         """
@@ -45,7 +65,7 @@ class Throttle:
         whose = self._keyring.digest(f"{what} {fold_email(name)}{f' {peer}' if is_known_here else ''}", "throttle")
         attempt = (
             Drop(f"peer {what} {peer}", PEER_BURST, PEER_SECONDS, now),
-            Drop(f"account {whose}", ACCOUNT_BURST, ACCOUNT_SECONDS, now),
+            Drop(f"account {whose}", *_LIMITS[what], now),
         )
         wait = await self._database.write(throttle_sql.take, attempt)
         if wait:

@@ -21,6 +21,7 @@ from web.language import NAMES, ago, moment, number, teach, tongue
 from web.pages.asked import csrf_token, keep_visit
 from web.pages.cookies import Cookies
 from web.pages.menu import menu
+from web.pages.wording import event_words, state_colour, state_words, way_words
 from web.static_files import address
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -38,7 +39,16 @@ def templates() -> Environment:
     )
     teach(environment)
     environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago}
-    environment.globals |= {"asset": address, "tongue": tongue, "languages": NAMES, "Scope": Scope}
+    environment.globals |= {
+        "event_words": event_words,
+        "state_words": state_words,
+        "state_colour": state_colour,
+        "way_words": way_words,
+        "asset": address,
+        "tongue": tongue,
+        "languages": NAMES,
+        "Scope": Scope,
+    }
     return environment
 
 

@@ -37,3 +37,14 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`timezone=${encodeURIComponent(zone)}`)) {
   document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 }
+
+for (const end of document.querySelectorAll("[data-bottom]")) end.scrollTop = end.scrollHeight;
+
+document.addEventListener("click", (event) => {
+  const filler = event.target.closest("[data-fills]");
+  if (!filler) return;
+  const field = document.getElementById(filler.dataset.fills);
+  field.value = filler.dataset.value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
+});

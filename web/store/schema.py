@@ -5,6 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Column, Double, ForeignKey, Index, Integer, String, Table, Text
 
 from gateway.store.schema import metadata
+from web.store import api_schema
+
+__all__ = ["api_schema", "audit", "identities", "links", "people", "recovery_codes", "sessions", "sign_in_rates"]
 
 people = Table(
     "people",

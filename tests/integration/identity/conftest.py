@@ -48,7 +48,7 @@ class House:
 
 def identity_of(database: Database, keyring: Keyring, clock: ManualClock) -> Identity:
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    return make_identity(database, keyring, clock, "https://sms.example", passwords)
+    return make_identity(database, keyring, clock, "https://sms.example", passwords=passwords)
 
 
 @pytest.fixture
