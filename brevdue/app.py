@@ -29,6 +29,7 @@ from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
 from gateway.hooks.caller import Caller
+from gateway.hour_counts import HourCounts
 from gateway.inbound_route import inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
@@ -188,6 +189,11 @@ class Rooms:
             hear=self.hear,
             failed=self.sms_out.failed,
         )
+
+    @cached_property
+    def hour_counts(self) -> HourCounts:
+        """What statistics are read from."""
+        return HourCounts(self.database, self.clock)
 
     @cached_property
     def retention(self) -> Retention:
@@ -358,7 +364,8 @@ def _services(rooms: Rooms) -> list[Service]:
     if roles & {Role.SCHEDULE, Role.HTTP}:
         services.append(rooms.public_http)
     if Role.SCHEDULE in roles:
-        services += [rooms.failures, rooms.receipts, rooms.webhooks_out, rooms.retention, rooms.sms_in]
+        services += [rooms.failures, rooms.receipts, rooms.webhooks_out, rooms.retention, rooms.hour_counts]
+        services.append(rooms.sms_in)
     services += [
         _ProviderService(provider, rooms.hear)
         for provider in rooms.providers.values()

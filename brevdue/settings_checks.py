@@ -36,6 +36,20 @@ def check_tables(settings: GatewaySettings) -> Iterator[Finding]:
     yield from _store(settings)
     yield from _limits(settings)
     yield from _webhooks(settings)
+    yield from _openid(settings)
+
+
+def _openid(settings: GatewaySettings) -> Iterator[Finding]:
+    """Whom a provider lets in is decided by the domains that it speaks for."""
+    oidc, path = settings.web.oidc, ("web", "oidc")
+    if not oidc.issuer:
+        return
+    if not oidc.client_id:
+        yield (*path, "client_id"), "is missing: what the provider calls this gateway"
+    if oidc.create_role != "nobody" and not oidc.allowed_domains:
+        yield (*path, "allowed_domains"), "is missing: whose addresses make new people, else anybody's would"
+    if oidc.create_role != "nobody" and not oidc.organisation:
+        yield (*path, "organisation"), "is missing: where new people belong"
 
 
 def _webhooks(settings: GatewaySettings) -> Iterator[Finding]:

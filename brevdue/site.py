@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from brevdue.providers import opened
+from gateway.message_log import MessageLog
 from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
 from gateway.routing.configured import make_router
@@ -27,6 +28,7 @@ from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.own import OwnDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
@@ -35,7 +37,9 @@ from web.desk.sending import SendingDesk
 from web.desk.spend import SpendDesk
 from web.desk.webhooks import WebhookDesk
 from web.identity.identity import Identity, make_identity
+from web.identity.openid import OpenId
 from web.identity.post import Post
+from web.identity.single_sign_on import SingleSignOn
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
 
@@ -80,6 +84,15 @@ def api_of(rooms: Rooms, desk: Desk) -> FastAPI:
     )
 
 
+def single_sign_on_of(rooms: Rooms, identity: Identity) -> SingleSignOn | None:
+    """Make what asks an OpenID Connect provider, where one is configured."""
+    settings, oidc = rooms.settings, rooms.settings.web.oidc
+    if not oidc.issuer:
+        return None
+    openid = OpenId(oidc, rooms.keyring, rooms.clock, f"{settings.http.public_url}/sign-in/sso/back")
+    return SingleSignOn(oidc, openid, identity.people, rooms.accounts, rooms.database, rooms.clock)
+
+
 def desk_of(rooms: Rooms, identity: Identity) -> Desk:
     """Make what people and programs can do."""
     settings, accounts, audit = rooms.settings, rooms.accounts, identity.audit
@@ -94,7 +107,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         people=PeopleDesk(identity, accounts, post),
         me=MyDesk(identity),
         audit=AuditDesk(audit),
-        door=Door(identity, accounts, post),
+        door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
         bulk=BulkDesk(accounts, audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
@@ -103,6 +116,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         organisations=OrganisationDesk(accounts, audit, settings.dialog.region),
+        own=OwnDesk(accounts, MessageLog(rooms.database), audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),
         providers=ProviderDesk(
             [(kinds[name], provider) for name, provider in rooms.providers.items()],

@@ -48,4 +48,8 @@ class Conversations:
     ) -> Page[ListedSms]:
         """What was said with a phone, both ways, the newest first. Raises BadValue."""
         wanted = LogFilter(org_id=org_id, account_id=account_id, phone=phone, oldest_first=oldest_first)
-        return await self._log.page(wanted, cursor=cursor, size=size)
+        found = await self._log.page(wanted, cursor=cursor, size=size)
+        while found.next and len(found.items) < size:  # a page of the log may stop looking before it is full
+            more = await self._log.page(wanted, cursor=found.next, size=size - len(found.items))
+            found = Page(found.items + more.items, more.next)
+        return found

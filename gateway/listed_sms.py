@@ -116,8 +116,17 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An account that an incoming SMS could be for, or was last for."""
+    """An account that an incoming SMS could be for: it has the number, or had it last."""
 
     account_id: str
     email: str
     closed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """An SMS that waits for a person, with what is known."""
+
+    need: Need
+    sms: ListedSms
+    candidates: tuple[Candidate, ...] = ()

@@ -89,11 +89,27 @@ class HttpSettings(Section):
     api_calls_per_minute: int = Field(600, ge=0, description="with one key, in one process; 0 for any number")
 
 
+class OpenIdSettings(Section):
+    """`[web.oidc]`: sign-in by an OpenID Connect provider; off while `issuer` is empty."""
+
+    issuer: Annotated[str, AfterValidator(forms.issuer)] = ""
+    client_id: str = ""
+    client_secret: str = Field("", repr=False)
+    label: str = "Single sign-on"
+    allowed_domains: tuple[Domain, ...] = ()
+    """Mail domains that the provider speaks for; empty: whatever address it has proven."""
+    create_role: Literal["nobody", "reader", "sender", "administrator"] = "nobody"
+    """What somebody becomes who is not there yet; "nobody": only who was invited gets in."""
+    organisation: str = ""
+    """Where new people belong, by its name."""
+
+
 class WebSettings(Section):
     """`[web]`: the pages that people sign in to."""
 
     require_second_factor: Literal["nobody", "operators", "everybody"] = "nobody"
     """Who has to set up a second factor before anything else."""
+    oidc: OpenIdSettings = OpenIdSettings()
 
 
 class StoreSettings(Section):

@@ -107,6 +107,22 @@ def public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def issuer(value: str) -> str:
+    """An OpenID Connect issuer, exactly as the provider writes it; "" for none. Plain http on this machine alone."""
+    wanted = 'must be the https:// address that the provider calls its issuer ("https://login.example.com")'
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ValueError(wanted) from error
+    here = host in {"127.0.0.1", "::1", "localhost"}
+    if parts.scheme not in ({"https", "http"} if here else {"https"}) or not host or parts.query or parts.fragment:
+        raise ValueError(wanted)
+    return value
+
+
 def store_url(value: str) -> str:
     """`sqlite:///FILE` or `postgresql://user@host/database`."""
     scheme, separator, rest = value.partition("://")

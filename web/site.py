@@ -19,6 +19,7 @@ from web.pages.accounts import account_pages
 from web.pages.bulk import bulk_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
+from web.pages.employee import employee_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
@@ -61,8 +62,9 @@ def make_site(parts: SiteParts) -> FastAPI:
         link_pages(desk.door),
         my_pages(desk.me),
         people_pages(desk),
-        bulk_pages(desk),
+        bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
+        employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
         message_pages(desk),

@@ -33,6 +33,8 @@ from gateway.store.schema import (
     reports,
     thread_refs,
 )
+from gateway.store.webhook_call_sql import telling_of
+from gateway.store.webhook_schema import webhook_calls
 
 AT_ONCE = 500
 """Ids that one statement names."""
@@ -168,6 +170,7 @@ def everything(connection: Connection, person: Person) -> dict[str, list[JsonDic
         "claims": _claims(connection, person, found),
         "opt_outs": _by_phone(connection, optouts, person, _within(optouts, person.org_id)),
         "automatic_answers": _by_phone(connection, automatic_replies, person, true()) if not person.org_id else [],
+        "webhook_calls": _webhook_calls(connection, person, found),
         "organisation_numbers": _read_by(connection, organisation_numbers, person),
         "keywords": _read_by(connection, keywords, person),
     }
@@ -229,6 +232,12 @@ def claims_of(person: Person, found: Found) -> ColumnElement[bool]:
 
 def _claims(connection: Connection, person: Person, found: Found) -> list[JsonDict]:
     return [dict(row) for row in connection.execute(select(claims).where(claims_of(person, found))).mappings()]
+
+
+def _webhook_calls(connection: Connection, person: Person, found: Found) -> list[JsonDict]:
+    which = telling_of(person.org_id, [person.phone] if person.phone else found.accounts)
+    query = select(*_columns(webhook_calls)).where(which).order_by(webhook_calls.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _by_phone(connection: Connection, table: Table, person: Person, within: ColumnElement[bool]) -> list[JsonDict]:

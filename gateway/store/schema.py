@@ -251,6 +251,7 @@ messages = Table(
         "ix_messages_ended_badly_organisation",
         "org_id",
         "id",
+        "state",
         sqlite_where=text(ENDED_BADLY),
         postgresql_where=text(ENDED_BADLY),
     ),

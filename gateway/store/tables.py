@@ -9,7 +9,11 @@ from importlib.metadata import entry_points
 
 from sqlalchemy import MetaData
 
-from gateway.store import retention_schema, webhook_schema  # noqa: F401 - they declare their tables
+from gateway.store import (  # noqa: F401 - they declare their tables
+    retention_schema,
+    statistics_schema,
+    webhook_schema,
+)
 from gateway.store.schema import metadata
 
 

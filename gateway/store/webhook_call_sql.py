@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, false, func, insert, or_, select, text, update
 
 from gateway.hooks.events import EventType, HookEvent
 from gateway.hooks.schedule import GIVE_UP_AFTER
@@ -283,17 +283,20 @@ def note_test(connection: Connection, items: Sequence[Tested]) -> list[None]:
     return [None] * len(items)
 
 
-def forget(connection: Connection, org_id: str | None, values: Sequence[str]) -> int:
-    """Remove calls that tell of somebody: in whose body one of the values stands alone. Of one organisation, or of all.
+def telling_of(org_id: str | None, values: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a call tells of somebody: one of the values stands alone in its body. Of one organisation, or of all.
 
-    It reads every call that is kept, for which there is seldom a reason.
+    Whoever asks reads every call that is kept, for which there is seldom a reason.
     """
-    about = or_(*(webhook_calls.c.body.contains(f'"{value}"', autoescape=True) for value in values))
-    query = delete(webhook_calls).where(about)
-    if org_id is not None:
-        own = select(webhooks.c.id).where(webhooks.c.org_id == org_id)
-        query = query.where(webhook_calls.c.webhook_id.in_(own))
-    return connection.execute(query).rowcount if values else 0
+    about = or_(false(), *(webhook_calls.c.body.contains(f'"{value}"', autoescape=True) for value in values))
+    if org_id is None:
+        return about
+    return and_(about, webhook_calls.c.webhook_id.in_(select(webhooks.c.id).where(webhooks.c.org_id == org_id)))
+
+
+def forget(connection: Connection, org_id: str | None, values: Sequence[str]) -> int:
+    """Remove calls that tell of somebody."""
+    return connection.execute(delete(webhook_calls).where(telling_of(org_id, values))).rowcount if values else 0
 
 
 def prune(connection: Connection, items: Sequence[tuple[float, int]]) -> list[int]:

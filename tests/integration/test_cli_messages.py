@@ -308,7 +308,7 @@ def aged(brevdue, tmp_path):
 def test_a_removed_text_is_no_empty_text(aged):
     assert {row["text"] for row in json.loads(aged("message", "list", "--json"))} == {None}
     assert aged("message", "list").count("(text removed)") == 4
-    for name in ("01MAIL.1", "01IN0"):
+    for name in ("01FIRST.1", "01IN0"):
         assert json.loads(aged("message", "show", name, "--json"))["text"] is None
         assert "text    (text removed)" in aged("message", "show", name)
         story = aged("message", "trace", name)
@@ -318,12 +318,12 @@ def test_a_removed_text_is_no_empty_text(aged):
 
 @pytest.mark.proves("retention")
 def test_without_its_text_nothing_is_sent_or_handed_on(aged):
-    said = aged("message", "resolve", "01MAIL.1", "--resend", status=1)
-    assert said == "brevdue: the text of '01MAIL.1' was removed: there is nothing to send again\n"
+    said = aged("message", "resolve", "01FIRST.1", "--resend", status=1)
+    assert said == "brevdue: the text of '01FIRST.1' was removed: there is nothing to send again\n"
     assert "no incoming SMS '01IN2' that has reached nobody" in aged(
         "message", "deliver", "01IN2", "--to", "bo@acme.example", status=1
     )
-    assert aged("message", "resolve", "01MAIL.1", "--not-sent") == "01MAIL.1 is failed now\n"
+    assert aged("message", "resolve", "01FIRST.1", "--not-sent") == "01FIRST.1 is failed now\n"
 
 
 @pytest.mark.proves("retention")

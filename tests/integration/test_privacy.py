@@ -17,6 +17,7 @@ from gateway.store import inbound_sql, optout_sql, schema
 from gateway.store.database import Database
 from gateway.store.inbound_sql import Arrival, InboundState
 from gateway.store.tables import all_tables
+from gateway.store.webhook_schema import webhook_calls
 from tests.kept import NOW, NUMBER, PHONE, TEXT, Clock, Kept, an_account, kept_in
 
 OTHER = "+4530643065"
@@ -39,6 +40,10 @@ async def kept(database: Database) -> Kept:
     await kept.put(schema.automatic_replies, {"phone": PHONE, "about": "", "at": NOW})
     stop = {"phone": PHONE, "since": NOW, "word": "stop nu, jeg er syg"}
     await kept.put(schema.optouts, stop | {"org_id": "01ORG"}, stop | {"org_id": "01OTHER"})
+    for n, body in enumerate((f'{{"from": "{PHONE}"}}', f'{{"from": "{OTHER}"}}')):
+        call = {"id": f"01CALL{n}", "webhook_id": "01HOOK", "event_id": f"e{n}", "type": "message.received"}
+        late = {"state": "delivered", "created_at": NOW, "available_at": NOW}
+        await kept.put(webhook_calls, call | late | {"body": body})
     return kept
 
 
@@ -67,7 +72,7 @@ async def test_all_about_a_phone_is_given(kept: Kept):
     assert counts == {
         "accounts": 0, "mails": 2, "messages": 2, "attempts": 2, "provider_ids": 2, "reports": 2, "incoming": 1,
         "incoming_parts": 2, "letters": 2, "conversations": 2, "claims": 1, "opt_outs": 2, "automatic_answers": 1,
-        "organisation_numbers": 0, "keywords": 0,
+        "webhook_calls": 1, "organisation_numbers": 0, "keywords": 0,
     }  # fmt: skip
     message = given["messages"][0]
     assert (message["text"], message["to_number"], message["price"]) == (TEXT, PHONE, 790)

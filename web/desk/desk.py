@@ -14,6 +14,7 @@ from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
+from web.desk.own import OwnDesk
 from web.desk.people import PeopleDesk
 from web.desk.privacy import PrivacyDesk
 from web.desk.providers import ProviderDesk
@@ -36,6 +37,7 @@ class Desk:
     optouts: OptOutDesk
     spend: SpendDesk
     organisations: OrganisationDesk
+    own: OwnDesk
     privacy: PrivacyDesk
     providers: ProviderDesk
     routes: RouteDesk

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
 from gateway.numbers import display
+from gateway.registry.errors import NotFound
+from gateway.translation import sentence
 from web.identity.errors import DeadLink, WrongCredentials
 from web.identity.identity import Identity
 from web.identity.model import Awaits, Link, LinkKind, Person
+from web.identity.openid import Beginning
 from web.identity.post import Post
 from web.identity.roles import Role
 from web.identity.sessions import person_actor
 from web.identity.sign_in import SignedIn
+from web.identity.single_sign_on import SingleSignOn
 from web.identity.throttle import What
 
 
@@ -31,7 +35,10 @@ class Browser:
 class Door:
     """Signing in and out, ways back, and following one-time links."""
 
-    def __init__(self, identity: Identity, accounts: Accounts, post: Post) -> None:
+    def __init__(
+        self, identity: Identity, accounts: Accounts, post: Post, single_sign_on: SingleSignOn | None = None
+    ) -> None:
+        self._single_sign_on = single_sign_on
         self._identity = identity
         self._accounts = accounts
         self._post = post
@@ -76,6 +83,29 @@ class Door:
     def shown(self, person: Person, proposed: str) -> tuple[str, str]:
         """That secret in letters and as a picture. Raises DeadForm."""
         return self._identity.second_factor.shown(person, proposed)
+
+    @property
+    def provider_label(self) -> str:
+        """What the button of the OpenID Connect provider says; "" where there is none."""
+        return self._single_sign_on.label if self._single_sign_on else ""
+
+    async def begin_at_provider(self, to: str) -> Beginning:
+        """Send somebody to the provider. Raises ProviderAway, NotFound where there is none."""
+        return await self._provider().begin(to)
+
+    async def back_from_provider(self, given: Mapping[str, str], sealed: str, browser: Browser) -> tuple[SignedIn, str]:
+        """Let in whom the provider has signed in, to where they wanted to go.
+
+        Raises ProviderRefused, ProviderAway, DeadForm, NotFound.
+        """
+        person, to = await self._provider().finish(given, sealed, browser.peer_ip)
+        signed_in = await self._identity.sign_in.let_in(person, browser.peer_ip, browser.user_agent)
+        return await self._noted(signed_in, browser), to
+
+    def _provider(self) -> SingleSignOn:
+        if self._single_sign_on is None:
+            raise NotFound(sentence("there is no such page"))
+        return self._single_sign_on
 
     async def sign_out(self, token: str) -> None:
         """End a session."""

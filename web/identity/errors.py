@@ -51,6 +51,22 @@ class DeadForm(AccountError):
         super().__init__(sentence("this page was open for too long: begin again"))
 
 
+class ProviderAway(AccountError):
+    """The OpenID Connect provider cannot be asked, or its configuration cannot be used."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(sentence("the sign-in service does not answer as it should: try again later"))
+        self.cause = cause
+
+
+class ProviderRefused(AccountError):
+    """The provider has not proven that somebody is let in; `cause` is for the log."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(sentence("the sign-in service does not let you in here: ask your administrator"))
+        self.cause = cause
+
+
 class TooManyAttempts(AccountError):
     """Too many failures from this address or for this account."""
 

@@ -50,6 +50,14 @@ class Cookies:
         """The token that pages carry for a session or visit."""
         return self._digest(token, "csrf")
 
+    def attempt(self, request: Request) -> str:
+        """What belongs to an attempt to sign in at a provider, sealed."""
+        return request.cookies.get(f"{self._prefix}attempt", "")
+
+    def keep_attempt(self, response: Response, sealed: str, seconds: int) -> None:
+        """Remember it until the browser comes back; 0 seconds forget it."""
+        self._set(response, "attempt", sealed, seconds)
+
     def flash(self, request: Request) -> tuple[str, str] | None:
         """What was done last, to be said once: (kind, sentence)."""
         try:

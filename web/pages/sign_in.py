@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from gateway.registry.errors import AccountError
+from gateway.registry.errors import AccountError, NotFound
 from web.desk.door import Browser, Door
-from web.identity.errors import DeadForm, WrongCredentials
+from web.identity.errors import DeadForm, ProviderAway, WrongCredentials
 from web.identity.model import Awaits
+from web.identity.openid import ATTEMPT_SECONDS
 from web.identity.sessions import LIFE_SECONDS
 from web.identity.sign_in import SignedIn
 from web.language import gettext as _
@@ -31,15 +32,14 @@ def sign_in_pages(door: Door) -> APIRouter:
     async def sign_in(request: Request, next: str = "/") -> Response:  # noqa: A002 - the field's name in the address
         if request.state.actor is not None:
             return RedirectResponse(local_path(next), 303)
-        return page(request, "access/sign_in.html", email="", next=local_path(next), error="")
+        return sign_in_page(request, door, to=next)
 
     @router.post("/sign-in")
     async def signed_in(request: Request, email: Text = "", password: Text = "", next: Text = "/") -> Response:  # noqa: A002
         try:
             got_in = await door.sign_in(email, password, browser_of(request))
         except AccountError as error:
-            values = {"email": email, "next": local_path(next), "error": told(error)}
-            return page(request, "access/sign_in.html", status=422, **values)
+            return sign_in_page(request, door, to=next, email=email, error=told(error))
         return let_in(request, got_in, next)
 
     @router.post("/sign-out")
@@ -50,9 +50,44 @@ def sign_in_pages(door: Door) -> APIRouter:
         cookies.drop_session(response)
         return response
 
+    _add_provider(router, door)
     _add_second_factor(router, door)
     _add_ways_back(router, door)
     return router
+
+
+def sign_in_page(request: Request, door: Door, *, to: str = "/", email: str = "", error: str = "") -> Response:
+    """The form, after an attempt that failed with what was wrong."""
+    values = {"email": email, "next": local_path(to), "error": error, "provider": door.provider_label}
+    return page(request, "access/sign_in.html", status=422 if error else 200, **values)
+
+
+def _add_provider(router: APIRouter, door: Door) -> None:
+    @router.get("/sign-in/sso")
+    async def begin(request: Request, next: str = "/") -> Response:  # noqa: A002
+        try:
+            beginning = await door.begin_at_provider(local_path(next))
+        except ProviderAway as error:
+            return sign_in_page(request, door, to=next, error=told(error))
+        response = RedirectResponse(beginning.url, 303)
+        cookies: Cookies = request.app.state.cookies
+        cookies.keep_attempt(response, beginning.sealed, ATTEMPT_SECONDS)
+        return response
+
+    @router.get("/sign-in/sso/back")
+    async def back(request: Request) -> Response:
+        cookies: Cookies = request.app.state.cookies
+        given = dict(request.query_params)
+        try:
+            got_in, to = await door.back_from_provider(given, cookies.attempt(request), browser_of(request))
+        except NotFound:
+            raise
+        except AccountError as error:
+            response = sign_in_page(request, door, error=told(error))
+        else:
+            response = let_in(request, got_in, to)
+        cookies.keep_attempt(response, "", 0)
+        return response
 
 
 def _add_second_factor(router: APIRouter, door: Door) -> None:

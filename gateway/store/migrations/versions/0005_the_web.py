@@ -134,12 +134,33 @@ def upgrade() -> None:
     op.create_index('ix_messages_organisation', 'messages', ['org_id', 'id', 'to_number'], unique=False)
     badly = sa.text("state IN ('unknown', 'expired', 'failed')")
     op.create_index('ix_messages_ended_badly', 'messages', ['id'], unique=False, sqlite_where=badly, postgresql_where=badly)
-    op.create_index('ix_messages_ended_badly_organisation', 'messages', ['org_id', 'id'], unique=False, sqlite_where=badly, postgresql_where=badly)
+    op.create_index('ix_messages_ended_badly_organisation', 'messages', ['org_id', 'id', 'state'], unique=False, sqlite_where=badly, postgresql_where=badly)
     doubt = sa.text("'unknown' = state")
     op.create_index('ix_messages_unknown', 'messages', ['id'], unique=False, sqlite_where=doubt, postgresql_where=doubt)
     op.drop_index('ix_inbound_account_id', table_name='inbound')
     op.create_index('ix_inbound_account', 'inbound', ['account_id', 'id', 'from_number'], unique=False)
     op.create_index('ix_inbound_organisation', 'inbound', ['org_id', 'id', 'from_number'], unique=False)
+
+    # Statistics.
+    op.create_table('counted_hours',
+    sa.Column('hour', sa.Integer(), nullable=False),
+    sa.Column('counted_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('hour', name=op.f('pk_counted_hours'))
+    )
+    op.create_table('message_hours',
+    sa.Column('org_id', sa.String(), nullable=False),
+    sa.Column('hour', sa.Integer(), nullable=False),
+    sa.Column('way', sa.String(), nullable=False),
+    sa.Column('provider', sa.String(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('messages', sa.Integer(), nullable=False),
+    sa.Column('parts', sa.BigInteger(), nullable=False),
+    sa.Column('price', sa.BigInteger(), nullable=False),
+    sa.Column('delays', sa.Text(), server_default='', nullable=False),
+    sa.PrimaryKeyConstraint('org_id', 'hour', 'way', 'provider', 'state', 'currency', name=op.f('pk_message_hours')),
+    sqlite_with_rowid=False
+    )
 
     # --- how long what is kept
     op.add_column('organisations', sa.Column('texts_days', sa.Integer(), nullable=True))

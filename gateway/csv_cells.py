@@ -1,0 +1,46 @@
+"""Rows as CSV that a spreadsheet opens and does not obey.
+
+A cell that begins with what spreadsheets take for a formula gets an apostrophe before it (OWASP, CSV injection); phone
+numbers too, since they begin with a plus. The form is that of RFC 4180 with a byte order mark, by which spreadsheets
+know UTF-8.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+BYTE_ORDER_MARK = "\ufeff"
+_CHUNK = 65_536
+"""Characters that are handed on at once, roughly."""
+
+
+def cell(value: object) -> str:
+    """One value as the text of a cell; None is empty. Numbers stay numbers, also below zero."""
+    if value is None:
+        return ""
+    text = str(value).replace("\0", "")
+    if isinstance(value, int | float):
+        return text
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
+
+
+def line(values: Iterable[object]) -> str:
+    """One row with its line end."""
+    written = io.StringIO(newline="")
+    csv.writer(written).writerow([cell(value) for value in values])
+    return written.getvalue()
+
+
+async def lines(header: Iterable[str], rows: AsyncIterator[Iterable[object]]) -> AsyncIterator[bytes]:
+    """A whole file in pieces, of which one is in memory at a time."""
+    written = BYTE_ORDER_MARK + line(header)
+    async for row in rows:
+        written += line(row)
+        if len(written) >= _CHUNK:
+            yield written.encode()
+            written = ""
+    if written:
+        yield written.encode()
