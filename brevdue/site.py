@@ -77,7 +77,7 @@ def api_of(rooms: Rooms, desk: Desk) -> FastAPI:
         ApiParts(
             desk=desk,
             keys=rooms.accounts,
-            answers=Answers(rooms.database, rooms.keyring, rooms.clock),
+            answers=Answers(rooms.database, rooms.keyring, rooms.clock, rooms.spool.lease),
             clock=rooms.clock,
             calls_per_minute=rooms.settings.http.api_calls_per_minute,
         )

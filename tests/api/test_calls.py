@@ -127,7 +127,9 @@ def test_no_key_gets_or_gives_what_it_does_not_hold(gateway: Gateway, acme: Firm
 
 @pytest.mark.proves("secrets are shown once")
 def test_a_secret_stands_in_one_answer_alone(gateway: Gateway, acme: Firm):
-    secret = acme.client.post("/keys", {"kind": "rest"}, Idempotency_Key="one secret").body["secret"]
+    made = acme.client.post("/keys", {"kind": "rest"}, Idempotency_Key="one secret")
+    secret = made.body["secret"]
+    assert made.headers["cache-control"] == "no-store"
     for path in ("/keys", "/messages", "/accounts"):
         assert secret.encode() not in acme.client.get(path).content
     assert secret not in gateway.log.read_text()
@@ -175,7 +177,6 @@ def test_the_same_call_twice_is_one_deed_with_one_answer(gateway: Gateway, acme:
     again = acme.send("30642010", Idempotency_Key="order 7")
     assert (again.status, again.content) == (first.status, first.content)
     assert again.headers["idempotency-replayed"] == "true"
-    assert again.headers["etag"] == first.headers["etag"]
     other = acme.send("30642010", text="Hej igen", Idempotency_Key="order 7")
     assert (other.status, other.code) == (422, "idempotency-key-used")
     acme.send("30642010", text="bagefter")

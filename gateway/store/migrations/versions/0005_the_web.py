@@ -220,6 +220,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('request', sa.String(), nullable=False),
     sa.Column('claim', sa.String(), nullable=False),
+    sa.Column('process', sa.String(), nullable=False),
     sa.Column('claimed_at', sa.Double(), nullable=False),
     sa.Column('status', sa.Integer(), nullable=True),
     sa.Column('answer', sa.Text(), server_default='', nullable=False),
