@@ -16,6 +16,7 @@ from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
+from web.pages.attention import attention_pages
 from web.pages.audit import audit_pages
 from web.pages.bulk import bulk_pages
 from web.pages.conversations import conversation_pages
@@ -70,6 +71,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         key_pages(desk),
         number_pages(desk),
         message_pages(desk),
+        attention_pages(desk),
         conversation_pages(desk),
         write_pages(desk),
         gateway_pages(desk),
