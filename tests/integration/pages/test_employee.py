@@ -65,9 +65,9 @@ async def test_older_sms_are_on_further_pages(house: House):
 
 async def test_closing_asks_first_and_ends_the_session(house: House):
     anna = await house.site.employee(house.account)
-    assert "Close your account?" in await anna.get("/mine/close")
+    assert "Luk din konto?" in await anna.get("/mine/close")
     await anna.send("/mine/close", {}, 403)
-    assert "Your account is closed" in await anna.post("/mine/close", 200)
+    assert "Din konto er lukket" in await anna.post("/mine/close", 200)
     closed = await house.site.accounts.account(house.account.id)
     assert closed is not None
     assert closed.closed_at is not None
@@ -91,4 +91,4 @@ async def test_people_have_no_account_of_their_own(house: House):
 
 async def test_a_paused_key_is_told(house: House):
     await house.site.accounts.pause_key(house.key)
-    assert "Your account rests" in await (await house.site.employee(house.account)).get("/mine")
+    assert "Din konto hviler" in await (await house.site.employee(house.account)).get("/mine")
