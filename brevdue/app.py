@@ -28,9 +28,10 @@ from gateway.dns import DnsResolver
 from gateway.enrolment import Enrolment
 from gateway.failures import Failures
 from gateway.figures import FigureReader
+from gateway.hand_delivery import HandDelivery
 from gateway.hooks.caller import Caller
 from gateway.hour_counts import HourCounts
-from gateway.inbound_route import inbound_route
+from gateway.inbound_route import InboundRoute, inbound_route
 from gateway.intake import Intake
 from gateway.keyring import Keyring
 from gateway.letters import Letters
@@ -213,10 +214,20 @@ class Rooms:
             database=self.database,
             accounts=self.accounts,
             threads=self.threads,
-            route=inbound_route(self.settings, self.database, self.accounts, self.letters, self.clock),
+            route=self.inbound_route,
             clock=self.clock,
             mail_out=self.mail_out,
         )
+
+    @cached_property
+    def inbound_route(self) -> InboundRoute:
+        """Whom an SMS is for."""
+        return inbound_route(self.settings, self.database, self.accounts, self.letters, self.clock)
+
+    @cached_property
+    def hand_delivery(self) -> HandDelivery:
+        """SMS are handed on by hand."""
+        return HandDelivery(database=self.database, route=self.inbound_route, clock=self.clock)
 
     @cached_property
     def outbox(self) -> Outbox:

@@ -18,6 +18,7 @@ from gateway.tally_files import Totals
 from web.api.application import ApiParts, make_api
 from web.api.idempotency import Answers
 from web.desk.accounts import AccountDesk
+from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
@@ -112,6 +113,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),
+        attention=attention_desk(rooms, identity),
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
@@ -125,6 +127,19 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         ),
         routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
         webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
+    )
+
+
+def attention_desk(rooms: Rooms, identity: Identity) -> AttentionDesk:
+    """Make what decides about SMS that wait for a person."""
+    return AttentionDesk(
+        rooms.database,
+        rooms.accounts,
+        rooms.hand_delivery,
+        identity.audit,
+        rooms.clock,
+        mail_domains=rooms.settings.mail.domains,
+        mail_queued=rooms.mail_out.nudge,
     )
 
 

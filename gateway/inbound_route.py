@@ -276,12 +276,12 @@ class InboundRoute:
 
     # --- by hand ---------------------------------------------------------------------------------------------------
 
-    async def to_address(self, coming: Coming, email: str) -> Way:
-        """An SMS for the address that an operator names: as if it had come for its account, where it has one.
+    async def to_address(self, coming: Coming, email: str, org_id: str | None = None) -> Way:
+        """An SMS for the address that somebody names: as if it had come for its account, where it has one.
 
-        Raises PausedKey.
+        With `org_id` other organisations' accounts count for none. Raises PausedKey.
         """
-        own = await self._accounts.accounts_of(email)
+        own = [each for each in await self._accounts.accounts_of(email) if org_id in {None, each.org_id}]
         live = [account for account in own if await self._is_live(account)]
         if own and not live:
             raise PausedKey(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from gateway import paging
-from gateway.listed_sms import LogFilter, Need, Undecided, Way
+from gateway.listed_sms import ListedSms, LogFilter, Need, Undecided, Way
 from gateway.message_log import MessageLog
 from gateway.paging import PAGE_SIZE, Count, Page
 from gateway.store import undecided_sql as sql
@@ -33,10 +34,17 @@ class UndecidedSms:
         if need is not None:
             wanted = LogFilter(org_id=org_id, states=wanted.states, way=Way.OUT if need is Need.UNKNOWN else Way.IN)
         found = await self._log.page(wanted, cursor=cursor, size=size)
-        lost = sorted({sms.number for sms in found.items if sms.state in {Need.ASKED, Need.UNROUTED}})
+        undecided = await self._candidates(found.items, org_id)
+        return Page(tuple(undecided), found.next, found.previous, found.searched_to)
+
+    async def about(self, sms: ListedSms, org_id: str | None) -> Undecided:
+        """The same of one SMS, which waits."""
+        return (await self._candidates([sms], org_id))[0]
+
+    async def _candidates(self, some: Sequence[ListedSms], org_id: str | None) -> list[Undecided]:
+        lost = sorted({sms.number for sms in some if sms.state in {Need.ASKED, Need.UNROUTED}})
         candidates = await self._database.read(partial(sql.candidates, numbers=lost, org_id=org_id)) if lost else {}
-        return found.map(
-            lambda sms: Undecided(
-                Need(sms.state), sms, candidates.get(sms.number, ()) if sms.account_id is None else ()
-            )
-        )
+        return [
+            Undecided(Need(sms.state), sms, candidates.get(sms.number, ()) if sms.account_id is None else ())
+            for sms in some
+        ]

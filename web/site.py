@@ -16,6 +16,8 @@ from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
+from web.pages.attention import attention_pages
+from web.pages.audit import audit_pages
 from web.pages.bulk import bulk_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
@@ -62,12 +64,14 @@ def make_site(parts: SiteParts) -> FastAPI:
         link_pages(desk.door),
         my_pages(desk.me),
         people_pages(desk),
+        audit_pages(desk.audit),
         bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
         employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
         message_pages(desk),
+        attention_pages(desk),
         conversation_pages(desk),
         write_pages(desk),
         gateway_pages(desk),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, text, update
 
 from gateway.model import OutgoingMail
 from gateway.sms import InboundSms
@@ -298,6 +298,12 @@ def _release(connection: Connection, item: Arrival) -> bool:
     rows = connection.execute(
         update(inbound)
         .where(inbound.c.id == item.id, inbound.c.state == item.was)
-        .values(state=item.state, account_id=item.account_id, mail_id=_mail_id(item))
+        .values(
+            state=item.state,
+            # Whoever it is given to reads it; at an address without an account it stays whose it was.
+            org_id=func.coalesce(item.org_id, inbound.c.org_id),
+            account_id=item.account_id,
+            mail_id=_mail_id(item),
+        )
     ).rowcount
     return rows == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from web.desk.accounts import AccountDesk
+from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.door import Door
@@ -33,6 +34,7 @@ class Desk:
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk
+    attention: AttentionDesk
     sending: SendingDesk
     optouts: OptOutDesk
     spend: SpendDesk

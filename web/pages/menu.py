@@ -17,6 +17,8 @@ class Entry:
     path: str
     icon: str
     here: bool
+    count: str = ""
+    """Where it is told how many wait there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def menu(actor: Actor | None, path: str, *, phones: bool) -> tuple[Section, ...]
         Section(
             words,
             tuple(
-                Entry(name, target, icon, path == target or (target != "/" and path.startswith(f"{target}/")))
+                Entry(name, target, icon, _is_here(target, path), _COUNTED.get(target, ""))
                 for name, target, icon, scope in entries
                 if actor.may(scope)
             ),
@@ -84,3 +86,10 @@ def menu(actor: Actor | None, path: str, *, phones: bool) -> tuple[Section, ...]
         for words, entries in sections
     )
     return tuple(section for section in shown if section.entries)
+
+
+_COUNTED = {"/attention": "/attention/count"}
+
+
+def _is_here(target: str, path: str) -> bool:
+    return path == target or (target != "/" and path.startswith(f"{target}/"))

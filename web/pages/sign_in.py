@@ -31,7 +31,8 @@ def sign_in_pages(door: Door) -> APIRouter:
     @router.get("/sign-in")
     async def sign_in(request: Request, next: str = "/") -> Response:  # noqa: A002 - the field's name in the address
         if request.state.actor is not None:
-            return RedirectResponse(local_path(next), 303)
+            home = "/mine" if request.state.actor.account_id else local_path(next)
+            return RedirectResponse(home, 303)
         return sign_in_page(request, door, to=next)
 
     @router.post("/sign-in")

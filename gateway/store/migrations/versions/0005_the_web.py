@@ -135,7 +135,7 @@ def upgrade() -> None:
     badly = sa.text("state IN ('unknown', 'expired', 'failed')")
     op.create_index('ix_messages_ended_badly', 'messages', ['id'], unique=False, sqlite_where=badly, postgresql_where=badly)
     op.create_index('ix_messages_ended_badly_organisation', 'messages', ['org_id', 'id', 'state'], unique=False, sqlite_where=badly, postgresql_where=badly)
-    doubt = sa.text("'unknown' = state")
+    doubt = sa.text("state || '' = 'unknown'")
     op.create_index('ix_messages_unknown', 'messages', ['id'], unique=False, sqlite_where=doubt, postgresql_where=doubt)
     op.drop_index('ix_inbound_account_id', table_name='inbound')
     op.create_index('ix_inbound_account', 'inbound', ['account_id', 'id', 'from_number'], unique=False)
