@@ -17,15 +17,17 @@ from web.identity.actor import Actor
 from web.language import preferred, speak
 from web.pages.accounts import account_pages
 from web.pages.attention import attention_pages
+from web.pages.audit import audit_pages
 from web.pages.bulk import bulk_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
+from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
-from web.pages.messages import message_pages
+from web.pages.messages import message_file, message_pages
 from web.pages.numbers import number_pages
 from web.pages.optouts import optout_pages
 from web.pages.people import people_pages
@@ -64,12 +66,15 @@ def make_site(parts: SiteParts) -> FastAPI:
         link_pages(desk.door),
         my_pages(desk.me),
         people_pages(desk),
+        audit_pages(desk.audit),
         bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
         employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
         optout_pages(desk),
+        figure_pages(desk),
+        message_file(desk),
         message_pages(desk),
         attention_pages(desk),
         conversation_pages(desk),

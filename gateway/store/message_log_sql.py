@@ -136,9 +136,10 @@ def _is_state(state: str) -> TextClause:
 
 def _state_query(source: Source, state: str) -> Select[Any]:
     """Rows of one state that has few."""
-    query = select(*_columns(source)).where(_is_state(state), *_limits(source), *_conditions(source))
+    query = select(*_columns(source)).where(_is_state(state), *_limits(source, alone=False), *_conditions(source))
     query = query.where(*(column + "" == value for column, value in _owners(source)))
-    return query.order_by(_in_order(source)).limit(source.size + 1)
+    place = source.table.c.id + ""  # lest SQLite walk all ids in order instead of the few rows of the state
+    return query.order_by(place.asc() if source.wanted.oldest_first else place.desc()).limit(source.size + 1)
 
 
 def log_query(source: Source, stop: str | None) -> Select[Any]:
@@ -193,9 +194,10 @@ def _is_foreign(connection: Connection, wanted: LogFilter) -> bool:
     return connection.execute(query).first() is None
 
 
-def _limits(source: Source) -> list[ColumnElement[bool]]:
-    """From where to where, by ids."""
-    message_id, wanted = source.table.c.id, source.wanted
+def _limits(source: Source, *, alone: bool = True) -> list[ColumnElement[bool]]:
+    """From where to where, by ids; not `alone` where another index than theirs shall be read."""
+    message_id: ColumnElement[str] = source.table.c.id if alone else source.table.c.id + ""
+    wanted = source.wanted
     limits: list[ColumnElement[bool]] = []
     if source.after is not None:
         limits.append(message_id > source.after if wanted.oldest_first else message_id < source.after)

@@ -161,8 +161,8 @@ processes = Table(
 ENDED_BADLY = "state IN ('unknown', 'expired', 'failed')"
 """As its indices and queries say it: SQLite uses a partial index only where its condition stands in the query word for
 word. The order is not that of `ix_messages_untold`, whose queries would else read these indices."""
-IN_DOUBT = "'unknown' = state"
-"""The same of one state."""
+IN_DOUBT = "state || '' = 'unknown'"
+"""The same of one state, with a concatenation for the same reason."""
 
 # --- mail to SMS ---------------------------------------------------------------------------------------------------
 

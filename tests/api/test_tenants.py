@@ -21,6 +21,7 @@ from fastapi.routing import iter_route_contexts
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.scopes import KEY_SCOPES, Scope
+from gateway.store import directory_sql
 from gateway.store.opening import open_database
 from tests.api.conftest import Answer, Client, Firm
 from tests.gateway_process import Gateway, wait_for
@@ -81,6 +82,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
             ("keys", "key_id"): other.key_id,
             ("optouts", "phone"): "+4530643002",
             ("organisation-numbers", "phone"): json.loads(own)["number"],
+            ("organisation-numbers", "word"): "SALG",
             ("webhooks", "webhook_id"): webhook,
             ("webhooks", "call_id"): call,
         }
@@ -99,7 +101,7 @@ def fitting(client: Client, how: dict[str, Any], method: str, path: str) -> Answ
 def _example(name: str) -> dict[str, Any]:
     properties = document()["components"]["schemas"][name]["properties"]
     shown = {field: how["examples"][0] for field, how in properties.items() if "examples" in how}
-    return {field: value for field, value in shown.items() if value is not None and field not in {"key", "email"}}
+    return {field: value for field, value in shown.items() if value is not None and field != "key"}
 
 
 @pytest.mark.parametrize(("path", "method", "how"), WITH_ID, ids=[f"{method} {path}" for path, method, _ in WITH_ID])
@@ -227,6 +229,10 @@ OPEN_PAGES = re.compile(r"/(sign-in|sign-out|link|password|language|welcome|forg
 """What a stranger may see: the way in."""
 READERS_OWN = re.compile(r"/(sign-in|sign-out|link|password|language|welcome|forgotten|profile|me)\b")
 """What a reader may change: what is theirs alone."""
+EMPLOYEES = re.compile(r"/mine\b")
+"""What is there for employees alone, who see one account, their own, and name none."""
+OWN_LISTS = {"/messages", "/conversations"}
+"""Lists that employees see as well: of their own account."""
 ASKING = {"/providers/{name}/ask": "asks a provider something; providers are the whole gateway's, and nothing changes"}
 """What a reader may send although it is no GET."""
 OPERATORS_PAGES = {
@@ -252,13 +258,19 @@ class Visitor:
 
     async def ask(self, method: str, path: str) -> tuple[int, str]:
         """The status, and where to."""
+        status, where, _ = await self.look(method, path)
+        return status, where
+
+    async def look(self, method: str, path: str) -> tuple[int, str, str]:
+        """The same, and what is shown."""
         headers = {"X-CSRF-Token": self.csrf} | ({"Cookie": f"brevdue={self.token}"} if self.token else {})
         url = f"http://127.0.0.1:{self.gateway.http_port}{path}"
         async with (
             aiohttp.ClientSession() as http,
             http.request(method, url, headers=headers, allow_redirects=False) as answer,
         ):
-            return answer.status, answer.headers.get("Location", "")
+            shown = (await answer.read()).decode(errors="replace")
+            return answer.status, answer.headers.get("Location", ""), shown
 
 
 @dataclass(frozen=True)
@@ -267,6 +279,8 @@ class People:
 
     owner: Visitor
     reader: Visitor
+    employee: Visitor
+    """Of the other organisation as well, with an account of their own, signed in by a mailed link."""
     samples: dict[tuple[str, str], str]
 
 
@@ -298,9 +312,14 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
         )
         link = await identity.links.look(token)
         (session,) = await identity.sessions.list_sessions(person_id=their_owner.id)
+        olga = other.client.post("/accounts", {"key": other.key_id, "email": "olga@other.example"}).body["id"]
+        account = await database.read(lambda connection: directory_sql.account(connection, olga))
+        assert account is not None
+        held = await identity.sessions.start(account, "127.0.0.1", "test")
         return People(
             owner,
             reader,
+            Visitor(gateway, held, keyring.digest(held, "csrf")),
             {
                 ("people", "person_id"): their_owner.id,
                 ("people", "link_id"): link.id,
@@ -355,10 +374,23 @@ CHANGING = [(method, path) for method, path in PAGES if method != "GET"]
 
 @pytest.mark.parametrize(("method", "path"), CHANGING, ids=_names(CHANGING))
 async def test_a_reader_changes_nothing(people: People, page_things: Things, method: str, path: str):
-    if READERS_OWN.match(path) or path in ASKING:
+    if READERS_OWN.match(path) or EMPLOYEES.match(path) or path in ASKING:
         return
     status, _ = await people.reader.ask(method, _named(page_things, path))
     assert status == 403
+
+
+@pytest.mark.parametrize(("method", "path"), PAGES, ids=_names(PAGES))
+async def test_an_employee_sees_nothing_of_a_colleague(
+    people: People, page_things: Things, other: Firm, method: str, path: str
+):
+    if READERS_OWN.match(path) or (EMPLOYEES.match(path) and method != "GET"):
+        return
+    status, _, shown = await people.employee.look(method, _named(page_things, path))
+    if path in OWN_LISTS or EMPLOYEES.match(path):
+        assert not [mark for mark in (other.email, other.number[1:], "Hemmeligt") if mark in shown]
+        return
+    assert status in {403, 404}
 
 
 THEIRS = [(method, path) for method, path in PAGES if "{" in path]

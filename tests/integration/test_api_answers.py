@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from gateway.keyring import Keyring
+from gateway.store import process_sql
 from gateway.store.database import Database
+from gateway.store.process_sql import Process
 from tests.integration.identity.conftest import ManualClock
 from web.api.idempotency import KEPT_SECONDS, RUNNING_SECONDS, Answers, Begun, Given
 from web.api.problems import CallRefused
@@ -23,8 +25,13 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def answers(database: Database, clock: ManualClock) -> Answers:
-    return Answers(database, Keyring(bytes(32)), clock)
+async def answers(database: Database, clock: ManualClock) -> Answers:
+    return await process(database, clock, "ONE")
+
+
+async def process(database: Database, clock: ManualClock, lease: str) -> Answers:
+    await database.write(process_sql.beat, Process(lease, "here", 1, clock.time + 30))
+    return Answers(database, Keyring(bytes(32)), clock, lease)
 
 
 async def begun(answers: Answers, key: str = "KEY", word: str = "order 7", asked: bytes = b"asked") -> Begun:
@@ -54,9 +61,16 @@ async def test_of_many_at_once_one_is_done(answers: Answers):
     assert {each.status for each in found if isinstance(each, CallRefused)} == {409}
 
 
-async def test_who_was_killed_is_followed_by_the_next_and_cannot_answer_any_more(answers: Answers, clock: ManualClock):
-    dead = await begun(answers)
-    clock.time += RUNNING_SECONDS + 1
+@pytest.mark.parametrize("how", ["its process is gone", "it takes for ever"])
+async def test_who_was_killed_is_followed_by_the_next_and_cannot_answer_any_more(
+    answers: Answers, clock: ManualClock, database: Database, how: str
+):
+    dead = await begun(await process(database, clock, "TWO"))
+    assert (await refused(answers)).status == 409
+    if how == "its process is gone":
+        await database.write(process_sql.leave, "TWO")
+    else:
+        clock.time += RUNNING_SECONDS + 1
     assert (await refused(answers, b"something else")).code == "idempotency-key-used"
     alive = await begun(answers)
     await answers.end(dead, Given(500, (), b""))

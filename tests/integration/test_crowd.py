@@ -282,7 +282,9 @@ async def test_the_log_is_read_quickly_whatever_is_asked(database: Database, too
 
 
 @pytest.mark.proves("paging", "quick lists")
-async def test_the_log_holds_what_is_asked_for_and_nothing_else(database: Database):
+async def test_the_log_holds_what_is_asked_for_and_nothing_else(database: Database, size: Crowd):
+    if size.messages > 200_000:
+        pytest.skip("every row is looked at for each filter: the short form does that")
     for name, wanted in LOGS.items():
         expected = await database.read(partial(_all_ids, wanted=wanted))
         if len(expected) > _MANY:
@@ -358,7 +360,6 @@ async def test_conversations_hold_each_phone_once_with_its_last_sms(database: Da
     [
         (LogFilter(org_id=crowd.organisation(3), phone=crowd.phone(7)), "ix_messages_organisation"),
         (LogFilter(org_id=crowd.organisation(0), account_id=crowd.account(2)), "ix_messages_account"),
-        (LogFilter(org_id=crowd.organisation(3), states=frozenset({MessageState.FAILED})), "ix_messages_ended_badly"),
         (LogFilter(states=frozenset({MessageState.FAILED})), "ix_messages_ended_badly"),
     ],
 )

@@ -30,12 +30,15 @@ def _etag(body: bytes) -> str:
 def one(request: Request, thing: BaseModel, status: int = 200, location: str = "") -> Response:
     """A single thing; 304 where the client has it already."""
     body = thing.model_dump_json().encode()
-    headers = {"ETag": _etag(body)}
+    headers = {"ETag": _etag(body)} | _location(request, location)
     if request.method == "GET" and _names(request.headers.get("if-none-match"), headers["ETag"], weakly=True):
         return Response(status_code=304, headers=headers)
-    if location:
-        headers["Location"] = f"{request.scope.get('root_path', '')}{location}"
     return Response(body, status, headers, _JSON)
+
+
+def told(request: Request, thing: BaseModel, status: int = 200, location: str = "") -> Response:
+    """What is said once and kept by nobody on the way: a secret, a count, what became of a call."""
+    return Response(thing.model_dump_json().encode(), status, _location(request, location), _JSON)
 
 
 def only_if_unchanged(request: Request, thing: BaseModel) -> None:
@@ -64,6 +67,10 @@ def listed(request: Request, page: Page[T]) -> Response:
         headers["Link"] = f'<{request.url.path}?{urlencode([*query, ("cursor", page.next)])}>; rel="next"'
     content = body.model_dump_json(serialize_as_any=True, warnings=False).encode()
     return Response(content, 200, headers, _JSON)
+
+
+def _location(request: Request, path: str) -> dict[str, str]:
+    return {"Location": f"{request.scope.get('root_path', '')}{path}"} if path else {}
 
 
 def nothing() -> Response:

@@ -1,9 +1,9 @@
 """`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): the same POST twice is one deed with one answer.
 
 In: the caller, the client's word, what is asked. Out: leave to do it, or what it was answered the first time. Promises:
-an answer leaves only when it is kept; of two calls at once one is done and one hears 409; who was killed in the middle
-is done over when `RUNNING_SECONDS` are past (and an SMS then knows by its identity that it has left); answers are
-sealed, since one may hold a key's secret.
+an answer leaves only when it is kept; of two calls at once one is done and one hears 409; what a process that died was
+at is done over (and an SMS then knows by its identity that it has left); answers are sealed, since one may hold a key's
+secret.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEADER = "Idempotency-Key"
 KEPT_SECONDS = 86_400.0
 """How long an answer is given again."""
 RUNNING_SECONDS = 60.0
-"""Longer than any call takes: whoever claimed one before that is dead."""
+"""Longer than any call takes: one that was claimed before that is free, whatever became of it."""
 LONGEST = 255
 _NOT_KEPT = frozenset({403, 429})
 """What another try may be answered otherwise, beside the 5xx."""
@@ -46,7 +46,9 @@ class Given:
 class Answers:
     """Keeps answers of calls that carry the header."""
 
-    def __init__(self, database: Database, keyring: Keyring, clock: Clock) -> None:
+    def __init__(self, database: Database, keyring: Keyring, clock: Clock, process: str) -> None:
+        """`process` is this one's lease (`Spool.lease`): what it holds is free when it is gone."""
+        self._process = process
         self._database = database
         self._keyring = keyring
         self._clock = clock
@@ -58,7 +60,16 @@ class Answers:
         request = self._keyring.digest(asked.decode("latin-1"), "idempotent request")
         known = await self._database.write(
             answer_sql.claim,
-            Claim(key_id, begun.name, request, begun.claim, now, now - KEPT_SECONDS, now - RUNNING_SECONDS),
+            Claim(
+                key_id=key_id,
+                name=begun.name,
+                request=request,
+                claim=begun.claim,
+                process=self._process,
+                now=now,
+                kept_since=now - KEPT_SECONDS,
+                running_since=now - RUNNING_SECONDS,
+            ),
         )
         if known.request != request:
             raise CallRefused(422, "idempotency-key-used", f"another call had this {HEADER}: make a new one")

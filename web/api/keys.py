@@ -12,7 +12,7 @@ from gateway.model import ApiKey, KeyKind
 from gateway.paging import Page
 from gateway.registry.listings import KeyListing
 from gateway.scopes import Scope
-from web.api.answers import listed, one, only_if_unchanged
+from web.api.answers import listed, one, only_if_unchanged, told
 from web.api.forms import Form, Id, Line, Listed, Moment, Shown, Word, moment, moment_or_none
 from web.api.routing import Caller, IfMatch, ThingId, needs, router
 from web.desk.desk import Desk
@@ -104,7 +104,7 @@ def _add_making(routes: APIRouter, desk: Desk) -> None:
     async def create_key(request: Request, caller: Caller, form: KeyForm) -> Response:
         """Make a key. No key gets a scope that the calling one lacks."""
         made = await desk.keys.create(caller, form.kind, form.label, scopes=form.scopes)
-        return one(request, await _with_secret(desk, caller, made), 201, f"/keys/{made.key.id}")
+        return told(request, await _with_secret(desk, caller, made), 201, f"/keys/{made.key.id}")
 
     @routes.patch("/keys/{key_id}", response_model=KeyShown, **needs(Scope.KEYS_WRITE, 404, 412))
     async def edit_key(
@@ -125,7 +125,7 @@ def _add_making(routes: APIRouter, desk: Desk) -> None:
     async def rotate_key(request: Request, caller: Caller, key_id: ThingId, form: RotateForm) -> Response:
         """Give a key a new secret; the old one goes on working for some days. Not of a key that may do more."""
         made = await desk.keys.rotate(caller, key_id, form.days)
-        return one(request, await _with_secret(desk, caller, made), 201)
+        return told(request, await _with_secret(desk, caller, made), 201)
 
 
 def _add_pausing(routes: APIRouter, desk: Desk) -> None:
@@ -139,6 +139,12 @@ def _add_pausing(routes: APIRouter, desk: Desk) -> None:
     async def resume_key(request: Request, caller: Caller, key_id: ThingId) -> Response:
         """End the pause."""
         await desk.keys.resume(caller, key_id)
+        return one(request, await _one(desk, caller, key_id))
+
+    @routes.post("/keys/{key_id}/retire", response_model=KeyShown, **needs(Scope.KEYS_WRITE, 404, is_repeatable=True))
+    async def retire_secret(request: Request, caller: Caller, key_id: ThingId) -> Response:
+        """Stop the older of two secrets now; 404 where there is only one."""
+        await desk.keys.retire(caller, key_id)
         return one(request, await _one(desk, caller, key_id))
 
 

@@ -15,7 +15,7 @@ from gateway.scopes import Scope
 from gateway.sending import Sent, SentTo
 from gateway.sms import Encoding, MessageState
 from gateway.trace import Story
-from web.api.answers import listed, one
+from web.api.answers import listed, one, told
 from web.api.forms import Amount, Form, Id, Listed, Moment, Phone, Shown, Word, amount, moment
 from web.api.routing import Caller, Cursor, IdempotencyKey, Limit, ThingId, needs, router
 from web.api.sms import AccountFilter, PhoneFilter, Since, SmsShown, TextFilter, Until, shown
@@ -144,7 +144,7 @@ def _add_sending(routes: APIRouter, desk: Desk) -> None:
         Failures and answers come to the account's mailbox as well, as of a mail.
         """
         sent = await desk.sending.send(caller, form.account, form.to, form.text, idempotency_key)
-        return one(request, _sent(sent), 201)
+        return told(request, _sent(sent), 201)
 
     @routes.post("/messages/count", response_model=CountShown, **needs(Scope.MESSAGES_SEND, 404, 409))
     async def count(request: Request, caller: Caller, form: CountForm) -> Response:
@@ -155,7 +155,7 @@ def _add_sending(routes: APIRouter, desk: Desk) -> None:
             PhonePriceShown(phone=each.phone, price=amount(each.price))
             for each in (estimate.phones if estimate else ())
         ]
-        return one(request, _count(quote.count, prices, amount(estimate.total) if estimate else None))
+        return told(request, _count(quote.count, prices, amount(estimate.total) if estimate else None))
 
 
 def _add_reading(routes: APIRouter, desk: Desk) -> None:

@@ -15,7 +15,7 @@ from gateway.paging import Page
 from gateway.scopes import Scope
 from gateway.store.webhook_call_sql import CallRecord
 from gateway.store.webhook_sql import Webhook, WebhookState
-from web.api.answers import listed, nothing, one, only_if_unchanged
+from web.api.answers import listed, nothing, one, only_if_unchanged, told
 from web.api.forms import Form, Id, Line, Listed, Moment, Shown, Word, moment, moment_or_none
 from web.api.routing import Caller, Cursor, IfMatch, Limit, ThingId, needs, router
 from web.desk.desk import Desk
@@ -120,7 +120,7 @@ def _add_changing(routes: APIRouter, desk: Desk) -> None:
     async def create_webhook(request: Request, caller: Caller, form: WebhookForm) -> Response:
         """Make a webhook. The secret that signs calls is in this answer alone."""
         made, secret = await desk.webhooks.create(caller, caller.org_id or "", form.url, form.events, form.description)
-        return one(request, WebhookSecretShown(webhook=_shown(made), secret=secret), 201, f"/webhooks/{made.id}")
+        return told(request, WebhookSecretShown(webhook=_shown(made), secret=secret), 201, f"/webhooks/{made.id}")
 
     @routes.patch("/webhooks/{webhook_id}", response_model=WebhookShown, **needs(Scope.WEBHOOKS_WRITE, 404, 412))
     async def edit_webhook(
@@ -163,13 +163,13 @@ def _add_testing(routes: APIRouter, desk: Desk) -> None:
         """Give it a new secret; for a day the old one signs as well."""
         secret = await desk.webhooks.rotate(caller, webhook_id)
         shown = await _one(desk.webhooks, caller, webhook_id)
-        return one(request, WebhookSecretShown(webhook=shown, secret=secret), 201)
+        return told(request, WebhookSecretShown(webhook=shown, secret=secret), 201)
 
     @routes.post("/webhooks/{webhook_id}/ping", response_model=PingShown, **how)
     async def ping_webhook(request: Request, caller: Caller, webhook_id: ThingId) -> Response:
         """Make a test call now, and say what it came to."""
         ping = await desk.webhooks.ping(caller, webhook_id)
-        return one(request, PingShown(taken=ping.taken, status=ping.status, cause=ping.cause))
+        return told(request, PingShown(taken=ping.taken, status=ping.status, cause=ping.cause))
 
 
 def _add_calls(routes: APIRouter, desk: Desk) -> None:

@@ -86,7 +86,7 @@ class PeopleDesk:
         )
         name = organisation.name if organisation else ""
         await self._post.invite(address, links.url(token), by=actor.name, organisation=name, language=spoken)
-        await self._identity.audit.note(actor, "person.invite", address, org_id=place, role=role)
+        await self._identity.audit.note(actor, "person.invite", address, org_id=place, email=address, role=role)
         return address
 
     async def take_back(self, actor: Actor, link_id: str, org_id: str | None = None) -> None:

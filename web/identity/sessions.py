@@ -153,7 +153,7 @@ def _actor(held: Holder, peer_ip: str) -> Actor | None:
     )
 
 
-def person_actor(person: Person, peer_ip: str, session_id: str | None = None) -> Actor:
+def person_actor(person: Person, peer_ip: str = "", session_id: str | None = None) -> Actor:
     """A person as who asks."""
     return Actor(
         kind=ActorKind.PERSON,

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 
+from gateway import csv_cells
 from gateway.registry.errors import AccountError, BadValue
 from gateway.scopes import Scope
 from gateway.translation import Sentence, sentence
@@ -21,7 +22,6 @@ from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import say, told
 from web.pages.asked import Asked
-from web.pages.csv_file import csv_file
 from web.pages.render import page
 
 Words = Annotated[str, Form()]
@@ -61,7 +61,7 @@ def bulk_pages(desk: Desk) -> APIRouter:
         actor.require(Scope.ACCOUNTS_WRITE)
         head = [_("Line"), _("E-mail"), _("Result"), _("Number"), _("Reason")]
         headers = {"Content-Disposition": 'attachment; filename="accounts.csv"'}
-        return Response(csv_file([head, *_report(report)]), media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(csv_cells.file([head, *_report(report)]), media_type="text/csv; charset=utf-8", headers=headers)
 
     return router
 

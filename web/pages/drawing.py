@@ -56,7 +56,9 @@ def traffic(slots: Sequence[Slot], per: int, *, by_day: bool) -> Drawn:
     summary = ", ".join(f"{each.words}: {number(total)}" for each, total in zip(series, sums, strict=True))
     heading = Heading("traffic", _("SMS over time"), summary)
     rows = tuple((bar.whole, *map(number, bar.values)) for bar in bars if any(bar.values))
-    return Drawn(charts.bars(heading, series, bars, number), series, (_("When"), *(each.words for each in series)), rows)
+    return Drawn(
+        charts.bars(heading, series, bars, number), series, (_("When"), *(each.words for each in series)), rows
+    )
 
 
 def _place(slots: Sequence[Slot], known: Sequence[tuple[Series, Kinds]], *, by_day: bool) -> Bar:
@@ -68,7 +70,11 @@ def _place(slots: Sequence[Slot], known: Sequence[tuple[Series, Kinds]], *, by_d
     if by_day:
         return Bar(_day(first, "d. MMM"), _day(first, "full"), values)
     whole = format_datetime(first, "EEE d. MMM, HH:mm", tzinfo=first.tzinfo, locale=tongue().locale)
-    return Bar(format_datetime(first, "HH" if len(slots) == 1 else "EEE HH", tzinfo=first.tzinfo, locale=tongue().locale), whole, values)
+    return Bar(
+        format_datetime(first, "HH" if len(slots) == 1 else "EEE HH", tzinfo=first.tzinfo, locale=tongue().locale),
+        whole,
+        values,
+    )
 
 
 def _day(day: datetime, form: str) -> str:
@@ -82,7 +88,11 @@ def delivery_times(providers: Sequence[ProviderFigures]) -> Markup | None:
             each.provider,
             each.median_seconds,
             each.p95_seconds,
-            _("half within %(half)s, 95%% within %(most)s", half=seconds(each.median_seconds), most=seconds(each.p95_seconds)),
+            _(
+                "half within %(half)s, 95%% within %(most)s",
+                half=seconds(each.median_seconds),
+                most=seconds(each.p95_seconds),
+            ),
         )
         for each in providers
         if each.median_seconds is not None and each.p95_seconds is not None

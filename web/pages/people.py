@@ -1,4 +1,4 @@
-"""People of the organisation, their invitations, and the audit log."""
+"""People of the organisation, and their invitations."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from web.pages.asked import Asked
 from web.pages.render import done, page
 
 Text = Annotated[str, Form()]
-_PAGE = 50
 
 
 def people_pages(desk: Desk) -> APIRouter:
-    """Routes under `/people`, and `/audit`."""
+    """Routes under `/people`."""
     router = APIRouter()
 
     @router.get("/people")
@@ -38,12 +37,6 @@ def people_pages(desk: Desk) -> APIRouter:
         }
         organisations = await desk.people.organisations(actor)
         return page(request, "people/list.html", organisations=organisations, **values)
-
-    @router.get("/audit")
-    async def audit(request: Request, actor: Asked, before: str = "", action: str = "") -> Response:
-        entries = await desk.audit.page(actor, before=before or None, action=action, limit=_PAGE + 1)
-        values: dict[str, Any] = {"entries": entries[:_PAGE], "more": len(entries) > _PAGE, "action": action}
-        return page(request, "people/audit.html", fragment="results", **values)
 
     _add_inviting(router, desk)
     _add_editing(router, desk)

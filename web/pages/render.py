@@ -19,6 +19,7 @@ from gateway.numbers import display
 from gateway.scopes import Scope
 from web.language import NAMES, ago, moment, number, teach, tongue
 from web.pages.asked import csrf_token, keep_visit
+from web.pages.browsers import browser_words
 from web.pages.cookies import Cookies
 from web.pages.menu import menu
 from web.pages.wording import event_words, state_colour, state_words, way_words
@@ -38,7 +39,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     teach(environment)
-    environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago}
+    environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago, "browser": browser_words}
     environment.globals |= {
         "event_words": event_words,
         "state_words": state_words,

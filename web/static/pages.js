@@ -4,6 +4,7 @@
 const dialog = document.getElementById("dialog");
 
 document.addEventListener("htmx:after:swap", () => {
+  if (dialog.querySelector("[data-reload]")) dialog.dataset.stale = "";
   if (dialog.childElementCount && !dialog.open) dialog.showModal();
 });
 
@@ -31,7 +32,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
-dialog?.addEventListener("close", () => dialog.replaceChildren());
+dialog?.addEventListener("close", () => {
+  dialog.replaceChildren();
+  if ("stale" in dialog.dataset) location.reload();
+});
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`timezone=${encodeURIComponent(zone)}`)) {

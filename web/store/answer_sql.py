@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
 from gateway.store.dialect import insert
+from gateway.store.schema import processes
 from web.store.api_schema import api_answers
 
 
@@ -19,11 +20,13 @@ class Claim:
     name: str
     request: str
     claim: str
+    process: str
+    """The lease of who wants it."""
     now: float
     kept_since: float
     """What was claimed before this is forgotten."""
     running_since: float
-    """Who claimed before this and has not answered is dead."""
+    """Who claimed before this and has not answered never will, also where the process lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,12 @@ def claim(connection: Connection, items: Sequence[Claim]) -> list[Known]:
 
 
 def _claim(connection: Connection, wanted: Claim) -> Known:
-    mine = {"request": wanted.request, "claim": wanted.claim, "claimed_at": wanted.now}
+    mine = {"request": wanted.request, "claim": wanted.claim, "process": wanted.process, "claimed_at": wanted.now}
     row = insert(connection, api_answers).values(key_id=wanted.key_id, name=wanted.name, **mine)
-    dead = api_answers.c.status.is_(None) & (api_answers.c.claimed_at < wanted.running_since)
+    gone = ~exists().where(processes.c.token == api_answers.c.process)
+    dead = and_(api_answers.c.status.is_(None), or_(gone, api_answers.c.claimed_at < wanted.running_since))
     same = api_answers.c.request == wanted.request
-    connection.execute(row.on_conflict_do_update(index_elements=["key_id", "name"], set_=mine, where=dead & same))
+    connection.execute(row.on_conflict_do_update(index_elements=["key_id", "name"], set_=mine, where=and_(dead, same)))
     found = connection.execute(
         select(api_answers).where(api_answers.c.key_id == wanted.key_id, api_answers.c.name == wanted.name)
     ).one()

@@ -13,6 +13,7 @@ api_answers = Table(
     Column("name", String, primary_key=True),  # HMAC-SHA256 of the client's Idempotency-Key, hex
     Column("request", String, nullable=False),  # HMAC-SHA256 of what was asked, hex
     Column("claim", String, nullable=False),  # names the call that is, or was, at it
+    Column("process", String, nullable=False),  # which answers it: `processes.token`
     Column("claimed_at", Double, nullable=False, index=True),
     Column("status", Integer),  # NULL while the call is running
     Column("answer", Text, nullable=False, server_default=""),  # headers and body, sealed: it may hold a secret

@@ -135,7 +135,7 @@ def upgrade() -> None:
     badly = sa.text("state IN ('unknown', 'expired', 'failed')")
     op.create_index('ix_messages_ended_badly', 'messages', ['id'], unique=False, sqlite_where=badly, postgresql_where=badly)
     op.create_index('ix_messages_ended_badly_organisation', 'messages', ['org_id', 'id', 'state'], unique=False, sqlite_where=badly, postgresql_where=badly)
-    doubt = sa.text("'unknown' = state")
+    doubt = sa.text("state || '' = 'unknown'")
     op.create_index('ix_messages_unknown', 'messages', ['id'], unique=False, sqlite_where=doubt, postgresql_where=doubt)
     op.drop_index('ix_inbound_account_id', table_name='inbound')
     op.create_index('ix_inbound_account', 'inbound', ['account_id', 'id', 'from_number'], unique=False)
@@ -220,6 +220,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('request', sa.String(), nullable=False),
     sa.Column('claim', sa.String(), nullable=False),
+    sa.Column('process', sa.String(), nullable=False),
     sa.Column('claimed_at', sa.Double(), nullable=False),
     sa.Column('status', sa.Integer(), nullable=True),
     sa.Column('answer', sa.Text(), server_default='', nullable=False),

@@ -1,0 +1,107 @@
+"""The audit log, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from web.desk.audit import AuditDesk
+from web.language import gettext as _
+from web.pages.asked import Asked
+from web.pages.render import page
+
+_PAGE = 50
+
+
+def audit_pages(desk: AuditDesk) -> APIRouter:
+    """The route `/audit`."""
+    router = APIRouter()
+
+    @router.get("/audit")
+    async def audit(request: Request, actor: Asked, before: str = "", action: str = "") -> Response:
+        entries = await desk.page(actor, before=before or None, action=action, limit=_PAGE + 1)
+        words = deeds()
+        values: dict[str, Any] = {
+            "entries": entries[:_PAGE],
+            "more": len(entries) > _PAGE,
+            "action": action,
+            "subjects": subjects(),
+            "deed": lambda name: words.get(name, name),
+        }
+        return page(request, "people/audit.html", fragment="results", **values)
+
+    return router
+
+
+def subjects() -> list[tuple[str, str]]:
+    """What entries can be about: the beginning of the action's name, and words."""
+    return [
+        ("", _("Everything")),
+        ("account.", _("Accounts")),
+        ("key.", _("Keys")),
+        ("number.", _("Numbers")),
+        ("optout.", _("Opt-outs")),
+        ("person.", _("People")),
+        ("session.", _("Signing in")),
+        ("webhook.", _("Webhooks")),
+        ("organisation.", _("Organisations")),
+        ("retention.", _("Data protection")),
+    ]
+
+
+def deeds() -> dict[str, str]:
+    """Actions in the viewer's words; one that is not here is shown by its name."""
+    return {
+        **_deeds_with_people(),
+        "account.open": _("opened an account"),
+        "account.edit": _("changed an account"),
+        "account.close": _("closed an account"),
+        "account.password": _("changed an account's mail password"),
+        "key.create": _("made a key"),
+        "key.edit": _("changed a key"),
+        "key.pause": _("paused a key"),
+        "key.resume": _("resumed a key"),
+        "key.rotate": _("gave a key new digits"),
+        "key.retire": _("stopped a key's old digits"),
+        "key.show": _("looked at a key's digits"),
+        "number.give": _("gave an organisation a number"),
+        "number.take": _("took a number back"),
+        "number.reader": _("changed who reads a number's SMS"),
+        "number.keyword": _("changed a keyword"),
+        "number.release": _("ended a number's quarantine"),
+        "optout.add": _("put a phone on the list of opt-outs"),
+        "optout.remove": _("took a phone off the list of opt-outs"),
+        "organisation.create": _("made an organisation"),
+        "retention.set": _("changed how long texts are kept"),
+        "webhook.create": _("made a webhook"),
+        "webhook.edit": _("changed a webhook"),
+        "webhook.delete": _("deleted a webhook"),
+        "webhook.pause": _("paused a webhook"),
+        "webhook.resume": _("resumed a webhook"),
+        "webhook.rotate": _("gave a webhook a new secret"),
+        "webhook.show": _("looked at a webhook's secret"),
+        "webhook.again": _("had a webhook called again"),
+    }
+
+
+def _deeds_with_people() -> dict[str, str]:
+    return {
+        "person.invite": _("invited somebody"),
+        "person.uninvite": _("took an invitation back"),
+        "person.join": _("came in for the first time"),
+        "person.change": _("changed a person's name or role"),
+        "person.disable": _("let somebody in no more"),
+        "person.enable": _("let somebody in again"),
+        "person.password": _("chose a new password"),
+        "person.second_factor": _("set up a second factor"),
+        "person.second_factor_off": _("took a second factor off"),
+        "person.recovery_codes": _("made new recovery codes"),
+        "person.rescue": _("gave out a link for somebody who lost the way in"),
+        "person.export": _("fetched what is known of a person"),
+        "person.erase": _("erased a person"),
+        "session.start": _("signed in"),
+        "session.end": _("signed somebody out"),
+        "link.make": _("gave out a link that lets somebody in"),
+    }
