@@ -29,10 +29,11 @@ from web.api.document import document
 from web.api.routing import scope_of
 from web.desk.desk import Desk
 from web.identity.identity import make_identity
-from web.identity.model import LinkKind, Person
+from web.identity.model import LinkKind, Passkey, Person
 from web.identity.roles import Role
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
+from web.store import passkey_sql
 
 pytestmark = pytest.mark.proves("tenant matrix")
 
@@ -311,6 +312,8 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
             LinkKind.INVITATION, org_id=org_id, email="new@other.example", role=Role.OWNER
         )
         link = await identity.links.look(token)
+        passkey = Passkey("dGhlaXJz", their_owner.id, "", 0, "phone", SystemClock().now())
+        assert await database.write(passkey_sql.put, passkey)
         (session,) = await identity.sessions.list_sessions(person_id=their_owner.id)
         olga = other.client.post("/accounts", {"key": other.key_id, "email": "olga@other.example"}).body["id"]
         account = await database.read(lambda connection: directory_sql.account(connection, olga))
@@ -324,6 +327,7 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
                 ("people", "person_id"): their_owner.id,
                 ("people", "link_id"): link.id,
                 ("me", "session_id"): session.id,
+                ("me", "passkey_id"): passkey.id,
             },
         )
     finally:
