@@ -71,6 +71,8 @@ def things(gateway: Gateway, other: Firm) -> Things:
     own = gateway.run("number", "give", "--org", other.name, "--to", "info@other.example", "--json")
     webhook = other.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
     other.send("+4530643001")
+    doubt = other.send("+4520999907").body["messages"][0]["id"]
+    wait_for(lambda: other.client.get(f"/messages/{doubt}").body["state"] == "unknown", "an SMS in doubt", 40)
     called = f"/webhooks/{webhook}/calls"
     call = wait_for(lambda: other.client.get(called).body["items"], "a call")[0]["id"]
     return Things(
@@ -84,6 +86,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
             ("optouts", "phone"): "+4530643002",
             ("organisation-numbers", "phone"): json.loads(own)["number"],
             ("organisation-numbers", "word"): "SALG",
+            ("attention", "message_id"): doubt,
             ("webhooks", "webhook_id"): webhook,
             ("webhooks", "call_id"): call,
         }
@@ -232,7 +235,7 @@ READERS_OWN = re.compile(r"/(sign-in|sign-out|link|password|language|welcome|for
 """What a reader may change: what is theirs alone."""
 EMPLOYEES = re.compile(r"/mine\b")
 """What is there for employees alone, who see one account, their own, and name none."""
-OWN_LISTS = {"/messages", "/conversations"}
+OWN_LISTS = {"/messages", "/messages.csv", "/conversations"}
 """Lists that employees see as well: of their own account."""
 ASKING = {"/providers/{name}/ask": "asks a provider something; providers are the whole gateway's, and nothing changes"}
 """What a reader may send although it is no GET."""
@@ -347,6 +350,7 @@ def page_things(things: Things, people: People) -> Things:
 
 
 PAGE_SAMPLES: dict[tuple[str, str], str] = {
+    ("attention", "verdict"): "sent",
     ("providers", "name"): "simulator",
     ("link", "token"): "0" * 64,
 }
