@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from gateway.registry.errors import BadValue
 from web.desk.sheets import MAX_BYTES, MAX_ROWS, read_sheet
-from web.pages.csv_file import csv_file, safe_cell
 
 pytestmark = pytest.mark.proves("bulk opening")
 
@@ -138,14 +137,3 @@ def test_no_bytes_do_harm(content: bytes):
     except BadValue:
         return
     assert all(row.line > 0 and "\n" not in row.email for row in rows)
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+4512345678", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
-def test_no_cell_of_a_report_is_a_formula(cell: str):
-    assert safe_cell(cell) == f"'{cell}"
-
-
-def test_a_report_is_a_file_that_spreadsheets_read():
-    assert csv_file([["Line", "E-mail"], [1, 'a "b"@firm.example'], [None, "x,y"]]) == (
-        b'\xef\xbb\xbfLine,E-mail\r\n1,"a ""b""@firm.example"\r\n,"x,y"\r\n'
-    )

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 
+from gateway.csv_cells import BYTE_ORDER_MARK, line
 from gateway.registry.errors import AccountError, BadValue
 from gateway.scopes import Scope
 from gateway.translation import Sentence, sentence
@@ -21,7 +22,6 @@ from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import say, told
 from web.pages.asked import Asked
-from web.pages.csv_file import csv_file
 from web.pages.render import page
 
 Words = Annotated[str, Form()]
@@ -61,7 +61,8 @@ def bulk_pages(desk: Desk) -> APIRouter:
         actor.require(Scope.ACCOUNTS_WRITE)
         head = [_("Line"), _("E-mail"), _("Result"), _("Number"), _("Reason")]
         headers = {"Content-Disposition": 'attachment; filename="accounts.csv"'}
-        return Response(csv_file([head, *_report(report)]), media_type="text/csv; charset=utf-8", headers=headers)
+        file = BYTE_ORDER_MARK + "".join(line(row) for row in (head, *_report(report)))
+        return Response(file.encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
     return router
 
@@ -125,7 +126,7 @@ def _said(row: BulkRow) -> str:
 
 def _lines(text: str) -> list[SheetRow]:
     """The lines that a page of ours wrote into its form. Raises BadValue for more than it can have written."""
-    found = [_LINE.fullmatch(line) for line in text.splitlines() if line.strip()]
+    found = [_LINE.fullmatch(each) for each in text.splitlines() if each.strip()]
     if len(found) > MAX_ROWS or not all(found):
         raise BadValue(sentence("this form cannot be read: choose the file again"))
     return [SheetRow(int(match[1]), match[2]) for match in found if match]
