@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BYTE_ORDER_MARK = "\ufeff"
 _CHUNK = 65_536
 """Characters that are handed on at once, roughly."""
@@ -34,13 +34,18 @@ def line(values: Iterable[object]) -> str:
     return written.getvalue()
 
 
+def file(rows: Iterable[Iterable[object]]) -> bytes:
+    """A whole file that is small."""
+    return (BYTE_ORDER_MARK + "".join(map(line, rows))).encode("utf-8", "replace")
+
+
 async def lines(header: Iterable[str], rows: AsyncIterator[Iterable[object]]) -> AsyncIterator[bytes]:
     """A whole file in pieces, of which one is in memory at a time."""
     written = BYTE_ORDER_MARK + line(header)
     async for row in rows:
         written += line(row)
         if len(written) >= _CHUNK:
-            yield written.encode()
+            yield written.encode("utf-8", "replace")
             written = ""
     if written:
-        yield written.encode()
+        yield written.encode("utf-8", "replace")

@@ -26,7 +26,7 @@ from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
-from web.pages.messages import message_pages
+from web.pages.messages import message_file, message_pages
 from web.pages.numbers import number_pages
 from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
@@ -70,6 +70,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
+        message_file(desk),
         message_pages(desk),
         attention_pages(desk),
         conversation_pages(desk),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,26 @@ def test_an_account_is_opened_edited_shown_as_a_code_and_closed(acme: Firm):
     numbers = {each["number"] for each in acme.client.get("/numbers").body["items"]}
     assert acme.number in numbers
     assert account["number"] not in numbers
+
+
+@pytest.mark.proves("keywords")
+def test_a_keyword_of_the_organisations_number_goes_where_it_says(gateway: Gateway, acme: Firm):
+    given = gateway.run("number", "give", "--org", acme.name, "--to", "info@acme.example", "--json")
+    path = f"/organisation-numbers/{json.loads(given)['number']}"
+    form = {"email": "sales@acme.example", "reply": "Tak!"}
+    assert acme.client.call("PUT", f"{path}/keywords/Salg", form).body == {"word": "Salg", **form}
+    assert acme.client.get(path).body["keywords"] == [{"word": "Salg", **form}]
+    assert acme.client.call("DELETE", f"{path}/keywords/salg").status == 204
+    assert acme.client.call("DELETE", f"{path}/keywords/salg").status == 404
+    assert acme.client.call("PUT", f"{path}/keywords/two%20words", form).status == 422
+
+
+@pytest.mark.proves("secrets are shown once")
+def test_a_password_for_a_mail_client_is_made_and_ended(acme: Firm):
+    made = acme.client.post(f"/accounts/{acme.account_id}/password")
+    assert made.status == 201
+    assert len(made.body["password"]) > 25
+    assert acme.client.call("DELETE", f"/accounts/{acme.account_id}/password").status == 204
 
 
 @pytest.mark.proves("STOP")

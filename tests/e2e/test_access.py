@@ -340,6 +340,23 @@ def test_other_browsers_are_seen_and_signed_out(gateway: Gateway, visitor: Calla
     assert anna.status("/me") == 200
 
 
+@pytest.mark.proves("login rate limit")
+def test_who_guesses_is_told_to_wait_and_the_log_says_so(gateway: Gateway, visitor: Callable[..., Visitor]) -> None:
+    stranger = visitor()
+    stranger.page.goto("/sign-in")
+    form = {
+        "csrf": stranger.page.locator("input[name=csrf]").first.input_value(),
+        "email": "anna@firm.example",
+        "password": "guess",
+    }
+    answers = [stranger.context.request.post("/sign-in", form=form).status for _ in range(12)]
+    assert answers == [422] * 10 + [429] * 2
+    failed = gateway.events("login-failed")
+    assert len(failed) == 10
+    assert {each["door"] for each in failed} == {"web"}
+    assert "guess" not in gateway.log.read_text()
+
+
 @pytest.mark.proves("OpenID Connect")
 def test_a_provider_of_other_people_lets_in_whom_it_may(
     tmp_path: Path, browser: Browser, require: Callable[[str], str]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import csv_cells
 from gateway.registry.errors import BadValue
 from web.desk.sheets import MAX_BYTES, MAX_ROWS, read_sheet
 
@@ -137,3 +138,14 @@ def test_no_bytes_do_harm(content: bytes):
     except BadValue:
         return
     assert all(row.line > 0 and "\n" not in row.email for row in rows)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+4512345678", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
+def test_no_cell_of_a_report_is_a_formula(cell: str):
+    assert csv_cells.cell(cell) == f"'{cell}"
+
+
+def test_a_report_is_a_file_that_spreadsheets_read():
+    assert csv_cells.file([["Line", "E-mail"], [1, 'a "b"@firm.example'], [None, "x,y"]]) == (
+        b'\xef\xbb\xbfLine,E-mail\r\n1,"a ""b""@firm.example"\r\n,"x,y"\r\n'
+    )

@@ -13,7 +13,7 @@ from gateway.qr import svg
 from gateway.registry.listings import AccountFilter, AccountListing, AccountSort, AccountState
 from gateway.scopes import Scope
 from gateway.translation import LANGUAGES
-from web.api.answers import listed, nothing, one, only_if_unchanged
+from web.api.answers import listed, nothing, one, only_if_unchanged, told
 from web.api.forms import Form, Id, Line, Listed, Moment, Phone, Shown, Word, moment, moment_or_none
 from web.api.routing import Caller, Cursor, IfMatch, Limit, ThingId, needs, router
 from web.desk.desk import Desk
@@ -54,11 +54,18 @@ class AccountShown(Shown):
     active_at: Moment | None
 
 
+class PasswordShown(Shown):
+    """A new password, which is not shown again."""
+
+    password: str = Field(examples=["abcdefg-hijklmn-opqrstu-vwxyz23"])
+
+
 def account_routes(desk: Desk) -> APIRouter:
     """Routes under `/accounts`."""
     routes = router("accounts")
     _add_listing(routes, desk)
     _add_changing(routes, desk)
+    _add_passwords(routes, desk)
     _add_qr(routes, desk)
     return routes
 
@@ -124,6 +131,24 @@ def _add_changing(routes: APIRouter, desk: Desk) -> None:
         if if_match is not None:
             only_if_unchanged(request, await _one(desk, caller, account_id))
         await desk.accounts.close(caller, account_id)
+        return nothing()
+
+
+def _add_passwords(routes: APIRouter, desk: Desk) -> None:
+    @routes.post(
+        "/accounts/{account_id}/password",
+        status_code=201,
+        response_model=PasswordShown,
+        **needs(Scope.ACCOUNTS_WRITE, 404, is_repeatable=True),
+    )
+    async def make_password(request: Request, caller: Caller, account_id: ThingId) -> Response:
+        """Make a password with which the account's mail client signs in to submission; an older one ends."""
+        return told(request, PasswordShown(password=await desk.accounts.set_password(caller, account_id)), 201)
+
+    @routes.delete("/accounts/{account_id}/password", status_code=204, **needs(Scope.ACCOUNTS_WRITE, 404))
+    async def remove_password(caller: Caller, account_id: ThingId) -> Response:
+        """End signing in with a password."""
+        await desk.accounts.remove_password(caller, account_id)
         return nothing()
 
 

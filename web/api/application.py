@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -38,7 +39,8 @@ def make_api(parts: ApiParts) -> FastAPI:
 
     @api.get(DOCUMENT)
     async def document() -> Response:
-        return Response(document_text(), media_type="application/json", headers={"Cache-Control": "no-cache"})
+        text = await asyncio.to_thread(document_text)  # the first time it is made
+        return Response(text, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     api.include_router(api_routes(parts.desk))
     api.add_middleware(Idempotency, answers=parts.answers)

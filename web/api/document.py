@@ -51,6 +51,7 @@ def document() -> dict[str, Any]:
     return made
 
 
+@cache
 def document_text() -> str:
     """The same as it is committed."""
     return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"

@@ -141,6 +141,12 @@ def _add_pausing(routes: APIRouter, desk: Desk) -> None:
         await desk.keys.resume(caller, key_id)
         return one(request, await _one(desk, caller, key_id))
 
+    @routes.post("/keys/{key_id}/retire", response_model=KeyShown, **needs(Scope.KEYS_WRITE, 404, is_repeatable=True))
+    async def retire_secret(request: Request, caller: Caller, key_id: ThingId) -> Response:
+        """Stop the older of two secrets now; 404 where there is only one."""
+        await desk.keys.retire(caller, key_id)
+        return one(request, await _one(desk, caller, key_id))
+
 
 async def _one(desk: Desk, caller: Actor, key_id: str) -> KeyShown:
     return _shown(await desk.keys.listing(caller, key_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -12,10 +12,12 @@ from gateway.paging import Page
 from gateway.registry.listings import NumberFilter, NumberListing
 from gateway.registry.number_use import OrganisationNumber
 from gateway.scopes import Scope
-from web.api.answers import listed, one
-from web.api.forms import Id, Line, Listed, Moment, Phone, Shown, moment
+from web.api.answers import listed, nothing, one
+from web.api.forms import Form, Id, Line, Listed, Moment, Phone, Shown, Word, moment
 from web.api.routing import Caller, Cursor, Limit, PhonePath, needs, router
 from web.desk.desk import Desk
+
+WordPath = Annotated[str, Path(max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["SALE"])]
 
 
 class NumberShown(Shown):
@@ -46,9 +48,22 @@ class OrganisationNumberShown(Shown):
     keywords: list[KeywordShown]
 
 
+class KeywordForm(Form):
+    """Whom SMS go to that begin with a word."""
+
+    email: Word = Field(examples=["sales@firm.example"])
+    reply: Annotated[str, Field(max_length=2000, examples=["We will call you."])] = ""
+
+
 def number_routes(desk: Desk) -> APIRouter:
     """Routes under `/numbers` and `/organisation-numbers`."""
     routes = router("numbers")
+    _add_reading(routes, desk)
+    _add_keywords(routes, desk)
+    return routes
+
+
+def _add_reading(routes: APIRouter, desk: Desk) -> None:
 
     @routes.get("/numbers", response_model=Listed[NumberShown], **needs(Scope.NUMBERS_READ))
     async def list_numbers(
@@ -76,7 +91,23 @@ def number_routes(desk: Desk) -> APIRouter:
         """One of them."""
         return one(request, _own(await desk.numbers.organisation_number(caller, phone)))
 
-    return routes
+
+def _add_keywords(routes: APIRouter, desk: Desk) -> None:
+    path = "/organisation-numbers/{phone}/keywords/{word}"
+
+    @routes.put(path, response_model=KeywordShown, **needs(Scope.NUMBERS_WRITE, 404))
+    async def put_keyword(
+        request: Request, caller: Caller, phone: PhonePath, word: WordPath, form: KeywordForm
+    ) -> Response:
+        """Let SMS that begin with a word go to an address; a word that is there already is changed."""
+        made = await desk.numbers.put_keyword(caller, phone, word, form.email, form.reply)
+        return one(request, KeywordShown(word=made.written, email=made.email, reply=made.reply))
+
+    @routes.delete(path, status_code=204, **needs(Scope.NUMBERS_WRITE, 404))
+    async def delete_keyword(caller: Caller, phone: PhonePath, word: WordPath) -> Response:
+        """Let a word be a word like any other."""
+        await desk.numbers.remove_keyword(caller, phone, word)
+        return nothing()
 
 
 def _number(listing: NumberListing) -> NumberShown:

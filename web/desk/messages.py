@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import tzinfo
 
 from gateway.accounts import Accounts
 from gateway.conversations import Conversations
 from gateway.listed_sms import Conversation, ListedSms, LogFilter, Way
+from gateway.message_export import export
 from gateway.message_log import MessageLog
 from gateway.model import Account
 from gateway.paging import PAGE_SIZE, Page
@@ -45,6 +48,11 @@ class MessageDesk:
         """A page of the log. Raises BadValue."""
         _may_read(actor, wanted.account_id or actor.account_id)
         return await self._log.page(_within(actor, wanted), cursor=cursor, size=size)
+
+    def export(self, actor: Actor, wanted: LogFilter, zone: tzinfo) -> AsyncIterator[bytes]:
+        """All of the log that is wanted, as CSV with times in a zone."""
+        _may_read(actor, wanted.account_id or actor.account_id)
+        return export(self._log, _within(actor, wanted), zone)
 
     async def get(self, actor: Actor, message_id: str, way: Way | None = None) -> ListedSms:
         """One SMS; of one way alone where that is said. Raises NotFound."""

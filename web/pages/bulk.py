@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 
-from gateway.csv_cells import BYTE_ORDER_MARK, line
+from gateway import csv_cells
 from gateway.registry.errors import AccountError, BadValue
 from gateway.scopes import Scope
 from gateway.translation import Sentence, sentence
@@ -61,8 +61,7 @@ def bulk_pages(desk: Desk) -> APIRouter:
         actor.require(Scope.ACCOUNTS_WRITE)
         head = [_("Line"), _("E-mail"), _("Result"), _("Number"), _("Reason")]
         headers = {"Content-Disposition": 'attachment; filename="accounts.csv"'}
-        file = BYTE_ORDER_MARK + "".join(line(row) for row in (head, *_report(report)))
-        return Response(file.encode(), media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(csv_cells.file([head, *_report(report)]), media_type="text/csv; charset=utf-8", headers=headers)
 
     return router
 
@@ -126,7 +125,7 @@ def _said(row: BulkRow) -> str:
 
 def _lines(text: str) -> list[SheetRow]:
     """The lines that a page of ours wrote into its form. Raises BadValue for more than it can have written."""
-    found = [_LINE.fullmatch(each) for each in text.splitlines() if each.strip()]
+    found = [_LINE.fullmatch(line) for line in text.splitlines() if line.strip()]
     if len(found) > MAX_ROWS or not all(found):
         raise BadValue(sentence("this form cannot be read: choose the file again"))
     return [SheetRow(int(match[1]), match[2]) for match in found if match]

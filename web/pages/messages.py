@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from gateway.listed_sms import LogFilter, Way
 from gateway.numbers import NumberError, to_e164
@@ -112,5 +112,19 @@ def message_pages(desk: Desk) -> APIRouter:
     async def story(request: Request, actor: Asked, message_id: str) -> Response:
         sms = await desk.messages.get(actor, message_id)
         return page(request, "messages/one.html", sms=sms, story=await desk.messages.trace(actor, message_id))
+
+    return router
+
+
+def message_file(desk: Desk) -> APIRouter:
+    """The log as a file, by the same filters."""
+    router = APIRouter()
+
+    @router.get("/messages.csv")
+    async def file(actor: Asked, wish: Wished) -> StreamingResponse:
+        wanted = wish.filter(await desk.organisations.region(actor))
+        headers = {"Content-Disposition": 'attachment; filename="messages.csv"'}
+        rows = desk.messages.export(actor, wanted, tongue().zone)
+        return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
 
     return router

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from gateway.registry.errors import AccountError, NotFound
 from web.desk.door import Browser, Door
-from web.identity.errors import DeadForm, ProviderAway, WrongCredentials
+from web.identity.errors import DeadForm, ProviderAway, TooBusy, TooManyAttempts, WrongCredentials
 from web.identity.model import Awaits
 from web.identity.openid import ATTEMPT_SECONDS
 from web.identity.sessions import LIFE_SECONDS
@@ -40,7 +40,8 @@ def sign_in_pages(door: Door) -> APIRouter:
         try:
             got_in = await door.sign_in(email, password, browser_of(request))
         except AccountError as error:
-            return sign_in_page(request, door, to=next, email=email, error=told(error))
+            return sign_in_page(request, door, to=next, email=email, error=error)
+        await door.sign_out(token_of(request))  # whoever was signed in here before is no more
         return let_in(request, got_in, next)
 
     @router.post("/sign-out")
@@ -57,10 +58,26 @@ def sign_in_pages(door: Door) -> APIRouter:
     return router
 
 
-def sign_in_page(request: Request, door: Door, *, to: str = "/", email: str = "", error: str = "") -> Response:
+def sign_in_page(
+    request: Request, door: Door, *, to: str = "/", email: str = "", error: AccountError | None = None
+) -> Response:
     """The form, after an attempt that failed with what was wrong."""
-    values = {"email": email, "next": local_path(to), "error": error, "provider": door.provider_label}
-    return page(request, "access/sign_in.html", status=422 if error else 200, **values)
+    values = {"email": email, "next": local_path(to), "error": told(error) if error else ""}
+    status = status_of(error) if error else 200
+    return page(request, "access/sign_in.html", status=status, provider=door.provider_label, **values)
+
+
+def status_of(error: AccountError) -> int:
+    """What programs read: to wait, that there is no room, that the provider is away, or that something is wrong."""
+    match error:
+        case TooManyAttempts():
+            return 429
+        case TooBusy():
+            return 503
+        case ProviderAway():
+            return 502
+        case _:
+            return 422
 
 
 def _add_provider(router: APIRouter, door: Door) -> None:
@@ -69,7 +86,7 @@ def _add_provider(router: APIRouter, door: Door) -> None:
         try:
             beginning = await door.begin_at_provider(local_path(next))
         except ProviderAway as error:
-            return sign_in_page(request, door, to=next, error=told(error))
+            return sign_in_page(request, door, to=next, error=error)
         response = RedirectResponse(beginning.url, 303)
         cookies: Cookies = request.app.state.cookies
         cookies.keep_attempt(response, beginning.sealed, ATTEMPT_SECONDS)
@@ -84,7 +101,7 @@ def _add_provider(router: APIRouter, door: Door) -> None:
         except NotFound:
             raise
         except AccountError as error:
-            response = sign_in_page(request, door, error=told(error))
+            response = sign_in_page(request, door, error=error)
         else:
             response = let_in(request, got_in, to)
         cookies.keep_attempt(response, "", 0)
@@ -104,7 +121,7 @@ def _add_second_factor(router: APIRouter, door: Door) -> None:
         except WrongCredentials:
             return RedirectResponse("/sign-in", 303)
         except AccountError as error:
-            return page(request, "access/code.html", status=422, next=local_path(next), error=told(error))
+            return page(request, "access/code.html", status=status_of(error), next=local_path(next), error=told(error))
         return let_in(request, got_in, next)
 
     @router.get("/sign-in/second-factor")
@@ -150,7 +167,7 @@ def _add_ways_back(router: APIRouter, door: Door) -> None:
         try:
             await door.forgotten(email, browser_of(request))
         except AccountError as error:
-            return page(request, "access/forgotten.html", status=422, email=email, error=told(error))
+            return page(request, "access/forgotten.html", status=status_of(error), email=email, error=told(error))
         return page(
             request, "access/sent.html", words=_("If somebody signs in with this address, a mail is on its way.")
         )
@@ -164,7 +181,7 @@ def _add_ways_back(router: APIRouter, door: Door) -> None:
         try:
             await door.show_own_account(email, browser_of(request))
         except AccountError as error:
-            return page(request, "access/employee.html", status=422, email=email, error=told(error))
+            return page(request, "access/employee.html", status=status_of(error), email=email, error=told(error))
         return page(request, "access/sent.html", words=_("If this address has an SMS account, a mail is on its way."))
 
 

@@ -63,7 +63,7 @@ def event_words(event: str) -> str:
         "part received": _("Part received"),
         "SMS routed": _("SMS routed"),
         "text removed": _("Text removed"),
-        "written": _("Written"),
+        "SMS written": _("SMS written"),
     }
     return known.get(event, event)
 

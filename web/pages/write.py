@@ -35,7 +35,7 @@ def write_pages(desk: Desk) -> APIRouter:
 
     @router.get("/accounts")
     async def accounts(request: Request, actor: Asked, account: str = "") -> Response:
-        return page(request, "write/page.html", fragment="offered", offered=await _offered(desk, actor, account))
+        return page(request, "write/offered.html", offered=await _offered(desk, actor, account))
 
     @router.post("/count")
     async def count(
@@ -46,7 +46,7 @@ def write_pages(desk: Desk) -> APIRouter:
         text: Annotated[str, Form()] = "",
     ) -> Response:
         quote = await _quote(desk, actor, account, phones, text)
-        return page(request, "write/page.html", fragment="count", quote=quote, pieces=list(marked(quote)))
+        return page(request, "write/count.html", quote=quote, pieces=list(marked(quote)))
 
     @router.post("")
     async def written(

@@ -9,7 +9,6 @@ from gateway.model import Account, new_id
 from gateway.store.database import alone
 from gateway.store.schema import inbound
 from tests.integration.pages.conftest import House
-from tests.site import Browser
 
 pytestmark = pytest.mark.proves("employees see their own")
 
@@ -36,15 +35,6 @@ async def receive(house: House, account: Account, text: str, n: int = 0) -> None
         )
 
     await house.site.rooms.database.write(alone(put), None)
-
-
-async def in_english(house: House) -> Browser:
-    """The employee of an account whose language is English."""
-    return await house.site.employee(await house.site.accounts.change_account(house.account, language="en"))
-
-
-async def test_the_page_speaks_the_accounts_language(house: House):
-    assert "Mit nummer" in await (await house.site.employee(house.account)).get("/mine")
 
 
 async def test_their_number_and_their_sms(house: House):
@@ -74,10 +64,10 @@ async def test_older_sms_are_on_further_pages(house: House):
 
 
 async def test_closing_asks_first_and_ends_the_session(house: House):
-    anna = await in_english(house)
-    assert "Close your account?" in await anna.get("/mine/close")
+    anna = await house.site.employee(house.account)
+    assert "Luk din konto?" in await anna.get("/mine/close")
     await anna.send("/mine/close", {}, 403)
-    assert "Your account is closed" in await anna.post("/mine/close", 200)
+    assert "Din konto er lukket" in await anna.post("/mine/close", 200)
     closed = await house.site.accounts.account(house.account.id)
     assert closed is not None
     assert closed.closed_at is not None
@@ -101,4 +91,4 @@ async def test_people_have_no_account_of_their_own(house: House):
 
 async def test_a_paused_key_is_told(house: House):
     await house.site.accounts.pause_key(house.key)
-    assert "Your account rests" in await (await in_english(house)).get("/mine")
+    assert "Din konto hviler" in await (await house.site.employee(house.account)).get("/mine")
