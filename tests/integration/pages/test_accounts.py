@@ -129,6 +129,8 @@ async def test_an_account_is_closed_after_a_question(house: House):
 @pytest.mark.proves("D7")
 async def test_the_code_and_its_package(house: House):
     path = f"/accounts/{house.account.id}"
+    ways = re.findall(r'href="(/(?:conversations|messages)[/?][^"]+)"', await house.reader.get(path))
+    assert [await house.reader.get(way) for way in ways]
     assert "Fetch QR package" in await house.reader.get(f"{path}/qr")
     answer, content = await house.reader.fetch(f"{path}/qr.zip")
     assert f"qr-sms-{house.account.number[1:]}.zip" in answer.headers["content-disposition"]
