@@ -14,6 +14,7 @@ from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
 from gateway.routing.configured import make_router
 from gateway.settings import GatewaySettings
+from gateway.statistics import Statistics
 from gateway.tally_files import Totals
 from web.api.application import ApiParts, make_api
 from web.api.idempotency import Answers
@@ -23,6 +24,7 @@ from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
+from web.desk.figures import FigureDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -117,6 +119,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
+        figures=FigureDesk(Statistics(rooms.database, settings.limits)),
         organisations=OrganisationDesk(accounts, audit, settings.dialog.region),
         own=OwnDesk(accounts, MessageLog(rooms.database), audit),
         privacy=PrivacyDesk(rooms.database, accounts, audit, rooms.clock, settings.retention),

@@ -22,12 +22,14 @@ from web.pages.bulk import bulk_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
+from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
 from web.pages.messages import message_file, message_pages
 from web.pages.numbers import number_pages
+from web.pages.optouts import optout_pages
 from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
@@ -70,6 +72,8 @@ def make_site(parts: SiteParts) -> FastAPI:
         employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
+        optout_pages(desk),
+        figure_pages(desk),
         message_file(desk),
         message_pages(desk),
         attention_pages(desk),

@@ -9,6 +9,7 @@ from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.door import Door
+from web.desk.figures import FigureDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -38,6 +39,7 @@ class Desk:
     sending: SendingDesk
     optouts: OptOutDesk
     spend: SpendDesk
+    figures: FigureDesk
     organisations: OrganisationDesk
     own: OwnDesk
     privacy: PrivacyDesk

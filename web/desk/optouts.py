@@ -16,6 +16,7 @@ from gateway.store import optout_list_sql, optout_sql
 from gateway.store.database import Database
 from gateway.store.optout_list_sql import OptOutFilter
 from gateway.store.optout_sql import OptOut
+from gateway.translation import sentence
 from web.identity.actor import Actor
 from web.identity.audit import Audit
 
@@ -69,11 +70,11 @@ class OptOutDesk:
         owner = actor.org_id or org_id
         organisation = await self._accounts.organisation(owner) if owner else None
         if organisation is None or not actor.sees(organisation.id):
-            raise NotFound("there is no such organisation")
+            raise NotFound(sentence("there is no such organisation"))
         try:
             return organisation.id, to_e164(phone, organisation.region)
         except NumberError as error:
-            raise BadValue(f"that is no phone number: {error.reason}") from error
+            raise BadValue(sentence("that is no phone number: %(why)s", why=error.reason)) from error
 
     async def _find(self, org_id: str, phone: str) -> OptOut:
         found = await self._database.read(partial(optout_list_sql.find, org_id=org_id, phone=phone))
@@ -83,4 +84,4 @@ class OptOutDesk:
 
 
 def _not_there(phone: str) -> NotFound:
-    return NotFound(f"{phone} is not on the list")
+    return NotFound(sentence("%(phone)s is not on the list", phone=phone))
