@@ -18,7 +18,7 @@ _HEIGHT = 220
 _TOP = 14
 _BOTTOM = 22
 """Pixels below the bars, for the words of the axis."""
-_WORDS = 8
+_WORDS = 6
 """Words that an axis has at most."""
 _GAP = 0.2
 """The part of a place that is left free between bars."""
@@ -164,7 +164,7 @@ def _text(kind: str, x: str, y: float, words: str, anchor: str = "start") -> str
 def _svg(heading: Heading, height: int, pieces: Sequence[str]) -> Markup:
     name = heading.name
     return Markup(  # noqa: S704 - every word in it was escaped
-        f'<svg class="chart" role="img" width="100%" height="{height}" aria-labelledby="{name}-t {name}-d">'
+        f'<svg class="drawing" role="img" width="100%" height="{height}" aria-labelledby="{name}-t {name}-d">'
         f'<title id="{name}-t">{escape(heading.title)}</title><desc id="{name}-d">{escape(heading.summary)}</desc>'
         f"{''.join(pieces)}</svg>"
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from gateway.spending import DAY
 from gateway.store.schema import accounts, api_keys, organisations, spend
@@ -32,7 +31,7 @@ def by_organisation(connection: Connection, day: int, most: int) -> list[NamedSp
         .order_by(parts.desc(), organisations.c.name)
         .limit(most)
     )
-    return _named(connection.execute(query).all())
+    return _named(connection, query)
 
 
 def by_key(connection: Connection, org_id: str, day: int, most: int) -> list[NamedSpend]:
@@ -62,8 +61,8 @@ def by_account(connection: Connection, org_id: str, day: int, most: int) -> list
 
 
 def _most(connection: Connection, query: Select[Any], most: int) -> list[NamedSpend]:
-    return _named(connection.execute(query.order_by(spend.c.parts.desc(), spend.c.purse).limit(most)).all())
+    return _named(connection, query.order_by(spend.c.parts.desc(), spend.c.purse).limit(most))
 
 
-def _named(rows: Sequence[Row[Any]]) -> list[NamedSpend]:
-    return [NamedSpend(id_, name, int(parts), int(cost)) for id_, name, parts, cost in rows]
+def _named(connection: Connection, query: Select[Any]) -> list[NamedSpend]:
+    return [NamedSpend(id_, name, int(parts), int(cost)) for id_, name, parts, cost in connection.execute(query)]

@@ -96,12 +96,13 @@ class SpendDesk:
         organisation = await self._accounts.organisation(owner) if owner else None
         if organisation is None:
             raise NotFound(sentence("there is no such organisation"))
-        wanted = {"org_id": organisation.id, "day": self._day, "most": MOST}
+        by_key = partial(sql.by_key, org_id=organisation.id, day=self._day, most=MOST)
+        by_account = partial(sql.by_account, org_id=organisation.id, day=self._day, most=MOST)
         return Within(
             organisation=organisation,
             whole=(await self.today(actor, org_id=organisation.id))[0],
-            keys=await self._database.read(partial(sql.by_key, **wanted)),
-            accounts=await self._database.read(partial(sql.by_account, **wanted)),
+            keys=await self._database.read(by_key),
+            accounts=await self._database.read(by_account),
             countries=countries_of(organisation.region, self._limits),
         )
 

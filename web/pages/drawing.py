@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton, format_time
+from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from gateway.listed_sms import Way
@@ -68,17 +69,15 @@ def _place(slots: Sequence[Slot], known: Sequence[tuple[Series, Kinds]], *, by_d
         for _series, wanted in known
     )
     if by_day:
-        return Bar(_day(first, "d. MMM"), _day(first, "full"), values)
-    whole = format_datetime(first, "EEE d. MMM, HH:mm", tzinfo=first.tzinfo, locale=tongue().locale)
-    return Bar(
-        format_datetime(first, "HH" if len(slots) == 1 else "EEE HH", tzinfo=first.tzinfo, locale=tongue().locale),
-        whole,
-        values,
-    )
+        return Bar(_day(first), format_date(first, "full", locale=tongue().locale), values)
+    hour = format_datetime(first, "HH" if len(slots) == 1 else "EEE HH", tzinfo=first.tzinfo, locale=tongue().locale)
+    whole = f"{_day(first)} {format_time(first, 'short', tzinfo=first.tzinfo, locale=tongue().locale)}"
+    return Bar(hour, whole, values)
 
 
-def _day(day: datetime, form: str) -> str:
-    return format_date(day, form, locale=tongue().locale)
+def _day(day: date) -> str:
+    """Day and month, as short as they are written."""
+    return format_skeleton("MMMd", day, locale=tongue().locale)
 
 
 def delivery_times(providers: Sequence[ProviderFigures]) -> Markup | None:
@@ -121,12 +120,8 @@ _HOURS = 7200
 
 def spend(days: Sequence[SpentDay], cap: int) -> Drawn:
     """SMS parts by day (UTC), with the limit where there is one."""
-    locale = tongue().locale
     series = (Series(_("SMS parts"), "c-sent"),)
-    bars = [
-        Bar(format_date(each.day, "d. MMM", locale=locale), format_date(each.day, "full", locale=locale), (each.parts,))
-        for each in days
-    ]
+    bars = [Bar(_day(each.day), format_date(each.day, "full", locale=tongue().locale), (each.parts,)) for each in days]
     total = sum(each.parts for each in days)
     heading = Heading("spend", _("SMS parts by day"), ngettext("%(num)s part in all", "%(num)s parts in all", total))
     line = Line(_("limit %(cap)s", cap=number(cap)), cap) if cap else None
@@ -140,7 +135,7 @@ def _spent(day: SpentDay, whole: str) -> tuple[str, ...]:
 
 def money(minor: int) -> str:
     """Minor units of the one currency that `[limits] part_cost` is written in, as whole ones: its name is not known."""
-    return number(minor / 100)
+    return format_decimal(minor / 100, "#,##0.00", locale=tongue().locale)
 
 
 def outcomes(figures: ProviderFigures) -> Iterator[tuple[Series, int]]:
