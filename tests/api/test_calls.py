@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.model import SystemClock
+from gateway.store.opening import open_database
 from tests.api.conftest import Client, Firm, firm, rest_key
 from tests.gateway_process import Gateway, wait_for
+from web.identity.audit import Audit
 
 pytestmark = pytest.mark.proves("REST")
 
@@ -77,6 +80,42 @@ def test_a_text_is_counted_before_it_is_sent(acme: Firm):
     assert counted["dear"][0]["character"] == "🙂"
     assert counted["cheaper"]["parts"] == 1
     assert counted["total"] == {"amount": "1.00", "currency": "DKK"}
+
+
+@pytest.mark.proves("unknown is resolved or shown")
+def test_what_waits_is_listed_and_decided_on(gateway: Gateway, acme: Firm):
+    doubt = acme.send("20999907").body["messages"][0]["id"]
+
+    def waits() -> list[dict]:
+        return [each for each in acme.client.get("/attention?need=unknown").body["items"] if each["sms"]["id"] == doubt]
+
+    wait_for(waits, "an SMS in doubt", 40)
+    path = f"/attention/{doubt}"
+    assert acme.client.post(f"{path}/deliver", {"to": acme.email}).status == 404, "it went out"
+    assert acme.client.post(f"{path}/rule", {"verdict": "not-sent"}).status == 204
+    assert acme.client.post(f"{path}/rule", {"verdict": "sent"}).status == 404, "it is decided"
+    assert acme.client.get(f"/messages/{doubt}").body["state"] == "failed"
+    acme.client.post(f"/keys/{acme.key_id}/pause")
+    gateway.text("+4530642060", acme.number, "Hvor er du?")
+
+    def held() -> list[dict]:
+        return list(acme.client.get("/attention?need=held").body["items"])
+
+    (waiting,) = wait_for(held, "an SMS that is held")
+    acme.client.post(f"/keys/{acme.key_id}/resume")
+    assert waiting["sms"]["text"] == "Hvor er du?"
+
+
+@pytest.mark.proves("audit log")
+async def test_what_a_key_changes_stands_in_the_audit_log(gateway: Gateway, acme: Firm):
+    made = acme.client.post("/keys", {"kind": "dialog", "label": "Noted"}).body["key"]["id"]
+    database = await open_database(f"sqlite:///{gateway.folder / 'brevdue.db'}")
+    try:
+        entries = await Audit(database, SystemClock()).page(None, action="key.create")
+    finally:
+        await database.close()
+    entry = next(each for each in entries if each.subject == made)
+    assert (entry.actor_kind, entry.peer_ip, entry.detail["label"]) == ("key", "127.0.0.1", "Noted")
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------

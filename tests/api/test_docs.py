@@ -39,7 +39,7 @@ def test_every_example_does_what_it_says(require: Callable[[str], str], tmp_path
             assert len(gateway.sms(phone)) == 1
 
 
-def test_every_code_is_told_and_no_other():
+def test_every_code_is_told():
     source = "".join(path.read_text() for path in (ROOT / "web/api").glob("*.py"))
     made = set(re.findall(r'CallRefused\(\s*\d+, "([a-z-]+)"', source)) | set(
         re.findall(r'\(4\d\d, "([a-z-]+)"\)', source)

@@ -29,10 +29,11 @@ from web.api.document import document
 from web.api.routing import scope_of
 from web.desk.desk import Desk
 from web.identity.identity import make_identity
-from web.identity.model import LinkKind, Person
+from web.identity.model import LinkKind, Passkey, Person
 from web.identity.roles import Role
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
+from web.store import passkey_sql
 
 pytestmark = pytest.mark.proves("tenant matrix")
 
@@ -70,6 +71,8 @@ def things(gateway: Gateway, other: Firm) -> Things:
     own = gateway.run("number", "give", "--org", other.name, "--to", "info@other.example", "--json")
     webhook = other.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
     other.send("+4530643001")
+    doubt = other.send("+4520999907").body["messages"][0]["id"]
+    wait_for(lambda: other.client.get(f"/messages/{doubt}").body["state"] == "unknown", "an SMS in doubt", 40)
     called = f"/webhooks/{webhook}/calls"
     call = wait_for(lambda: other.client.get(called).body["items"], "a call")[0]["id"]
     return Things(
@@ -83,6 +86,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
             ("optouts", "phone"): "+4530643002",
             ("organisation-numbers", "phone"): json.loads(own)["number"],
             ("organisation-numbers", "word"): "SALG",
+            ("attention", "message_id"): doubt,
             ("webhooks", "webhook_id"): webhook,
             ("webhooks", "call_id"): call,
         }
@@ -231,7 +235,7 @@ READERS_OWN = re.compile(r"/(sign-in|sign-out|link|password|language|welcome|for
 """What a reader may change: what is theirs alone."""
 EMPLOYEES = re.compile(r"/mine\b")
 """What is there for employees alone, who see one account, their own, and name none."""
-OWN_LISTS = {"/messages", "/conversations"}
+OWN_LISTS = {"/messages", "/messages.csv", "/conversations"}
 """Lists that employees see as well: of their own account."""
 ASKING = {"/providers/{name}/ask": "asks a provider something; providers are the whole gateway's, and nothing changes"}
 """What a reader may send although it is no GET."""
@@ -311,6 +315,8 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
             LinkKind.INVITATION, org_id=org_id, email="new@other.example", role=Role.OWNER
         )
         link = await identity.links.look(token)
+        passkey = Passkey("dGhlaXJz", their_owner.id, "", 0, "phone", SystemClock().now())
+        assert await database.write(passkey_sql.put, passkey)
         (session,) = await identity.sessions.list_sessions(person_id=their_owner.id)
         olga = other.client.post("/accounts", {"key": other.key_id, "email": "olga@other.example"}).body["id"]
         account = await database.read(lambda connection: directory_sql.account(connection, olga))
@@ -324,6 +330,7 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
                 ("people", "person_id"): their_owner.id,
                 ("people", "link_id"): link.id,
                 ("me", "session_id"): session.id,
+                ("me", "passkey_id"): passkey.id,
             },
         )
     finally:
@@ -343,6 +350,7 @@ def page_things(things: Things, people: People) -> Things:
 
 
 PAGE_SAMPLES: dict[tuple[str, str], str] = {
+    ("attention", "verdict"): "sent",
     ("providers", "name"): "simulator",
     ("link", "token"): "0" * 64,
 }

@@ -47,8 +47,9 @@ class Visitor:
         size: dict[str, int] = WIDE,
         locale: str = "en-GB",
         others: Sequence[str] = (),
+        base: str = "",
     ) -> None:
-        self.base = f"http://127.0.0.1:{gateway.http_port}"
+        self.base = base or f"http://127.0.0.1:{gateway.http_port}"
         self.context: BrowserContext = browser.new_context(viewport=size, locale=locale, base_url=self.base)
         self.page: Page = self.context.new_page()
         self.others = tuple(others)
@@ -388,6 +389,62 @@ def test_a_provider_of_other_people_lets_in_whom_it_may(
                     expect(page.get_by_role("alert")).to_contain_text("does not let you in here")
                 visitor.close()
             assert "rita@firm.example" in gateway.run("admin", "list", "--org", "Firma A/S")
+
+
+@pytest.mark.proves("passkeys")
+def test_a_passkey_is_both_factors_and_works_until_it_is_removed(tmp_path: Path, browser: Browser) -> None:
+    gateway = Gateway(tmp_path)
+    public = f"http://localhost:{gateway.http_port}"  # browsers know passkeys by name alone
+    config = gateway.config.read_text().replace("[http]\n", f'[http]\npublic_url = "{public}"\n')
+    gateway.config.write_text(config)
+    with gateway:
+        anna = Visitor(browser, gateway, base=public)
+        page = anna.page
+        device = anna.context.new_cdp_session(page)
+        device.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }
+        key = device.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+        anna.follow(gateway.run("admin", "link").splitlines()[0])
+        anna.choose_password(email="root@gateway.example")
+        page.goto("/me")
+        page.get_by_role("link", name="Add this device").click()
+        page.get_by_label("What you call this device").fill("Anna's phone")
+        page.get_by_label("Your password").fill("not my password at all")
+        page.get_by_role("button", name="Make a passkey").click()
+        expect(page.get_by_role("alert").first).to_contain_text("not your password")
+        page.get_by_label("Your password").fill(PASSWORD)
+        # The device made one above, for a person who then was refused: it makes no second one for the same.
+        device.send("WebAuthn.clearCredentials", {"authenticatorId": key})
+        page.get_by_role("button", name="Make a passkey").click()
+        expect(page.get_by_text("Anna's phone")).to_be_visible()
+        page.get_by_role("button", name="Sign out").first.click()
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_role("button", name="Sign out").first).to_be_visible()
+        assert anna.status("/me") == 200
+
+        device.send("WebAuthn.setUserVerified", {"authenticatorId": key, "isUserVerified": False})
+        page.get_by_role("button", name="Sign out").first.click()
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_text("Your device did not answer with a passkey.")).to_be_visible()
+        assert anna.status("/me") == 303, "who cannot unlock the device is not let in"
+
+        device.send("WebAuthn.setUserVerified", {"authenticatorId": key, "isUserVerified": True})
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_role("button", name="Sign out").first).to_be_visible()
+        page.goto("/me")
+        page.get_by_role("button", name="Remove").click()
+        expect(page.get_by_role("status")).to_contain_text("forgotten")
+        page.get_by_role("button", name="Sign out").first.click()
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_role("alert").first).to_contain_text("not known here")
+        anna.close()
 
 
 @pytest.mark.proves("CSRF")

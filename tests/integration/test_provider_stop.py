@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from gateway.errors import Outcome
 from gateway.model import Account
@@ -21,6 +20,7 @@ from gateway.store.schema import optouts
 from gateway.store.spool_items import Settlement
 from tests.integration.test_batches import TIMES, sending, settled, waiting
 from tests.integration.test_spool import Clock, acceptance, an_account, with_account
+from tests.log import log_into
 from tests.providers.contract import form_of
 from tests.providers.peer import Answer, Peer, Request
 
@@ -63,7 +63,8 @@ async def test_a_phone_that_said_stop_to_the_provider_is_on_our_list(
 ):
     peer.script = [twilio]
     provider = TwilioProvider("p", {"url": peer.url, "account_sid": ACCOUNT, "auth_token": "x"} | TIMES)
-    with structlog.testing.capture_logs() as log:
+    written: list[bytes] = []
+    with log_into(written.append):
         async with sending(provider, database, clock, tmp_path) as (spool, sms_out):
             messages = await waiting(spool, clock, account, 3)
             await sms_out.start()
@@ -72,6 +73,7 @@ async def test_a_phone_that_said_stop_to_the_provider_is_on_our_list(
     assert await listed(database) == [(account.org_id, "+4530643061", "p")]
     assert again.opted_out == {"+4530643061"}, "a mail to it is refused with the reason"
     assert len(peer.requests) == 3, "nobody asks the provider again"
+    log = [json.loads(line) for line in b"".join(written).splitlines()]
     assert [(line["org"], line["id"]) for line in log if line["event"] == "opted-out"] == [
         (account.org_id, messages[1].id)
     ]

@@ -25,6 +25,17 @@ def test_a_burst_then_the_rate(burst: int) -> None:
     assert [rate.take("a", NOW + wait + 60) for _ in range(burst)] == [0.0] * burst
 
 
+@pytest.mark.proves("calls a minute")
+def test_what_is_left_is_what_may_still_be_had() -> None:
+    rate = Rate(5, 12)
+    assert rate.left("a", NOW) == (5, 0)
+    for taken in range(1, 6):
+        rate.take("a", NOW)
+        assert rate.left("a", NOW) == (5 - taken, 12 * taken)
+    assert rate.take("a", NOW) > 0
+    assert rate.left("a", NOW + 12) == (1, 48)
+
+
 @pytest.mark.proves("guessing passwords")
 def test_failures_are_forgotten_one_by_one() -> None:
     rate = Rate(burst=3, seconds=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from web.api.accounts import account_routes
+from web.api.attention import attention_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
@@ -21,6 +22,7 @@ def api_routes(desk: Desk) -> APIRouter:
     for subject in (
         message_routes,
         incoming_routes,
+        attention_routes,
         account_routes,
         key_routes,
         number_routes,

@@ -12,10 +12,11 @@ from gateway.maillog import Event
 from gateway.numbers import display
 from gateway.registry.errors import NotFound
 from gateway.translation import sentence
-from web.identity.errors import DeadLink, WrongCredentials
+from web.identity.errors import DeadLink, WrongCredentials, WrongPasskey
 from web.identity.identity import Identity
 from web.identity.model import Awaits, Link, LinkKind, Person
 from web.identity.openid import Beginning
+from web.identity.passkeys import Question
 from web.identity.post import Post
 from web.identity.roles import Role
 from web.identity.sessions import person_actor
@@ -107,6 +108,19 @@ class Door:
             raise NotFound(sentence("there is no such page"))
         return self._single_sign_on
 
+    def ask_passkey(self) -> Question | None:
+        """What a page asks a device for; None where browsers know no passkeys of ours."""
+        passkeys = self._identity.passkeys
+        return passkeys.ask_any() if passkeys.are_possible else None
+
+    async def by_passkey(self, sealed: str, answer: str, browser: Browser) -> SignedIn:
+        """Let in whose passkey has answered: it is both factors at once. Raises WrongPasskey, DeadForm."""
+        person = await self._identity.people.person(await self._identity.passkeys.whose(sealed, answer))
+        if person is None or person.disabled_at is not None:
+            raise WrongPasskey
+        token = await self._identity.sessions.start(person, browser.peer_ip, browser.user_agent)
+        return await self._noted(SignedIn(token, person, Awaits.NOTHING), browser)
+
     async def sign_out(self, token: str) -> None:
         """End a session."""
         await self._identity.sessions.end(token)
@@ -197,6 +211,8 @@ class Door:
         person = await self._identity.people.set_password(
             person, password, link=token, drop_second_factor=link.kind is LinkKind.RESCUE
         )
+        if link.kind is LinkKind.RESCUE:
+            await self._identity.passkeys.remove_all(person)
         await self._identity.sessions.end_all(person_id=person.id)
         await self._identity.audit.note(person_actor(person, browser.peer_ip), "person.password", person.id, by="link")
         signed_in = await self._identity.sign_in.let_in(person, browser.peer_ip, browser.user_agent)

@@ -9,7 +9,8 @@ from gateway.registry.errors import BadValue, NotFound
 from gateway.translation import sentence
 from web.identity.actor import Actor, ActorKind
 from web.identity.identity import Identity
-from web.identity.model import Person, Session
+from web.identity.model import Passkey, Person, Session
+from web.identity.passkeys import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Me:
     person: Person
     sessions: Sequence[Session]
     recovery_codes: int
+    passkeys: Sequence[Passkey]
+    passkeys_possible: bool
     must_have_second: bool
 
 
@@ -35,6 +38,8 @@ class MyDesk:
             person=person,
             sessions=await self._identity.sessions.list_sessions(person_id=person.id),
             recovery_codes=await self._identity.second_factor.recovery_codes_left(person),
+            passkeys=await self._identity.passkeys.list_passkeys(person),
+            passkeys_possible=self._identity.passkeys.are_possible,
             must_have_second=self._identity.sign_in.must_have_second(person),
         )
 
@@ -93,6 +98,31 @@ class MyDesk:
         codes = await self._identity.second_factor.renew_recovery_codes(person)
         await self._identity.audit.note(actor, "person.recovery_codes", person.id)
         return codes
+
+    async def ask_passkey(self, actor: Actor) -> Question:
+        """What a page asks a device to make. Raises NotFound where browsers know no passkeys of ours."""
+        person = await self._person(actor)
+        if not self._identity.passkeys.are_possible:
+            raise NotFound(sentence("passkeys need the pages to be on https, by name"))
+        return await self._identity.passkeys.ask_new(person)
+
+    async def keep_passkey(
+        self, actor: Actor, token: str, *, password: str, sealed: str, answer: str, label: str, user_agent: str
+    ) -> str:
+        """Keep what a device has made; the session's new token.
+
+        Raises WrongCredentials, WrongPasskey, DeadForm, TooManyAttempts, TooBusy.
+        """
+        person = await self._person(actor)
+        await self._identity.sign_in.check_again(person, password, actor.peer_ip)
+        await self._identity.passkeys.keep(person, sealed, answer, label)
+        return await self._renewed(actor, token, person, user_agent, "person.passkey")
+
+    async def remove_passkey(self, actor: Actor, passkey_id: str) -> None:
+        """Forget a passkey. Raises NotFound."""
+        person = await self._person(actor)
+        await self._identity.passkeys.remove(person, passkey_id)
+        await self._identity.audit.note(actor, "person.passkey_off", person.id)
 
     async def end_session(self, actor: Actor, session_id: str) -> None:
         """Sign out somewhere else. Raises NotFound."""

@@ -82,7 +82,7 @@ class PeopleDesk:
         spoken = language or (organisation.language if organisation else "")
         links = self._identity.links
         token = await links.make(
-            LinkKind.INVITATION, org_id=place, email=address, role=role, language=spoken, made_by=actor.name
+            LinkKind.INVITATION, org_id=place, email=address, role=role, language=language, made_by=actor.name
         )
         name = organisation.name if organisation else ""
         await self._post.invite(address, links.url(token), by=actor.name, organisation=name, language=spoken)
@@ -128,9 +128,13 @@ class PeopleDesk:
         return await self._did(actor, "session.end", person)
 
     async def drop_second_factor(self, actor: Actor, person_id: str) -> Person:
-        """Take the second factor off of somebody who has lost it; they are signed out. Raises NotFound, NotAllowed."""
+        """Take second factor and passkeys off somebody who has lost them; they are signed out.
+
+        Raises NotFound, NotAllowed.
+        """
         person = await self.managed(actor, person_id)
         await self._identity.second_factor.remove(person)
+        await self._identity.passkeys.remove_all(person)
         await self._identity.sessions.end_all(person_id=person.id)
         return await self._did(actor, "person.second_factor_off", person)
 

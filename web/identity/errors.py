@@ -44,6 +44,13 @@ class WrongCode(AccountError):
         super().__init__(sentence("that code does not fit, or was used already: take the one that your app shows next"))
 
 
+class WrongPasskey(AccountError):
+    """Not a passkey of anybody's here, or not the answer that was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(sentence("that passkey is not known here: sign in another way"))
+
+
 class DeadForm(AccountError):
     """A form whose sealed part is not ours, or too old."""
 

@@ -10,6 +10,7 @@ from gateway.model import Clock
 from gateway.store.database import Database
 from web.identity.audit import Audit
 from web.identity.links import Links
+from web.identity.passkeys import Passkeys
 from web.identity.passwords import Passwords
 from web.identity.people import People
 from web.identity.roles import Role
@@ -28,6 +29,7 @@ class Identity:
     links: Links
     throttle: Throttle
     second_factor: SecondFactor
+    passkeys: Passkeys
     sign_in: SignIn
     audit: Audit
 
@@ -52,6 +54,7 @@ def make_identity(
         links=Links(database, keyring, clock, public_url),
         throttle=throttle,
         second_factor=second_factor,
+        passkeys=Passkeys(database, keyring, clock, public_url),
         sign_in=SignIn(people, sessions, throttle, second_factor, must_have_second),
         audit=Audit(database, clock),
     )

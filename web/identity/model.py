@@ -68,6 +68,19 @@ class Session:
     awaits: Awaits = Awaits.NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key that a person's device keeps (WebAuthn), as lists show it."""
+
+    id: str
+    person_id: str
+    public_key: str
+    sign_count: int
+    label: str
+    created_at: float
+    used_at: float | None = None
+
+
 class LinkKind(StrEnum):
     """What a one-time link is for."""
 

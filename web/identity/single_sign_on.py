@@ -81,6 +81,4 @@ class SingleSignOn:
         if settings.create_role == "nobody":
             return None
         organisation = await self._accounts.ensure_organisation(settings.organisation)
-        return await self._people.create(
-            claims.email, Role(settings.create_role), organisation.id, name=claims.name, language=organisation.language
-        )
+        return await self._people.create(claims.email, Role(settings.create_role), organisation.id, name=claims.name)

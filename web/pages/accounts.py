@@ -57,6 +57,8 @@ class Wish:
 
 
 Wished = Annotated[Wish, Depends()]
+_ROWS = 40
+"""Of a page of the list: it stays under 100 kB."""
 
 
 def account_pages(desk: Desk) -> APIRouter:
@@ -66,7 +68,7 @@ def account_pages(desk: Desk) -> APIRouter:
     @router.get("")
     async def accounts(request: Request, actor: Asked, wish: Wished) -> Response:
         wanted = wish.filter()
-        found = await desk.accounts.list(actor, wanted, cursor=wish.cursor or None)
+        found = await desk.accounts.list(actor, wanted, cursor=wish.cursor or None, size=_ROWS)
         values: dict[str, Any] = {
             "found": found,
             "wish": wish,

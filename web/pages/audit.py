@@ -97,6 +97,8 @@ def _deeds_with_people() -> dict[str, str]:
         "person.password": _("chose a new password"),
         "person.second_factor": _("set up a second factor"),
         "person.second_factor_off": _("took a second factor off"),
+        "person.passkey": _("made a passkey"),
+        "person.passkey_off": _("removed a passkey"),
         "person.recovery_codes": _("made new recovery codes"),
         "person.rescue": _("gave out a link for somebody who lost the way in"),
         "person.export": _("fetched what is known of a person"),

@@ -16,6 +16,7 @@ from web.identity.sessions import LIFE_SECONDS
 from web.language import NAMES, told
 from web.language import gettext as _
 from web.pages.asked import Asked
+from web.pages.browsers import browser_words
 from web.pages.cookies import Cookies
 from web.pages.render import done, page
 from web.pages.sign_in import token_of
@@ -45,6 +46,7 @@ def my_pages(desk: MyDesk) -> APIRouter:
     _add_second_factor(router, desk)
     _add_recovery_codes(router, desk)
     _add_sessions(router, desk)
+    _add_passkeys(router, desk)
     return router
 
 
@@ -149,6 +151,45 @@ def _add_sessions(router: APIRouter, desk: MyDesk) -> None:
     async def end(request: Request, actor: Asked, session_id: str) -> Response:
         await desk.end_session(actor, session_id)
         return done(request, _("That browser is signed out"), "/me")
+
+
+def _add_passkeys(router: APIRouter, desk: MyDesk) -> None:
+    @router.get("/passkeys/new")
+    async def ask(request: Request, actor: Asked) -> Response:
+        return await _ask_passkey(request, desk, actor, browser_words(_agent(request)))
+
+    @router.post("/passkeys/new")
+    async def made(
+        request: Request,
+        actor: Asked,
+        sealed: Text = "",
+        answer: Text = "",
+        label: Text = "",
+        password: Text = "",
+    ) -> Response:
+        try:
+            token = await desk.keep_passkey(
+                actor,
+                token_of(request),
+                password=password,
+                sealed=sealed,
+                answer=answer,
+                label=label,
+                user_agent=_agent(request),
+            )
+        except AccountError as error:
+            return await _ask_passkey(request, desk, actor, label, _of_password(error))
+        return _kept(request, done(request, _("This device has a passkey now"), "/me"), token)
+
+    @router.post("/passkeys/{passkey_id}/remove")
+    async def removed(request: Request, actor: Asked, passkey_id: str) -> Response:
+        await desk.remove_passkey(actor, passkey_id)
+        return done(request, _("The passkey is forgotten"), "/me")
+
+
+async def _ask_passkey(request: Request, desk: MyDesk, actor: Actor, label: str, error: str = "") -> Response:
+    values: dict[str, Any] = {"me": await desk.show(actor), "question": await desk.ask_passkey(actor)}
+    return page(request, "me/passkey.html", status=422 if error else 200, label=label, error=error, **values)
 
 
 def _of_password(error: AccountError) -> str:

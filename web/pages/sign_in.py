@@ -44,6 +44,15 @@ def sign_in_pages(door: Door) -> APIRouter:
         await door.sign_out(token_of(request))  # whoever was signed in here before is no more
         return let_in(request, got_in, next)
 
+    @router.post("/sign-in/passkey")
+    async def passkey(request: Request, sealed: Text = "", answer: Text = "", next: Text = "/") -> Response:  # noqa: A002
+        try:
+            got_in = await door.by_passkey(sealed, answer, browser_of(request))
+        except AccountError as error:
+            return sign_in_page(request, door, to=next, error=error)
+        await door.sign_out(token_of(request))
+        return let_in(request, got_in, next)
+
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
         cookies: Cookies = request.app.state.cookies
@@ -64,7 +73,14 @@ def sign_in_page(
     """The form, after an attempt that failed with what was wrong."""
     values = {"email": email, "next": local_path(to), "error": told(error) if error else ""}
     status = status_of(error) if error else 200
-    return page(request, "access/sign_in.html", status=status, provider=door.provider_label, **values)
+    return page(
+        request,
+        "access/sign_in.html",
+        status=status,
+        provider=door.provider_label,
+        passkey=door.ask_passkey(),
+        **values,
+    )
 
 
 def status_of(error: AccountError) -> int:

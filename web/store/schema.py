@@ -35,6 +35,19 @@ recovery_codes = Table(
     sqlite_with_rowid=False,
 )
 
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String, primary_key=True),  # the credential's id, base64url
+    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
+    Column("public_key", Text, nullable=False),  # COSE, base64url
+    Column("sign_count", Integer, nullable=False),
+    Column("label", String, nullable=False, server_default=""),
+    Column("created_at", Double, nullable=False),
+    Column("used_at", Double),
+    sqlite_with_rowid=False,
+)
+
 identities = Table(
     "identities",  # people at an OpenID Connect provider
     metadata,

@@ -77,12 +77,13 @@ async def test_pages_go_on_and_back(house: House):
     for number in range(60):
         await house.site.accounts.open_account(house.key.id, f"e{number:02}@firm.example")
     first = await house.owner.get("/accounts?sort=email")
-    assert len(addresses(first)) == 50
+    assert len(addresses(first)) == 40
+    assert len(first.encode()) < 100_000
     assert "61 accounts" in first
     ahead = re.search(r'rel="next" href="([^"]+)"', first)
     assert ahead is not None
     second = await house.owner.get(ahead[1].replace("&amp;", "&"))
-    assert addresses(second) == [f"e{number:02}@firm.example" for number in range(49, 60)]
+    assert addresses(second) == [f"e{number:02}@firm.example" for number in range(39, 60)]
     back = re.search(r'rel="prev" href="([^"]+)"', second)
     assert back is not None
     assert addresses(await house.owner.get(back[1].replace("&amp;", "&"))) == addresses(first)
@@ -128,6 +129,8 @@ async def test_an_account_is_closed_after_a_question(house: House):
 @pytest.mark.proves("D7")
 async def test_the_code_and_its_package(house: House):
     path = f"/accounts/{house.account.id}"
+    ways = re.findall(r'href="(/(?:conversations|messages)[/?][^"]+)"', await house.reader.get(path))
+    assert [await house.reader.get(way) for way in ways]
     assert "Fetch QR package" in await house.reader.get(f"{path}/qr")
     answer, content = await house.reader.fetch(f"{path}/qr.zip")
     assert f"qr-sms-{house.account.number[1:]}.zip" in answer.headers["content-disposition"]

@@ -46,6 +46,7 @@ async def test_their_number_and_their_sms(house: House):
     assert "Hej &lt;svg onload=alert(1)&gt;" in page
     assert "for Olga" not in page
     assert "/keys" not in page
+    await anna.get(f"/conversations/{house.account.id}")
     answer, content = await anna.fetch("/mine/qr.png")
     assert (answer.content_type, content[:4]) == ("image/png", b"\x89PNG")
     answer, _ = await anna.fetch("/mine/qr.zip")

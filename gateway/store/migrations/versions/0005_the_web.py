@@ -79,6 +79,20 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
 
+    op.create_table('passkeys',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('person_id', sa.String(), nullable=False),
+    sa.Column('public_key', sa.Text(), nullable=False),
+    sa.Column('sign_count', sa.Integer(), nullable=False),
+    sa.Column('label', sa.String(), server_default='', nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('used_at', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_passkeys_person_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_passkeys')),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_passkeys_person_id'), 'passkeys', ['person_id'], unique=False)
+
     op.create_table('identities',
     sa.Column('issuer', sa.String(), nullable=False),
     sa.Column('subject', sa.String(), nullable=False),
