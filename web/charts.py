@@ -158,7 +158,8 @@ def _across(kind: str, y: float) -> str:
 
 
 def _text(kind: str, x: str, y: float, words: str, anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+    named = f' class="{kind}"' if kind else ""
+    return f'<text{named} x="{x}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
 def _svg(heading: Heading, height: int, pieces: Sequence[str]) -> Markup:

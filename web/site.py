@@ -30,6 +30,7 @@ from web.pages.me import my_pages
 from web.pages.messages import message_file, message_pages
 from web.pages.numbers import number_pages
 from web.pages.optouts import optout_pages
+from web.pages.overview import overview_pages
 from web.pages.people import people_pages
 from web.pages.privacy import privacy_pages
 from web.pages.refusals import answer_people
@@ -63,6 +64,7 @@ def make_site(parts: SiteParts) -> FastAPI:
     desk = parts.desk
     for pages in (
         sign_in_pages(desk.door),
+        overview_pages(desk),
         link_pages(desk.door),
         my_pages(desk.me),
         people_pages(desk),

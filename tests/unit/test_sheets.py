@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import time
 import zipfile
 from xml.sax.saxutils import escape
 
@@ -121,6 +123,64 @@ def test_a_workbook_that_unpacks_to_a_huge_one_is_not_unpacked():
             inside.write(bytes(1_000_000))
     with pytest.raises(BadValue, match="too big"):
         read_sheet(file.getvalue())
+
+
+def _with_sheet(rows: str, before: str = "") -> bytes:
+    """A workbook whose sheet is written by hand."""
+    whole = io.BytesIO(workbook([]))
+    file = io.BytesIO()
+    with zipfile.ZipFile(whole) as read_from, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in read_from.namelist():
+            part = read_from.read(name).decode()
+            if "sheetData" in part:
+                part = before + part.replace("<sheetData></sheetData>", f"<sheetData>{rows}</sheetData>")
+            archive.writestr(name, part)
+    return file.getvalue()
+
+
+CELL = "<is><t>a@firm.example</t></is>"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f"<row r='1'><c r='A1' t='inlineStr'>{CELL}</c></row><row r='9'><c r='XFD1048576' t='inlineStr'>{CELL}</c></row>",
+        f"<row r='1048576'><c r='A1048576' t='inlineStr'>{CELL}</c><c t='inlineStr'>{CELL}</c></row>",
+        f"<row r='200'>{'<c/>' * 16_000}</row>",
+        f"<row r = '&#49;048576'><c r='B&#49;048576' t='inlineStr'>{CELL}</c></row>",
+    ],
+    ids=["says where", "follows", "many follow", "as entities"],
+)
+def test_a_cell_far_away_takes_no_memory(rows: str):
+    """A reader of workbooks takes all the cells between, and the program ends where there is no memory for them."""
+    with pytest.raises(BadValue, match="far away"):
+        read_sheet(_with_sheet(rows))
+
+
+@pytest.mark.parametrize("name", ["content.xml", "xl/workbook.bin", "Content.XML"])
+def test_only_xlsx_is_read_of_archives(name: str):
+    file = io.BytesIO(workbook([["mail"], ["a@firm.example"]]))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(name, "<table:table-row table:number-rows-repeated='1048576'/>")
+    with pytest.raises(BadValue, match="cannot be read"):
+        read_sheet(file.getvalue())
+
+
+def test_no_entity_of_a_workbook_grows():
+    with pytest.raises(BadValue, match="cannot be read"):
+        read_sheet(_with_sheet("", before="<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;'>]>"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x;" * 900_000 + b"\n" + b"a@firm.example\n" * 4_000, (b"x;" + b"@" * 100_000 + b" x\n") * 15],
+    ids=["a million columns", "cells like addresses"],
+)
+def test_a_table_takes_as_long_as_it_is_big(content: bytes):
+    begun = time.process_time()
+    with contextlib.suppress(BadValue):
+        read_sheet(content)
+    assert time.process_time() - begun < 3.0
 
 
 def test_a_file_that_is_no_workbook_inside():

@@ -11,16 +11,22 @@ import csv
 import io
 import re
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from xml.parsers import expat
 
 from gateway.registry.errors import BadValue
 from gateway.translation import sentence
 
 MAX_BYTES = 2_000_000
 MAX_ROWS = 5_000
-MAX_UNPACKED = 100_000_000
+MAX_UNPACKED = 50_000_000
 """Bytes that an XLSX may come to once it is unpacked."""
+MAX_CELLS = 2_000_000
+"""Cells of the rectangle from the first cell of a sheet to its last: readers take memory for each, also where it is
+empty."""
 _DELIMITERS = (";", ",", "\t")
 _HEADS = frozenset(
     {
@@ -41,6 +47,20 @@ _HEADS = frozenset(
 )
 """How people head the column, letters only."""
 _LOOKS_LIKE = re.compile(r"\S+@\S+")
+_LONGEST = 500
+_PLACE = re.compile(r"([A-Za-z]{0,9})([0-9]{0,9})")
+_OTHER_FORMATS = frozenset({"content.xml", "xl/workbook.bin"})
+"""What makes an archive a workbook that the same reader takes, with other ways to say much in few bytes: ODS, XLSB."""
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    expat.ExpatError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+)
+"""What reading a broken, encrypted or unknown archive raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +128,7 @@ def _delimited(text: str) -> Cells:
 def _workbook(content: bytes) -> Cells:
     from python_calamine import CalamineError, CalamineWorkbook  # paid for by those who upload one
 
-    _check_unpacked(content)
+    _check_workbook(content)
     try:
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
         first = (sheet.start or (0, 0))[0] + 1
@@ -118,15 +138,55 @@ def _workbook(content: bytes) -> Cells:
     return [(first + place, [str(cell) for cell in row]) for place, row in enumerate(rows)]
 
 
-def _check_unpacked(content: bytes) -> None:
-    """Refuse a small file that would unpack to a huge one, before anything is unpacked."""
+def _check_workbook(content: bytes) -> None:
+    """Refuse what would take more memory than it seems, for a reader that finds none ends the program."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(each.file_size for each in archive.infolist())
-    except zipfile.BadZipFile as error:
+            if sum(each.file_size for each in archive.infolist()) > MAX_UNPACKED:
+                raise BadValue(sentence("the workbook is too big: save only the sheet with the addresses"))
+            if any(each.lower() in _OTHER_FORMATS for each in archive.namelist()):
+                raise BadValue(sentence("the file cannot be read: save it as CSV (UTF-8) or as XLSX"))
+            for each in archive.infolist():
+                part = archive.read(each)  # as long as it says, or a BadZipFile
+                if b"sheetData" in part:
+                    _check_extent(part)
+    except _UNREADABLE as error:
         raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV")) from error
-    if unpacked > MAX_UNPACKED:
-        raise BadValue(sentence("the workbook is too big: save only the sheet with the addresses"))
+
+
+def _check_extent(sheet: bytes) -> None:
+    """Refuse a sheet with a cell far away (ECMA-376 §18.3.1.4: a cell says where it is, or is next)."""
+    row = column = 0
+
+    def seen(name: str, attributes: dict[str, str]) -> None:
+        nonlocal row, column
+        kind = name.rpartition(":")[2]
+        if kind not in {"row", "c"}:
+            return
+        place = _PLACE.fullmatch(attributes.get("r", ""))
+        letters, digits = (place[1], place[2]) if place else ("", "")
+        if kind == "row":
+            row, column = int(digits or row + 1), 0
+        else:
+            row, column = int(digits or row), _column_number(letters) if letters else column + 1
+        if row * column > MAX_CELLS:
+            raise BadValue(
+                sentence("the workbook has cells far away from the others: save only the sheet with the addresses")
+            )
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = seen
+    parser.StartDoctypeDeclHandler = _no_doctype
+    parser.Parse(sheet, True)  # noqa: FBT003 - it takes no names
+
+
+def _no_doctype(*_declared: object) -> None:
+    """Workbooks declare none (ECMA-376 part 2 §8.2); what declares one wants entities to grow."""
+    raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV"))
+
+
+def _column_number(letters: str) -> int:
+    return sum((ord(letter) - 64) * 26**place for place, letter in enumerate(reversed(letters.upper())))
 
 
 def _addresses(cells: Cells) -> list[SheetRow]:
@@ -144,12 +204,13 @@ def _column(filled: Cells) -> tuple[int, bool]:
     for place, cell in enumerate(head):
         if re.sub(r"[\W_]", "", cell.lower()) in _HEADS:
             return place, True
-    width = max(len(row) for _, row in filled)
-    counts = [
-        sum(1 for _, row in filled if place < len(row) and _LOOKS_LIKE.fullmatch(row[place].strip()))
-        for place in range(width)
-    ]
-    best = max(range(width), key=lambda place: counts[place])
-    if not counts[best]:
+    counts = Counter(place for _, row in filled for place, cell in enumerate(row) if _looks_like_address(cell))
+    if not counts:
         raise BadValue(sentence("there is no column with mail addresses: head it 'E-mail'"))
-    return best, best >= len(head) or not _LOOKS_LIKE.fullmatch(head[best].strip())
+    best = min(counts, key=lambda place: (-counts[place], place))
+    return best, best >= len(head) or not _looks_like_address(head[best])
+
+
+def _looks_like_address(cell: str) -> bool:
+    """Whether it could be one; long cells are texts, and slow to look at."""
+    return len(cell) <= _LONGEST and _LOOKS_LIKE.fullmatch(cell.strip()) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ def bulk_pages(desk: Desk) -> APIRouter:
     ) -> Response:
         actor.require(Scope.ACCOUNTS_WRITE)
         try:
-            rows = read_sheet(await _content(file))
+            rows = await asyncio.to_thread(read_sheet, await _content(file))
         except BadValue as error:
             return await _choosing(request, actor, desk, key, told(error))
         planned = await desk.bulk.plan(actor, key, rows)
