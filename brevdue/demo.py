@@ -105,7 +105,7 @@ async def _run(folder: Path, *, serve_on: bool) -> None:
     try:
         taken = await _round_trip(app.rooms, folder / "inbox")
         if serve_on:
-            _invite(app.rooms, configuration, taken)
+            _invite(app.rooms, configuration, taken, await _link(app.rooms))
             await _told_to_stop()
     finally:
         await app.stop()
@@ -183,13 +183,26 @@ def _show(title: str, head: str, body: str) -> None:
     print("\n".join([lines[0], *(f"   │ {line}".rstrip() for line in lines[1:])]) + "\n")
 
 
-def _invite(rooms: Rooms, configuration: Path, taken: Round) -> None:
+async def _link(rooms: Rooms) -> str:
+    """A link to the pages that makes whoever follows it an operator: what it has been made for runs on this machine."""
+    # Only a demo that goes on pays for what these take to import.
+    from brevdue.site import identity_of
+    from web.identity.model import LinkKind
+    from web.identity.roles import Role
+
+    links = identity_of(rooms).links
+    return links.url(await links.make(LinkKind.OPERATOR, role=Role.OPERATOR, made_by="demo"))
+
+
+def _invite(rooms: Rooms, configuration: Path, taken: Round, link: str) -> None:
     host, port = rooms.settings.smtp.host, rooms.edge.ports["smtp"]
     domain = rooms.settings.mail.domains[0]
     print(
         f"""\
 Now you. The gateway is running until you press Ctrl-C.
 
+   Pages       {link}
+               (once: it makes you the operator)
    Phones      {rooms.settings.http.public_url}/sim
    Mail server {host}:{port}, no password, no encryption: add it as outgoing server to your mail client, or
 

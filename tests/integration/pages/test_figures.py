@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from gateway import maillog
+from gateway.maillog import BREAKER, Event
 from gateway.sms import MessageState
 from gateway.spending import DAY
 from gateway.store.database import alone
@@ -115,7 +117,11 @@ async def test_the_overview_tells_how_today_goes(house: House):
     assert number_of(page, "Free numbers") is None, "the pool is the operator's"
     assert number_of(await house.operator.get("/"), "Free numbers") is not None
     assert "Goddag" in page
-    assert "is not connected" in page, "no provider was started"
+    assert "takes nothing now" not in page
+    await house.site.rooms.tally.start()
+    maillog.note(Event.PROVIDER_STATE, provider="simulator", bind=BREAKER, state="open")
+    assert "simulator takes nothing now" in await house.reader.get("/")
+    await house.site.rooms.tally.stop()
     assert "Mobile number" in await (await house.site.person(Role.SENDER, house.org.id)).get("/")
 
 
