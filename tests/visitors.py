@@ -45,7 +45,7 @@ class Visitor:
         page.on("console", self._note_console)
         page.on("dialog", self._note_dialog)
         context.on("request", self._note_request)
-        context.on("response", lambda answer: self.answers.append(answer))
+        context.on("response", self._note_response)
 
     def _note_console(self, said: ConsoleMessage) -> None:
         if said.type in {"error", "warning"}:
@@ -58,6 +58,9 @@ class Visitor:
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.base}/", "data:")):
             self.complaints.append(f"fetched {request.url}")
+
+    def _note_response(self, response: Response) -> None:
+        self.answers.append(response)
 
     def complaints_but(self, *expected: str) -> list[str]:
         """Complaints without those that a test wants, each named by a part of it."""
