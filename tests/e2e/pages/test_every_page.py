@@ -1,0 +1,188 @@
+"""Every page and every dialog of the site's own routes: usable by everybody, light and dark, small, and from here alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from gateway.keyring import Keyring
+from gateway.model import SystemClock
+from gateway.store.opening import open_database
+from tests.api.test_tenants import PAGES
+from tests.gateway_process import Gateway, wait_for
+from tests.node_packages import NODE, node_with
+from tests.visitors import NARROW, WIDE, House, Visitor
+from web.identity.identity import make_identity
+from web.identity.model import LinkKind
+from web.identity.roles import Role
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.proves("no page loads from elsewhere")]
+
+PHONE, IN_DOUBT = "+4530643064", "+4520999907"
+LONG = "bartholomaeus.schlegelmilch-oberhummer.kundenservice@abteilung-nord.vertriebsgesellschaft.example"
+LONGEST = 100_000
+"""Bytes of a page's HTML."""
+GRAVE = {"serious", "critical"}
+FILES = re.compile(r"\.(png|zip|csv|json)$")
+ELSEWHERE = {
+    "/sign-in/sso": "leads to a provider of other people",
+    "/sign-in/sso/back": "is where that provider sends people back to",
+    "/sign-in/code": "is asked for with half a session: below",
+    "/sign-in/second-factor": "is asked for with half a session",
+}
+"""Pages that cannot simply be asked for, and why."""
+PARTS = {"/attention/count", "/write/accounts"}
+"""What only a script asks for: no page of its own."""
+WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
+    .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 120))"""
+"""What sticks out of a window that would have to be scrolled sideways."""
+PATHS = sorted(
+    path
+    for method, path in PAGES
+    if method == "GET" and not FILES.search(path) and path not in ELSEWHERE and path not in PARTS
+)
+
+
+@dataclass
+class Guests:
+    """One visitor of each kind, and what the addresses of pages name."""
+
+    operator: Visitor
+    owner: Visitor
+    employee: Visitor
+    stranger: Visitor
+    samples: dict[tuple[str, str], str]
+    axe: str
+
+    def address(self, path: str) -> str:
+        """The path of a page. Raises KeyError for a parameter without a sample."""
+        subject = path.split("/")[1]
+
+        def sample(name: re.Match[str]) -> str:
+            special = self.samples.get((path, name[1]))
+            return quote(special or self.samples[subject, name[1]], safe="")
+
+        return re.sub(r"{(\w+)}", sample, path)
+
+    async def open(self, path: str) -> tuple[Visitor, bytes]:
+        """Let whoever it is for look at a page, and give its HTML."""
+        if path.startswith(("/sign-in", "/forgotten", "/link")):
+            guests = [self.stranger]
+        elif path.startswith("/mine"):
+            guests = [self.employee]
+        else:
+            guests = [self.owner, self.operator]
+        for guest in guests:
+            guest.complaints.clear()
+            guest.answers.clear()
+            answer = await guest.page.goto(f"{guest.base}{path}")
+            assert answer is not None
+            if answer.status == 200:
+                return guest, await answer.body()
+        raise AssertionError(f"{path} was answered {answer.status}: {await answer.text()}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], str]) -> AsyncIterator[Guests]:
+    node_with(require, "axe-core")
+    house = House.of(gateway, browser)
+    firm = house.firm
+    message = firm.send(PHONE, text="Hej Anders, din bil er klar – hent den før kl. 17").body["messages"][0]["id"]
+    doubtful = firm.send(IN_DOUBT).body["messages"][0]["id"]
+    firm.client.post("/accounts", {"key": firm.key_id, "email": LONG})
+    firm.client.call("PUT", "/optouts/+4530643002")
+    own = json.loads(gateway.run("number", "give", "--org", firm.name, "--to", "info@firm.example", "--json"))["number"]
+    gateway.run("keyword", "add", own, "TILBUD", "--to", "salg@firm.example")
+    webhook = firm.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
+    gateway.sms(PHONE)
+    gateway.text(PHONE, firm.number, "Tak, jeg kommer kl. 15")
+    gateway.text(PHONE, "+45609946999998", "Er der nogen?")
+    wait_for(lambda: firm.client.get(f"/messages/{doubtful}").body["state"] == "unknown", "the lost answer")
+    wait_for(lambda: firm.client.get("/incoming").body["items"], "the answer")
+    person, invitation, own_link = await _people(house)
+    made = Guests(
+        operator=await house.visit(Role.OPERATOR),
+        owner=await house.visit(Role.OWNER),
+        employee=await house.visit(),
+        stranger=await house.visit(),
+        samples={
+            ("accounts", "account_id"): firm.account_id,
+            ("conversations", "account_id"): firm.account_id,
+            ("conversations", "phone"): PHONE,
+            ("keys", "key_id"): firm.key_id,
+            ("messages", "message_id"): message,
+            ("numbers", "number"): own,
+            ("webhooks", "webhook_id"): webhook,
+            ("people", "person_id"): person,
+            ("link", "token"): invitation,
+            ("attention", "verdict"): "sent",
+            ("attention", "message_id"): doubtful,
+        },
+        axe=(NODE / "node_modules/axe-core/axe.min.js").read_text(),
+    )
+    page = await made.operator.goto("/attention")
+    hand = await page.locator("a[href$='/hand']").first.get_attribute("href")
+    assert hand is not None
+    made.samples["/attention/{message_id}/hand", "message_id"] = hand.split("/")[2]
+    page = await made.employee.goto(f"/link/{own_link}")
+    await page.get_by_role("main").get_by_role("button").click()
+    yield made
+    await house.leave()
+
+
+async def _people(house: House) -> tuple[str, str, str]:
+    """The id of a person, and the tokens of an invitation and of an employee's link to their account."""
+    keyring = Keyring.load(house.gateway.folder / "brevdue.secret")
+    database = await open_database(f"sqlite:///{house.gateway.folder / 'brevdue.db'}")
+    try:
+        identity = make_identity(database, keyring, SystemClock(), house.url)
+        org_id, firm = house.org_id, house.firm
+        person = await identity.people.create("rita@firm.example", Role.READER, org_id, name="Rita Reader")
+        invited = await identity.links.make(
+            LinkKind.INVITATION, org_id=org_id, email="new@firm.example", role=Role.SENDER
+        )
+        own = await identity.links.make(LinkKind.SIGN_IN, org_id=org_id, account_id=firm.account_id, email=firm.email)
+        return person.id, invited, own
+    finally:
+        await database.close()
+
+
+@pytest.mark.proves("axe", "page weight", "a phone's window")
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_page_is_for_everybody(guests: Guests, path: str):
+    visitor, html = await guests.open(guests.address(path))
+    assert len(html) < LONGEST
+    await look(visitor, guests.axe)
+    assert visitor.complaints == []
+
+
+async def look(visitor: Visitor, axe: str) -> None:
+    """What axe finds grave, light and dark, and whether the page is as wide as a phone's window."""
+    page = visitor.page
+    await page.evaluate(axe)
+    found = await faults(page, {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    await page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+    dark = await faults(page, {"runOnly": ["color-contrast"]})
+    await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    wide = await page.evaluate(WIDER)
+    await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    assert (found, dark, wide) == ([], [], [])
+
+
+async def faults(page: Page, options: dict[str, Any]) -> list[str]:
+    """What axe finds serious or critical, each with the element and the reason."""
+    result = await page.evaluate("options => axe.run(document, {...options, resultTypes: ['violations']})", options)
+    return [
+        f"{fault['id']}: {node['html'][:200]}: {node['failureSummary']}"
+        for fault in result["violations"]
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+    ]
