@@ -56,7 +56,7 @@ def optout_pages(desk: Desk) -> APIRouter:
 
 def _removal(org_id: str, phone: str) -> str:
     """The address of the question whether a phone is to be taken off."""
-    return f"/optouts/remove?{urlencode({'org': org_id, 'phone': phone}, quote_via=quote)}"
+    return f"/optouts/{quote(phone)}/remove?{urlencode({'org': org_id})}"
 
 
 def _add_adding(router: APIRouter, desk: Desk) -> None:
@@ -86,13 +86,13 @@ async def _adding(
 
 
 def _add_removing(router: APIRouter, desk: Desk) -> None:
-    @router.get("/remove")
-    async def ask(request: Request, actor: Asked, phone: str = "", org: str = "") -> Response:
+    @router.get("/{phone}/remove")
+    async def ask(request: Request, actor: Asked, phone: str, org: str = "") -> Response:
         actor.require(Scope.OPTOUTS_WRITE)
         entry = await desk.optouts.get(actor, phone, org)
         return page(request, "optouts/remove.html", fragment="dialog", entry=entry)
 
-    @router.post("/remove")
-    async def remove(request: Request, actor: Asked, phone: Words = "", org: Words = "") -> Response:
+    @router.post("/{phone}/remove")
+    async def remove(request: Request, actor: Asked, phone: str, org: Words = "") -> Response:
         await desk.optouts.remove(actor, phone, org)
         return done(request, _("%(phone)s gets SMS again", phone=display(phone)), "/optouts")

@@ -121,6 +121,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("messages", "message_id"): message,
             ("numbers", "number"): own,
             ("webhooks", "webhook_id"): webhook,
+            ("optouts", "phone"): "+4530643002",
             ("people", "person_id"): person,
             ("link", "token"): invitation,
             ("attention", "verdict"): "sent",
