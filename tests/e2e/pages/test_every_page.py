@@ -60,6 +60,8 @@ class Guests:
     employee: Visitor
     stranger: Visitor
     samples: dict[tuple[str, str], str]
+    queries: dict[str, str]
+    """What stands behind the question mark, for pages that are nothing without."""
     axe: str
 
     def address(self, path: str) -> str:
@@ -70,7 +72,7 @@ class Guests:
             special = self.samples.get((path, name[1]))
             return quote(special or self.samples[subject, name[1]], safe="")
 
-        return re.sub(r"{(\w+)}", sample, path)
+        return re.sub(r"{(\w+)}", sample, path) + self.queries.get(path, "")
 
     async def open(self, path: str) -> tuple[Visitor, bytes]:
         """Let whoever it is for look at a page, and give its HTML."""
@@ -126,6 +128,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("attention", "verdict"): "sent",
             ("attention", "message_id"): doubtful,
         },
+        queries={"/optouts/remove": f"?org={house.org_id}&phone=%2B4530643002"},
         axe=(NODE / "node_modules/axe-core/axe.min.js").read_text(),
     )
     page = await made.operator.goto("/attention")
