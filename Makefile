@@ -9,7 +9,7 @@ API_SECONDS ?= 600
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test faults fuzz check translations openapi api bench audit clean
+.PHONY: demo test faults fuzz check translations openapi api bench audit pictures clean
 
 demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
 	$(BIN)/brevdue demo $(ARGS)
@@ -45,6 +45,9 @@ fuzz: $(VENV)/.installed-dev  ## look for input that breaks a promise: half an h
 
 audit: $(VENV)/.installed-dev  ## known weaknesses in what we stand on
 	$(BIN)/pip-audit --skip-editable
+
+pictures: $(VENV)/.installed-dev  ## the pages that README.md shows, into docs/images; needs chromium
+	$(BIN)/python -m tests.pictures
 
 clean:  ## whatever the words above have made
 	rm -rf $(VENV) build dist demo .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
@@ -165,6 +165,37 @@ async def test_a_page_is_for_everybody(guests: Guests, path: str):
     assert len(html) < LONGEST
     await look(visitor, guests.axe)
     assert visitor.complaints == []
+
+
+@pytest.mark.proves("axe")
+async def test_what_appears_by_and_by_is_for_everybody(guests: Guests):
+    visitor, _ = await guests.open("/write")
+    page = visitor.page
+    await page.get_by_label("Text").fill(f"{'Vi holder lukket mellem jul og nytår. ' * 3}♥ [1]")
+    await expect(page.get_by_role("button", name="Take the cheaper text")).to_be_visible()
+    await look(visitor, guests.axe)
+    await page.get_by_label("From account").fill("nobody@firm.example")
+    await page.get_by_label("To phones").fill("123")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await look(visitor, guests.axe)
+
+
+@pytest.mark.proves("axe")
+async def test_a_dialog_with_a_mistake_in_it_is_for_everybody(guests: Guests):
+    visitor, _ = await guests.open("/accounts")
+    page = visitor.page
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("link", name="Open an account").click()
+    await dialog.get_by_label("E-mail").fill("anna@@firm")
+    await dialog.locator("form").evaluate("form => form.noValidate = true")
+    await dialog.get_by_role("button", name="Open the account").click()
+    await expect(dialog.get_by_role("alert")).to_be_visible()
+    await look(visitor, guests.axe)
+    await dialog.get_by_label("E-mail").fill("bo@firm.example")
+    await dialog.get_by_role("button", name="Open the account").click()
+    await expect(dialog.get_by_role("heading", name="The account is open")).to_be_visible()
+    await look(visitor, guests.axe)
 
 
 async def look(visitor: Visitor, axe: str) -> None:

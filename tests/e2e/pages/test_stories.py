@@ -32,7 +32,7 @@ def bubbles(page: Page) -> Locator:
 
 @pytest.mark.proves("D2", "D12", "counting as one types")
 async def test_an_sms_is_written_read_on_the_phone_and_answered(house: House):
-    anna = await house.visit(Role.SENDER, name="Anna Hansen")
+    anna = await house.visit(Role.SENDER)
     page = await anna.goto("/write")
     await page.get_by_label("From account").fill("anna@firm.example")
     await page.get_by_label("To phones").fill("30 64 30 64")
