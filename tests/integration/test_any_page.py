@@ -7,23 +7,18 @@ keeps (NUL, numbers of more than 64 bits).
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import inspect
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
 from urllib.parse import quote_from_bytes
 
 import aiohttp
 import pytest
-from fastapi.params import Form
-from fastapi.routing import iter_route_contexts
 from yarl import URL
 
-from brevdue.site import site_of
 from gateway.store.database import Database
+from tests.places import Place, places
 from tests.site import Browser, Site, serving
 from web.identity.model import LinkKind
 from web.identity.roles import Role
@@ -52,50 +47,6 @@ NASTY: Mapping[str, bytes] = {
 
 
 BROKEN_OFF = 599
-
-
-@dataclass(frozen=True)
-class Place:
-    """A route, with what may be said to it."""
-
-    method: str
-    path: str
-    in_path: tuple[str, ...]
-    in_query: tuple[str, ...]
-    in_form: tuple[str, ...]
-
-
-def places(site: Site) -> list[Place]:
-    """Every page."""
-    found = {}
-    for context in iter_route_contexts(site_of(site.rooms).routes):
-        endpoint, methods = getattr(context, "endpoint", None), getattr(context, "methods", None)
-        path = context.path
-        if endpoint is None or not methods or path is None:
-            continue
-        in_path = tuple(re.findall(r"{(\w+)", path))
-        in_query, in_form = _fields(endpoint, in_path)
-        for method in sorted(set(methods) - {"HEAD"}):
-            found[method, path] = Place(method, path, in_path, in_query, in_form)
-    return list(found.values())
-
-
-def _fields(endpoint: Any, in_path: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names in the query and in the form."""
-    in_query, in_form = [], []
-    hints = get_type_hints(endpoint, include_extras=True)
-    for name in inspect.signature(endpoint).parameters:
-        kind = hints.get(name)
-        plain, *extras = get_args(kind) if hasattr(kind, "__metadata__") else (kind,)
-        if name in in_path or name == "request":
-            continue
-        if any(isinstance(extra, Form) for extra in extras):
-            in_form.append(name)
-        elif dataclasses.is_dataclass(plain) and name != "actor":
-            in_query += [field.name for field in dataclasses.fields(plain)]
-        elif name != "actor":
-            in_query.append(name)
-    return tuple(in_query), tuple(in_form)
 
 
 @dataclass(frozen=True)
@@ -155,7 +106,7 @@ ENDING = {"/sign-out", "/mine/close"}
 
 async def test_no_page_stumbles_over_what_is_said_to_it(house: House):
     stumbled = []
-    for place in places(house.site):
+    for place in places(house.site.rooms):
         if place.path in ENDING:
             continue
         for what, value in NASTY.items():
