@@ -9,7 +9,7 @@ API_SECONDS ?= 600
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test faults fuzz check translations openapi api bench audit clean
+.PHONY: demo test faults crowd fuzz check translations openapi api bench audit pictures clean
 
 demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keeps serving
 	$(BIN)/brevdue demo $(ARGS)
@@ -20,6 +20,9 @@ test: check  ## the checks and all tests; ARGS="-k spf" for some of them
 
 faults: $(VENV)/.installed-dev  ## the long form of tests/faults, an hour: 200 kills, 50 power cuts, faults that last a minute
 	$(BIN)/pytest tests/faults -m slow -s $(ARGS)
+
+crowd: $(VENV)/.installed-dev  ## lists and pages with 100,000 accounts and 1,000,000 messages, on a machine that does nothing else
+	$(BIN)/pytest tests/integration/test_crowd.py tests/e2e/pages/test_many.py -m slow -s $(ARGS)
 
 check: $(VENV)/.installed-dev  ## style, types, import rules
 	$(BIN)/ruff check
@@ -45,6 +48,9 @@ fuzz: $(VENV)/.installed-dev  ## look for input that breaks a promise: half an h
 
 audit: $(VENV)/.installed-dev  ## known weaknesses in what we stand on
 	$(BIN)/pip-audit --skip-editable
+
+pictures: $(VENV)/.installed-dev  ## the pages that README.md shows, into docs/images; needs chromium
+	$(BIN)/python -m tests.pictures
 
 clean:  ## whatever the words above have made
 	rm -rf $(VENV) build dist demo .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz

@@ -147,12 +147,16 @@ class Accounts(OrganisationNumbers):
     ) -> Account:
         """Edit an open account in place (D6); None leaves a field as it is. The number stays.
 
+        With another address the password to send mail with goes: it may be somebody else's account now.
+
         Raises BadAddress, BadValue, NotFound, AccountExists where the address has an account under that key.
         """
         changes: dict[str, object] = {}
         if email is not None:
             address = valid_address(email, self._own_domains)
             changes |= {"email": address, "email_folded": fold_email(address), "mailbox_fault": None}
+            if fold_email(address) != fold_email(account.email):
+                changes["login_digest"] = None  # whoever knew the password has the account no more
         if key is not None:
             if key.org_id != account.org_id:
                 raise BadValue(sentence("an account can only move to another key of its own organisation"))

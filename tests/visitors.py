@@ -106,7 +106,7 @@ class House:
         """Where it answers."""
         return f"http://127.0.0.1:{self.gateway.http_port}"
 
-    async def token(self, role: Role, language: str = "en", name: str = "") -> str:
+    async def token(self, role: Role, language: str = "en", email: str = "") -> str:
         """The session of a new person."""
         keyring = Keyring.load(self.gateway.folder / "brevdue.secret")
         database = await open_database(f"sqlite:///{self.gateway.folder / 'brevdue.db'}")
@@ -114,13 +114,7 @@ class House:
             identity = make_identity(database, keyring, SystemClock(), self.url)
             count = next(self._numbers)
             org_id = None if role is Role.OPERATOR else self.org_id
-            made = await identity.people.create(
-                f"{role}{count}@firm.example",
-                role,
-                org_id,
-                name=name or f"{role.capitalize()} {count}",
-                language=language,
-            )
+            made = await identity.people.create(email or f"{role}{count}@firm.example", role, org_id, language=language)
             return await identity.sessions.start(made, "127.0.0.1", "Chromium")
         finally:
             await database.close()
@@ -132,7 +126,7 @@ class House:
         size: tuple[int, int] = WIDE,
         language: str = "en",
         dark: bool = False,
-        name: str = "",
+        email: str = "",
     ) -> Visitor:
         """Open a browser, signed in where a role is named."""
         context = await self.browser.new_context(
@@ -143,7 +137,7 @@ class House:
             reduced_motion="reduce",  # colours do not change by and by
         )
         if role is not None:
-            token = await self.token(role, language, name)
+            token = await self.token(role, language, email)
             await context.add_cookies([{"name": "brevdue", "value": token, "url": self.url}])
         self.visitors.append(Visitor(context, await context.new_page(), self.url))
         return self.visitors[-1]

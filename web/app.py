@@ -82,7 +82,9 @@ def make_app(
 
     `app.state.stopping` (an Event) tells endless answers that the server stops.
     """
-    app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False
+    )  # such a redirect believes the Host that a client names
     app.state.stopping = asyncio.Event()
     answer_problems(app)
     app.include_router(health_routes(checks))

@@ -57,7 +57,7 @@ class SiteParts:
 
 def make_site(parts: SiteParts) -> FastAPI:
     """Put pages and API together."""
-    app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.cookies = parts.cookies
     app.state.phones = parts.phones
     answer_people(app)

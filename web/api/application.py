@@ -34,7 +34,7 @@ class ApiParts:
 
 def make_api(parts: ApiParts) -> FastAPI:
     """Put it together; it is mounted at `/api/v1`."""
-    api = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url=None)
+    api = FastAPI(title="Brevdue", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     answer_problems(api)
 
     @api.get(DOCUMENT)

@@ -224,6 +224,8 @@ class Door:
         account = await self._accounts.account(link.account_id) if link.account_id else None
         if link.kind is not LinkKind.SIGN_IN or account is None or account.closed_at is not None:
             raise DeadLink
+        if account.email != link.email:  # it was given to somebody else meanwhile
+            raise DeadLink
         await self._identity.links.use(token)
         return await self._identity.sessions.start(account, browser.peer_ip, browser.user_agent)
 

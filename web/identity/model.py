@@ -66,6 +66,8 @@ class Session:
     peer_ip: str
     user_agent: str
     awaits: Awaits = Awaits.NOTHING
+    email: str = ""
+    """Where an employee's link was mailed to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Sessions: who a browser's cookie belongs to. 256 random bits in the cookie, their HMAC in the database.
 
 A session ends 12 hours after it was last used, 30 days after it began, when it is ended, and with the person or account
-that it belongs to. What somebody may do is looked up at each request, so that a change of role counts at once.
+that it belongs to; an employee's also when the account gets another address. What somebody may do is looked up at each
+request, so that a change of role counts at once.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class Sessions:
             peer_ip=peer_ip,
             user_agent=user_agent[:_MAX_AGENT],
             awaits=awaits,
+            email="" if isinstance(whose, Person) else whose.email,
         )
         await self._database.write(session_sql.put, NewSession(session, self._digest(token), instead))
         return token
@@ -138,8 +140,8 @@ def _actor(held: Holder, peer_ip: str) -> Actor | None:
     if held.person is not None:
         return None if held.person.disabled_at is not None else person_actor(held.person, peer_ip, held.session.id)
     account = held.account
-    if account is None or account.closed_at is not None:
-        return None
+    if account is None or account.closed_at is not None or account.email != held.session.email:
+        return None  # an account that was given to somebody else is theirs alone
     return Actor(
         kind=ActorKind.EMPLOYEE,
         id=account.id,

@@ -7,16 +7,20 @@ header `X-CSRF-Token`, or in the form field `csrf`), made from that very cookie.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from web.identity.actor import Actor
 from web.pages.cookies import Cookies
 
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_NO_TEXT = re.compile("[\\0\ud800-\udfff]")
 
 
 class SignInNeeded(Exception):
@@ -37,15 +41,26 @@ async def asked(request: Request) -> Actor:
 
 
 async def own_form(request: Request) -> None:
-    """Let pass what only reads, and what one of our pages sent. Raises ForeignForm."""
+    """Let pass what only reads, and what one of our pages sent. Raises ForeignForm, RequestValidationError."""
+    _refuse_no_text(request.path_params.values())
+    _refuse_no_text(request.query_params.values())
     if request.method in _HARMLESS:
         return
+    fields = await request.form()
+    _refuse_no_text(fields.values())
     given = request.headers.get("x-csrf-token", "")
     if not given:
-        field = (await request.form()).get("csrf", "")
+        field = fields.get("csrf", "")
         given = field if isinstance(field, str) else ""
     if not hmac.compare_digest(given.encode(), csrf_token(request).encode()):
         raise ForeignForm
+
+
+def _refuse_no_text(values: Iterable[object]) -> None:
+    """Refuse what no database keeps as text: NUL, and halves of characters, which some encodings of a form hold."""
+    for value in values:
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            raise RequestValidationError([])
 
 
 def csrf_token(request: Request) -> str:

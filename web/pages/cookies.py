@@ -61,10 +61,13 @@ class Cookies:
     def flash(self, request: Request) -> tuple[str, str] | None:
         """What was done last, to be said once: (kind, sentence)."""
         try:
-            kind, words = json.loads(unquote(request.cookies.get(f"{self._prefix}flash", "")))
-        except ValueError:
+            said = json.loads(unquote(request.cookies.get(f"{self._prefix}flash", "")))
+        except (ValueError, RecursionError):
             return None
-        return (kind, words) if isinstance(kind, str) and isinstance(words, str) else None
+        match said:
+            case [str(kind), str(words)]:
+                return kind, words
+        return None
 
     def set_flash(self, response: Response, words: str, kind: str = "success") -> None:
         """Let the next page say something."""

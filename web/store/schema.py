@@ -71,6 +71,7 @@ sessions = Table(
     Column("peer_ip", String, nullable=False, server_default=""),
     Column("user_agent", String, nullable=False, server_default=""),
     Column("awaits", String, nullable=False, server_default=""),  # a word of Awaits: what is still to be proven
+    Column("email", String, nullable=False, server_default=""),  # where the employee's link was mailed to
     Index("ix_sessions_expires_at", "expires_at"),
 )
 

@@ -51,6 +51,7 @@ def put(connection: Connection, items: Sequence[NewSession]) -> list[None]:
                 peer_ip=session.peer_ip,
                 user_agent=session.user_agent,
                 awaits=session.awaits,
+                email=session.email,
             )
         )
     return [None] * len(items)
@@ -142,4 +143,5 @@ def _to_session(row: Row[Any]) -> Session:
         peer_ip=row.peer_ip,
         user_agent=row.user_agent,
         awaits=Awaits(row.awaits),
+        email=row.email,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
@@ -21,6 +22,16 @@ async def browser(require: Callable[[str], str]) -> AsyncIterator[Browser]:
         started = await playwright.chromium.launch(executable_path=path, args=QUIET)
         yield started
         await started.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One that browsers may keep passkeys for."""
+    made = Gateway(tmp_path_factory.mktemp("gateway"))
+    public = f'[http]\npublic_url = "http://localhost:{made.http_port}"\n'
+    made.config.write_text(made.config.read_text().replace("[http]\n", public))
+    with made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -9,6 +9,7 @@ from gateway.model import Account, new_id
 from gateway.store.database import alone
 from gateway.store.schema import inbound
 from tests.integration.pages.conftest import House
+from web.identity.model import LinkKind
 
 pytestmark = pytest.mark.proves("employees see their own")
 
@@ -93,3 +94,21 @@ async def test_people_have_no_account_of_their_own(house: House):
 async def test_a_paused_key_is_told(house: House):
     await house.site.accounts.pause_key(house.key)
     assert "Din konto hviler" in await (await house.site.employee(house.account)).get("/mine")
+
+
+@pytest.mark.proves("sessions", "one-time links")
+async def test_an_account_that_is_given_to_somebody_else_is_theirs_alone(house: House):
+    """The number stays, the reader does not: the old one's browser, link and password open nothing."""
+    anna = await house.site.employee(house.account)
+    await anna.get("/mine")
+    token = await house.site.identity.links.make(
+        LinkKind.SIGN_IN, account_id=house.account.id, org_id=house.org.id, email=house.account.email
+    )
+    password = await house.site.accounts.set_password(house.account)
+    assert await house.site.accounts.check_login(house.account.email, password)
+    edited = {"email": "bo@firm.example", "key": house.key.id, "language": "da"}
+    await house.owner.post(f"/accounts/{house.account.id}/edit", **edited)
+    await anna.get("/mine", 303)
+    for address in (house.account.email, "bo@firm.example"):
+        assert await house.site.accounts.check_login(address, password) is None
+    await house.site.stranger.post(f"/link/{token}", 410)

@@ -61,6 +61,7 @@ def upgrade() -> None:
     sa.Column('peer_ip', sa.String(), server_default='', nullable=False),
     sa.Column('user_agent', sa.String(), server_default='', nullable=False),
     sa.Column('awaits', sa.String(), server_default='', nullable=False),
+    sa.Column('email', sa.String(), server_default='', nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_sessions_account_id')),
     sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_sessions_person_id')),
     sa.PrimaryKeyConstraint('digest', name=op.f('pk_sessions')),
