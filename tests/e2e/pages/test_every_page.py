@@ -44,9 +44,11 @@ PARTS = {"/attention/count", "/write/accounts"}
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 120))"""
 """What sticks out of a window that would have to be scrolled sideways."""
+PHONES = "/sim"
+"""Stands beside the site."""
 PATHS = sorted(
     path
-    for method, path in PAGES
+    for method, path in (*PAGES, ("GET", PHONES))
     if method == "GET" and not FILES.search(path) and path not in ELSEWHERE and path not in PARTS
 )
 
@@ -76,7 +78,9 @@ class Guests:
 
     async def open(self, path: str) -> tuple[Visitor, bytes]:
         """Let whoever it is for look at a page, and give its HTML."""
-        if path.startswith(("/sign-in", "/forgotten", "/link")):
+        if path == PHONES:
+            guests = [self.operator]
+        elif path.startswith(("/sign-in", "/forgotten", "/link")):
             guests = [self.stranger]
         elif path.startswith("/mine"):
             guests = [self.employee]
@@ -204,11 +208,13 @@ async def look(visitor: Visitor, axe: str) -> None:
     page = visitor.page
     await page.evaluate(axe)
     found = await faults(page, {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    await page.emulate_media(color_scheme="dark")  # for the phones
     await page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
     dark = await faults(page, {"runOnly": ["color-contrast"]})
     await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     wide = await page.evaluate(WIDER)
     await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    await page.emulate_media(color_scheme="light")
     assert (found, dark, wide) == ([], [], [])
 
 
