@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_UTF8 = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_PAGES = frozenset({"same-origin", "none"})
 
@@ -49,6 +51,26 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, complete)
+
+
+class PlainForms:
+    """Refuses forms in another encoding than UTF-8, which no browser sends (HTML §4.10.21.7 names it in the form).
+
+    Decoding is left to whatever codec the request names, and some take minutes for a megabyte (punycode), or make
+    halves of characters.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 415."""
+        if scope["type"] == "http":
+            kind, options = parse_options_header(Headers(scope=scope).get("content-type"))
+            if kind == b"multipart/form-data" and options.get(b"charset", b"utf-8").lower() not in _UTF8:
+                await ProblemResponse(415, "send text in UTF-8")(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class OwnPagesOnly:
@@ -95,7 +117,7 @@ def make_app(
     app.mount("/static", static_files)
     if site is not None:
         app.mount("/", site)
-    for layer in (Faults, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
+    for layer in (Faults, PlainForms, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
     app.add_middleware(WebhookDoor, providers=webhooks or {})  # before all of them: providers are no browsers
     return app

@@ -16,6 +16,7 @@ from web.api.gate import DOCUMENT, Gate
 from web.api.idempotency import Answers, Idempotency
 from web.api.problems import answer_problems
 from web.api.routes import api_routes
+from web.api.turns import Turns
 from web.desk.desk import Desk
 from web.problems import Faults
 
@@ -43,6 +44,7 @@ def make_api(parts: ApiParts) -> FastAPI:
         return Response(text, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     api.include_router(api_routes(parts.desk))
+    api.add_middleware(Turns)
     api.add_middleware(Idempotency, answers=parts.answers)
     bearers = Bearers(parts.keys, parts.clock)
     api.add_middleware(Gate, bearers=bearers, clock=parts.clock, per_minute=parts.calls_per_minute)
