@@ -17,6 +17,12 @@ MAX_HEAD = 65_536
 """Bytes of a request's line and headers."""
 MAX_REQUEST = 4_000_000
 """Bytes of a whole request; what reads a body has a limit of its own below it, and says so in words."""
+MAX_TOLD = 64_000_000
+"""Bytes of a request that is told that it is too big: a browser reads the answer only when it has sent all of it."""
+_TOO_BIG = (
+    b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+    b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s"
+)
 MAX_CONNECTIONS = 1000
 """Connections at the same time; one more is closed at once."""
 
@@ -28,6 +34,8 @@ class BoundedConnection(HttpToolsProtocol):
     _size = 0
     """Bytes of the request that is coming in."""
     _in_head = True
+    _unread = 0
+    """Bytes of a body that is too big and still comes; they are thrown away."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
         """Take a connection, unless there are too many."""
@@ -44,6 +52,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as long as the request is not too big."""
+        if self._unread:
+            self._throw_away(len(data))
+            return
         self._size += len(data)
         super().data_received(data)
         if self._size > (MAX_HEAD if self._in_head else MAX_REQUEST) and self._deadline is not None:
@@ -57,16 +68,37 @@ class BoundedConnection(HttpToolsProtocol):
             self._wait()
 
     def on_headers_complete(self) -> None:
-        """The body follows."""
+        """The body follows, unless it says that it is too big."""
         self._in_head = False
+        length = int(next((value for name, value in self.headers if name == b"content-length"), b"0")[:20] or 0)
+        if MAX_REQUEST < length <= MAX_TOLD and (self.cycle is None or self.cycle.response_complete):
+            self._unread = length
+            words = b"This is too big: %d MB at most. Choose a smaller file.\n" % (MAX_REQUEST // 1_000_000)
+            self.transport.write(_TOO_BIG % (len(words), words))
+            return
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body."""
+        if self._unread:
+            self._throw_away(len(body))
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is here: how long the answer takes is our own affair."""
+        if self._unread:
+            return
         self._wait_no_more()
         self._size = 0
         self._in_head = True
         super().on_message_complete()
+
+    def _throw_away(self, size: int) -> None:
+        self._unread -= size
+        if self._unread <= 0:
+            self._unread = 1  # whatever comes after it goes the same way
+            self.transport.close()
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._cut)

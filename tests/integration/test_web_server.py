@@ -419,3 +419,25 @@ async def test_what_takes_long_to_answer_is_not_cut(simulator, sink, monkeypatch
         assert (await asyncio.wait_for(sending, 2)).status == 202
         assert not stream.content.at_eof()
         stream.close()
+
+
+@pytest.mark.proves("connection caps")
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+async def test_a_file_that_is_too_big_is_told_so(simulator, expect: bytes):
+    """A browser that is hung up on in the middle shows its own page, which says nothing."""
+    server = web_server(simulator)
+    async with serving(server) as http:
+        head = b"POST /accounts/bulk HTTP/1.1\r\nHost: x\r\n%sContent-Length: 10000000\r\n\r\n" % expect
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(head)
+        for _ in range(100):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+        heard = await reader.read()
+        writer.close()
+        assert heard.startswith(b"HTTP/1.1 413 ")
+        assert b"4 MB at most" in heard
+        assert heard.count(b"HTTP/1.1") == 1
+        assert await status_of(http, "/livez") == 200
+        sent, heard = await until_closed(server, head.replace(b"10000000", b"9" * 15), b"x" * 10_000)
+        assert sent < 16_000_000

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from gateway import maillog
 from gateway.maillog import Event
-from web.identity.errors import WrongCode, WrongCredentials
+from web.identity.errors import TooBusy, WrongCode, WrongCredentials
 from web.identity.model import Awaits, Credentials, Person
 from web.identity.people import People
 from web.identity.roles import Role
 from web.identity.second_factor import SecondFactor
 from web.identity.sessions import Sessions
-from web.identity.throttle import Throttle, What
+from web.identity.throttle import Attempt, Throttle, What
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SignIn:
         known = await self._people.credentials_at(email)
         at_home = await self._sessions.was_here(known.person.id if known else "", peer_ip)
         attempt = await self._throttle.count(What.PASSWORD, email, peer_ip, is_known_here=at_home)
-        fits = await self._people.check_password(known, password)
+        fits = await self._fits(known, password, attempt)
         if known is None or not fits or known.person.disabled_at is not None:
             maillog.warn(Event.LOGIN_FAILED, peer=peer_ip, door="web")
             raise WrongCredentials
@@ -104,6 +104,14 @@ class SignIn:
         if known is None or not known.password:
             return
         attempt = await self._throttle.count(What.PASSWORD, person.email, peer_ip, is_known_here=True)
-        if not await self._people.check_password(known, password):
+        if not await self._fits(known, password, attempt):
             raise WrongCredentials
         await self._throttle.give_back(attempt)
+
+    async def _fits(self, known: Credentials | None, password: str, attempt: Attempt) -> bool:
+        """Whether it is the password. Raises TooBusy, which is no failure: a flood locks nobody out for longer."""
+        try:
+            return await self._people.check_password(known, password)
+        except TooBusy:
+            await self._throttle.give_back(attempt)
+            raise

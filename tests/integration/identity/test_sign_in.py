@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from gateway.store.opening import open_database
 from tests.integration.identity.conftest import PASSWORD, House, identity_of
-from web.identity.errors import TooManyAttempts, WrongCredentials
-from web.identity.identity import Identity
+from web.identity.errors import TooBusy, TooManyAttempts, WrongCredentials
+from web.identity.identity import Identity, make_identity
 from web.identity.model import Awaits
+from web.identity.passwords import MAX_WAITING, Passwords
 from web.identity.roles import Role
 from web.identity.throttle import ACCOUNT_BURST, ACCOUNT_SECONDS, PEER_BURST, PEER_SECONDS, peer_name
 from web.store.schema import sign_in_rates
@@ -143,3 +144,27 @@ async def test_counts_survive_a_clock_that_steps_back_and_are_forgotten_in_the_e
 )
 def test_one_customer_is_one_client(ip: str, name: str) -> None:
     assert peer_name(ip) == name
+
+
+@pytest.mark.proves("login rate limit")
+async def test_who_found_no_room_has_not_failed(house: House) -> None:
+    """A flood makes people wait for its end, and no longer."""
+    costly = make_identity(house.database, house.keyring, house.clock, "https://sms.example", passwords=Passwords())
+
+    async def one(number: int) -> str | None:
+        email = f"u{number}@firm.example"
+        try:
+            await costly.sign_in.by_password(email, "not the password", AWAY.format(number), "")
+        except TooBusy:
+            return email
+        except WrongCredentials:
+            return None
+        raise AssertionError("let in")
+
+    turned_away = [
+        email for email in await asyncio.gather(*(one(number) for number in range(MAX_WAITING + 20))) if email
+    ]
+    assert turned_away
+    for attempt in range(ACCOUNT_BURST):
+        assert await fail(house.identity, turned_away[0], AWAY.format(200 + attempt)) is WrongCredentials
+    assert await fail(house.identity, turned_away[0], AWAY.format(250)) is TooManyAttempts
