@@ -11,9 +11,9 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.e2e.test_simulator_page import QUIET
 from tests.gateway_process import Gateway
 from tests.openid_provider import NodeOpenIdProvider
+from tests.visitors import QUIET
 
 PASSWORD = "correct horse battery staple"
 OTHER = "four other words entirely"

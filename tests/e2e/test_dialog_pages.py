@@ -14,8 +14,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from gateway.model import ApiKey, Organisation
 from gateway.store.opening import open_database
-from tests.e2e.test_simulator_page import NARROW, QUIET, WIDE
 from tests.site import Site, serving
+from tests.visitors import NARROW, QUIET, WIDE
 from web.identity.roles import Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,6 +15,7 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.sms import InboundEvent, InboundSms, OutgoingSms
 from gateway.sms_text import measure
 from gateway.store.database import StoreUnavailableError
+from tests.visitors import NARROW, QUIET, WIDE
 from web.app import make_app
 from web.server import WebServer
 
@@ -24,16 +25,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OURS = "+45609946000001"
 PHONE = "+4530643064"
-WIDE, NARROW = (1280, 800), (390, 780)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Desk:
