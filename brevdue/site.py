@@ -39,6 +39,7 @@ from web.desk.routes import RouteDesk
 from web.desk.sending import SendingDesk
 from web.desk.spend import SpendDesk
 from web.desk.webhooks import WebhookDesk
+from web.desk.welcome import Welcome
 from web.identity.identity import Identity, make_identity
 from web.identity.openid import OpenId
 from web.identity.post import Post
@@ -105,13 +106,14 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         return await asyncio.to_thread(rooms.tally_files.totals)
 
     post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
+    welcome = Welcome(rooms.database, rooms.letters, rooms.mail_out.nudge)
     return Desk(
-        accounts=AccountDesk(accounts, audit),
+        accounts=AccountDesk(accounts, audit, welcome),
         people=PeopleDesk(identity, accounts, post),
         me=MyDesk(identity),
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
-        bulk=BulkDesk(accounts, audit),
+        bulk=BulkDesk(accounts, audit, welcome),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),

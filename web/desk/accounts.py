@@ -11,6 +11,7 @@ from gateway.qr import package, png
 from gateway.registry.listings import AccountFilter, AccountListing
 from gateway.scopes import Scope
 from web.desk.tenancy import seen
+from web.desk.welcome import Welcome
 from web.identity.actor import Actor
 from web.identity.audit import Audit
 
@@ -18,9 +19,10 @@ from web.identity.audit import Audit
 class AccountDesk:
     """Opening, editing and closing accounts. Each deed asks the directory anew: another process may have changed it."""
 
-    def __init__(self, accounts: Accounts, audit: Audit) -> None:
+    def __init__(self, accounts: Accounts, audit: Audit, welcome: Welcome) -> None:
         self._accounts = accounts
         self._audit = audit
+        self._welcome = welcome
 
     # --- looking -----------------------------------------------------------------------------------------------
 
@@ -54,8 +56,10 @@ class AccountDesk:
 
     # --- changing ----------------------------------------------------------------------------------------------
 
-    async def open(self, actor: Actor, key_id: str, email: str) -> Account:
+    async def open(self, actor: Actor, key_id: str, email: str, *, welcome: bool = False) -> Account:
         """Open an account on a key, paused or not (D4, D14); one that is there already is given.
+
+        `welcome` mails the employee their number and how to use it.
 
         Raises BadAddress, BadValue, NotFound, NoFreeNumber.
         """
@@ -65,6 +69,8 @@ class AccountDesk:
             return known
         opened = await self._accounts.open_account(key_id, email)
         await note_opened(self._audit, actor, opened)
+        if welcome:
+            await self._welcome.send(opened)
         return opened
 
     async def edit(

@@ -19,6 +19,7 @@ from gateway.translation import Sentence, sentence
 from web.desk.accounts import note_opened
 from web.desk.sheets import SheetRow
 from web.desk.tenancy import seen
+from web.desk.welcome import Welcome
 from web.identity.actor import Actor
 from web.identity.audit import Audit
 
@@ -52,9 +53,10 @@ class BulkRow:
 class BulkDesk:
     """Opens many accounts."""
 
-    def __init__(self, accounts: Accounts, audit: Audit) -> None:
+    def __init__(self, accounts: Accounts, audit: Audit, welcome: Welcome) -> None:
         self._accounts = accounts
         self._audit = audit
+        self._welcome = welcome
 
     async def plan(self, actor: Actor, key_id: str, rows: Sequence[SheetRow]) -> list[BulkRow]:
         """What would become of each line. Raises NotFound for a key that is not there."""
@@ -66,14 +68,22 @@ class BulkDesk:
         numbers = await self._accounts.numbers_of(key.id, folded)
         return [_known(each, numbers) for each in judged]
 
-    async def open(self, actor: Actor, key_id: str, rows: Sequence[SheetRow]) -> list[BulkRow]:
-        """Open an account for each line that can have one. Raises NotFound for a key that is not there."""
+    async def open(
+        self, actor: Actor, key_id: str, rows: Sequence[SheetRow], *, welcome: bool = False
+    ) -> list[BulkRow]:
+        """Open an account for each line that can have one; `welcome` mails each its number.
+
+        Raises NotFound for a key that is not there.
+        """
         planned = await self.plan(actor, key_id, rows)
         room, drained = asyncio.Semaphore(_AT_ONCE), asyncio.Event()
 
         async def one(row: BulkRow) -> BulkRow:
             async with room:
-                return await self._open_one(actor, key_id, row, drained)
+                opened = await self._open_one(actor, key_id, row, drained)
+                if welcome and opened.fate is Fate.OPENED:
+                    await self._greet(key_id, opened.email)
+                return opened
 
         return list(await asyncio.gather(*(one(row) for row in planned)))
 
@@ -91,6 +101,11 @@ class BulkDesk:
             return replace(row, fate=Fate.REFUSED, why=error)
         await note_opened(self._audit, actor, opened)
         return replace(row, fate=Fate.OPENED, email=opened.email, number=opened.number)
+
+    async def _greet(self, key_id: str, email: str) -> None:
+        account = await self._accounts.account_of(key_id, email)
+        if account is not None:
+            await self._welcome.send(account)
 
     def _judge(self, rows: Sequence[SheetRow]) -> list[BulkRow]:
         """Whether each line has an address that can be one, and is the first with it."""

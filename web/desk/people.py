@@ -17,6 +17,9 @@ from web.identity.model import Link, LinkKind, Person
 from web.identity.post import Post
 from web.identity.roles import Role, may_grant
 
+ANY = "any"
+"""Some organisation, whichever."""
+
 
 class PeopleDesk:
     """What is done with people. An operator names the organisation, or none for operators; others have their own."""
@@ -50,10 +53,11 @@ class PeopleDesk:
         may = actor.role is not None and actor.may(Scope.PEOPLE_WRITE)
         return [role for role in among if may and actor.role is not None and may_grant(actor.role, role)]
 
-    async def inviting(self, actor: Actor, org_id: str | None = None) -> Sequence[Role]:
-        """The roles that an actor may invite people as. Raises NotAllowed, NotFound."""
+    def inviting(self, actor: Actor) -> Sequence[Role]:
+        """The roles that an actor may invite people as, the operators' last. Raises NotAllowed."""
         actor.require(Scope.PEOPLE_WRITE)
-        return self.grantable(actor, await self._place(actor, org_id))
+        own = self.grantable(actor, actor.org_id or ANY)
+        return [*own, *self.grantable(actor, None)] if actor.org_id is None else own
 
     async def managed(self, actor: Actor, person_id: str) -> Person:
         """Somebody whom the actor may change. Raises NotFound, NotAllowed."""
@@ -71,7 +75,9 @@ class PeopleDesk:
         Whether the address is somebody's in another organisation is not told: they learn it from the link.
         """
         actor.require(Scope.PEOPLE_WRITE)
-        place = await self._place(actor, org_id)
+        place = await self._place(actor, None if role is Role.OPERATOR else org_id)
+        if place is None and role is not Role.OPERATOR:
+            raise BadValue(sentence("choose the organisation that they belong to"))
         if role not in self.grantable(actor, place):
             raise NotAllowed(Scope.PEOPLE_WRITE)
         address = valid_address(email)

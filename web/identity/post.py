@@ -65,37 +65,34 @@ class Post:
 
 def invitation(words: Translations, by: str, organisation: str) -> Letter:
     """What an invitation says."""
-    say = words.gettext
     lead = (
-        say("%(by)s invites you to manage the SMS of %(organisation)s.", by=by, organisation=organisation)
+        words.gettext("%(by)s invites you to manage the SMS of %(organisation)s.", by=by, organisation=organisation)
         if organisation
-        else say("%(by)s invites you to run the SMS gateway.", by=by)
+        else words.gettext("%(by)s invites you to run the SMS gateway.", by=by)
     )
     return Letter(
-        subject=say("Invitation to Brevdue"),
-        before=(lead, say("Open this link within seven days and choose a password. It works once:")),
-        after=(say("If you do not know what this is about, do nothing."),),
+        subject=words.gettext("Invitation to Brevdue"),
+        before=(lead, words.gettext("Open this link within seven days and choose a password. It works once:")),
+        after=(words.gettext("If you do not know what this is about, do nothing."),),
     )
 
 
 def forgotten(words: Translations) -> Letter:
     """What a link for a new password says."""
-    say = words.gettext
     return Letter(
-        subject=say("A new password"),
-        before=(say("Open this link within two hours and choose a new password. It works once:"),),
-        after=(say("If you did not ask for this, do nothing: your password stays as it is."),),
+        subject=words.gettext("A new password"),
+        before=(words.gettext("Open this link within two hours and choose a new password. It works once:"),),
+        after=(words.gettext("If you did not ask for this, do nothing: your password stays as it is."),),
     )
 
 
 def own_account(words: Translations, number: str) -> Letter:
     """What a link to an employee's own account says."""
-    say = words.gettext
     return Letter(
-        subject=say("Your SMS account"),
+        subject=words.gettext("Your SMS account"),
         before=(
-            say("This link shows your account with the number %(number)s.", number=number),
-            say("Open it within an hour. It works once:"),
+            words.gettext("This link shows your account with the number %(number)s.", number=number),
+            words.gettext("Open it within an hour. It works once:"),
         ),
-        after=(say("If you did not ask for this, do nothing."),),
+        after=(words.gettext("If you did not ask for this, do nothing."),),
     )

@@ -106,17 +106,22 @@ def _add_opening(router: APIRouter, desk: Desk) -> None:
 
     @router.post("/new")
     async def opened(
-        request: Request, actor: Asked, email: Annotated[str, Form()] = "", key: Annotated[str, Form()] = ""
+        request: Request,
+        actor: Asked,
+        email: Annotated[str, Form()] = "",
+        key: Annotated[str, Form()] = "",
+        welcome: Annotated[str, Form()] = "",
     ) -> Response:
         actor.require(Scope.ACCOUNTS_WRITE)
         try:
             known = await desk.accounts.holder(actor, key, email)
-            account = known or await desk.accounts.open(actor, key, email)
+            account = known or await desk.accounts.open(actor, key, email, welcome=bool(welcome))
         except AccountError as error:
             keys = await desk.keys.dialog_keys(actor)
             values: dict[str, Any] = {"keys": keys, "email": email, "key": key, "errors": _beside(error)}
             return page(request, "accounts/open.html", fragment="dialog", status=422, **values)
-        return page(request, "accounts/opened.html", fragment="dialog", account=account, is_known=known is not None)
+        values = {"account": account, "is_known": known is not None, "told": bool(welcome)}
+        return page(request, "accounts/opened.html", fragment="dialog", **values)
 
 
 def _add_one(router: APIRouter, desk: Desk) -> None:

@@ -53,8 +53,10 @@ def bulk_pages(desk: Desk) -> APIRouter:
         return await _table(request, actor, desk, key, planned, "bulk/plan.html")
 
     @router.post("/open")
-    async def opened(request: Request, actor: Asked, key: Words = "", lines: Words = "") -> Response:
-        done = await desk.bulk.open(actor, key, _lines(lines))
+    async def opened(
+        request: Request, actor: Asked, key: Words = "", lines: Words = "", welcome: Words = ""
+    ) -> Response:
+        done = await desk.bulk.open(actor, key, _lines(lines), welcome=bool(welcome))
         return await _table(request, actor, desk, key, done, "bulk/report.html")
 
     @router.post("/report.csv")

@@ -13,7 +13,7 @@ from web.desk.me import MyDesk
 from web.identity.actor import Actor
 from web.identity.errors import DeadForm, WrongCredentials
 from web.identity.sessions import LIFE_SECONDS
-from web.language import NAMES, told
+from web.language import NAMES, speak, told, tongue
 from web.language import gettext as _
 from web.pages.asked import Asked
 from web.pages.browsers import browser_words
@@ -40,6 +40,7 @@ def my_pages(desk: MyDesk) -> APIRouter:
             await desk.change(actor, name=name, language=language, timezone=timezone)
         except AccountError as error:
             return await _me(request, desk, actor, status=422, error=told(error))
+        speak([language, tongue().words.language], [timezone, tongue().zone_name])
         return done(request, _("Your settings are kept"), "/me")
 
     _add_password(router, desk)

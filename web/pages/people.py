@@ -72,11 +72,20 @@ def _add_inviting(router: APIRouter, desk: Desk) -> None:
 async def _invite(
     request: Request, desk: Desk, actor: Actor, *, org: str = "", status: int = 200, **given: Any
 ) -> Response:
-    roles = _named(await desk.people.inviting(actor, org or None))
+    roles = _named(desk.people.inviting(actor))
+    organisations = [(each.id, each.name) for each in await desk.people.organisations(actor)]
     spoken = [("", _("As the organisation")), *NAMES.items()]
     values = {"email": "", "role": Role.SENDER.value, "language": "", "error": "", **given}
     return page(
-        request, "people/invite.html", fragment="dialog", status=status, roles=roles, spoken=spoken, org=org, **values
+        request,
+        "people/invite.html",
+        fragment="dialog",
+        status=status,
+        roles=roles,
+        spoken=spoken,
+        org=org,
+        organisations=organisations,
+        **values,
     )
 
 

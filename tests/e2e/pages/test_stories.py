@@ -40,7 +40,7 @@ async def test_an_sms_is_written_read_on_the_phone_and_answered(house: House):
     await expect(page.locator("#count")).to_contain_text("1 SMS")
     await page.get_by_label("Text").press_sequentially(" 😀")
     await expect(page.locator("#count mark.ucs2").first).to_have_text("😀")
-    await expect(page.locator("#count")).to_contain_text("makes every character cost twice")
+    await expect(page.locator("#count")).to_contain_text("leaves room for 70 characters")
     await page.get_by_role("button", name="Take the cheaper text").click()
     await expect(page.get_by_label("Text")).not_to_have_value(re.compile("😀"))
     await expect(page.locator("#count mark.ucs2")).to_have_count(0)
