@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from email import message_from_bytes, policy
 
 import pytest
+from sqlalchemy import select
 
 from gateway.retention import Days, days_of
+from gateway.store.schema import mail_queue
 from tests.integration.pages.conftest import House
 from tests.integration.pages.traffic import PHONE, came
 
@@ -96,3 +99,36 @@ async def test_a_person_is_exported_and_erased_after_a_question_within_the_organ
     assert "still waiting to leave" in refused  # the mail with the SMS: nothing is half erased
     assert "is neither a phone number" in await house.owner.post("/privacy/person", 422, name="nobody", deed="export")
     await house.reader.post("/privacy/person", 403, name=PHONE, deed="export")
+
+
+@pytest.mark.proves("D4", "bulk opening")
+async def test_who_gets_an_account_is_told_by_mail_where_that_is_wanted(house: House):
+    await house.owner.post("/accounts/new", 200, email="bo@firm.example", key=house.key.id, welcome="yes")
+    await house.owner.post("/accounts/new", 200, email="ida@firm.example", key=house.key.id)
+    await house.owner.post("/accounts/bulk/open", 200, key=house.key.id, lines="1 eva@firm.example", welcome="yes")
+    assert await mailed(house) == {"bo@firm.example", "eva@firm.example"}
+
+
+@pytest.mark.proves("the reader's language")
+async def test_an_invitation_names_the_organisation_and_speaks_its_language(house: House):
+    form = await house.operator.get("/people/invite")
+    assert house.other_org.name in form
+    await house.operator.post("/people/invite", 303, email="ny@other.example", role="owner", org=house.other_org.id)
+    await house.operator.post("/people/invite", 422, email="x@other.example", role="owner", org="")
+    await house.operator.post("/people/invite", 303, email="ops@gateway.example", role="operator", org="")
+    waiting = await house.site.identity.links.list_invitations(house.other_org.id)
+    assert [(link.email, link.role) for link in waiting] == [("ny@other.example", "owner")]
+    assert "Invitation til Brevdue" in await letter(house, "ny@other.example")
+
+
+async def mailed(house: House) -> set[str]:
+    """Whom our waiting mails are for."""
+    query = select(mail_queue.c.recipient)
+    return set(await house.site.rooms.database.read(lambda c: c.execute(query).scalars().all()))
+
+
+async def letter(house: House, email: str) -> str:
+    """The waiting mail to an address."""
+    query = select(mail_queue.c.content).where(mail_queue.c.recipient == email)
+    content = await house.site.rooms.database.read(lambda c: c.execute(query).scalar_one())
+    return str(message_from_bytes(content, policy=policy.default)["Subject"])
