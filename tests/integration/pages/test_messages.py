@@ -40,7 +40,7 @@ async def test_the_days_of_the_log_are_the_viewers(house: House):
     await sent(house.site, house.account, "Din bil er klar")
     assert "Din bil" in await house.reader.get("/messages?since=2020-01-01")
     assert "Din bil" not in await house.reader.get("/messages?until=2020-01-01")
-    for odd in ("since=yesterday", "since=9999-12-31&until=0001-01-01", "cursor=x", "state=%00"):
+    for odd in ("since=yesterday", "since=9999-12-31&until=0001-01-01", "cursor=x", "state=odd"):
         await house.reader.get(f"/messages?{odd}", 422 if odd.startswith("cursor") else 200)
 
 
