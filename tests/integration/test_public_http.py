@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack
 from ipaddress import IPv4Network
 from pathlib import Path
 
-import aiohttp
 import pytest
 import trustme
 
 from gateway.dns import DnsResolver
-from gateway.public_http import MAX_ANSWER, NoAnswer, PublicHttp, Unsafe
+from gateway.public_http import NoAnswer, PublicHttp, Unsafe
+from gateway.public_session import MAX_ANSWER
 from gateway.settings import DnsSettings
 from tests.dns_server import DnsServer, Fault
 from tests.receiver import Close, Drip, Endless, Flood, Hang, Receiver, Says
@@ -132,10 +132,9 @@ async def test_a_name_that_means_something_else_a_moment_later_gains_nothing(nea
 
 async def test_the_socket_itself_refuses_what_got_past_everything_else(make: Make, near: Receiver):
     """What asks the session directly skips the check of the URL, and an address needs no look-up."""
-    session = (await make())._session
-    assert session is not None
-    with pytest.raises(aiohttp.ClientConnectorError, match="not an address of the public Internet"):
-        await session.post(near.url)
+    session = await (await make())._opened_session()
+    with pytest.raises(Unsafe, match="not an address of the public Internet"):
+        await session.post(near.url, b"", {})
     assert near.connections == 0
 
 
