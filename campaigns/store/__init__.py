@@ -1,0 +1,1 @@
+"""What campaigns keep: tables and SQL above the transport's own."""
