@@ -11,7 +11,7 @@ from typing import Any, Protocol
 class Member:
     """A contact as a campaign needs it."""
 
-    contact_id: str
+    contact_id: int
     """Ids are in order; the last one of a page is where the next begins."""
     phone: str
     """E.164; "" where there is none."""
@@ -27,11 +27,11 @@ class Member:
 class Audience(Protocol):
     """Reads members of an organisation by what a campaign says of its audience."""
 
-    async def page(self, org_id: str, audience: str, after: str, size: int) -> Sequence[Member]:
+    async def page(self, org_id: str, audience: str, after: int, size: int) -> Sequence[Member]:
         """Up to `size` members in the order of their ids behind `after`; fewer where these are the last."""
         ...
 
-    async def members(self, org_id: str, contact_ids: Sequence[str]) -> Sequence[Member]:
+    async def members(self, org_id: str, contact_ids: Sequence[int]) -> Sequence[Member]:
         """These contacts, as far as they are still there."""
         ...
 

@@ -151,7 +151,7 @@ class Campaign:
     """Why it rests: a word of `Cause`; or what it waits for."""
     started_at: float | None = None
     finished_at: float | None = None
-    cursor: str = ""
+    cursor: int = 0
     """The last contact that was looked at."""
     exhausted: bool = False
     """Whether that was the last of all."""
@@ -169,24 +169,26 @@ def after(campaign: Campaign, deed: Deed, now: float) -> State:
     """Where a deed leads. Raises NotNow."""
     if not may(campaign.state, deed):
         raise _not_now(campaign.state, deed)
+    waits = (campaign.content.start_at or 0) > now
     match deed:
         case Deed.START:
-            deferred = campaign.content.launch is Launch.DEFERRED
-            return State.SCHEDULED if deferred and (campaign.content.start_at or 0) > now else State.RUNNING
-        case Deed.LAUNCH:
-            return State.RUNNING
+            return State.SCHEDULED if waits and campaign.content.launch is Launch.DEFERRED else State.RUNNING
         case Deed.RESUME:
             # One that was paused before its time goes on waiting for it.
-            early = campaign.started_at is None and (campaign.content.start_at or 0) > now
-            return State.SCHEDULED if early else State.RUNNING
-        case Deed.PAUSE:
-            return State.PAUSED
-        case Deed.CANCEL | Deed.DELETE:
-            return State.CANCELLED
-        case Deed.FINISH:
-            return State.FINISHED
+            return State.SCHEDULED if waits and campaign.started_at is None else State.RUNNING
         case Deed.EDIT:
             return campaign.state
+        case _:
+            return _LEADS_TO[deed]
+
+
+_LEADS_TO: Final = {
+    Deed.LAUNCH: State.RUNNING,
+    Deed.PAUSE: State.PAUSED,
+    Deed.CANCEL: State.CANCELLED,
+    Deed.DELETE: State.CANCELLED,
+    Deed.FINISH: State.FINISHED,
+}
 
 
 def _not_now(state: State, deed: Deed) -> NotNow:

@@ -64,7 +64,7 @@ _WORDS = {
 class Decided:
     """What a contact gets."""
 
-    contact_id: str
+    contact_id: int
     variant: str = ""
     """The language of the text."""
     message: OutgoingSms | None = None

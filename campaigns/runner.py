@@ -227,11 +227,11 @@ class Runner:
             return None
         return asyncio.create_task(self._read(run.campaign, page.members[-1].contact_id, self._page))
 
-    async def _read(self, campaign: Campaign, cursor: str, size: int) -> _Page:
+    async def _read(self, campaign: Campaign, cursor: int, size: int) -> _Page:
         members = await self._audience.page(campaign.org_id, campaign.content.audience, cursor, size)
         return _Page(members, size)
 
-    async def _take(self, run: _Run, page: _Page, *, gone: Sequence[str] = (), waited: bool = False) -> Advanced | None:
+    async def _take(self, run: _Run, page: _Page, *, gone: Sequence[int] = (), waited: bool = False) -> Advanced | None:
         """Decide on a page and commit it; None where the campaign rests now."""
         for _ in range(_TRIES):
             revision, account = await self._sender(run)
@@ -256,7 +256,7 @@ class Runner:
             run.terms = replace(run.terms, account=account)
         return revision, account
 
-    def _decided(self, run: _Run, page: _Page, revision: int, gone: Sequence[str], waited: bool) -> Advance:  # noqa: FBT001 - asyncio.to_thread
+    def _decided(self, run: _Run, page: _Page, revision: int, gone: Sequence[int], waited: bool) -> Advance:  # noqa: FBT001 - asyncio.to_thread
         now = self._clock.now()
         batch = new_id(now)
         decided = [decide(member, run.terms, now, f"{batch}.{number}") for number, member in enumerate(page.members, 1)]

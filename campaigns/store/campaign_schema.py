@@ -32,7 +32,7 @@ campaigns = Table(
     Column("created_by", String, nullable=False, server_default=""),
     Column("started_at", Double),
     Column("finished_at", Double),
-    Column("cursor", String, nullable=False, server_default=""),  # the last contact that was looked at
+    Column("cursor", BigInteger, nullable=False, server_default="0"),  # the last contact that was looked at
     Column("exhausted", Boolean, nullable=False, server_default=text("false")),
     Column("available_at", Double, nullable=False),  # when there is something to do
     Column("lease", String),  # the process that runs it
@@ -55,7 +55,7 @@ campaign_recipients = Table(
     "campaign_recipients",
     metadata,
     Column("campaign_id", String, primary_key=True),
-    Column("contact_id", String, primary_key=True),
+    Column("contact_id", BigInteger, primary_key=True, autoincrement=False),
     Column("state", String, nullable=False),  # sent: a message was made; skipped; waiting: its window is shut
     Column("reason", String, nullable=False, server_default=""),  # why it was skipped
     Column("variant", String, nullable=False, server_default=""),  # the language of its text

@@ -6,12 +6,14 @@ decided stands with its messages, and what was not, does not.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, Text, any_, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
@@ -42,7 +44,7 @@ class Advance:
     bulk: Bulk | None
     """The messages of those that get one."""
     at: float
-    was: str
+    was: int
     """The cursor that the page lies behind."""
     exhausted: bool = False
     """Whether nobody comes after them."""
@@ -70,7 +72,7 @@ class Advanced:
     """The outcome, the cursor then, and messages made."""
 
     went: Went
-    cursor: str = ""
+    cursor: int = 0
     exhausted: bool = False
     messages: int = 0
 
@@ -154,8 +156,8 @@ def _write(
     cursor = row.cursor if item.waited or not kept else kept[-1].contact_id
     exhausted = bool(row.exhausted) if item.waited else whole and item.exhausted
     parts = sum(bulk.charge.parts[place] for place in taken.stored) if bulk is not None else 0
-    costs = {each.message.id: each.cost for each in kept if each.message is not None}
-    cost = sum(costs[bulk.messages[place].id] for place in taken.stored) if bulk is not None else 0
+    costs = [each.cost for each in kept if each.message is not None]
+    cost = sum(costs[place] for place in taken.stored)
     connection.execute(
         update(campaigns)
         .where(campaigns.c.id == item.campaign_id)
@@ -215,10 +217,22 @@ def _pause(connection: Connection, item: Advance) -> None:
     campaign_sql.do(connection, [wish])
 
 
+def _among_contacts(dialect: str) -> ColumnElement[bool]:
+    """As `gateway.store.prepared.among`, of numbers."""
+    if dialect == "postgresql":
+        return campaign_recipients.c.contact_id == any_(bindparam("contacts", type_=postgresql.ARRAY(BigInteger())))
+    values = func.json_each(bindparam("contacts", type_=Text())).table_valued("value")
+    return campaign_recipients.c.contact_id.in_(select(values.c.value))
+
+
+def _contacts(connection: Connection, ids: Sequence[int]) -> Any:
+    return list(ids) if connection.dialect.name == "postgresql" else json.dumps(list(ids))
+
+
 def _still_waiting(dialect: str) -> Executable:
     return select(campaign_recipients.c.contact_id).where(
         campaign_recipients.c.campaign_id == bindparam("campaign"),
-        among(dialect, campaign_recipients.c.contact_id, "contacts"),
+        _among_contacts(dialect),
         campaign_recipients.c.state == "waiting",
     )
 
@@ -227,7 +241,7 @@ _STILL_WAITING = Prepared(_still_waiting)
 
 
 def _waiting_still(connection: Connection, item: Advance) -> tuple[Decided, ...]:
-    contacts = values_of(connection, [each.contact_id for each in item.decided])
+    contacts = _contacts(connection, [each.contact_id for each in item.decided])
     found = set(_STILL_WAITING.scalars(connection, {"campaign": item.campaign_id, "contacts": contacts}))
     return tuple(each for each in item.decided if each.contact_id in found)
 
@@ -237,7 +251,7 @@ def _recent(dialect: str) -> Executable:
         select(campaign_recipients.c.contact_id, func.count().label("times"))
         .where(
             among(dialect, campaign_recipients.c.campaign_id, "campaigns"),
-            among(dialect, campaign_recipients.c.contact_id, "contacts"),
+            _among_contacts(dialect),
             campaign_recipients.c.state == "sent",
             campaign_recipients.c.at > bindparam("since"),
         )
@@ -255,7 +269,7 @@ _OTHERS = Prepared(
 )
 
 
-def messages_within(connection: Connection, org_id: str, contacts: Sequence[str], now: float) -> dict[str, int]:
+def messages_within(connection: Connection, org_id: str, contacts: Sequence[int], now: float) -> dict[int, int]:
     """How many messages of campaigns contacts have got within seven days; those without any are left out."""
     since = now - WEEK
     recent = _OTHERS.scalars(connection, {"org": org_id, "now": now, "since": since})
@@ -263,7 +277,7 @@ def messages_within(connection: Connection, org_id: str, contacts: Sequence[str]
         return {}
     wanted = {
         "campaigns": values_of(connection, recent),
-        "contacts": values_of(connection, contacts),
+        "contacts": _contacts(connection, contacts),
         "since": since,
     }
     return {row.contact_id: row.times for row in _RECENT.rows(connection, wanted)}
@@ -287,7 +301,7 @@ def _not_too_often(
 # --- contacts that wait --------------------------------------------------------------------------------------------
 
 
-def open_now(connection: Connection, campaign_id: str, now: float, most: int) -> list[str]:
+def open_now(connection: Connection, campaign_id: str, now: float, most: int) -> list[int]:
     """Contacts whose window has opened, the longest ago first."""
     query = (
         select(campaign_recipients.c.contact_id)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, literal_column, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, select, update
 
 from gateway.sms import MessageState, OutgoingSms
 from gateway.spending import Charge, OverCap
@@ -193,18 +193,17 @@ def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Itera
         }
 
 
-_WAITING = Prepared(
-    lambda _dialect: (
-        select(literal_column("1"))
-        .where(
-            messages.c.state == "queued",
-            messages.c.provider == bindparam("wanted"),
-            messages.c.priority == bindparam("rank"),
-            messages.c.available_at < bindparam("until"),
-        )
-        .limit(bindparam("most"))
+def _waiting(_dialect: str) -> Executable:
+    some = select(messages.c.id).where(
+        messages.c.state == "queued",
+        messages.c.provider == bindparam("wanted"),
+        messages.c.priority == bindparam("rank"),
+        messages.c.available_at < bindparam("until"),
     )
-)
+    return select(func.count().label("waiting")).select_from(some.limit(bindparam("most")).subquery())
+
+
+_WAITING = Prepared(_waiting)
 
 
 def waiting(connection: Connection, providers: Sequence[str], until: float, most: int) -> int:
@@ -212,7 +211,7 @@ def waiting(connection: Connection, providers: Sequence[str], until: float, most
     count = 0
     for provider in providers:
         wanted = {"wanted": provider, "rank": 1, "until": until, "most": most - count}
-        count += len(_WAITING.scalars(connection, wanted))
+        count += _WAITING.scalars(connection, wanted)[0]
         if count >= most:
             break
     return count

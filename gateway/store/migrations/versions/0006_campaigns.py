@@ -16,7 +16,7 @@ def upgrade() -> None:
     # --- campaigns
     op.create_table('campaign_recipients',
     sa.Column('campaign_id', sa.String(), nullable=False),
-    sa.Column('contact_id', sa.String(), nullable=False),
+    sa.Column('contact_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('state', sa.String(), nullable=False),
     sa.Column('reason', sa.String(), server_default='', nullable=False),
     sa.Column('variant', sa.String(), server_default='', nullable=False),
@@ -58,7 +58,7 @@ def upgrade() -> None:
     sa.Column('created_by', sa.String(), server_default='', nullable=False),
     sa.Column('started_at', sa.Double(), nullable=True),
     sa.Column('finished_at', sa.Double(), nullable=True),
-    sa.Column('cursor', sa.String(), server_default='', nullable=False),
+    sa.Column('cursor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('exhausted', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('available_at', sa.Double(), nullable=False),
     sa.Column('lease', sa.String(), nullable=True),
