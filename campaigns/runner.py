@@ -55,6 +55,8 @@ class _Run:
 
     campaign: Campaign
     terms: Terms
+    room: int = 0
+    """Messages that may be made before it is looked how many wait."""
     tokens: float = 0.0
     """Messages that its pace allows at the moment."""
     at: float = 0.0
@@ -285,6 +287,7 @@ class Runner:
             case Went.ON:
                 run.campaign = replace(run.campaign, cursor=advanced.cursor, exhausted=advanced.exhausted)
                 run.tokens -= advanced.messages
+                run.room -= advanced.messages
                 if advanced.messages:
                     self._departs()
                 return advanced
@@ -332,15 +335,20 @@ class Runner:
         """Wait until messages may be made; how many at most, 0 where this process stops."""
         while not self._stopping.is_set():
             size = self._paced(run)
-            if size:
-                until = self._clock.now() + POLL_SECONDS
-                look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
-                size = min(size, self._ahead - await self._database.read(look))
+            if size and run.room <= 0:
+                run.room = await self._free()
+            size = min(size, run.room)
             if size > 0:
                 return size
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), FULL_SECONDS)
         return 0
+
+    async def _free(self) -> int:
+        """How many more messages may wait in the spool, for one campaign of those that are under way."""
+        until = self._clock.now() + POLL_SECONDS
+        look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
+        return (self._ahead - await self._database.read(look)) // max(1, len(self._runs))
 
     def _paced(self, run: _Run) -> int:
         """How many contacts the campaign's pace allows now; a second's worth is saved up at most."""

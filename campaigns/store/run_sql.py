@@ -144,10 +144,7 @@ def _put(connection: Connection, item: Advance, decided: Sequence[Decided]) -> t
 def _write(
     connection: Connection, row: Any, item: Advance, kept: Sequence[Decided], taken: Taken, bulk: Bulk | None
 ) -> Advanced:
-    refused: dict[str, Skip] = {}
-    if bulk is not None and (taken.opted_out or taken.doubled):
-        refused = {bulk.messages[place].id: Skip.OPTED_OUT for place in taken.opted_out}
-        refused |= {bulk.messages[place].id: Skip.DUPLICATE for place in taken.doubled}
+    refused = _refused(taken, bulk) if bulk is not None else {}
     rows = list(_rows(item, kept, refused))
     (_DECIDE if item.waited else _RECIPIENT).many(connection, rows)
     standing = [each["state"] for each in rows] if not item.waited else [each["standing"] for each in rows]
@@ -174,6 +171,12 @@ def _write(
         )
     )
     return Advanced(Went.ON, cursor, exhausted, sent)
+
+
+def _refused(taken: Taken, bulk: Bulk) -> dict[str, Skip]:
+    """Messages that were not stored, and why."""
+    refused = {bulk.messages[place].id: Skip.OPTED_OUT for place in taken.opted_out}
+    return refused | {bulk.messages[place].id: Skip.DUPLICATE for place in taken.doubled}
 
 
 def _rows(item: Advance, kept: Sequence[Decided], refused: dict[str, Skip]) -> Iterator[dict[str, Any]]:

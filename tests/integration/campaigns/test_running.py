@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
-from campaigns.campaign import Cause, Deed, Launch, Limits, State
-from campaigns.schedule import Window
+from campaigns.campaign import Deed, State
 from campaigns.store.campaign_schema import campaign_recipients
 from gateway.model import Account
-from gateway.settings import LimitSettings
-from gateway.sms import MessageState
 from gateway.store.schema import messages
 from tests.integration.campaigns.conftest import Office, member
 from tests.waiting import until
