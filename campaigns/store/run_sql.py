@@ -181,11 +181,12 @@ def _refused(taken: Taken, bulk: Bulk) -> dict[str, Skip]:
 
 def _rows(item: Advance, kept: Sequence[Decided], refused: dict[str, Skip]) -> Iterator[dict[str, Any]]:
     for each in kept:
-        message, reason = each.message, each.reason
-        if message is not None and refused and message.id in refused:
-            message, reason = None, refused[message.id]
-        state = Standing.SENT if message else Standing.WAITING if each.due_at is not None else Standing.SKIPPED
-        values = state, reason, each.variant, message.id if message else None, each.due_at or item.at
+        message_id = each.message.id if each.message is not None else None
+        against = refused.get(message_id or "")
+        reason = against or each.reason
+        message_id = None if against else message_id
+        state = Standing.SENT if message_id else Standing.WAITING if each.due_at is not None else Standing.SKIPPED
+        values = state, reason, each.variant, message_id, each.due_at or item.at
         names = ("standing", "why", "language", "message", "moment") if item.waited else _NAMES
         keys = ("campaign", "contact") if item.waited else ("campaign_id", "contact_id")
         yield dict(zip((*keys, *names), (item.campaign_id, each.contact_id, *values), strict=True))
