@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from campaigns.model import Audience
 from campaigns.schedule import ALWAYS, Window
 from gateway.money import Money
 from gateway.registry.errors import AccountError
 from gateway.translation import sentence
+
+NOBODY: Final = Audience()
 
 
 class State(StrEnum):
@@ -124,8 +127,8 @@ class Content:
     """The responsible person (C7): their account sends, and answers come into their mailbox."""
     texts: Mapping[str, str]
     """Texts with macros by language; "" for contacts of any other language."""
-    audience: str = ""
-    """Who gets it, in the words of `campaigns.audience`."""
+    audience: Audience = NOBODY
+    """Who gets it (C11)."""
     launch: Launch = Launch.INSTANT
     start_at: float | None = None
     """Of a deferred campaign."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from campaigns.audience import Member
 from campaigns.campaign import Content, text_for
 from campaigns.macros import Macros, TooMuch
+from campaigns.model import Recipient
 from campaigns.schedule import opens_at
 from gateway.model import Account
 from gateway.money import Money
@@ -94,7 +94,7 @@ class Terms:
     lead: Lead
 
 
-def decide(member: Member, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
+def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
     """What a contact gets at a moment; `whenever` regardless of its window."""
     if reason := _unreachable(member, terms):
         return Decided(member.contact_id, reason=reason)
@@ -109,24 +109,26 @@ def decide(member: Member, terms: Terms, now: float, message_id: str, *, wheneve
         text = Skip.TOO_LONG
     if isinstance(text, Skip):
         return Decided(member.contact_id, variant, reason=text)
-    message, price = terms.lead(_message(terms.account, member.phone, text, message_id, now))
+    message, price = terms.lead(_message(terms.account, member.phone or "", text, message_id, now))
     if message.provider == NOWHERE:
         return Decided(member.contact_id, variant, reason=Skip.NO_ROUTE)
     return Decided(member.contact_id, variant, message, price.thousandths * text.parts if price else 0)
 
 
-def _unreachable(member: Member, terms: Terms) -> Skip | None:
+def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     """Why nothing can go to a contact, whatever the text."""
-    if not member.phone:
+    if member.phone is None:
         return Skip.NO_PHONE
     if member.no_sms:
         return Skip.NO_SMS
-    if terms.countries is not None and country_of(member.phone) not in terms.countries:
+    if member.opted_out:
+        return Skip.OPTED_OUT
+    if terms.countries is not None and (member.country or country_of(member.phone)) not in terms.countries:
         return Skip.COUNTRY
     return None
 
 
-def written(macros: Macros, member: Member, *, smart: bool) -> SmsText | Skip:
+def written(macros: Macros, member: Recipient, *, smart: bool) -> SmsText | Skip:
     """The very text that a contact would get, or why there is none."""
     try:
         own = macros.render(member.fields).strip()

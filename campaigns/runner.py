@@ -18,13 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from campaigns.audience import Audience, Member
+from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign, Cause, Deed, State
 from campaigns.macros import TextError
+from campaigns.model import Recipient
 from campaigns.recipients import Decided, Skip, Terms, decide
 from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
-from campaigns.terms import TermsMaker
+from campaigns.terms import TermsMaker, wanted_by
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
@@ -55,6 +56,7 @@ class _Run:
 
     campaign: Campaign
     terms: Terms
+    wanted: Wanted
     room: int = 0
     """Messages that may be made before it is looked how many wait."""
     tokens: float = 0.0
@@ -67,7 +69,7 @@ class _Run:
 class _Page:
     """Contacts that were looked at, behind a cursor."""
 
-    members: Sequence[Member]
+    members: Sequence[Recipient]
     size: int
 
     @property
@@ -90,7 +92,7 @@ class Runner:
         *,
         database: Database,
         accounts: Accounts,
-        audience: Audience,
+        readers: Readers,
         terms: TermsMaker,
         limits: LimitSettings,
         clock: Clock,
@@ -103,7 +105,7 @@ class Runner:
         """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at."""
         self._database = database
         self._accounts = accounts
-        self._audience = audience
+        self._readers = readers
         self._terms = terms
         self._limits = limits
         self._clock = clock
@@ -200,7 +202,7 @@ class Runner:
         if terms is None:
             await self._do(campaign.id, Deed.PAUSE, cause)
             return None
-        return _Run(campaign, terms, at=time.monotonic())
+        return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic())
 
     async def _through_audience(self, run: _Run) -> None:
         """Page after page, the next one read while this one is being committed; then those who wait."""
@@ -210,7 +212,7 @@ class Runner:
                 size = await self._room(run)
                 if size == 0:
                     return await self._rest(run.campaign.id, self._clock.now())
-                page = (await (ahead or self._read(run.campaign, run.campaign.cursor, size))).first(size)
+                page = (await (ahead or self._read(run, run.campaign.cursor, size))).first(size)
                 ahead = self._read_ahead(run, page)
                 went = await self._take(run, page)
                 if went is None:
@@ -227,10 +229,10 @@ class Runner:
         """Read what lies behind a page, where it will be wanted at once."""
         if page.last or run.campaign.content.limits.per_minute:
             return None
-        return asyncio.create_task(self._read(run.campaign, page.members[-1].contact_id, self._page))
+        return asyncio.create_task(self._read(run, page.members[-1].contact_id, self._page))
 
-    async def _read(self, campaign: Campaign, cursor: int, size: int) -> _Page:
-        members = await self._audience.page(campaign.org_id, campaign.content.audience, cursor, size)
+    async def _read(self, run: _Run, cursor: int, size: int) -> _Page:
+        members = await self._readers.page(run.wanted, cursor, size)
         return _Page(members, size)
 
     async def _take(self, run: _Run, page: _Page, *, gone: Sequence[int] = (), waited: bool = False) -> Advanced | None:
@@ -312,7 +314,7 @@ class Runner:
             ids = await self._database.read(partial(run_sql.open_now, campaign_id=run.campaign.id, now=now, most=size))
             if not ids:
                 return await self._wait_or_finish(run)
-            members = await self._audience.members(run.campaign.org_id, ids)
+            members = await self._readers.some(run.wanted, ids)
             there = {member.contact_id for member in members}
             gone = [contact_id for contact_id in ids if contact_id not in there]
             went = await self._take(run, _Page(members, len(members) + 1), gone=gone, waited=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaigns import macros
+from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content
 from campaigns.recipients import Terms
 from gateway.accounts import Accounts
@@ -13,6 +14,12 @@ from gateway.routing.router import Router, led
 from gateway.settings import GatewaySettings
 from gateway.sms import OutgoingSms
 from gateway.spending import countries_of
+
+
+def wanted_by(org_id: str, terms: Terms) -> Wanted:
+    """What has to be read of the contacts of a campaign."""
+    names = {name for text in terms.texts.values() for name in text.names}
+    return Wanted(org_id, terms.content.audience, frozenset(name.partition(".")[0] for name in names))
 
 
 class TermsMaker:

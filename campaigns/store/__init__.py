@@ -1,1 +1,1 @@
-"""What campaigns keep: tables and SQL above the transport's own."""
+"""SQL of contacts, groups, imports and campaigns: the only room of campaigns that knows it."""

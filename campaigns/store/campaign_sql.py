@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, update
 
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
+from campaigns.model import Audience
 from campaigns.schedule import read_window, write_window
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import Origin
@@ -252,13 +253,23 @@ def rest(connection: Connection, items: Sequence[Rest]) -> list[None]:
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
+def _audience_text(audience: Audience) -> str:
+    said = {"contacts": audience.contacts, "groups": audience.groups, "without": audience.without}
+    return json.dumps(said | ({"filter": audience.filter} if audience.filter is not None else {}), ensure_ascii=False)
+
+
+def _audience(text: str) -> Audience:
+    said = json.loads(text)
+    return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
+
+
 def _content_row(content: Content) -> dict[str, Any]:
     limits = content.limits
     return {
         "name": content.name,
         "account_id": content.account_id,
         "texts": json.dumps(dict(content.texts), ensure_ascii=False),
-        "audience": content.audience,
+        "audience": _audience_text(content.audience),
         "launch": content.launch,
         "start_at": content.start_at,
         "send_window": write_window(content.window),
@@ -279,7 +290,7 @@ def campaign_of(row: Any) -> Campaign:
         name=row.name,
         account_id=row.account_id,
         texts=json.loads(row.texts),
-        audience=row.audience,
+        audience=_audience(row.audience),
         launch=Launch(row.launch),
         start_at=row.start_at,
         window=read_window(row.send_window, row.zone),

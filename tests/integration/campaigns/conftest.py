@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from campaigns.audience import Member
+from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content, Deed, State
+from campaigns.model import Recipient
 from campaigns.runner import Runner
 from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaign_recipients
@@ -32,27 +33,39 @@ from tests.waiting import until
 OURS = PoolSettings(provider="a", range="+45609946000000..+45609946000999")
 
 
-def member(number: int, **more: Any) -> Member:
+def member(number: int, **more: Any) -> Recipient:
     """Contact `number` of a book, with a phone of its own."""
     fields = {"first_name": f"Name{number}", "number": number, **more.pop("fields", {})}
-    return Member(number, **({"phone": f"+4520{number:06}", "fields": fields} | more))
+    known = {
+        "name": f"Name{number}",
+        "phone": f"+4520{number:06}",
+        "email": None,
+        "language": "",
+        "zone": "",
+        "country": "",
+        "no_sms": False,
+        "opted_out": False,
+        "consents": frozenset[str](),
+        "fields": fields,
+    }
+    return Recipient(number, **(known | more))
 
 
 class Listed:
     """An audience that a test writes down."""
 
-    def __init__(self, members: Sequence[Member] = ()) -> None:
+    def __init__(self, members: Sequence[Recipient] = ()) -> None:
         self.list = list(members)
         self.pages = 0
 
-    async def page(self, org_id: str, audience: str, after: int, size: int) -> Sequence[Member]:
+    async def page(self, wanted: Wanted, after: int, size: int) -> Sequence[Recipient]:
         self.pages += 1
         return [each for each in self.list if each.contact_id > after][:size]
 
-    async def members(self, org_id: str, contact_ids: Sequence[int]) -> Sequence[Member]:
+    async def some(self, wanted: Wanted, contact_ids: Sequence[int]) -> Sequence[Recipient]:
         return [each for each in self.list if each.contact_id in set(contact_ids)]
 
-    async def count(self, org_id: str, audience: str) -> int:
+    async def count(self, wanted: Wanted) -> int:
         return len(self.list)
 
 
@@ -75,7 +88,7 @@ class Office:
             **{
                 "database": self.database,
                 "accounts": self.accounts,
-                "audience": self.audience,
+                "readers": self.audience,
                 "terms": TermsMaker(self.settings, self.accounts),
                 "limits": self.settings.limits,
                 "clock": self.clock,
@@ -133,7 +146,7 @@ class Office:
         await self.database.write(alone(lambda connection: optout_sql.opt_out_all(connection, words, 1.0)), None)
 
     async def until_given(self, count: int) -> None:
-        await until(lambda: len(self.provider.given) >= count, f"{count} messages at the provider")
+        await until(lambda: len(self.provider.given) >= count, f"{count} messages at the provider", seconds=60)
 
 
 @pytest.fixture

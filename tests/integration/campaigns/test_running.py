@@ -19,7 +19,7 @@ from gateway.settings import LimitSettings
 from gateway.spending import DAY
 from gateway.store.hold_schema import holds
 from gateway.store.schema import messages
-from tests.integration.campaigns.conftest import Listed, Office, member
+from tests.integration.campaigns.conftest import OURS, Listed, Office, member
 from tests.waiting import until
 
 NINE = datetime(2027, 1, 15, 9, 0, tzinfo=UTC).timestamp()
@@ -66,7 +66,7 @@ async def test_who_gets_none_has_a_row_with_the_reason(office: Office, account: 
     office.audience.list = [
         member(1),
         member(2, no_sms=True),
-        member(3, phone=""),
+        member(3, phone=None),
         member(4),
         member(5, phone=member(1).phone),
         member(6, phone="+8613800138000"),
@@ -249,6 +249,7 @@ async def test_a_campaign_pauses_where_its_budget_ends_and_goes_on_where_there_i
 async def test_a_budget_of_money_counts_at_the_prices_of_the_routes(office_with: Callable[..., Office]) -> None:
     tables = {
         "provider": ({"name": "a", "kind": "simulator"},),
+        "pool": (OURS,),
         "routing": {"currency": "DKK"},
         "price": ({"provider": "a", "part": {"DK": 0.25}},),
     }
