@@ -70,6 +70,8 @@ class Cause(StrEnum):
     """The account that it leaves from is closed, or its key paused."""
     TEXT = "text"
     """Its text cannot be read any more."""
+    AUDIENCE = "audience"
+    """A group or a field that its audience is chosen by is gone."""
 
 
 _MAY: Final[Mapping[State, frozenset[Deed]]] = {
@@ -100,6 +102,11 @@ class Limits:
     """SMS parts of the whole campaign."""
     cost: Money | None = None
     """What the whole campaign may cost, at the prices of the routes."""
+
+    @property
+    def end(self) -> bool:
+        """Whether the campaign may spend only so much."""
+        return bool(self.parts) or self.cost is not None
 
 
 @dataclass(frozen=True, slots=True)

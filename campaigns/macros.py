@@ -11,7 +11,7 @@ and gives exactly what the library would.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -97,10 +97,9 @@ class Macros:
         """The fields that stand in the text themselves, in order, each once."""
         return tuple(dict.fromkeys(self._shown))
 
-    def unknown(self, known: Iterable[str]) -> tuple[str, ...]:
-        """The names that are no fields; a name that leads into a known one ("order.number" of "order") is known."""
-        fields = frozenset(known)
-        return tuple(name for name in self.names if name not in fields and name.split(".")[0] not in fields)
+    def unknown(self, known: Container[str]) -> tuple[str, ...]:
+        """The names that are no fields."""
+        return tuple(name for name in self.names if name not in known)
 
     def empty(self, fields: Fields) -> tuple[str, ...]:
         """The macros that would leave a gap in the text of this contact, by name."""

@@ -68,12 +68,17 @@ class Decided:
     variant: str = ""
     """The language of the text."""
     message: OutgoingSms | None = None
-    cost: int = 0
-    """Of the message, in thousandths of a minor unit, as far as prices are known."""
+    price: Money | None = None
+    """Of the message, all parts together; None where it is not known."""
     reason: str = ""
     """A word of `Skip` where there is neither message nor later moment."""
     due_at: float | None = None
     """When the contact's window opens."""
+
+    @property
+    def cost(self) -> int:
+        """Thousandths of a minor unit; 0 where no price is known."""
+        return self.price.thousandths if self.price is not None else 0
 
 
 Lead = Callable[[OutgoingSms], tuple[OutgoingSms, Money | None]]
@@ -112,7 +117,7 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     message, price = terms.lead(_message(terms.account, member.phone or "", text, message_id, now))
     if message.provider == NOWHERE:
         return Decided(member.contact_id, variant, reason=Skip.NO_ROUTE)
-    return Decided(member.contact_id, variant, message, price.thousandths * text.parts if price else 0)
+    return Decided(member.contact_id, variant, message, price * text.parts if price else None)
 
 
 def _unreachable(member: Recipient, terms: Terms) -> Skip | None:

@@ -20,6 +20,7 @@ from functools import partial
 
 from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign, Cause, Deed, State
+from campaigns.letters import CampaignLetters
 from campaigns.macros import TextError
 from campaigns.model import Recipient
 from campaigns.recipients import Decided, Skip, Terms, decide
@@ -29,7 +30,8 @@ from campaigns.terms import TermsMaker, wanted_by
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
-from gateway.model import Account, Clock, new_id
+from gateway.model import Account, Clock, OutgoingMail, new_id
+from gateway.registry.errors import AccountError
 from gateway.settings import LimitSettings
 from gateway.spending import DAY, charge
 from gateway.store import bulk_sql
@@ -96,6 +98,7 @@ class Runner:
         terms: TermsMaker,
         limits: LimitSettings,
         clock: Clock,
+        letters: CampaignLetters,
         lease: str,
         providers: Sequence[str],
         departs: Callable[[], None] = lambda: None,
@@ -109,6 +112,7 @@ class Runner:
         self._terms = terms
         self._limits = limits
         self._clock = clock
+        self._letters = letters
         self._lease = lease
         self._providers = tuple(providers)
         self._departs = departs
@@ -187,10 +191,10 @@ class Runner:
         run = await self._begin(campaign)
         if run is None:
             return
-        if not campaign.exhausted:
-            await self._through_audience(run)
-        else:
-            await self._release(run)
+        try:
+            await (self._release(run) if campaign.exhausted else self._through_audience(run))
+        except AccountError:  # what the audience is chosen by is gone
+            await self._pause(run.campaign, Cause.AUDIENCE)
 
     async def _begin(self, campaign: Campaign) -> _Run | None:
         """What the campaign needs; where it is not to be had, the campaign is paused."""
@@ -200,7 +204,7 @@ class Runner:
         except TextError:
             terms, cause = None, Cause.TEXT
         if terms is None:
-            await self._do(campaign.id, Deed.PAUSE, cause)
+            await self._pause(campaign, cause)
             return None
         return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic())
 
@@ -240,7 +244,7 @@ class Runner:
         for _ in range(_TRIES):
             revision, account = await self._sender(run)
             if account is None:
-                await self._do(run.campaign.id, Deed.PAUSE, Cause.ACCOUNT)
+                await self._pause(run.campaign, Cause.ACCOUNT)
                 return None
             item = await asyncio.to_thread(self._decided, run, page, revision, gone, waited)
             advanced = await self._database.write(run_sql.advance, item)
@@ -280,6 +284,9 @@ class Runner:
             at=now,
             was=run.campaign.cursor,
             exhausted=page.last,
+            spent=self._letters.paused(run.campaign, account, Cause.BUDGET)
+            if run.campaign.content.limits.end
+            else None,
             waited=waited,
         )
 
@@ -364,8 +371,16 @@ class Runner:
 
     # --- what is told ----------------------------------------------------------------------------------------------
 
-    async def _do(self, campaign_id: str, deed: Deed, cause: str = "") -> Campaign | None:
-        wish = campaign_sql.Wish(campaign_id, deed, self._clock.now(), cause=cause)
+    async def _pause(self, campaign: Campaign, cause: Cause) -> None:
+        account = await self._accounts.account(campaign.content.account_id)
+        await self._do(
+            campaign.id, Deed.PAUSE, cause, self._letters.paused(campaign, account, cause) if account else None
+        )
+
+    async def _do(
+        self, campaign_id: str, deed: Deed, cause: str = "", letter: OutgoingMail | None = None
+    ) -> Campaign | None:
+        wish = campaign_sql.Wish(campaign_id, deed, self._clock.now(), cause=cause, letter=letter)
         campaign = await self._database.write(campaign_sql.do, wish)
         if not isinstance(campaign, Campaign):
             return None

@@ -13,10 +13,11 @@ from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, 
 from campaigns.model import Audience
 from campaigns.schedule import read_window, write_window
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
-from gateway.model import Origin
+from gateway.model import Origin, OutgoingMail
 from gateway.money import Money
-from gateway.store import hold_sql
+from gateway.store import hold_sql, mail_queue_sql
 from gateway.store.dialect import insert as insert_new
+from gateway.store.mail_queue_sql import NewMails
 from gateway.store.route_sql import waiting_for
 from gateway.store.schema import mails, messages, processes
 
@@ -80,8 +81,8 @@ class Wish:
     org_id: str | None = None
     """Whose it must be; None for the gateway itself."""
     cause: str = ""
-    by: str = ""
-    """Who wants it."""
+    letter: OutgoingMail | None = None
+    """What is told about it, in the same transaction."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -115,6 +116,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
         changed["lease"] = None
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**changed))
     _hold(connection, campaign, wish)
+    if wish.letter is not None:
+        mail_queue_sql.put(connection, [NewMails((wish.letter,), campaign.id)])
     return find(connection, None, campaign.id)
 
 

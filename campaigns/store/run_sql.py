@@ -19,6 +19,7 @@ from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
 from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
+from gateway.model import OutgoingMail
 from gateway.store import bulk_sql
 from gateway.store.bulk_sql import Bulk, Taken
 from gateway.store.prepared import Prepared, among, insert_new, values_of
@@ -48,6 +49,8 @@ class Advance:
     """The cursor that the page lies behind."""
     exhausted: bool = False
     """Whether nobody comes after them."""
+    spent: OutgoingMail | None = None
+    """What is told where the campaign's own limit is reached."""
     waited: bool = False
     """Whether these are contacts that have waited for their window: the cursor stays."""
 
@@ -217,7 +220,7 @@ def _room(row: Any, decided: Sequence[Decided]) -> int:
 
 
 def _pause(connection: Connection, item: Advance) -> None:
-    wish = campaign_sql.Wish(item.campaign_id, Deed.PAUSE, item.at, cause=Cause.BUDGET)
+    wish = campaign_sql.Wish(item.campaign_id, Deed.PAUSE, item.at, cause=Cause.BUDGET, letter=item.spent)
     campaign_sql.do(connection, [wish])
 
 

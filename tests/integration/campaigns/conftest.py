@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content, Deed, State
+from campaigns.letters import CampaignLetters
 from campaigns.model import Recipient
 from campaigns.runner import Runner
 from campaigns.store import campaign_sql
@@ -92,6 +93,7 @@ class Office:
                 "terms": TermsMaker(self.settings, self.accounts),
                 "limits": self.settings.limits,
                 "clock": self.clock,
+                "letters": CampaignLetters(self.settings.mail, self.clock),
                 "lease": self.spool.lease,
                 "providers": ("a",),
             }
