@@ -66,6 +66,11 @@ class _Run:
     at: float = 0.0
     """When they were counted, on the monotonic clock."""
 
+    @property
+    def limited(self) -> bool:
+        """Whether the campaign may spend only so much."""
+        return self.campaign.content.limits.end
+
 
 @dataclass(frozen=True, slots=True)
 class _Page:
@@ -284,9 +289,7 @@ class Runner:
             at=now,
             was=run.campaign.cursor,
             exhausted=page.last,
-            spent=self._letters.paused(run.campaign, account, Cause.BUDGET)
-            if run.campaign.content.limits.end
-            else None,
+            spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
             waited=waited,
         )
 
@@ -373,9 +376,8 @@ class Runner:
 
     async def _pause(self, campaign: Campaign, cause: Cause) -> None:
         account = await self._accounts.account(campaign.content.account_id)
-        await self._do(
-            campaign.id, Deed.PAUSE, cause, self._letters.paused(campaign, account, cause) if account else None
-        )
+        letter = self._letters.paused(campaign, account, cause) if account is not None else None
+        await self._do(campaign.id, Deed.PAUSE, cause, letter)
 
     async def _do(
         self, campaign_id: str, deed: Deed, cause: str = "", letter: OutgoingMail | None = None

@@ -69,14 +69,14 @@ def skipped(connection: Connection, campaign_id: str) -> dict[str, int]:
     """Contacts that get nothing, by reason."""
     mine = campaign_recipients.c.campaign_id == campaign_id, campaign_recipients.c.state == "skipped"
     query = select(campaign_recipients.c.reason, func.count()).where(*mine).group_by(campaign_recipients.c.reason)
-    return {reason: count for reason, count in connection.execute(query)}
+    return {row.reason: row[1] for row in connection.execute(query)}
 
 
 def variants(connection: Connection, campaign_id: str) -> dict[str, int]:
     """Messages by the language of their text."""
     mine = campaign_recipients.c.campaign_id == campaign_id, campaign_recipients.c.state == "sent"
     query = select(campaign_recipients.c.variant, func.count()).where(*mine).group_by(campaign_recipients.c.variant)
-    return {variant: count for variant, count in connection.execute(query)}
+    return {row.variant: row[1] for row in connection.execute(query)}
 
 
 def replies(connection: Connection, campaign_id: str, account_id: str, since: float) -> int:
