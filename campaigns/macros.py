@@ -111,12 +111,14 @@ class Macros:
 
     def render(self, fields: Fields) -> str:
         """The text for a contact. Raises TooMuch where it is too long or too much work."""
-        if self._pieces is not None:
-            text = "".join([piece if type(piece) is str else piece(fields) for piece in self._pieces])  # type: ignore[operator]
-            if len(text) > LONGEST_TEXT // 4 and len(text.encode("utf-8", "surrogatepass")) > LONGEST_TEXT:
-                raise TooMuch("the text is too long")
-            return text
-        return self.render_by_library(fields)
+        if self._pieces is None:
+            return self.render_by_library(fields)
+        text = "".join([piece if isinstance(piece, str) else piece(fields) for piece in self._pieces])
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if len(text) > LONGEST_TEXT // 4 and len(text.encode("utf-8", "surrogatepass")) > LONGEST_TEXT:
+            raise TooMuch("the text is too long")
+        return text
 
     def render_by_library(self, fields: Fields) -> str:
         """The same without the short way for plain texts."""
