@@ -93,9 +93,9 @@ class Campaigns:
 
     async def edit(self, org_id: str, campaign_id: str, content: Content) -> Campaign:
         """Change what a campaign says, until it runs."""
-        now = self._clock.now()
+        campaign = await self.get(org_id, campaign_id)
         content = await self._checked(org_id, content)
-        wish = campaign_sql.Edit(org_id, campaign_id, content, now)
+        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now())
         return self._done(await self._database.write(campaign_sql.edit, wish))
 
     async def copy(self, org_id: str, campaign_id: str, name: str, by: str = "") -> Campaign:
