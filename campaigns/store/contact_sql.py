@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Executable, bindparam, delete, select, update
@@ -49,6 +49,7 @@ _NEW_FACTS = insert_new(contact_facts, _FACTS)
 _NEW_POINTS = insert_new(contact_points, [column.name for column in contact_points.columns])
 _AT_ONCE = 500
 """Ids that one statement names."""
+Id = TypeVar("Id", int, str)
 
 
 def _change(table: Any, columns: Iterable[str]) -> Prepared:
@@ -321,6 +322,6 @@ def _json(values: Values) -> str:
     return orjson.dumps(dict(values)).decode() if values else ""
 
 
-def chunks(ids: Sequence[int], size: int = _AT_ONCE) -> Iterable[Sequence[int]]:
+def chunks(ids: Sequence[Id], size: int = _AT_ONCE) -> Iterable[Sequence[Id]]:
     """Ids, as many at a time as one statement names."""
     return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -1,10 +1,11 @@
 """A filter's tree as SQL: a condition on `contact_facts`.
 
-Each condition is written so that it is true or false and never NULL, negations where they belong, so that any nesting
-of them means what it says. What stands in other tables is asked for in one of two ways. Those who count on SQLite
-gather the ids first (IN), which is read from an index in one go. Those who read page by page, and PostgreSQL in any
-case, look into an index for each contact (EXISTS): PostgreSQL makes a join of it, or would search a long list for every
-contact.
+Negations stand at the conditions that they mean, never around others, and say that NULL is no answer: so any nesting of
+conditions means what it says, and where a value is not known a condition that wants one does not hold.
+
+What stands in other tables is asked for in one of two ways. Those who count on SQLite gather the ids first (IN), which
+is read from an index in one go. Those who read page by page, and PostgreSQL in any case, look into an index for each
+contact (EXISTS): PostgreSQL makes a join of it, or would search a long list for every contact.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _compared(
             if operator is Operator.DIFFERS:
                 operator, wanted = Operator.EQUALS, not wanted
             found = _OPERATIONS[operator](column, right)
-    return and_(column.is_not(None), found) if wanted else or_(column.is_(None), not_(found))
+    return found if wanted else or_(column.is_(None), not_(found))
 
 
 _OPERATIONS: Mapping[Operator, Callable[[ColumnElement[Any], Any], Condition]] = {
@@ -217,7 +218,7 @@ def _labelled(column: ColumnElement[str], sort: LabelSort, folded: str, asked: A
     if label is None:  # a word that nobody has any more
         return false() if wanted else true()
     found = column.like(f"% {label.number} %")
-    return and_(column.is_not(None), found) if wanted else or_(column.is_(None), not_(found))
+    return found if wanted else or_(column.is_(None), not_(found))
 
 
 def _has(bit: Has, *, wanted: bool) -> Condition:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from campaigns.model import Group
+from campaigns.model import Book, Group
+from campaigns.store.audience_sql import Behaviours
 from campaigns.store.book_sql import made_book
 from campaigns.store.contact_sql import chunks, existing
 from campaigns.store.filter_sql import Asked, group_condition, of_book
@@ -103,3 +105,8 @@ def listed_count(connection: Connection, group: Group) -> int:
     """How many are listed in a group."""
     query = select(func.count()).select_from(group_members).where(group_members.c.group_id == group.id)
     return int(connection.execute(query).scalar_one())
+
+
+def try_condition(group: Group, of: Book, today: date, behaviours: Behaviours) -> None:
+    """Make sure that a group can be asked. Raises BadFilter where it asks for itself, or for what is not there."""
+    group_condition(group, Asked(of, today, one_by_one=True, behaviours=behaviours))
