@@ -59,7 +59,9 @@ def _closed(dialect: str) -> Executable:
 
 
 def _held(dialect: str) -> Executable:
-    return select(holds.c.record_id, holds.c.ended).where(among(dialect, holds.c.record_id, "records"))
+    # Locked: whoever lets go waits until what is parked here is committed, or it would stay parked for ever.
+    query = select(holds.c.record_id, holds.c.ended).where(among(dialect, holds.c.record_id, "records"))
+    return query.order_by(holds.c.record_id).with_for_update(read=True)
 
 
 _HELD = Prepared(_held)

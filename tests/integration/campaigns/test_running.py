@@ -121,6 +121,29 @@ async def test_from_a_pause_on_nothing_leaves_and_what_waited_leaves_once_after_
 
 
 @pytest.mark.proves("campaign: pause")
+async def test_paused_and_resumed_again_and_again_nobody_is_left_out_or_written_to_twice(
+    sending: Office, account: Account
+) -> None:
+    sending.audience.list = [member(n) for n in range(1, 1501)]
+    campaign = await sending.campaign(account)
+    await sending.do(campaign, Deed.START)
+    runner = sending.runner_with(page=50)
+    await runner.start()
+    for turn in range(30):
+        await asyncio.sleep(0.01 * (turn % 4))
+        await sending.do(campaign, Deed.PAUSE)
+        await asyncio.sleep(0.01 * (turn % 3))
+        await sending.do(campaign, Deed.RESUME)
+        runner.nudge()
+    await sending.until_given(1500)
+    await finished(sending, campaign)
+    await runner.stop()
+    assert Counter(each.to_number for each in sending.provider.given) == Counter(
+        each.phone for each in sending.audience.list
+    )
+
+
+@pytest.mark.proves("campaign: pause")
 async def test_a_dialog_leaves_while_a_campaign_is_paused(sending: Office, account: Account) -> None:
     sending.audience.list = [member(n) for n in range(1, 201)]
     campaign = await sending.campaign(account)
