@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Executable, and_, false, func, not_, or_, select, true
 
 from campaigns.filters.reading import read
 from campaigns.filters.tree import Mark
@@ -19,6 +19,7 @@ from campaigns.store.filter_sql import Asked, Behaviour, condition, group_condit
 from campaigns.store.schema import contact_facts, contacts
 from gateway.registry.errors import NotFound
 from gateway.store import optout_sql
+from gateway.store.prepared import Prepared, among_numbers, values_of
 from gateway.translation import sentence
 
 Behaviours: TypeAlias = Mapping[Mark, Behaviour]
@@ -156,19 +157,25 @@ _COLUMNS = (
 )
 
 
+def _recipients(dialect: str) -> Executable:
+    return (
+        select(*_COLUMNS)
+        .join(contact_facts, contact_facts.c.id == contacts.c.id)
+        .where(among_numbers(dialect, contacts.c.id, "ids"))
+        .order_by(contacts.c.id)
+    )
+
+
+_RECIPIENTS = Prepared(_recipients)
+
+
 def recipients(
     connection: Connection, of: Book, ids: Sequence[int], kinds: frozenset[str] | None = None
 ) -> list[Recipient]:
     """Contacts of a book as recipients, in the order of their ids."""
     if not ids:
         return []
-    query = (
-        select(*_COLUMNS)
-        .join(contact_facts, contact_facts.c.id == contacts.c.id)
-        .where(contacts.c.id.in_(ids))
-        .order_by(contacts.c.id)
-    )
-    rows = connection.execute(query).all()
+    rows = _RECIPIENTS.rows(connection, {"ids": values_of(connection, ids)})
     stopped = optout_sql.stopped(connection, {(of.org_id, row.phone) for row in rows if row.phone})
     linked = objects_of(connection, of, ids, kinds)
     agreed = {label.number: folded for (sort, folded), label in of.labels.items() if sort is LabelSort.CONSENT}
@@ -191,7 +198,7 @@ def recipients(
                 row.language,
                 row.zone,
                 (row.country or "").upper(),
-                row.no_sms,
+                bool(row.no_sms),
                 (of.org_id, row.phone) in stopped,
                 frozenset(agreed[int(each)] for each in (row.consents or "").split() if int(each) in agreed),
                 fields,

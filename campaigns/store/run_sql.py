@@ -6,14 +6,12 @@ decided stands with its messages, and what was not, does not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, Text, any_, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Executable, bindparam, func, select, update
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
@@ -22,7 +20,7 @@ from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import OutgoingMail
 from gateway.store import bulk_sql
 from gateway.store.bulk_sql import Bulk, Taken
-from gateway.store.prepared import Prepared, among, insert_new, values_of
+from gateway.store.prepared import Prepared, among, among_numbers, insert_new, values_of
 
 WEEK = 7 * 86_400.0
 
@@ -224,22 +222,10 @@ def _pause(connection: Connection, item: Advance) -> None:
     campaign_sql.do(connection, [wish])
 
 
-def _among_contacts(dialect: str) -> ColumnElement[bool]:
-    """As `gateway.store.prepared.among`, of numbers."""
-    if dialect == "postgresql":
-        return campaign_recipients.c.contact_id == any_(bindparam("contacts", type_=postgresql.ARRAY(BigInteger())))
-    values = func.json_each(bindparam("contacts", type_=Text())).table_valued("value")
-    return campaign_recipients.c.contact_id.in_(select(values.c.value))
-
-
-def _contacts(connection: Connection, ids: Sequence[int]) -> Any:
-    return list(ids) if connection.dialect.name == "postgresql" else json.dumps(list(ids))
-
-
 def _still_waiting(dialect: str) -> Executable:
     return select(campaign_recipients.c.contact_id).where(
         campaign_recipients.c.campaign_id == bindparam("campaign"),
-        _among_contacts(dialect),
+        among_numbers(dialect, campaign_recipients.c.contact_id, "contacts"),
         campaign_recipients.c.state == "waiting",
     )
 
@@ -248,7 +234,7 @@ _STILL_WAITING = Prepared(_still_waiting)
 
 
 def _waiting_still(connection: Connection, item: Advance) -> tuple[Decided, ...]:
-    contacts = _contacts(connection, [each.contact_id for each in item.decided])
+    contacts = values_of(connection, [each.contact_id for each in item.decided])
     found = set(_STILL_WAITING.scalars(connection, {"campaign": item.campaign_id, "contacts": contacts}))
     return tuple(each for each in item.decided if each.contact_id in found)
 
@@ -258,7 +244,7 @@ def _recent(dialect: str) -> Executable:
         select(campaign_recipients.c.contact_id, func.count().label("times"))
         .where(
             among(dialect, campaign_recipients.c.campaign_id, "campaigns"),
-            _among_contacts(dialect),
+            among_numbers(dialect, campaign_recipients.c.contact_id, "contacts"),
             campaign_recipients.c.state == "sent",
             campaign_recipients.c.at > bindparam("since"),
         )
@@ -284,7 +270,7 @@ def messages_within(connection: Connection, org_id: str, contacts: Sequence[int]
         return {}
     wanted = {
         "campaigns": values_of(connection, recent),
-        "contacts": _contacts(connection, contacts),
+        "contacts": values_of(connection, contacts),
         "since": since,
     }
     return {row.contact_id: row.times for row in _RECENT.rows(connection, wanted)}

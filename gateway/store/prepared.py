@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, Text, any_, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, Table, Text, any_, bindparam, func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -130,6 +130,14 @@ def among(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[
     return column.in_(select(values.c.value))
 
 
-def values_of(connection: Connection, values: Sequence[str]) -> Any:
-    """Many values as the one parameter that `among` asks for."""
+def among_numbers(dialect: str, column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """The same of a column of whole numbers."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(BigInteger())))
+    values = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+    return column.in_(select(values.c.value))
+
+
+def values_of(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
+    """Many values as the one parameter that `among` and `among_numbers` ask for."""
     return list(values) if connection.dialect.name == "postgresql" else json.dumps(list(values))
