@@ -15,7 +15,7 @@ from campaigns.filters.tree import Mark
 from campaigns.model import Audience, Book, Group, LabelSort, Recipient
 from campaigns.store.book_sql import book
 from campaigns.store.contact_sql import label_names, objects_of
-from campaigns.store.filter_sql import Asked, Behaviour, condition, group_condition, of_book
+from campaigns.store.filter_sql import Asked, Behaviour, condition, gather, group_condition, of_book
 from campaigns.store.schema import contact_facts, contacts
 from gateway.registry.errors import NotFound
 from gateway.store import optout_sql
@@ -43,8 +43,8 @@ def count(connection: Connection, meant: Meant) -> int:
     of = book(connection, meant.org_id)
     if of is None:
         return 0
-    one_by_one = connection.dialect.name == "postgresql"
-    query = select(func.count()).select_from(contact_facts).where(of_book(of), _who(of, meant, one_by_one=one_by_one))
+    gather(connection)
+    query = select(func.count()).select_from(contact_facts).where(of_book(of), _who(of, meant, one_by_one=False))
     return int(connection.execute(query).scalar_one())
 
 
