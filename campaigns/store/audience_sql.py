@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, true
 
 from campaigns.filters.reading import read
 from campaigns.filters.tree import Mark
@@ -123,7 +123,7 @@ def _who(of: Book, meant: Meant, *, one_by_one: bool) -> ColumnElement[bool]:
         parts.append(condition(read(audience.filter), asked))
     if audience.contacts:
         parts.append(contact_facts.c.id.in_(audience.contacts))
-    left_out = [not_(group_condition(group, asked)) for group in _groups(of, audience.without)]
+    left_out = [group_condition(group, asked, wanted=False) for group in _groups(of, audience.without)]
     return and_(or_(*parts) if parts else false(), *left_out)
 
 

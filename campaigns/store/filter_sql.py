@@ -73,9 +73,9 @@ def condition(node: Node | None, asked: Asked) -> Condition:
     return true() if node is None else _node(node, asked, wanted=True)
 
 
-def group_condition(group: Group, asked: Asked) -> Condition:
-    """Who belongs to a group. Raises BadFilter where its filter cannot be understood any more."""
-    return _in_group(group, asked, wanted=True)
+def group_condition(group: Group, asked: Asked, *, wanted: bool = True) -> Condition:
+    """Who belongs to a group, or does not. Raises BadFilter where its filter cannot be understood any more."""
+    return _in_group(group, asked, wanted=wanted)
 
 
 def _node(node: Node, asked: Asked, *, wanted: bool) -> Condition:
