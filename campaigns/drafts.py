@@ -164,7 +164,7 @@ def _zone(text: str) -> str:
 
 def _tags(names: Iterable[str]) -> frozenset[str]:
     found: dict[str, str] = {}
-    for name in names:
+    for name in sorted(names):
         tag = " ".join(clean(name).split())
         if len(tag) > _LONGEST_LABEL:
             raise BadValue(sentence("a tag has at most %(most)s characters", most=_LONGEST_LABEL))

@@ -8,14 +8,14 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Executable, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Executable, and_, false, func, or_, select, true
 
 from campaigns.filters.reading import read
 from campaigns.filters.tree import Mark
 from campaigns.model import Audience, Book, Group, LabelSort, Recipient
 from campaigns.store.book_sql import book
 from campaigns.store.contact_sql import label_names, objects_of
-from campaigns.store.filter_sql import Asked, Behaviour, condition, group_condition, of_book
+from campaigns.store.filter_sql import Asked, Behaviour, condition, gather, group_condition, of_book
 from campaigns.store.schema import contact_facts, contacts
 from gateway.registry.errors import NotFound
 from gateway.store import optout_sql
@@ -44,8 +44,8 @@ def count(connection: Connection, meant: Meant) -> int:
     of = book(connection, meant.org_id)
     if of is None:
         return 0
-    one_by_one = connection.dialect.name == "postgresql"
-    query = select(func.count()).select_from(contact_facts).where(of_book(of), _who(of, meant, one_by_one=one_by_one))
+    gather(connection)
+    query = select(func.count()).select_from(contact_facts).where(of_book(of), _who(of, meant, one_by_one=False))
     return int(connection.execute(query).scalar_one())
 
 
@@ -124,7 +124,7 @@ def _who(of: Book, meant: Meant, *, one_by_one: bool) -> ColumnElement[bool]:
         parts.append(condition(read(audience.filter), asked))
     if audience.contacts:
         parts.append(contact_facts.c.id.in_(audience.contacts))
-    left_out = [not_(group_condition(group, asked)) for group in _groups(of, audience.without)]
+    left_out = [group_condition(group, asked, wanted=False) for group in _groups(of, audience.without)]
     return and_(or_(*parts) if parts else false(), *left_out)
 
 

@@ -33,18 +33,17 @@ def _give(connection: Connection, item: Agreement) -> int:
     label = labelled(connection, of, LabelSort.CONSENT, [given.purpose])[fold(given.purpose)]
     new = 0
     for ids in chunks(sorted(existing(connection, of, item.contacts))):
-        last = dict(
-            connection.execute(
-                select(consents.c.contact_id, func.max(consents.c.number))
-                .where(consents.c.contact_id.in_(ids))
-                .group_by(consents.c.contact_id)
-            ).tuples()
+        latest = (
+            select(consents.c.contact_id, func.max(consents.c.n).label("n"))
+            .where(consents.c.contact_id.in_(ids))
+            .group_by(consents.c.contact_id)
         )
+        last = {row.contact_id: row.n for row in connection.execute(latest)}
         holding = _holding(connection, ids, label.number)
         rows = [
             {
                 "contact_id": contact_id,
-                "number": last.get(contact_id, 0) + 1,
+                "n": last.get(contact_id, 0) + 1,
                 "purpose": label.number,
                 "given_at": given.given_at,
                 "how": given.how,
@@ -107,7 +106,7 @@ def _note(connection: Connection, ids: Sequence[int]) -> None:
     query = select(consents.c.contact_id, consents.c.purpose).where(
         consents.c.contact_id.in_(ids), consents.c.ended_at.is_(None)
     )
-    for contact_id, purpose in connection.execute(query).tuples():
+    for contact_id, purpose in connection.execute(query):
         holding[contact_id].append(purpose)
     for contact_id, purposes in holding.items():
         connection.execute(

@@ -20,7 +20,7 @@ from campaigns.model import Book, ContactListing, LabelSort, PointKind
 from campaigns.store.audience_sql import NO_BEHAVIOURS, Behaviours
 from campaigns.store.book_sql import book
 from campaigns.store.contact_sql import chunks, label_names, tags_of
-from campaigns.store.filter_sql import Asked, condition, of_book
+from campaigns.store.filter_sql import Asked, condition, gather, of_book
 from campaigns.store.schema import contact_facts, contact_points, contacts
 from campaigns.values import fold
 from gateway import paging
@@ -110,8 +110,8 @@ def count(connection: Connection, wanted: ContactFilter) -> int:
     of = book(connection, wanted.org_id)
     if of is None:
         return 0
-    one_by_one = connection.dialect.name == "postgresql"
-    asked = Asked(of, wanted.today, one_by_one=one_by_one, behaviours=wanted.behaviours)
+    gather(connection)
+    asked = Asked(of, wanted.today, one_by_one=False, behaviours=wanted.behaviours)
     some = select(contact_facts.c.id).where(of_book(of), condition(read(wanted.filter), asked))
     if wanted.search is not None:
         some = some.where(_contains(of, wanted.search, contact_facts.c.id))

@@ -264,7 +264,7 @@ def _points(connection: Connection, ids: Sequence[int]) -> dict[tuple[int, str],
 def _consents(connection: Connection, of: Book, ids: Sequence[int]) -> dict[int, list[Consent]]:
     names = label_names(of, LabelSort.CONSENT)
     found: dict[int, list[Consent]] = {}
-    query = select(consents).where(consents.c.contact_id.in_(ids)).order_by(consents.c.number.desc())
+    query = select(consents).where(consents.c.contact_id.in_(ids)).order_by(consents.c.n.desc())
     for row in connection.execute(query):
         found.setdefault(row.contact_id, []).append(
             Consent(
@@ -274,7 +274,7 @@ def _consents(connection: Connection, of: Book, ids: Sequence[int]) -> dict[int,
                 row.wording,
                 row.ended_at,
                 row.ended_how,
-                row.number,
+                row.n,
             )
         )
     return found
@@ -291,13 +291,11 @@ def objects_of(
     query = (
         select(contact_objects)
         .where(contact_objects.c.contact_id.in_(ids), contact_objects.c.kind.in_(names))
-        .order_by(contact_objects.c.number.desc())
+        .order_by(contact_objects.c.n.desc())
     )
     for row in connection.execute(query):
         kind = names[row.kind]
-        found.setdefault(row.contact_id, []).append(
-            LinkedObject(kind, values_of(row.fields, of, kind), row.ref, row.number)
-        )
+        found.setdefault(row.contact_id, []).append(LinkedObject(kind, values_of(row.fields, of, kind), row.ref, row.n))
     return found
 
 

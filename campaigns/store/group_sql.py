@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from campaigns.model import Book, Group
 from campaigns.store.audience_sql import Behaviours
@@ -93,18 +93,6 @@ def groups_of(connection: Connection, asked: Asked, contact_id: int) -> list[Gro
         return connection.execute(select(contact_facts.c.id).where(*mine, who)).first() is not None
 
     return [group for group in asked.book.groups.values() if belongs(group_condition(group, asked))]
-
-
-def count(connection: Connection, asked: Asked, who: ColumnElement[bool]) -> int:
-    """How many contacts of a book a condition holds for."""
-    query = select(func.count()).select_from(contact_facts).where(of_book(asked.book), who)
-    return int(connection.execute(query).scalar_one())
-
-
-def listed_count(connection: Connection, group: Group) -> int:
-    """How many are listed in a group."""
-    query = select(func.count()).select_from(group_members).where(group_members.c.group_id == group.id)
-    return int(connection.execute(query).scalar_one())
 
 
 def try_condition(group: Group, of: Book, today: date, behaviours: Behaviours) -> None:

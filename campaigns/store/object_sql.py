@@ -39,18 +39,18 @@ def _put(connection: Connection, org_id: str, contact_id: int, thing: LinkedObje
     }
     number = thing.number
     if thing.ref:
-        named = connection.execute(select(contact_objects.c.number).where(mine, contact_objects.c.ref == thing.ref))
+        named = connection.execute(select(contact_objects.c.n).where(mine, contact_objects.c.ref == thing.ref))
         number = named.scalar() or 0
     if (
         number
         and connection.execute(
-            update(contact_objects).where(mine, contact_objects.c.number == number).values(values)
+            update(contact_objects).where(mine, contact_objects.c.n == number).values(values)
         ).rowcount
     ):
         return number
-    last = connection.execute(select(func.coalesce(func.max(contact_objects.c.number), 0)).where(mine)).scalar_one()
+    last = connection.execute(select(func.coalesce(func.max(contact_objects.c.n), 0)).where(mine)).scalar_one()
     connection.execute(
-        insert(contact_objects).values(book_id=of.id, kind=kind, contact_id=contact_id, number=last + 1, **values)
+        insert(contact_objects).values(book_id=of.id, kind=kind, contact_id=contact_id, n=last + 1, **values)
     )
     return int(last) + 1
 
@@ -66,7 +66,7 @@ def _remove(connection: Connection, org_id: str, contact_id: int, kind: str, num
     if label is None:
         return False
     mine = _of(of, label.number, contact_id)
-    return bool(connection.execute(delete(contact_objects).where(mine, contact_objects.c.number == number)).rowcount)
+    return bool(connection.execute(delete(contact_objects).where(mine, contact_objects.c.n == number)).rowcount)
 
 
 def _of(of: Book, kind: int, contact_id: int) -> ColumnElement[bool]:

@@ -133,7 +133,7 @@ contact_objects = Table(
     Column("book_id", Integer, primary_key=True),
     Column("kind", Integer, primary_key=True),  # a label's number
     Column("contact_id", _ID, primary_key=True, autoincrement=False),
-    Column("number", Integer, primary_key=True, autoincrement=False),  # the latest has the highest
+    Column("n", Integer, primary_key=True, autoincrement=False),  # the latest has the highest
     Column("ref", String, nullable=False, server_default=""),  # the organisation's own name for it
     Column("fields", Text, nullable=False, server_default=""),  # JSON: key to value
     Column("updated_at", Double, nullable=False),
@@ -146,7 +146,7 @@ consents = Table(
     "consents",
     metadata,
     Column("contact_id", _ID, primary_key=True, autoincrement=False),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
     Column("purpose", Integer, nullable=False),  # a label's number
     Column("given_at", Double, nullable=False),
     Column("how", String, nullable=False),
@@ -196,7 +196,6 @@ contact_imports = Table(
     Column("updated_count", Integer, nullable=False, server_default="0"),
     Column("same_count", Integer, nullable=False, server_default="0"),  # what was known already, word for word
     Column("refused_count", Integer, nullable=False, server_default="0"),
-    Column("lease", String),  # the process that works on it
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
     Index("ix_contact_imports_org_id", "org_id", "id"),

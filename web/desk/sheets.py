@@ -1,4 +1,4 @@
-"""Mail addresses out of a table that a person uploads: CSV as any program writes it, or XLSX. Pure.
+"""Mail addresses out of a table that a person uploads (`gateway.sheet_file`).
 
 In: the file's bytes. Out: one row for each line that holds something, with its number as the person's program shows it.
 The column is found by its head, else it is the one in which most cells look like addresses. Other columns are not
@@ -7,21 +7,18 @@ looked at: spreadsheets turn phone numbers into floating-point numbers, and nobo
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from gateway import sheet_file
 from gateway.registry.errors import BadValue
 from gateway.translation import sentence
 
 MAX_BYTES = 2_000_000
 MAX_ROWS = 5_000
-MAX_UNPACKED = 100_000_000
-"""Bytes that an XLSX may come to once it is unpacked."""
-_DELIMITERS = (";", ",", "\t")
 _HEADS = frozenset(
     {
         "email",
@@ -53,7 +50,7 @@ class SheetRow:
     """As it is written there, on one line and without blanks around it; empty where the cell is."""
 
 
-Cells = Sequence[tuple[int, Sequence[str]]]
+Cells = Sequence[sheet_file.Row]
 
 
 def read_sheet(content: bytes) -> list[SheetRow]:
@@ -62,71 +59,10 @@ def read_sheet(content: bytes) -> list[SheetRow]:
         raise BadValue(sentence("the file is empty"))
     if len(content) > MAX_BYTES:
         raise BadValue(sentence("the file is too big: %(most)s MB at most", most=MAX_BYTES // 1_000_000))
-    cells = _workbook(content) if content.startswith(b"PK") else _delimited(_text(content))
+    cells = list(islice(sheet_file.rows(io.BytesIO(content), most=MAX_ROWS), MAX_ROWS + 2))
     if len(cells) > MAX_ROWS + 1:
         raise BadValue(sentence("the file has too many lines: %(most)s at most", most=MAX_ROWS))
     return _addresses(cells)
-
-
-def _text(content: bytes) -> str:
-    """CSV files come in UTF-8, in UTF-16 where Excel calls it Unicode, or as Windows has always written them."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    elif content[1:2] == b"\0":
-        encodings = ["utf-16-le"]
-    elif content[:1] == b"\0":
-        encodings = ["utf-16-be"]
-    else:
-        encodings = ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise BadValue(sentence("the file cannot be read: save it as CSV (UTF-8) or as XLSX"))
-
-
-def _delimited(text: str) -> Cells:
-    lines = text.splitlines()
-    delimiter = max(_DELIMITERS, key=lambda sign: sum(sign in line for line in lines[:50]))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found: list[tuple[int, Sequence[str]]] = []
-    before = 0
-    try:
-        for row in reader:
-            found.append((before + 1, row))
-            before = reader.line_num
-            if len(found) > MAX_ROWS + 1:
-                break
-    except csv.Error as error:
-        raise BadValue(sentence("line %(line)s cannot be read: is there a quote too many?", line=before + 1)) from error
-    return found
-
-
-def _workbook(content: bytes) -> Cells:
-    from python_calamine import CalamineError, CalamineWorkbook  # paid for by those who upload one
-
-    _check_unpacked(content)
-    try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
-        first = (sheet.start or (0, 0))[0] + 1
-        rows = sheet.to_python(skip_empty_area=True, nrows=MAX_ROWS + 2)
-    except (CalamineError, OSError, ValueError, IndexError) as error:
-        raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV")) from error
-    return [(first + place, [str(cell) for cell in row]) for place, row in enumerate(rows)]
-
-
-def _check_unpacked(content: bytes) -> None:
-    """Refuse a small file that would unpack to a huge one, before anything is unpacked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(each.file_size for each in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV")) from error
-    if unpacked > MAX_UNPACKED:
-        raise BadValue(sentence("the workbook is too big: save only the sheet with the addresses"))
 
 
 def _addresses(cells: Cells) -> list[SheetRow]:

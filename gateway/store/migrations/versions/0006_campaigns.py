@@ -22,17 +22,17 @@ def slots(count: int) -> list[sa.Column]:
 def upgrade() -> None:
     """Bring a database one step forward."""
     # --- contacts and groups
-    number = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+    contact_id = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
     op.create_table('consents',
-    sa.Column('contact_id', number, autoincrement=False, nullable=False),
-    sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('contact_id', contact_id, autoincrement=False, nullable=False),
+    sa.Column('n', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('purpose', sa.Integer(), nullable=False),
     sa.Column('given_at', sa.Double(), nullable=False),
     sa.Column('how', sa.String(), nullable=False),
     sa.Column('wording', sa.Text(), nullable=False),
     sa.Column('ended_at', sa.Double(), nullable=True),
     sa.Column('ended_how', sa.String(), server_default='', nullable=False),
-    sa.PrimaryKeyConstraint('contact_id', 'number', name=op.f('pk_consents')),
+    sa.PrimaryKeyConstraint('contact_id', 'n', name=op.f('pk_consents')),
     sqlite_with_rowid=False
     )
     op.create_table('contact_attributes',
@@ -48,7 +48,7 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_table('contact_facts',
-    sa.Column('id', number, autoincrement=False, nullable=False),
+    sa.Column('id', contact_id, autoincrement=False, nullable=False),
     sa.Column('has', sa.Integer(), nullable=False),
     sa.Column('language', sa.String(), nullable=True),
     sa.Column('zone', sa.String(), nullable=True),
@@ -72,13 +72,13 @@ def upgrade() -> None:
     op.create_table('contact_objects',
     sa.Column('book_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.Integer(), nullable=False),
-    sa.Column('contact_id', number, autoincrement=False, nullable=False),
-    sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('contact_id', contact_id, autoincrement=False, nullable=False),
+    sa.Column('n', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('ref', sa.String(), server_default='', nullable=False),
     sa.Column('fields', sa.Text(), server_default='', nullable=False),
     sa.Column('updated_at', sa.Double(), nullable=False),
     *slots(8),
-    sa.PrimaryKeyConstraint('book_id', 'kind', 'contact_id', 'number', name=op.f('pk_contact_objects')),
+    sa.PrimaryKeyConstraint('book_id', 'kind', 'contact_id', 'n', name=op.f('pk_contact_objects')),
     sqlite_with_rowid=False
     )
     op.create_index('ix_contact_objects_contact_id', 'contact_objects', ['contact_id'], unique=False)
@@ -87,7 +87,7 @@ def upgrade() -> None:
     sa.Column('book_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
     sa.Column('value', sa.String(), nullable=False),
-    sa.Column('contact_id', number, autoincrement=False, nullable=False),
+    sa.Column('contact_id', contact_id, autoincrement=False, nullable=False),
     sa.Column('place', sa.Integer(), nullable=False),
     sa.Column('written', sa.String(), nullable=False),
     sa.Column('label', sa.String(), server_default='', nullable=False),
@@ -97,7 +97,7 @@ def upgrade() -> None:
     op.create_index('ix_contact_points_contact_id', 'contact_points', ['contact_id'], unique=False)
 
     op.create_table('contacts',
-    sa.Column('id', number, autoincrement=False, nullable=False),
+    sa.Column('id', contact_id, autoincrement=False, nullable=False),
     sa.Column('book_id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('first_name', sa.String(), server_default='', nullable=False),
@@ -116,7 +116,7 @@ def upgrade() -> None:
 
     op.create_table('group_members',
     sa.Column('group_id', sa.String(), nullable=False),
-    sa.Column('contact_id', number, autoincrement=False, nullable=False),
+    sa.Column('contact_id', contact_id, autoincrement=False, nullable=False),
     sa.Column('added_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('group_id', 'contact_id', name=op.f('pk_group_members')),
     sqlite_with_rowid=False
@@ -180,7 +180,6 @@ def upgrade() -> None:
     sa.Column('updated_count', sa.Integer(), server_default='0', nullable=False),
     sa.Column('same_count', sa.Integer(), server_default='0', nullable=False),
     sa.Column('refused_count', sa.Integer(), server_default='0', nullable=False),
-    sa.Column('lease', sa.String(), nullable=True),
     sa.Column('created_at', sa.Double(), nullable=False),
     sa.Column('finished_at', sa.Double(), nullable=True),
     sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_contact_imports_org_id')),
