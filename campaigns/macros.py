@@ -270,15 +270,16 @@ def _piece(node: OutputNode) -> _Piece | None:
     path = tuple(part for part in expression.left.path if isinstance(part, str))
     if len(path) < len(expression.left.path) or path[0] in _ITS_OWN or _SPECIAL.intersection(path[1:]):
         return None
+    way = tuple(map(sys.intern, path))
+    if not expression.filters:
+        return _reader(way, None)
     otherwise = _default(expression)
-    return None if otherwise is None else _reader(tuple(map(sys.intern, path)), otherwise)
+    return None if otherwise is None else _reader(way, otherwise)
 
 
 def _default(expression: FilteredExpression) -> str | None:
-    """What stands there for an empty field, "" without a default; None where more is done with the field."""
+    """What stands there for an empty field; None where something else is done with the field."""
     filters = expression.filters or []
-    if not filters:
-        return ""
     argument = filters[0].args[0] if len(filters) == 1 and len(filters[0].args) == 1 else None
     value = getattr(argument, "value", None)
     if filters[0].name != "default" or not isinstance(value, StringLiteral) or hasattr(argument, "name"):
@@ -286,13 +287,13 @@ def _default(expression: FilteredExpression) -> str | None:
     return str(value.value)
 
 
-def _reader(path: tuple[str, ...], otherwise: str) -> _Piece:
+def _reader(path: tuple[str, ...], otherwise: str | None) -> _Piece:
     name = path[0]
 
     def of_contact(fields: Fields) -> str:
         value = fields.get(name)
         if type(value) is str:
-            return value or otherwise
+            return value or otherwise or ""
         return _written(value, otherwise)
 
     def linked(fields: Fields) -> str:
@@ -310,9 +311,11 @@ def _look_up(fields: Fields, path: Sequence[str]) -> Any:
     return found
 
 
-def _written(value: Any, otherwise: str = "") -> str:
+def _written(value: Any, otherwise: str | None = None) -> str:
     """A value as Liquid writes it; what is nothing, false or empty is `otherwise` where there is one."""
-    if otherwise and (value is None or value is False or (isinstance(value, list | dict | str) and not value)):
+    if otherwise is not None and (
+        value is None or value is False or (isinstance(value, list | dict | str) and not value)
+    ):
         return otherwise
     return to_liquid_string(value, False)  # noqa: FBT003 - the library's
 
