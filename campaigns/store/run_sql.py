@@ -20,7 +20,7 @@ from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import OutgoingMail
 from gateway.store import bulk_sql
 from gateway.store.bulk_sql import Bulk, Taken
-from gateway.store.prepared import Prepared, among, among_numbers, insert_new, values_of
+from gateway.store.prepared import Gathered, Prepared, among, among_numbers, values_of
 
 WEEK = 7 * 86_400.0
 
@@ -83,7 +83,7 @@ def advance(connection: Connection, items: Sequence[Advance]) -> list[Advanced]:
     return [_advance(connection, item) for item in items]
 
 
-_RECIPIENT = insert_new(
+_RECIPIENT = Gathered(
     campaign_recipients, ("campaign_id", "contact_id", "state", "reason", "variant", "message_id", "at")
 )
 _DECIDE = Prepared(

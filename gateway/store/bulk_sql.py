@@ -18,12 +18,12 @@ from gateway.spending import Charge, OverCap
 from gateway.store import claim_sql, directory_sql, optout_sql, thread_sql
 from gateway.store.accept_sql import PRIORITIES
 from gateway.store.claim_sql import Written
-from gateway.store.prepared import Prepared, among, insert_new, values_of
+from gateway.store.prepared import Gathered, Prepared, among, values_of
 from gateway.store.schema import accounts, messages
 from gateway.store.spend_sql import Ledger
 from gateway.store.spool_items import AT_ONCE
 
-_MESSAGE = insert_new(
+_MESSAGE = Gathered(
     messages,
     (
         "id", "mail_id", "org_id", "account_id", "key_id", "provider", "from_number", "to_number", "text", "encoding",
