@@ -25,6 +25,7 @@ from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.opening import open_database
 
 if TYPE_CHECKING:
+    from campaigns.campaigns import Campaigns
     from gateway.hand_delivery import HandDelivery
     from gateway.sending import Sending
 
@@ -49,6 +50,24 @@ class Desk:
         letters = Letters(settings=self.settings, accounts=self.accounts, keyring=self.keyring, clock=clock)
         route = inbound_route(self.settings, self.database, self.accounts, letters, clock)
         return HandDelivery(database=self.database, route=route, clock=clock)
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Writes and starts campaigns. Whichever process runs campaigns sees within a second what was started."""
+        from campaigns.audience import ContactReaders
+        from campaigns.campaigns import Campaigns
+        from campaigns.terms import TermsMaker
+
+        clock = SystemClock()
+        return Campaigns(
+            database=self.database,
+            accounts=self.accounts,
+            readers=ContactReaders(self.database, clock),
+            terms=TermsMaker(self.settings, self.accounts),
+            sending=self.sending,
+            dialog=self.settings.dialog,
+            clock=clock,
+        )
 
     @property
     def sending(self) -> Sending:

@@ -21,6 +21,11 @@ from brevdue.providers import make_providers
 from brevdue.readiness import readiness
 from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
+from campaigns.audience import ContactReaders
+from campaigns.campaigns import Campaigns
+from campaigns.letters import CampaignLetters
+from campaigns.runner import Runner
+from campaigns.terms import TermsMaker
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
@@ -84,7 +89,7 @@ class Role(StrEnum):
     MAIL = "mail"
     """Sends mail."""
     SCHEDULE = "schedule"
-    """Looks after what is due: failures and webhooks to be told, SMS that were held or stay incomplete, what is old."""
+    """Looks after what is due: campaigns, failures and webhooks to be told, SMS that were held, what is old."""
 
 
 ALL_ROLES = frozenset(Role)
@@ -249,6 +254,41 @@ class Rooms:
         )
 
     @cached_property
+    def terms_maker(self) -> TermsMaker:
+        """What campaigns go by."""
+        return TermsMaker(self.settings, self.accounts)
+
+    @cached_property
+    def campaign_runner(self) -> Runner:
+        """Campaigns run."""
+        return Runner(
+            database=self.database,
+            accounts=self.accounts,
+            readers=ContactReaders(self.database, self.clock),
+            terms=self.terms_maker,
+            limits=self.settings.limits,
+            clock=self.clock,
+            letters=CampaignLetters(self.settings.mail, self.clock),
+            lease=self.spool.lease,
+            providers=tuple(self.providers),
+            departs=self.sms_out.nudge,
+        )
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """Campaigns are written, started and looked at."""
+        return Campaigns(
+            database=self.database,
+            accounts=self.accounts,
+            readers=ContactReaders(self.database, self.clock),
+            terms=self.terms_maker,
+            sending=self.sending,
+            dialog=self.settings.dialog,
+            clock=self.clock,
+            nudge=self.campaign_runner.nudge,
+        )
+
+    @cached_property
     def pricing(self) -> Pricing:
         """What an SMS would cost."""
         started = self.providers if Role.SMS in self.roles else {}
@@ -384,6 +424,8 @@ def _services(rooms: Rooms) -> list[Service]:
     ]
     if Role.SMS in roles:
         services += [rooms.sms_out, rooms.overdue]
+    if Role.SCHEDULE in roles:
+        services.append(rooms.campaign_runner)
     if Role.SMTP in roles:
         services.append(rooms.edge)
     if Role.HTTP in roles:

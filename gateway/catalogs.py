@@ -24,6 +24,7 @@ from gateway.translation import LANGUAGES, SOURCE
 ROOT: Final = Path(__file__).parent.parent
 PACKAGES: Final = {
     "gateway": tuple(code for code in LANGUAGES if code != SOURCE),
+    "campaigns": tuple(code for code in LANGUAGES if code != SOURCE),
     "web": ("da", "de", "fr", "ru"),
 }
 """Who has texts, and in which languages beside English."""

@@ -50,6 +50,7 @@ class Event(StrEnum):
     SMS_UNKNOWN = "sms-unknown"
     SMS_LOOKED_UP = "sms-looked-up"
     SMS_RULED = "sms-ruled"
+    CAMPAIGN = "campaign"
     SMS_REPORT = "sms-report"
     SMS_RECEIVED = "sms-received"
     SMS_HELD = "sms-held"

@@ -138,6 +138,8 @@ class Origin(StrEnum):
     PAGE = "page"
     API = "api"
     COMMAND_LINE = "command-line"
+    CAMPAIGN = "campaign"
+    """One record stands for all SMS of a campaign."""
 
 
 @dataclass(frozen=True, slots=True)

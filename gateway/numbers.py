@@ -68,9 +68,25 @@ class NumberError(ValueError):
         self.reason = reason
 
 
-@lru_cache(maxsize=4096)
 def country_of(phone: str) -> str:
     """The country of an E.164 number (ISO 3166); "001" for satellites and other services that belong to none."""
+    # No code is the beginning of another (ITU-T E.164 §6), and most are of one country.
+    for length in (3, 4, 2):
+        if found := _ONLY_COUNTRY.get(phone[:length]):
+            return found
+    return _country_among(phone)
+
+
+_ONLY_COUNTRY = {
+    f"+{code}": countries[0]
+    for code, countries in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+    if len(countries) == 1
+}
+"""By country code."""
+
+
+@lru_cache(maxsize=4096)
+def _country_among(phone: str) -> str:
     parsed = phonenumbers.parse(phone)
     return phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
         parsed.country_code or 0

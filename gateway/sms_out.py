@@ -23,7 +23,7 @@ from gateway.providers.base import Batching, Provider
 from gateway.routes import After, after_attempt, may_go_on
 from gateway.routing.choice import Rests
 from gateway.routing.router import Router
-from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, SubmitResult, as_sent
+from gateway.sms import DeliveryReport, LateAnswer, MessageState, OutgoingSms, Priority, SubmitResult, as_sent
 from gateway.spool import REST_SECONDS, Spool
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.report_sql import Moved, Received, store_reports
@@ -107,6 +107,11 @@ class SmsOut:
         shares = shares_of(messages, self._lanes)
         free = not self._stop.is_set() and len(self._attempts) < MOST_UNSETTLED
         return Reservation(messages, shares, self._begin, granted=free and take_room(shares, now))
+
+    def nudge(self) -> None:
+        """Look for messages of campaigns now: some were put into the spool."""
+        for lane in self._lanes.values():
+            lane.wait(Priority.CAMPAIGN)
 
     def _rests(self, now: float, *, probing: bool = False) -> Rests:
         """Which providers take nothing at the moment; a message alone may find out whether one takes something."""

@@ -61,6 +61,10 @@ def _in_order(steps: list[Step]) -> tuple[Step, ...]:
 
 
 def _mail_steps(mail: JsonDict) -> Iterator[Step]:
+    if mail["listener"] == Origin.CAMPAIGN:
+        facts = {"id": mail["id"], "name": mail["proof_detail"], "account": mail["account_id"]}
+        yield Step(mail["received_at"], "campaign started", facts)
+        return
     if mail["listener"] in set(Origin):
         facts = {"on": mail["listener"], "client": mail["peer_ip"], "by": mail["proof"], "name": mail["proof_detail"]}
         yield Step(mail["received_at"], "SMS written", facts | {"account": mail["account_id"]})
@@ -101,7 +105,7 @@ def _outgoing_steps(mail: JsonDict, wanted: str) -> Iterator[Step]:
     written = any(letter["about"] != mail["id"] and letter["kind"] == MailKind.REPORT for letter in mail["letters"])
     for message in shown:
         yield from _message_steps(message)
-        if message["told_at"] is not None:
+        if message["told_at"] is not None and mail["listener"] != Origin.CAMPAIGN:
             event = "sender told" if written else "sender wants no report"
             yield Step(message["told_at"], event, {"id": message["id"]})
     about = {mail["id"], *(message["id"] for message in shown)}

@@ -47,7 +47,7 @@ class Tongue:
 
 def page_words(language: str) -> Translations:
     """The texts of the pages, and of what the gateway says there: refusals, reasons."""
-    return translations(known(language, LANGUAGES), "web", "gateway")
+    return translations(known(language, LANGUAGES), "web", "campaigns", "gateway")
 
 
 _ENGLISH: Final = Tongue(page_words(SOURCE), UTC, "UTC")

@@ -19,7 +19,7 @@ from gateway.store.tables import all_tables
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision that `gateway.store.tables` describes."""
 
 _versions = Table(

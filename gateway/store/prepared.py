@@ -14,7 +14,19 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, Text, any_, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -122,6 +134,37 @@ def insert_new(table: Table, columns: Sequence[str], unless: Sequence[str] = ())
     return Prepared(build)
 
 
+class Gathered:
+    """INSERT of many rows; those that are there already stay as they are.
+
+    Where the database takes columns as lists (PostgreSQL), a thousand rows are one statement and one round; else the
+    statement is run once per row.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], unless: Sequence[str] = ()) -> None:
+        """See `insert_new`."""
+        self._columns = tuple(columns)
+        self._one_by_one = insert_new(table, columns, unless)
+        self._at_once = Prepared(lambda dialect: _from_lists(dialect, table, columns, unless))
+
+    def many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Insert the rows."""
+        if not rows:
+            return
+        if connection.dialect.name != "postgresql":
+            self._one_by_one.many(connection, rows)
+            return
+        lists = {f"all_{name}": [row[name] for row in rows] for name in self._columns}
+        self._at_once.many(connection, [lists])
+
+
+def _from_lists(dialect: str, table: Table, columns: Sequence[str], unless: Sequence[str]) -> Executable:
+    lists = [bindparam(f"all_{name}", type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
+    rows = func.unnest(*lists).table_valued(*(column(name) for name in columns), name="given").render_derived()
+    statement = insert_for(dialect, table).from_select(list(columns), select(*(rows.c[name] for name in columns)))
+    return statement.on_conflict_do_nothing(index_elements=list(unless) or None)
+
+
 def among(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     """Whether a text column is one of many values, which travel as one parameter; see `values_of`."""
     if dialect == "postgresql":
@@ -130,6 +173,14 @@ def among(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[
     return column.in_(select(values.c.value))
 
 
-def values_of(connection: Connection, values: Sequence[str]) -> Any:
-    """Many values as the one parameter that `among` asks for."""
+def among_numbers(dialect: str, column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """The same of a column of whole numbers."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(BigInteger())))
+    values = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+    return column.in_(select(values.c.value))
+
+
+def values_of(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
+    """Many values as the one parameter that `among` and `among_numbers` ask for."""
     return list(values) if connection.dialect.name == "postgresql" else json.dumps(list(values))

@@ -15,12 +15,17 @@ from gateway.errors import Outcome
 from gateway.pace import Sifted
 from gateway.sms import OPTED_OUT, Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import event_sql, optout_sql, report_sql
+from gateway.store.hold_schema import holds
 from gateway.store.prepared import Prepared, among, insert_new, values_of
 from gateway.store.schema import accounts, api_keys, attempts, messages, provider_refs
 from gateway.store.spool_items import Demand, Departure, Settlement
 
-PAUSED, CLOSED = "paused", "account-closed"
+PAUSED, CLOSED, CANCELLED = "paused", "account-closed", "cancelled"
 """Words of FailureReason for messages that may not go."""
+HELD = "its campaign is paused"
+"""The cause of a message that is held back."""
+PARKED = 1e12
+"""When a message is due whose record is held: never, until `hold_sql` lets it go."""
 TURN = "waits for its turn"
 """The cause of a message that the pace of its number holds back."""
 
@@ -53,6 +58,13 @@ def _closed(dialect: str) -> Executable:
     return select(accounts.c.id).where(among(dialect, accounts.c.id, "accounts"), accounts.c.closed_at.is_not(None))
 
 
+def _held(dialect: str) -> Executable:
+    # Locked: whoever lets go waits until what is parked here is committed, or it would stay parked for ever.
+    query = select(holds.c.record_id, holds.c.ended).where(among(dialect, holds.c.record_id, "records"))
+    return query.order_by(holds.c.record_id).with_for_update(read=True)
+
+
+_HELD = Prepared(_held)
 _PAUSED = Prepared(_paused)
 _CLOSED = Prepared(_closed)
 _DEPART = Prepared(
@@ -87,15 +99,20 @@ def depart(connection: Connection, items: Sequence[Demand]) -> list[Departure]:
 
 
 def _depart(connection: Connection, demand: Demand) -> Departure:
-    due = _due_messages(connection, demand)
+    due, records = _due_messages(connection, demand)
+    held = _holds(connection, set(records.values()))
     stopped = optout_sql.stopped(connection, {(message.org_id, message.to_number) for message in due})
     paused = _among(connection, _PAUSED, "keys", {message.key_id for message in due})
     closed = _among(connection, _CLOSED, "accounts", {message.account_id for message in due})
     go: list[OutgoingSms] = []
     failed: list[tuple[OutgoingSms, str]] = []
     rested: list[tuple[OutgoingSms, str]] = []
+    parked: list[tuple[OutgoingSms, str]] = []
     for message in due:
-        if (message.org_id, message.to_number) in stopped:
+        ended = held.get(records.get(message.id, "")) if held else None
+        if ended is not None:
+            (failed if ended else parked).append((message, CANCELLED if ended else HELD))
+        elif (message.org_id, message.to_number) in stopped:
             failed.append((message, OPTED_OUT))
         elif message.account_id in closed:
             failed.append((message, CLOSED))
@@ -107,18 +124,34 @@ def _depart(connection: Connection, demand: Demand) -> Departure:
     _begin(connection, sifted.go, demand)
     give_up(connection, failed, demand.now)
     put_off(connection, [(message, word, demand.rest_until) for message, word in rested])
+    put_off(connection, [(message, word, PARKED) for message, word in parked])
     put_off(connection, [(message, TURN, demand.now + seconds) for message, seconds in sifted.later])
     more = len(due) == demand.room or sifted.left > 0
-    return Departure(sifted.go, tuple(failed), tuple(rested), sifted.later, more=more)
+    return Departure(sifted.go, tuple(failed), (*rested, *parked), sifted.later, more=more)
 
 
-def _due_messages(connection: Connection, demand: Demand) -> list[OutgoingSms]:
+def _due_messages(connection: Connection, demand: Demand) -> tuple[list[OutgoingSms], dict[str, str]]:
+    """Messages that are due, and the records of those that could be held, by message."""
     found: list[OutgoingSms] = []
+    records: dict[str, str] = {}
     for rank in (0, 1):
         if len(found) < demand.room:
             wanted = {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": demand.room - len(found)}
-            found += map(message_of, DUE.rows(connection, wanted))
-    return found
+            rows = DUE.rows(connection, wanted)
+            found += map(message_of, rows)
+            if rank:
+                records = {row.id: row.mail_id for row in rows if row.mail_id is not None}
+    return found, records
+
+
+def _holds(connection: Connection, records: set[str]) -> dict[str, bool]:
+    """Those of the records that are held, and whether for ever."""
+    if not records:
+        return {}
+    return {
+        row.record_id: bool(row.ended)
+        for row in _HELD.rows(connection, {"records": values_of(connection, sorted(records))})
+    }
 
 
 def message_of(row: Any) -> OutgoingSms:

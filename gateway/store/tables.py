@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from sqlalchemy import MetaData
 
 from gateway.store import (  # noqa: F401 - they declare their tables
+    hold_schema,
     retention_schema,
     statistics_schema,
     webhook_schema,

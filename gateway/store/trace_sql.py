@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
-from gateway.model import JsonDict, MailKind
+from gateway.model import JsonDict, MailKind, Origin
 from gateway.store.schema import attempts, inbound, inbound_parts, mail_queue, mails, messages, provider_refs, reports
 
 
@@ -46,8 +46,15 @@ def about(connection: Connection, wanted: str, whose: Whose) -> tuple[JsonDict |
 
 
 def about_mail(connection: Connection, wanted: str, whose: Whose = ANYBODYS) -> JsonDict | None:
-    """A mail by its id, or that of a message that it became; its row, with `messages` and `letters`."""
-    return _mail(connection, mails.c.id.in_([wanted, wanted.partition(".")[0]]), whose)
+    """A mail by its id, or that of a message that it became; its row, with `messages` and `letters`.
+
+    A campaign is no mail: of one, nothing but a single message is told.
+    """
+    found = _mail(connection, mails.c.id.in_([wanted, wanted.partition(".")[0]]), whose)
+    if found is not None or "." not in wanted:
+        return found
+    of_message = select(messages.c.mail_id).where(messages.c.id == wanted).scalar_subquery()
+    return _mail(connection, mails.c.id == of_message, whose, messages.c.id == wanted)
 
 
 def about_mail_named(connection: Connection, wanted: str, whose: Whose = ANYBODYS) -> JsonDict | None:
@@ -60,14 +67,20 @@ def about_mail_named(connection: Connection, wanted: str, whose: Whose = ANYBODY
         became = select(messages.c.mail_id).join(provider_refs, provider_refs.c.message_id == messages.c.id).where(ref)
         if found := _mail(connection, mails.c.id.in_(became), whose):
             return found
+        named = connection.execute(select(provider_refs.c.message_id).where(ref)).scalars().first()
+        if named is not None:
+            return about_mail(connection, named, whose)
     return _mail(connection, mails.c.message_id == wanted.strip("<>"), whose) if "@" in wanted else None
 
 
-def _mail(connection: Connection, named: ColumnElement[bool], whose: Whose) -> JsonDict | None:
+def _mail(
+    connection: Connection, named: ColumnElement[bool], whose: Whose, *only: ColumnElement[bool]
+) -> JsonDict | None:
     mail = _first(connection, select(mails).where(named, *whose.among(mails)).order_by(mails.c.received_at))
-    if mail is None:
+    if mail is None or (mail["listener"] == Origin.CAMPAIGN and not only):
         return None
-    became = _rows(connection, select(messages).where(messages.c.mail_id == mail["id"]).order_by(messages.c.id))
+    mine = only or (messages.c.mail_id == mail["id"],)
+    became = _rows(connection, select(messages).where(*mine).order_by(messages.c.id))
     for message in became:
         _add_history(connection, message)
     ids = [mail["id"], *(message["id"] for message in became)]

@@ -40,6 +40,7 @@ class FailureReason(StrEnum):
     ACCOUNT_CLOSED = "account-closed"
     UNKNOWN = "unknown"
     DELAYED = "delayed"
+    CANCELLED = "cancelled"
 
     @property
     def status(self) -> str:
@@ -69,6 +70,7 @@ _STATUS = {
     FailureReason.ACCOUNT_CLOSED: "5.2.1",
     FailureReason.UNKNOWN: "5.4.2",
     FailureReason.DELAYED: "4.4.7",
+    FailureReason.CANCELLED: "5.0.0",
 }
 _WORDS: Final[Mapping[FailureReason, Sentence]] = {
     FailureReason.BAD_NUMBER: sentence(
@@ -91,6 +93,7 @@ _WORDS: Final[Mapping[FailureReason, Sentence]] = {
     FailureReason.ACCOUNT_CLOSED: sentence("the account was closed"),
     FailureReason.UNKNOWN: sentence("it is not certain whether the message arrived; ask before you send it again"),
     FailureReason.DELAYED: sentence("the phone company cannot take the message right now"),
+    FailureReason.CANCELLED: sentence("its campaign was cancelled before it was sent"),
 }
 
 

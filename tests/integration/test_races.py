@@ -15,14 +15,14 @@ import pytest
 from sqlalchemy import Connection, func, select, text
 
 from gateway.errors import Outcome
-from gateway.sms import DeliveryReport, MessageState, OutgoingSms, ReportStatus, SubmitResult
+from gateway.sms import DeliveryReport, MessageState, OutgoingSms, Priority, ReportStatus, SubmitResult
 from gateway.spending import OverCap
-from gateway.store import accept_sql, report_sql, spool_sql
-from gateway.store.database import Database
+from gateway.store import accept_sql, hold_sql, report_sql, spool_sql
+from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
 from gateway.store.schema import messages, spend
-from gateway.store.spool_items import Acceptance, Settlement
+from gateway.store.spool_items import Acceptance, Demand, Settlement
 from tests.integration.test_spool import Clock, acceptance, charged
 
 pytestmark = pytest.mark.proves("two-writers")
@@ -135,6 +135,22 @@ async def test_the_first_messages_of_a_day_pass_a_cap_by_nothing(two: tuple[Data
     assert [verdict.stored for verdict in verdicts] == [True, False]
     assert isinstance(verdicts[1].over, OverCap)
     assert await two[0].read(lambda connection: connection.execute(select(func.max(spend.c.parts))).scalar()) == 1
+
+
+@pytest.mark.proves("campaign: pause")
+async def test_what_is_parked_while_its_hold_ends_is_not_left_behind(
+    two: tuple[Database, Database], clock: Clock
+) -> None:
+    waits = acceptance(clock, phones=3, priority=Priority.CAMPAIGN)
+    record = waits.mail.id
+    await two[0].write(*accepted(waits))
+    await two[0].write(alone(lambda connection: hold_sql.hold(connection, record, clock.now())), None)
+    demand = Demand("p", 10, "lease", clock.now(), clock.now() + 20, 0.0)
+    let_go = alone(lambda connection: hold_sql.let_go(connection, record))
+    departure, _ = await one_then_the_other(two, (spool_sql.depart, demand), (let_go, None))
+    assert (len(departure.rested), departure.go) == (3, ())
+    departure = await two[0].write(spool_sql.depart, demand)
+    assert len(departure.go) == 3
 
 
 async def test_one_report_twice_counts_once(two: tuple[Database, Database], clock: Clock) -> None:

@@ -1,0 +1,226 @@
+"""`brevdue campaign`: one text to many contacts, from one account: written, estimated, started, stopped, looked at."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from brevdue.console import DEFAULT, CommandError, Options, Row, facts, moment, person, say, show
+
+if TYPE_CHECKING:
+    from brevdue.administration import Desk
+    from campaigns.campaign import Campaign, Limits
+    from campaigns.estimate import Estimate
+    from campaigns.model import Audience
+    from gateway.model import Account
+
+campaign = App(name="campaign", help="Campaigns: one text to many contacts, from one account.")
+
+Id = Annotated[str, Parameter(help="The campaign's id, as `create` and `list` print it.")]
+
+
+@campaign.command
+async def create(
+    name: Annotated[str, Parameter(help="What people call it.")],
+    /,
+    *,
+    account: Annotated[str, Parameter(help="Who is responsible: their account sends, and answers come to them.")],
+    text: Annotated[str, Parameter(help="With macros: 'Hej {{ first_name | default: \"du\" }}'.")],
+    variant: Annotated[
+        list[str] | None, Parameter(help="The text in another language: da=Hej. As often as wanted.")
+    ] = None,
+    group: Annotated[list[str] | None, Parameter(help="A group of contacts. As often as wanted.")] = None,
+    without: Annotated[list[str] | None, Parameter(help="A group that is left out.")] = None,
+    contact: Annotated[list[int] | None, Parameter(help="A single contact, by its id.")] = None,
+    where: Annotated[str | None, Parameter(help="All contacts that a filter is true of; '' for everybody.")] = None,
+    start_at: Annotated[datetime | None, Parameter(help="Start then, not at once: 2027-01-31T09:00:00+01:00.")] = None,
+    window: Annotated[str, Parameter(help="When it may reach people, by their clock: 'mon-fri 09:00-20:00'.")] = "",
+    zone: Annotated[str, Parameter(help="The time zone of contacts whose own is not known.")] = "UTC",
+    per_minute: Annotated[int, Parameter(help="SMS a minute at most; 0 for as fast as they leave.")] = 0,
+    per_week: Annotated[int, Parameter(help="Leave out who has got so many SMS of campaigns this week.")] = 0,
+    max_parts: Annotated[int, Parameter(help="Pause after so many SMS parts.")] = 0,
+    max_cost: Annotated[str, Parameter(help="Pause before it costs more: '100 DKK'.")] = "",
+    options: Options = DEFAULT,
+) -> None:
+    """Write a campaign; nobody gets anything before it is started. Prints its id."""
+    from brevdue.administration import desk, in_a_sentence
+    from campaigns.campaign import Content, Launch
+    from campaigns.schedule import read_window
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            owner = await at.accounts.account_named(account)
+            content = Content(
+                name=name,
+                account_id=owner.id,
+                texts={"": text, **dict(_variant(each) for each in variant or ())},
+                audience=await _audience(at, owner, contact or (), group or (), without or (), where),
+                launch=Launch.DEFERRED if start_at is not None else Launch.INSTANT,
+                start_at=start_at.timestamp() if start_at is not None else None,
+                window=read_window(window, zone),
+                limits=_limits(per_minute, per_week, max_parts, max_cost),
+            )
+            made = await at.campaigns.create(owner.org_id, content, person())
+    say(made.id, {"id": made.id, "name": made.content.name, "state": made.state}, options)
+
+
+def _variant(written: str) -> tuple[str, str]:
+    language, equals, text = written.partition("=")
+    if not equals or not language.strip():
+        raise CommandError(f"--variant takes a language and a text: da=Hej, not '{written}'")
+    return language.strip(), text
+
+
+def _limits(per_minute: int, per_week: int, parts: int, cost: str) -> Limits:
+    from campaigns.campaign import Limits
+    from gateway.money import Money
+
+    amount, _, currency = cost.strip().partition(" ")
+    money = Money.of(amount, currency) if cost else None
+    if cost and money is None:
+        raise CommandError(f"--max-cost takes an amount and a currency: '100 DKK', not '{cost}'")
+    return Limits(per_minute, per_week, parts, money)
+
+
+async def _audience(
+    at: Desk, owner: Account, contacts: Sequence[int], groups: Sequence[str], without: Sequence[str], where: str | None
+) -> Audience:
+    from functools import partial
+
+    from campaigns.model import Audience
+    from campaigns.store import book_sql
+    from campaigns.values import fold
+
+    book = await at.database.read(partial(book_sql.book, org_id=owner.org_id))
+    named = book.groups if book is not None else {}
+    for group in (*groups, *without):
+        if fold(group) not in named:
+            raise CommandError(f"there is no group '{group}'")
+    ids = [tuple(named[fold(group)].id for group in some) for some in (groups, without)]
+    return Audience(tuple(contacts), ids[0], where, ids[1])
+
+
+@campaign.command(name="list")
+async def list_campaigns(
+    *,
+    org: Annotated[str | None, Parameter(help="Only this organisation's: name or id.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """List campaigns, the newest first."""
+    from brevdue.administration import desk, in_a_sentence
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            owner = await at.accounts.organisation_named(org) if org else None
+            found = await at.campaigns.listing(owner.id if owner else None)
+    show([_row(each) for each in found], options, empty="there is no campaign yet")
+
+
+def _row(each: Campaign) -> Row:
+    return {
+        "id": each.id,
+        "name": each.content.name,
+        "state": each.state,
+        "why": each.cause,
+        "contacts": each.counts.recipients,
+        "SMS": each.counts.messages,
+        "waiting": each.counts.waiting,
+        "skipped": each.counts.skipped,
+        "started": moment(each.started_at),
+    }
+
+
+@campaign.command(name="show")
+async def show_campaign(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Show how a campaign stands: SMS by state, answers, STOPs, cost, and who is skipped and why."""
+    from brevdue.administration import desk, in_a_sentence
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            found = await at.campaigns.get(None, campaign_id)
+            figures = await at.campaigns.figures(found)
+    values: dict[str, Any] = dict(_row(found))
+    values |= {"parts": figures.parts, "cost": [str(each) for each in figures.costs]}
+    values |= {f"SMS {state}": count for state, count in sorted(figures.states.items())}
+    values |= {f"failed: {reason or 'unknown'}": count for reason, count in sorted(figures.failures.items())}
+    values |= {f"skipped: {reason}": count for reason, count in sorted(figures.skipped.items())}
+    values |= {"replies": figures.replies, "opt-outs": figures.optouts}
+    facts(values, options)
+
+
+@campaign.command
+async def estimate(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Make every text and count: exact parts, what they cost, and who would be skipped. Nothing is sent."""
+    from brevdue.administration import desk, in_a_sentence
+
+    last: Estimate | None = None
+    async with desk(options) as at:
+        with in_a_sentence():
+            async for last in at.campaigns.estimate(None, campaign_id):
+                if sys.stderr.isatty():
+                    print(f"\r{last.done:,} of {last.total:,}", end="", file=sys.stderr)
+    if last is None:
+        raise CommandError("nothing was estimated")
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)
+    values: dict[str, Any] = {"contacts": last.total, "SMS": last.messages, "parts": last.parts}
+    values["cost"] = str(last.cost) if last.cost is not None else "not available with the current provider"
+    values |= {f"skipped: {reason}": count for reason, count in sorted(last.skipped.items())}
+    values |= {f"of {parts} parts": count for parts, count in sorted(last.by_parts.items())}
+    values |= {f"empty: {name}": count for name, count in sorted(last.gaps.items())}
+    facts(values, options)
+
+
+@campaign.command
+async def check(
+    campaign_id: Id, contact: Annotated[int, Parameter(help="The contact's id.")], /, *, options: Options = DEFAULT
+) -> None:
+    """Show exactly what one contact would get."""
+    from brevdue.administration import desk, in_a_sentence
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            got = await at.campaigns.check(None, campaign_id, contact)
+    values: dict[str, Any] = {"to": got.recipient.phone, "from": got.sender}
+    values["why not"] = str(got.reason.words) if got.reason else None
+    values |= {"parts": got.text.parts, "encoding": got.text.encoding} if got.text else {}
+    values |= {"price": str(got.price) if got.price else None, "window opens": moment(got.due_at)}
+    values |= {"empty": got.gaps, "text": got.text.text if got.text else None}
+    facts(values, options)
+
+
+async def _do(deed: str, campaign_id: str, options: Options) -> None:
+    from brevdue.administration import desk, in_a_sentence
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id)
+    say(f"{found.content.name} is {found.state}", {"id": found.id, "state": found.state}, options)
+
+
+@campaign.command
+async def start(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Start a campaign, or let it wait for its start date."""
+    await _do("start", campaign_id, options)
+
+
+@campaign.command
+async def pause(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Let nothing more leave until it is resumed."""
+    await _do("pause", campaign_id, options)
+
+
+@campaign.command
+async def resume(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Go on where it was paused; nobody gets anything twice."""
+    await _do("resume", campaign_id, options)
+
+
+@campaign.command
+async def cancel(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Let nothing more leave, for ever."""
+    await _do("cancel", campaign_id, options)

@@ -1,0 +1,237 @@
+"""What a campaign is, and what may be done with it when. Pure.
+
+A campaign is written as a draft, starts at once or at its time, runs until everybody of its audience was looked at and
+everything has left, and rests in between as often as somebody says so. What may be done hangs on where it stands
+(`may`), and every deed leads to one state (`after`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from campaigns.model import Audience
+from campaigns.schedule import ALWAYS, Window
+from gateway.money import Money
+from gateway.registry.errors import AccountError
+from gateway.translation import sentence
+
+NOBODY: Final = Audience()
+
+
+class State(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    """It is being written; nobody gets anything."""
+    SCHEDULED = "scheduled"
+    """It starts by itself at its time."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    """Nothing leaves until somebody resumes it."""
+    FINISHED = "finished"
+    """Everybody was looked at, and everything has left."""
+    CANCELLED = "cancelled"
+    """Nothing more leaves, for ever."""
+
+
+class Launch(StrEnum):
+    """When a campaign starts (C8)."""
+
+    INSTANT = "instant"
+    """When somebody says start: it has no start date."""
+    DEFERRED = "deferred"
+    """At its start date."""
+
+
+class Deed(StrEnum):
+    """What is done with a campaign."""
+
+    EDIT = "edit"
+    START = "start"
+    LAUNCH = "launch"
+    """Its time has come."""
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    FINISH = "finish"
+    """Nothing is left to do."""
+    DELETE = "delete"
+
+
+class Cause(StrEnum):
+    """Why a campaign rests where nobody has told it to."""
+
+    BUDGET = "budget"
+    """What it may spend is spent."""
+    ACCOUNT = "account"
+    """The account that it leaves from is closed, or its key paused."""
+    TEXT = "text"
+    """Its text cannot be read any more."""
+    AUDIENCE = "audience"
+    """A group or a field that its audience is chosen by is gone."""
+
+
+_MAY: Final[Mapping[State, frozenset[Deed]]] = {
+    State.DRAFT: frozenset({Deed.EDIT, Deed.START, Deed.CANCEL, Deed.DELETE}),
+    State.SCHEDULED: frozenset({Deed.EDIT, Deed.START, Deed.LAUNCH, Deed.PAUSE, Deed.CANCEL}),
+    State.RUNNING: frozenset({Deed.PAUSE, Deed.CANCEL, Deed.FINISH}),
+    State.PAUSED: frozenset({Deed.RESUME, Deed.CANCEL}),
+    State.FINISHED: frozenset(),
+    State.CANCELLED: frozenset({Deed.DELETE}),
+}
+OPEN: Final = frozenset({State.SCHEDULED, State.RUNNING, State.PAUSED})
+"""States in which something may still leave."""
+
+
+class NotNow(AccountError):
+    """What was asked for cannot be done with a campaign as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may leave, and how fast. 0 and None are without limit."""
+
+    per_minute: int = 0
+    """Messages."""
+    per_week: int = 0
+    """Messages of campaigns that one contact gets within seven days, this one with them."""
+    parts: int = 0
+    """SMS parts of the whole campaign."""
+    cost: Money | None = None
+    """What the whole campaign may cost, at the prices of the routes."""
+
+    @property
+    def end(self) -> bool:
+        """Whether the campaign may spend only so much."""
+        return bool(self.parts) or self.cost is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of an audience so far."""
+
+    recipients: int = 0
+    """Contacts that were looked at."""
+    messages: int = 0
+    """SMS that were made."""
+    waiting: int = 0
+    """Contacts whose window is shut at the moment."""
+    skipped: int = 0
+    parts: int = 0
+    cost: int = 0
+    """Thousandths of the minor unit of the routes' currency, as it was known beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What people write and choose: all that may be edited until it runs."""
+
+    name: str
+    account_id: str
+    """The responsible person (C7): their account sends, and answers come into their mailbox."""
+    texts: Mapping[str, str]
+    """Texts with macros by language; "" for contacts of any other language."""
+    audience: Audience = NOBODY
+    """Who gets it (C11)."""
+    launch: Launch = Launch.INSTANT
+    start_at: float | None = None
+    """Of a deferred campaign."""
+    window: Window = ALWAYS
+    limits: Limits = field(default_factory=Limits)
+    smart: bool = True
+    """Whether typographic characters are written in GSM-7 where that saves parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as it stands."""
+
+    id: str
+    org_id: str
+    content: Content
+    state: State
+    state_at: float
+    created_at: float
+    created_by: str = ""
+    """As people know them."""
+    cause: str = ""
+    """Why it rests: a word of `Cause`; or what it waits for."""
+    started_at: float | None = None
+    finished_at: float | None = None
+    cursor: int = 0
+    """The last contact that was looked at."""
+    exhausted: bool = False
+    """Whether that was the last of all."""
+    available_at: float = 0.0
+    """When there is something to do."""
+    counts: Counts = field(default_factory=Counts)
+
+
+def may(state: State, deed: Deed) -> bool:
+    """Whether a deed can be done where a campaign stands so."""
+    return deed in _MAY[state]
+
+
+def after(campaign: Campaign, deed: Deed, now: float) -> State:
+    """Where a deed leads. Raises NotNow."""
+    if not may(campaign.state, deed):
+        raise _not_now(campaign.state, deed)
+    waits = (campaign.content.start_at or 0) > now
+    match deed:
+        case Deed.START:
+            return State.SCHEDULED if waits and campaign.content.launch is Launch.DEFERRED else State.RUNNING
+        case Deed.RESUME:
+            # One that was paused before its time goes on waiting for it.
+            return State.SCHEDULED if waits and campaign.started_at is None else State.RUNNING
+        case Deed.EDIT:
+            return campaign.state
+        case _:
+            return _LEADS_TO[deed]
+
+
+_LEADS_TO: Final = {
+    Deed.LAUNCH: State.RUNNING,
+    Deed.PAUSE: State.PAUSED,
+    Deed.CANCEL: State.CANCELLED,
+    Deed.DELETE: State.CANCELLED,
+    Deed.FINISH: State.FINISHED,
+}
+
+
+def _not_now(state: State, deed: Deed) -> NotNow:
+    return NotNow(_WHY_NOT.get((state, deed)) or _WHY_NOT_IN[state])
+
+
+_WHY_NOT_IN: Final = {
+    State.DRAFT: sentence("the campaign is a draft: start it first"),
+    State.SCHEDULED: sentence("the campaign waits for its start: cancel it, or wait until it runs"),
+    State.RUNNING: sentence("the campaign is running: pause it first"),
+    State.PAUSED: sentence("the campaign is paused: resume it, or cancel it"),
+    State.FINISHED: sentence("the campaign is finished: make a copy of it"),
+    State.CANCELLED: sentence("the campaign was cancelled: make a copy of it"),
+}
+_BEGUN: Final = sentence("the campaign has begun: what some have got already cannot be another for others")
+_WHY_NOT: Final = {
+    (State.RUNNING, Deed.START): sentence("the campaign is running already"),
+    (State.RUNNING, Deed.RESUME): sentence("the campaign is running already"),
+    (State.PAUSED, Deed.PAUSE): sentence("the campaign is paused already"),
+    (State.PAUSED, Deed.EDIT): sentence(
+        "the campaign has begun: what some have got already cannot be another for others"
+    ),
+    (State.RUNNING, Deed.EDIT): sentence(
+        "the campaign has begun: what some have got already cannot be another for others"
+    ),
+}
+
+
+def text_for(texts: Mapping[str, str], language: str) -> tuple[str, str]:
+    """The text for a contact's language ("da", "pt-BR"), and its variant: the language, or "" for the common text."""
+    wanted = language.lower().replace("_", "-")
+    for variant in (wanted, wanted.partition("-")[0], ""):
+        if variant in texts:
+            return texts[variant], variant
+    variant = next(iter(texts))
+    return texts[variant], variant

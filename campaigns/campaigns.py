@@ -1,0 +1,244 @@
+"""Campaigns as people and programs handle them: written, checked, estimated, started, paused, looked at.
+
+In: an organisation, and what is wanted. Out: campaigns as they stand then; or an AccountError that says why not, and
+NotFound for another organisation's. Who may want it is asked by whoever calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from campaigns.audience import Readers
+from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
+from campaigns.content import checked, field_names, startable
+from campaigns.estimate import Estimate, Estimator
+from campaigns.model import Recipient
+from campaigns.recipients import Skip, Terms, decide
+from campaigns.statistics import CampaignStatistics, Figures
+from campaigns.store import book_sql, campaign_sql, run_sql, statistics_sql
+from campaigns.terms import TermsMaker, wanted_by
+from gateway import maillog
+from gateway.accounts import Accounts
+from gateway.maillog import Event
+from gateway.model import Account, Author, Clock, new_id
+from gateway.money import Money
+from gateway.registry.errors import BadValue, NotFound
+from gateway.sending import Sending, Sent, Wish
+from gateway.settings import DialogSettings
+from gateway.sms import SmsText
+from gateway.store.database import Database
+from gateway.translation import sentence
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one contact would get (C10)."""
+
+    recipient: Recipient
+    sender: str
+    """What stands as sender on the phone."""
+    text: SmsText | None
+    """None where the contact gets none."""
+    variant: str
+    price: Money | None
+    """Of all parts; None where it is not known."""
+    reason: Skip | None
+    """Why the contact gets none."""
+    due_at: float | None
+    """When the contact's window opens, where it is shut now."""
+    gaps: tuple[str, ...]
+    """Macros that leave a gap in the text."""
+
+
+class Campaigns:
+    """All campaigns."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        accounts: Accounts,
+        readers: Readers,
+        terms: TermsMaker,
+        sending: Sending,
+        dialog: DialogSettings,
+        clock: Clock,
+        nudge: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`nudge` tells whoever runs campaigns in this process that there is something to do."""
+        self._database = database
+        self._accounts = accounts
+        self._readers = readers
+        self._terms = terms
+        self._sending = sending
+        self._dialog = dialog
+        self._clock = clock
+        self._nudge = nudge
+        self._estimator = Estimator(database, readers, clock)
+        self._statistics = CampaignStatistics(database)
+
+    # --- written ---------------------------------------------------------------------------------------------------
+
+    async def create(self, org_id: str, content: Content, by: str = "") -> Campaign:
+        """Keep a draft."""
+        now = self._clock.now()
+        content = await self._checked(org_id, content)
+        campaign = Campaign(new_id(now), org_id, content, State.DRAFT, now, now, by, available_at=now)
+        await self._database.write(campaign_sql.add, campaign)
+        return campaign
+
+    async def edit(self, org_id: str, campaign_id: str, content: Content) -> Campaign:
+        """Change what a campaign says, until it runs."""
+        campaign = await self.get(org_id, campaign_id)
+        content = await self._checked(org_id, content)
+        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now())
+        return self._done(await self._database.write(campaign_sql.edit, wish))
+
+    async def copy(self, org_id: str, campaign_id: str, name: str, by: str = "") -> Campaign:
+        """A draft that says the same."""
+        content = (await self.get(org_id, campaign_id)).content
+        return await self.create(org_id, replace(content, name=name, launch=Launch.INSTANT, start_at=None), by)
+
+    async def _checked(self, org_id: str, content: Content) -> Content:
+        account = await self._accounts.account(content.account_id)
+        if account is None or account.org_id != org_id or account.closed_at is not None:
+            raise BadValue(sentence("choose an open account as the responsible person"))
+        book = await self._database.read(partial(book_sql.book, org_id=org_id))
+        content = checked(content, field_names(book), self._dialog.max_parts)
+        await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
+        return content
+
+    # --- found -----------------------------------------------------------------------------------------------------
+
+    async def get(self, org_id: str | None, campaign_id: str) -> Campaign:
+        """A campaign, an organisation's where one is named. Raises NotFound."""
+        look = partial(campaign_sql.find, org_id=org_id, campaign_id=campaign_id.strip())
+        return self._done(await self._database.read(look))
+
+    async def listing(self, org_id: str | None, *, before: str | None = None, most: int = PAGE) -> list[Campaign]:
+        """The newest first, behind the campaign `before`."""
+        return await self._database.read(partial(campaign_sql.listing, org_id=org_id, most=most, before=before))
+
+    async def names(self, campaign_ids: Sequence[str]) -> Mapping[str, str]:
+        """What campaigns are called, by their ids (C4)."""
+        if not campaign_ids:
+            return {}
+        return await self._database.read(partial(statistics_sql.names, campaign_ids=list(campaign_ids)))
+
+    async def figures(self, campaign: Campaign) -> Figures:
+        """How its messages stand (C12)."""
+        return await self._statistics.figures(campaign)
+
+    # --- done ------------------------------------------------------------------------------------------------------
+
+    async def start(self, org_id: str | None, campaign_id: str) -> Campaign:
+        """Start it, or let it wait for its start date."""
+        campaign = await self.get(org_id, campaign_id)
+        startable(campaign.content)
+        await self._sender(campaign)
+        return await self._do(org_id, campaign_id, Deed.START)
+
+    async def pause(self, org_id: str | None, campaign_id: str) -> Campaign:
+        """From now on nothing leaves."""
+        return await self._do(org_id, campaign_id, Deed.PAUSE)
+
+    async def resume(self, org_id: str | None, campaign_id: str) -> Campaign:
+        """It goes on where it was."""
+        await self._sender(await self.get(org_id, campaign_id))
+        return await self._do(org_id, campaign_id, Deed.RESUME)
+
+    async def cancel(self, org_id: str | None, campaign_id: str) -> Campaign:
+        """Nothing more leaves, for ever."""
+        return await self._do(org_id, campaign_id, Deed.CANCEL)
+
+    async def delete(self, org_id: str | None, campaign_id: str) -> None:
+        """Forget a draft, or one that was cancelled before it began."""
+        await self._do(org_id, campaign_id, Deed.DELETE)
+
+    async def _sender(self, campaign: Campaign) -> Account:
+        account = await self._terms.sender(campaign.content.account_id)
+        if account is None:
+            raise BadValue(sentence("the account of the responsible person is closed, or its key is paused"))
+        return account
+
+    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed) -> Campaign:
+        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id)
+        campaign = self._done(await self._database.write(campaign_sql.do, wish))
+        maillog.note(Event.CAMPAIGN, id=campaign.id, state=campaign.state, deed=deed)
+        self._nudge()
+        return campaign
+
+    def _done(self, outcome: Campaign | NotNow | None) -> Campaign:
+        if outcome is None:
+            raise NotFound(sentence("there is no such campaign"))
+        if isinstance(outcome, NotNow):
+            raise outcome
+        return outcome
+
+    # --- before it starts ------------------------------------------------------------------------------------------
+
+    async def estimate(self, org_id: str | None, campaign_id: str) -> AsyncIterator[Estimate]:
+        """Estimates that grow; the last one is finished."""
+        campaign = await self.get(org_id, campaign_id)
+        startable(campaign.content)
+        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        async for estimate in self._estimator.estimate(campaign, terms):
+            yield estimate
+
+    async def check(self, org_id: str | None, campaign_id: str, contact_id: int) -> Checked:
+        """What one contact would get now. Raises NotFound for no such contact."""
+        campaign = await self.get(org_id, campaign_id)
+        if not campaign.content.texts:
+            startable(campaign.content)
+        account = await self._sender(campaign)
+        terms = self._terms.terms(campaign.content, account)
+        return await self._check(campaign, terms, contact_id)
+
+    async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:
+        found = await self._readers.some(wanted_by(campaign.org_id, terms), [contact_id])
+        if not found:
+            raise NotFound(sentence("there is no such contact"))
+        now = self._clock.now()
+        decided = decide(found[0], terms, now, "", whenever=True)
+        message = decided.message
+        reason = Skip(decided.reason) if decided.reason else None
+        if message is not None and await self._is_often(campaign, contact_id):
+            message, reason = None, Skip.WEEKLY
+        due = decide(found[0], terms, now, "").due_at
+        return Checked(
+            recipient=found[0],
+            sender=(message.sender or message.from_number) if message else terms.account.number,
+            text=message.text if message else None,
+            variant=decided.variant,
+            price=decided.price if message else None,
+            reason=reason,
+            due_at=due,
+            gaps=terms.texts[decided.variant].empty(found[0].fields) if message else (),
+        )
+
+    async def _is_often(self, campaign: Campaign, contact_id: int) -> bool:
+        most = campaign.content.limits.per_week
+        if not most:
+            return False
+        now = self._clock.now()
+        look = partial(run_sql.messages_within, org_id=campaign.org_id, contacts=[contact_id], now=now)
+        return (await self._database.read(look)).get(contact_id, 0) >= most
+
+    async def test(
+        self, org_id: str | None, campaign_id: str, contact_id: int, phones: Sequence[str], author: Author
+    ) -> Sent:
+        """Send the text that a contact would get to somebody else, oneself say, as a single SMS.
+
+        Raises the Refusal where nothing can go.
+        """
+        campaign = await self.get(org_id, campaign_id)
+        got = await self.check(org_id, campaign_id, contact_id)
+        if got.text is None:
+            reason = got.reason.words if got.reason else ""
+            raise BadValue(sentence("this contact gets no text to try: %(reason)s", reason=reason))
+        wish = Wish(campaign.content.account_id, tuple(phones), got.text.text, author)
+        return await self._sending.send(wish)

@@ -1,0 +1,191 @@
+"""An organisation's contacts: made, found, changed, and what they agreed to.
+
+Everything is of one organisation: an id of another's is not there. What cannot be meant is refused with a sentence for
+each field (`BadDraft`), a contact that is gone with NotFound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import partial
+
+from campaigns.drafts import checked, checked_object
+from campaigns.filters.vocabulary import RESERVED
+from campaigns.model import (
+    Attribute,
+    AttributeType,
+    Book,
+    Consent,
+    Contact,
+    ContactListing,
+    Draft,
+    LinkedObject,
+    PointKind,
+)
+from campaigns.store import book_sql, consent_sql, contact_list_sql, contact_sql, object_sql
+from campaigns.store.contact_list_sql import ContactFilter
+from campaigns.values import clean
+from gateway import paging
+from gateway.model import Clock
+from gateway.paging import MAX_PAGE_SIZE, PAGE_SIZE, Count, Page
+from gateway.registry.errors import BadValue, NotFound
+from gateway.store.database import Database, alone
+from gateway.translation import sentence
+
+_KEY = re.compile(r"[^\W\d_][\w]{0,39}")
+_MOST_CHOICES, _MOST_ATTRIBUTES = 200, 200
+
+
+class Contacts:
+    """Reads and changes."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def today(self) -> date:
+        """The day that filters call today, UTC."""
+        return datetime.fromtimestamp(self._clock.now(), UTC).date()
+
+    async def book(self, org_id: str) -> Book:
+        """What the organisation calls things; made when it is first asked for."""
+        found = await self._database.read(partial(book_sql.book, org_id=org_id))
+        if found is not None:
+            return found
+        return await self._database.write(alone(partial(book_sql.made_book, org_id=org_id)), None)
+
+    # --- people ----------------------------------------------------------------------------------------------------
+
+    async def add(self, org_id: str, draft: Draft) -> int:
+        """Store a new contact; its id. Raises BadDraft."""
+        fit = checked(draft, await self.book(org_id))
+        change = contact_sql.Change(org_id, self._clock.now(), new=(fit,))
+        return (await self._database.write(contact_sql.store, change)).new[0]
+
+    async def change(self, org_id: str, contact_id: int, draft: Draft) -> None:
+        """Store a contact as it is to be from now on. Raises BadDraft, NotFound."""
+        fit = checked(draft, await self.book(org_id))
+        change = contact_sql.Change(org_id, self._clock.now(), changed=((contact_id, fit),))
+        if (await self._database.write(contact_sql.store, change)).gone:
+            raise _no_contact()
+
+    async def remove(self, org_id: str, contacts: Sequence[int]) -> int:
+        """Remove contacts with all that belongs to them; how many there were. Opt-outs stay, they are the phone's."""
+        return await self._database.write(contact_sql.remove, (org_id, contacts))
+
+    async def find(self, org_id: str, contact_id: int) -> Contact:
+        """A contact with all that belongs to it. Raises NotFound."""
+        found = await self._database.read(partial(contact_sql.find, org_id=org_id, contact_id=contact_id))
+        if found is None:
+            raise _no_contact()
+        return found
+
+    async def with_phone(self, org_id: str, phone: str) -> list[int]:
+        """The ids of contacts that have a phone (E.164), the oldest first."""
+        book = await self.book(org_id)
+        look = partial(contact_list_sql.by_points, of=book, kind=PointKind.PHONE, values=(phone,))
+        return (await self._database.read(look)).get(phone, [])
+
+    async def page(
+        self, wanted: ContactFilter, *, cursor: str | None = None, size: int = PAGE_SIZE
+    ) -> Page[ContactListing]:
+        """A page of the list. Raises BadFilter, and BadValue for a cursor that is none."""
+        wanted = replace(wanted, search=paging.search_text(wanted.search))
+        at = paging.cursor(cursor, wanted.order, wanted.kinds)
+        look = partial(contact_list_sql.page, wanted=wanted, at=at, size=paging.page_size(size))
+        return await self._database.read(look)
+
+    async def count(self, wanted: ContactFilter) -> Count:
+        """How long the list is, counted so far as people read it. Raises BadFilter."""
+        wanted = replace(wanted, search=paging.search_text(wanted.search))
+        return paging.counted(await self._database.read(partial(contact_list_sql.count, wanted=wanted)))
+
+    async def whole(self, wanted: ContactFilter) -> AsyncIterator[Contact]:
+        """All that are wanted with all that belongs to them, in memory a page at a time."""
+        cursor: str | None = None
+        while True:
+            found = await self.page(wanted, cursor=cursor, size=MAX_PAGE_SIZE)
+            book = await self.book(wanted.org_id)
+            ids = [each.id for each in found.items]
+            loaded = await self._database.read(partial(contact_sql.load, of=book, ids=ids))
+            by_id = {each.id: each for each in loaded}
+            for each in ids:
+                if each in by_id:
+                    yield by_id[each]
+            if found.next is None:
+                return
+            cursor = found.next
+
+    # --- what they agreed to ---------------------------------------------------------------------------------------
+
+    async def give_consent(
+        self, org_id: str, contacts: Sequence[int], purpose: str, *, how: str, wording: str, at: float | None = None
+    ) -> int:
+        """Note that contacts agreed, to what, how, and in which words; how many had not before. Raises BadValue."""
+        name, way, words = clean(purpose), clean(how), clean(wording)
+        if not (name and way and words):
+            raise BadValue(sentence("say what they agreed to, how, and in which words"))
+        given = Consent(name, at if at is not None else self._clock.now(), way, words)
+        return await self._database.write(consent_sql.give, consent_sql.Agreement(org_id, contacts, given))
+
+    async def end_consent(self, org_id: str, contacts: Sequence[int], purpose: str, *, how: str) -> int:
+        """Note that contacts agree no longer; how many had."""
+        end = consent_sql.Withdrawal(org_id, contacts, purpose, self._clock.now(), clean(how))
+        return await self._database.write(consent_sql.withdraw, end)
+
+    # --- linked objects --------------------------------------------------------------------------------------------
+
+    async def link(self, org_id: str, contact_id: int, thing: LinkedObject) -> int:
+        """Link an object to a contact, or store it anew; its number. Raises BadDraft, NotFound."""
+        fit = checked_object(thing, await self.book(org_id))
+        number = await self._database.write(object_sql.put, (org_id, contact_id, fit, self._clock.now()))
+        if number is None:
+            raise _no_contact()
+        return number
+
+    async def unlink(self, org_id: str, contact_id: int, kind: str, number: int) -> None:
+        """Remove a linked object. Raises NotFound."""
+        if not await self._database.write(object_sql.remove, (org_id, contact_id, kind, number)):
+            raise NotFound(sentence("that is not there any more"))
+
+    # --- attributes ------------------------------------------------------------------------------------------------
+
+    async def define(self, org_id: str, attribute: Attribute) -> Attribute:
+        """Define an attribute, or change label and choices of one. Raises BadValue."""
+        fit = _checked_attribute(attribute, (await self.book(org_id)).attributes)
+        item = book_sql.Definition(org_id, fit, self._clock.now())
+        made = await self._database.write(book_sql.define, item)
+        if made is None:
+            raise BadValue(sentence("%(key)s is there with values of another type: remove it first", key=attribute.key))
+        return made
+
+    async def undefine(self, org_id: str, kind: str, key: str) -> None:
+        """Forget an attribute with all its values. Raises NotFound."""
+        if not await self._database.write(book_sql.undefine, (org_id, kind, key)):
+            raise NotFound(sentence("there is no field %(name)s", name=key[:60]))
+
+
+def _checked_attribute(attribute: Attribute, there: Mapping[tuple[str, str], Attribute]) -> Attribute:
+    key, kind = attribute.key.strip().lower(), attribute.kind.strip().lower()
+    for name in (key, kind) if kind else (key,):
+        if not _KEY.fullmatch(name):
+            raise BadValue(
+                sentence("%(name)s is no name: begin with a letter, go on with letters and digits", name=name[:60])
+            )
+    if key in RESERVED and not kind:
+        raise BadValue(sentence("every contact has %(name)s already: choose another name", name=key))
+    if kind in RESERVED:
+        raise BadValue(sentence("%(name)s means something else in filters: choose another name", name=kind))
+    if (kind, key) not in there and len(there) >= _MOST_ATTRIBUTES:
+        raise BadValue(sentence("there are %(most)s fields already: remove one first", most=_MOST_ATTRIBUTES))
+    choices = tuple(dict.fromkeys(filter(None, (clean(each) for each in attribute.choices))))
+    if attribute.type is AttributeType.CHOICE and not 1 <= len(choices) <= _MOST_CHOICES:
+        raise BadValue(sentence("list 1 to %(most)s choices", most=_MOST_CHOICES))
+    return Attribute(key, clean(attribute.label) or key, attribute.type, choices, kind)
+
+
+def _no_contact() -> NotFound:
+    return NotFound(sentence("there is no such contact"))

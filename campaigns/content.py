@@ -1,0 +1,85 @@
+"""Whether what people write and choose can be a campaign. Pure.
+
+In: a content, and the names that macros may read. Out: the same content, tidied; or one AccountError that says what to
+put right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from campaigns import macros
+from campaigns.campaign import NOBODY, Content, Launch
+from campaigns.macros import TextError
+from campaigns.model import Book
+from gateway.registry.errors import BadValue
+from gateway.sms import SmsText
+from gateway.sms_text import prepare
+from gateway.translation import sentence
+
+BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
+"""Fields that every contact has."""
+LONGEST_NAME: Final = 200
+
+
+def field_names(book: Book | None) -> frozenset[str]:
+    """What macros may be called: fields of contacts, and of linked objects as "order.number"."""
+    own = book.attributes.values() if book is not None else ()
+    return frozenset((*BUILT_IN, *(f"{each.kind}.{each.key}" if each.kind else each.key for each in own)))
+
+
+def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
+    """A content that can be kept as a draft. Raises BadValue, TextError."""
+    name = " ".join(content.name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise BadValue(sentence("a campaign has a name of up to %(most)s characters", most=LONGEST_NAME))
+    texts = {variant.lower(): text for variant, text in content.texts.items() if text.strip()}
+    for text in texts.values():
+        _check_text(text, known, content, max_parts)
+    if content.launch is Launch.DEFERRED and content.start_at is None:
+        raise BadValue(sentence("a deferred campaign has a start date: choose one, or launch it at once"))
+    if content.launch is Launch.INSTANT and content.start_at is not None:
+        raise BadValue(sentence("a campaign that is launched at once has no start date"))
+    limits = content.limits
+    if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
+        raise BadValue(sentence("a limit is a number from 0 on; 0 is none"))
+    return replace(content, name=name, texts=texts)
+
+
+def startable(content: Content) -> None:
+    """Raise BadValue where something is missing that a draft may lack."""
+    if not content.texts:
+        raise BadValue(sentence("the campaign has no text: write one"))
+    if content.audience == NOBODY:
+        raise BadValue(sentence("the campaign has no audience: choose contacts or groups"))
+
+
+def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
+    read = macros.read(text)
+    unknown = read.unknown(known)
+    if unknown:
+        raise TextError(
+            sentence("there is no field called %(name)s: write one of %(fields)s", name=unknown[0], fields=_some(known))
+        )
+    shortest = _shortest(read, content)
+    if shortest is not None and shortest.parts > max_parts:
+        raise TextError(
+            sentence(
+                "the text takes %(parts)s SMS parts, and %(most)s is the most", parts=shortest.parts, most=max_parts
+            )
+        )
+
+
+def _shortest(read: macros.Macros, content: Content) -> SmsText | None:
+    """The text without any field; None where it cannot be made so."""
+    try:
+        return prepare(read.render({}).strip(), smart=content.smart)
+    except macros.TooMuch:
+        return None
+
+
+def _some(known: Iterable[str], most: int = 12) -> str:
+    names = sorted(known)
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -1,0 +1,198 @@
+"""What somebody writes about a contact, made into what is stored: every field read, or refused with its reason. Pure.
+
+In: a draft as it was typed, by a person, a file or a program. Out: the draft with numbers in E.164, addresses and
+values checked; or BadDraft with one sentence for each field that cannot be meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import TypeVar
+from zoneinfo import available_timezones
+
+from campaigns.model import Attribute, Book, Draft, LinkedObject, Point, Value
+from campaigns.values import clean, fold, read_value
+from gateway.numbers import NumberError, to_e164
+from gateway.registry.employee_address import fold_email, valid_address
+from gateway.registry.errors import AccountError, BadValue
+from gateway.translation import Sentence, sentence
+
+T = TypeVar("T")
+MOST_POINTS, MOST_TAGS = 20, 100
+"""Phones, and addresses, of one contact; tags of one contact."""
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+_LONGEST_NAME, _LONGEST_LABEL = 200, 60
+
+
+class BadDraft(BadValue):
+    """Fields that cannot be meant: `problems` has each by its name, as filters call it."""
+
+    def __init__(self, problems: Mapping[str, Sentence]) -> None:
+        super().__init__(next(iter(problems.values())))
+        self.problems = problems
+
+
+def checked(draft: Draft, of: Book, raw: Mapping[str, object] | None = None) -> Draft:
+    """The draft as it is to be stored; `raw` are values of attributes as somebody wrote them, instead of its own.
+
+    Raises BadDraft.
+    """
+    problems: dict[str, Sentence] = {}
+
+    def tried(name: str, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except AccountError as error:
+            problems[name] = error.told if isinstance(error.told, Sentence) else sentence("%(value)s", value=str(error))
+            return otherwise
+
+    written = raw if raw is not None else draft.attributes
+    found = Draft(
+        name=tried("name", lambda: _name(draft.name), ""),
+        first_name=tried("first_name", lambda: _name(draft.first_name), ""),
+        phones=tried("phone", lambda: _phones(draft.phones, of.region), ()),
+        emails=tried("email", lambda: _emails(draft.emails), ()),
+        language=tried("language", lambda: _language(draft.language), ""),
+        zone=tried("zone", lambda: _zone(draft.zone), ""),
+        no_sms=draft.no_sms,
+        attributes=_values(written, of, "", problems),
+        tags=tried("tags", lambda: _tags(draft.tags), frozenset()),
+    )
+    if not problems and not (found.name or found.first_name or found.phones or found.emails):
+        problems["name"] = sentence("a contact needs a name, a phone or an e-mail address")
+    if problems:
+        raise BadDraft(problems)
+    if found.name:
+        return found
+    return Draft(**{**_as_dict(found), "name": _instead(found)})  # type: ignore[arg-type]  # its own fields
+
+
+def checked_object(thing: LinkedObject, of: Book) -> LinkedObject:
+    """A linked object as it is to be stored. Raises BadDraft."""
+    problems: dict[str, Sentence] = {}
+    if not of.own(thing.kind):
+        problems["kind"] = sentence("there is no kind %(kind)s: define a field of it first", kind=thing.kind[:60])
+    fields = _values(thing.fields, of, thing.kind, problems)
+    if problems:
+        raise BadDraft(problems)
+    return LinkedObject(thing.kind, fields, clean(thing.ref)[:_LONGEST_NAME], thing.number)
+
+
+def _as_dict(draft: Draft) -> dict[str, object]:
+    return {name: getattr(draft, name) for name in Draft.__slots__}
+
+
+def _instead(draft: Draft) -> str:
+    """What a contact without a name is called."""
+    if draft.first_name:
+        return draft.first_name
+    return draft.emails[0].value if draft.emails else draft.phones[0].value
+
+
+def _name(text: str) -> str:
+    name = " ".join(clean(text).split())
+    if len(name) > _LONGEST_NAME:
+        raise BadValue(sentence("a name has at most %(most)s characters", most=_LONGEST_NAME))
+    return name
+
+
+def _phones(points: Iterable[Point], region: str) -> tuple[Point, ...]:
+    found: dict[str, Point] = {}
+    for point in points:
+        if point.value.strip():
+            number = read_phone(point.value, region)
+            found.setdefault(number, Point(number, _label(point)))
+    return _few(found)
+
+
+def read_phone(text: str, region: str) -> str:
+    """A phone in E.164. Raises BadValue."""
+    try:
+        return to_e164(text, region)
+    except NumberError as error:
+        raise BadValue(
+            sentence("%(number)s is no phone number: %(reason)s", number=text.strip()[:60], reason=error.reason)
+        ) from None
+
+
+def _emails(points: Iterable[Point]) -> tuple[Point, ...]:
+    found: dict[str, Point] = {}
+    for point in points:
+        if point.value.strip():
+            address = valid_address(point.value)
+            found.setdefault(fold_email(address), Point(address, _label(point)))
+    return _few(found)
+
+
+def _few(found: Mapping[str, Point]) -> tuple[Point, ...]:
+    if len(found) > MOST_POINTS:
+        raise BadValue(sentence("a contact has at most %(most)s of them", most=MOST_POINTS))
+    return tuple(found.values())
+
+
+def _label(point: Point) -> str:
+    return " ".join(clean(point.label).split())[:_LONGEST_LABEL]
+
+
+def _language(text: str) -> str:
+    code = text.strip()
+    if not code:
+        return ""
+    if not _LANGUAGE.fullmatch(code):
+        raise BadValue(sentence("%(value)s is no language: write a code such as da or en", value=code[:60]))
+    return re.split("[-_]", code)[0].lower()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> Mapping[str, str]:
+    return {name.casefold(): name for name in available_timezones()}
+
+
+def _zone(text: str) -> str:
+    name = text.strip()
+    if not name:
+        return ""
+    try:
+        return _zones()[name.casefold().replace(" ", "_")]
+    except KeyError:
+        raise BadValue(
+            sentence("%(value)s is no time zone: write one such as Europe/Copenhagen", value=name[:60])
+        ) from None
+
+
+def _tags(names: Iterable[str]) -> frozenset[str]:
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        tag = " ".join(clean(name).split())
+        if len(tag) > _LONGEST_LABEL:
+            raise BadValue(sentence("a tag has at most %(most)s characters", most=_LONGEST_LABEL))
+        if tag:
+            found.setdefault(fold(tag), tag)
+    if len(found) > MOST_TAGS:
+        raise BadValue(sentence("a contact has at most %(most)s tags", most=MOST_TAGS))
+    return frozenset(found.values())
+
+
+def _values(written: Mapping[str, object], of: Book, kind: str, problems: dict[str, Sentence]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for key, value in written.items():
+        attribute = of.attributes.get((kind, key))
+        if attribute is None:
+            problems[key] = sentence("there is no field %(name)s", name=key[:60])
+            continue
+        read = _read(attribute, value, problems)
+        if read is not None:
+            found[key] = read
+    return found
+
+
+def _read(attribute: Attribute, value: object, problems: dict[str, Sentence]) -> Value | None:
+    try:
+        return read_value(attribute, value)
+    except BadValue as error:
+        problems[attribute.key] = (
+            error.told if isinstance(error.told, Sentence) else sentence("%(value)s", value=str(error))
+        )
+        return None

@@ -1,0 +1,168 @@
+"""What a campaign will be: exact parts and costs of the very texts, and who is skipped and why, before it starts.
+
+In: a campaign. Out: estimates that grow page by page until everybody was looked at; the last one is exact for this
+moment. Nothing is stored and nothing is sent: the same decides as in the run (`recipients.decide`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from campaigns.audience import Readers, Wanted
+from campaigns.campaign import Campaign
+from campaigns.model import Recipient
+from campaigns.recipients import Decided, Skip, Terms, decide
+from campaigns.store import run_sql
+from campaigns.terms import wanted_by
+from gateway.model import Clock
+from gateway.money import Money
+from gateway.sms import Encoding
+from gateway.store.database import Database
+
+PAGE = 1000
+"""Contacts between two looks at the progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What would happen if a campaign started now and had all the time that it needs."""
+
+    total: int
+    """Contacts of the audience."""
+    done: int = 0
+    """Of these, those that were looked at."""
+    messages: int = 0
+    parts: int = 0
+    cost: Money | None = None
+    """As far as the prices of the routes say; None where they say nothing."""
+    unpriced: int = 0
+    """Messages of which no price is known."""
+    skipped: Mapping[Skip, int] = field(default_factory=dict)
+    by_parts: Mapping[int, int] = field(default_factory=dict)
+    """Messages by the parts that they have."""
+    by_encoding: Mapping[Encoding, int] = field(default_factory=dict)
+    by_variant: Mapping[str, int] = field(default_factory=dict)
+    """Messages by the language of their text; "" for the common one."""
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    """Macros that would leave a gap in a text, and in how many."""
+    gap_example: int | None = None
+    """A contact with a gap."""
+    finished: bool = False
+
+
+class Estimator:
+    """Estimates."""
+
+    def __init__(self, database: Database, readers: Readers, clock: Clock) -> None:
+        self._database = database
+        self._readers = readers
+        self._clock = clock
+
+    async def estimate(self, campaign: Campaign, terms: Terms, page: int = PAGE) -> AsyncIterator[Estimate]:
+        """Estimates of a campaign, each of a page more. Raises AccountError where its audience cannot be asked for."""
+        wanted = wanted_by(campaign.org_id, terms)
+        adding = _Adding(terms, await self._readers.count(wanted))
+        ahead = asyncio.create_task(self._page(campaign, wanted, 0, page))
+        try:
+            while True:
+                members, often = await ahead
+                if len(members) == page:
+                    ahead = asyncio.create_task(self._page(campaign, wanted, members[-1].contact_id, page))
+                await asyncio.to_thread(adding.add, members, often, self._clock.now())
+                yield adding.estimate(finished=len(members) < page)
+                if len(members) < page:
+                    return
+        finally:
+            ahead.cancel()
+
+    async def _page(
+        self, campaign: Campaign, wanted: Wanted, after: int, size: int
+    ) -> tuple[Sequence[Recipient], frozenset[int]]:
+        """Members, and those among them who have got enough this week."""
+        members = await self._readers.page(wanted, after, size)
+        most = campaign.content.limits.per_week
+        if not most or not members:
+            return members, frozenset()
+        ids = [member.contact_id for member in members]
+        look = partial(run_sql.messages_within, org_id=campaign.org_id, contacts=ids, now=self._clock.now())
+        times = await self._database.read(look)
+        return members, frozenset(contact for contact, count in times.items() if count >= most)
+
+
+class _Adding:
+    """Counts what is decided."""
+
+    def __init__(self, terms: Terms, total: int) -> None:
+        self._terms = terms
+        self._total = total
+        self._done = self._parts = self._cost = self._unpriced = 0
+        self._currency = ""
+        self._phones: set[int] = set()
+        """As numbers, which take less room."""
+        self._skipped: Counter[Skip] = Counter()
+        self._by_parts: Counter[int] = Counter()
+        self._by_encoding: Counter[Encoding] = Counter()
+        self._by_variant: Counter[str] = Counter()
+        self._gaps: Counter[str] = Counter()
+        self._example: int | None = None
+
+    def add(self, members: Sequence[Recipient], often: frozenset[int], now: float) -> None:
+        """Decide on a page."""
+        for member in members:
+            decided = decide(member, self._terms, now, "", whenever=True)
+            reason = self._reason(decided, often)
+            if reason is not None:
+                self._skipped[reason] += 1
+            else:
+                self._count(decided, member)
+        self._done += len(members)
+
+    def _reason(self, decided: Decided, often: frozenset[int]) -> Skip | None:
+        if decided.message is None:
+            return Skip(decided.reason)
+        if decided.contact_id in often:
+            return Skip.WEEKLY
+        phone = int(decided.message.to_number[1:])
+        if phone in self._phones:
+            return Skip.DUPLICATE
+        self._phones.add(phone)
+        return None
+
+    def _count(self, decided: Decided, member: Recipient) -> None:
+        text = decided.message.text if decided.message is not None else None
+        if text is None:
+            return
+        self._parts += text.parts
+        self._by_parts[text.parts] += 1
+        self._by_encoding[text.encoding] += 1
+        self._by_variant[decided.variant] += 1
+        if decided.price is None:
+            self._unpriced += 1
+        else:
+            self._cost += decided.cost
+            self._currency = decided.price.currency
+        for name in self._terms.texts[decided.variant].empty(member.fields):
+            self._gaps[name] += 1
+            self._example = self._example or member.contact_id
+
+    def estimate(self, *, finished: bool) -> Estimate:
+        """As it stands."""
+        return Estimate(
+            total=self._done if finished else max(self._total, self._done),
+            done=self._done,
+            messages=sum(self._by_parts.values()),
+            parts=self._parts,
+            cost=Money(self._cost, self._currency) if self._currency else None,
+            unpriced=self._unpriced,
+            skipped=dict(self._skipped),
+            by_parts=dict(self._by_parts),
+            by_encoding=dict(self._by_encoding),
+            by_variant=dict(self._by_variant),
+            gaps=dict(self._gaps),
+            gap_example=self._example,
+            finished=finished,
+        )

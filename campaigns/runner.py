@@ -1,0 +1,395 @@
+"""Runs campaigns: pages of an audience become messages in the spool, as fast as these leave and no faster.
+
+In: campaigns that are due. Out: one row per contact, and a message for each that gets one, in the transaction that
+moves the campaign's cursor (`store.run_sql`). Promises: killed at any moment, nobody gets it twice and nobody is left
+out; a pause, a cancel and a limit hold from the commit on that says so; no more than `ahead` messages wait in the
+spool, so that what leaves at a moment was decided on shortly before, and dialogs never queue behind a million.
+
+A campaign is run by one process at a time, under its lease; what several commit cannot disagree even so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from campaigns.audience import Readers, Wanted
+from campaigns.campaign import Campaign, Cause, Deed, State
+from campaigns.letters import CampaignLetters
+from campaigns.macros import TextError
+from campaigns.model import Recipient
+from campaigns.recipients import Decided, Skip, Terms, decide
+from campaigns.store import campaign_sql, run_sql
+from campaigns.store.run_sql import Advance, Advanced, Went
+from campaigns.terms import TermsMaker, wanted_by
+from gateway import maillog
+from gateway.accounts import Accounts
+from gateway.maillog import Event
+from gateway.model import Account, Clock, OutgoingMail, new_id
+from gateway.registry.errors import AccountError
+from gateway.settings import LimitSettings
+from gateway.spending import DAY, charge
+from gateway.store import bulk_sql
+from gateway.store.bulk_sql import Bulk
+from gateway.store.database import Database, StoreUnavailableError
+
+PAGE = 500
+"""Contacts of one transaction: beyond that its fixed cost no longer shows, and others wait for it."""
+AHEAD = 20_000
+"""Messages of campaigns that wait in the spool at most, of all together."""
+FULL_SECONDS = 0.25
+"""How long a campaign waits before it looks whether there is room again."""
+POLL_SECONDS = 1.0
+"""How often it is looked for campaigns that are due, at least."""
+LEASE_CHECK_SECONDS = 5.0
+CAPPED = "limit"
+"""The cause of a campaign that waits for the next day, since a daily limit is reached."""
+_TRIES = 3
+
+
+@dataclass(slots=True)
+class _Run:
+    """A campaign that is under way."""
+
+    campaign: Campaign
+    terms: Terms
+    wanted: Wanted
+    room: int = 0
+    """Messages that may be made before it is looked how many wait."""
+    tokens: float = 0.0
+    """Messages that its pace allows at the moment."""
+    at: float = 0.0
+    """When they were counted, on the monotonic clock."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether the campaign may spend only so much."""
+        return self.campaign.content.limits.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Contacts that were looked at, behind a cursor."""
+
+    members: Sequence[Recipient]
+    size: int
+
+    @property
+    def last(self) -> bool:
+        """Whether nobody comes behind them."""
+        return len(self.members) < self.size
+
+    def first(self, size: int) -> _Page:
+        """So many of them at most."""
+        return self if len(self.members) <= size else _Page(self.members[:size], size)
+
+
+class Runner:
+    """Runs what is due."""
+
+    name = "campaigns"
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        accounts: Accounts,
+        readers: Readers,
+        terms: TermsMaker,
+        limits: LimitSettings,
+        clock: Clock,
+        letters: CampaignLetters,
+        lease: str,
+        providers: Sequence[str],
+        departs: Callable[[], None] = lambda: None,
+        ahead: int = AHEAD,
+        page: int = PAGE,
+    ) -> None:
+        """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at."""
+        self._database = database
+        self._accounts = accounts
+        self._readers = readers
+        self._terms = terms
+        self._limits = limits
+        self._clock = clock
+        self._letters = letters
+        self._lease = lease
+        self._providers = tuple(providers)
+        self._departs = departs
+        self._ahead = ahead
+        self._page = page
+        self._wake = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to look."""
+        self._looking = asyncio.create_task(self._look_forever(), name=self.name)
+
+    async def stop(self) -> None:
+        """End between two pages; what is left goes on at the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._looking is not None:
+            await self._looking
+        if self._runs:
+            await asyncio.wait(self._runs.values(), timeout=20)
+
+    def nudge(self) -> None:
+        """Look now: something has been started."""
+        self._wake.set()
+
+    async def _look_forever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self.look()
+            except StoreUnavailableError as error:
+                maillog.warn(Event.FAULT, cause=str(error), where=self.name)
+            except Exception as error:  # the next look must come whatever this one met
+                maillog.fault(Event.FAULT, error, where=self.name)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            self._wake.clear()
+
+    async def look(self) -> None:
+        """Begin to run what is due and nobody runs."""
+        now = self._clock.now()
+        for campaign_id in await self._database.read(partial(campaign_sql.due, now=now)):
+            if campaign_id not in self._runs:
+                task = asyncio.create_task(self._run_safely(campaign_id), name=f"campaign {campaign_id}")
+                self._runs[campaign_id] = task
+                task.add_done_callback(partial(self._ended, campaign_id))
+
+    def _ended(self, campaign_id: str, _task: asyncio.Task[None]) -> None:
+        del self._runs[campaign_id]
+
+    async def idle(self) -> None:
+        """Return when nothing is being run."""
+        while self._runs:
+            await asyncio.wait(list(self._runs.values()))
+
+    async def _run_safely(self, campaign_id: str) -> None:
+        try:
+            await self._run(campaign_id)
+        except StoreUnavailableError as error:
+            maillog.warn(Event.FAULT, cause=str(error), where=self.name, id=campaign_id)
+        except Exception as error:  # others must still run, and this one is looked at again
+            maillog.fault(Event.FAULT, error, where=self.name, id=campaign_id)
+            await self._rest(campaign_id, self._clock.now() + 10 * POLL_SECONDS)
+
+    # --- one campaign ----------------------------------------------------------------------------------------------
+
+    async def _run(self, campaign_id: str) -> None:
+        now = self._clock.now()
+        claim = campaign_sql.Claim(campaign_id, self._lease, now)
+        campaign = await self._database.write(campaign_sql.claim, claim)
+        if campaign is not None and campaign.state is State.SCHEDULED:
+            campaign = await self._do(campaign_id, Deed.LAUNCH)
+        if campaign is None or campaign.state is not State.RUNNING:
+            return
+        run = await self._begin(campaign)
+        if run is None:
+            return
+        try:
+            await (self._release(run) if campaign.exhausted else self._through_audience(run))
+        except AccountError:  # what the audience is chosen by is gone
+            await self._pause(run.campaign, Cause.AUDIENCE)
+
+    async def _begin(self, campaign: Campaign) -> _Run | None:
+        """What the campaign needs; where it is not to be had, the campaign is paused."""
+        cause = Cause.ACCOUNT
+        try:
+            terms = await self._terms.of(campaign)
+        except TextError:
+            terms, cause = None, Cause.TEXT
+        if terms is None:
+            await self._pause(campaign, cause)
+            return None
+        return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic())
+
+    async def _through_audience(self, run: _Run) -> None:
+        """Page after page, the next one read while this one is being committed; then those who wait."""
+        ahead: asyncio.Task[_Page] | None = None
+        try:
+            while not run.campaign.exhausted:
+                size = await self._room(run)
+                if size == 0:
+                    return await self._rest(run.campaign.id, self._clock.now())
+                page = (await (ahead or self._read(run, run.campaign.cursor, size))).first(size)
+                ahead = self._read_ahead(run, page)
+                went = await self._take(run, page)
+                if went is None:
+                    return None
+                if ahead is not None and went.cursor != page.members[-1].contact_id:
+                    ahead.cancel()
+                    ahead = None
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+        return await self._release(run)
+
+    def _read_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Page] | None:
+        """Read what lies behind a page, where it will be wanted at once."""
+        if page.last or run.campaign.content.limits.per_minute:
+            return None
+        return asyncio.create_task(self._read(run, page.members[-1].contact_id, self._page))
+
+    async def _read(self, run: _Run, cursor: int, size: int) -> _Page:
+        members = await self._readers.page(run.wanted, cursor, size)
+        return _Page(members, size)
+
+    async def _take(self, run: _Run, page: _Page, *, gone: Sequence[int] = (), waited: bool = False) -> Advanced | None:
+        """Decide on a page and commit it; None where the campaign rests now."""
+        for _ in range(_TRIES):
+            revision, account = await self._sender(run)
+            if account is None:
+                await self._pause(run.campaign, Cause.ACCOUNT)
+                return None
+            item = await asyncio.to_thread(self._decided, run, page, revision, gone, waited)
+            advanced = await self._database.write(run_sql.advance, item)
+            if advanced.went is not Went.STALE:
+                return await self._after(run, advanced)
+            await self._accounts.refresh()
+        return None
+
+    async def _sender(self, run: _Run) -> tuple[int, Account | None]:
+        """The account as it is, and the directory's revision of which that is true."""
+
+        async def look(revision: int) -> tuple[int, Account | None]:
+            return revision, await self._terms.sender(run.campaign.content.account_id)
+
+        revision, account = await self._accounts.decide(look)
+        if account is not None and account != run.terms.account:
+            run.terms = replace(run.terms, account=account)
+        return revision, account
+
+    def _decided(self, run: _Run, page: _Page, revision: int, gone: Sequence[int], waited: bool) -> Advance:  # noqa: FBT001 - asyncio.to_thread
+        now = self._clock.now()
+        batch = new_id(now)
+        decided = [decide(member, run.terms, now, f"{batch}.{number}") for number, member in enumerate(page.members, 1)]
+        decided += [Decided(contact_id, reason=Skip.GONE) for contact_id in gone]
+        messages = tuple(each.message for each in decided if each.message is not None)
+        account = run.terms.account
+        bulk = None
+        if messages:
+            paid = charge(account, messages, self._limits, now)
+            shared = self._accounts.is_shared(account.number)
+            bulk = Bulk(run.campaign.id, messages, revision, paid, now, shared)
+        return Advance(
+            campaign_id=run.campaign.id,
+            lease=self._lease,
+            decided=tuple(decided),
+            bulk=bulk,
+            at=now,
+            was=run.campaign.cursor,
+            exhausted=page.last,
+            spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
+            waited=waited,
+        )
+
+    async def _after(self, run: _Run, advanced: Advanced) -> Advanced | None:
+        """Go on from where a page has led."""
+        match advanced.went:
+            case Went.ON:
+                run.campaign = replace(run.campaign, cursor=advanced.cursor, exhausted=advanced.exhausted)
+                run.tokens -= advanced.messages
+                run.room -= advanced.messages
+                if advanced.messages:
+                    self._departs()
+                return advanced
+            case Went.CAPPED:
+                tomorrow = (math.floor(self._clock.now() / DAY) + 1) * DAY
+                await self._rest(run.campaign.id, tomorrow, CAPPED)
+            case Went.SPENT:
+                maillog.warn(Event.CAMPAIGN, id=run.campaign.id, state=State.PAUSED, cause=Cause.BUDGET)
+            case _:
+                pass
+        return None
+
+    # --- contacts whose window was shut, and the end ---------------------------------------------------------------
+
+    async def _release(self, run: _Run) -> None:
+        """Decide on those whose window has opened; finish where nobody waits and everything has left."""
+        while not self._stopping.is_set():
+            size = await self._room(run)
+            if size == 0:
+                break
+            now = self._clock.now()
+            ids = await self._database.read(partial(run_sql.open_now, campaign_id=run.campaign.id, now=now, most=size))
+            if not ids:
+                return await self._wait_or_finish(run)
+            members = await self._readers.some(run.wanted, ids)
+            there = {member.contact_id for member in members}
+            gone = [contact_id for contact_id in ids if contact_id not in there]
+            went = await self._take(run, _Page(members, len(members) + 1), gone=gone, waited=True)
+            if went is None:
+                return None
+        return await self._rest(run.campaign.id, self._clock.now())
+
+    async def _wait_or_finish(self, run: _Run) -> None:
+        opens = await self._database.read(partial(run_sql.next_opening, campaign_id=run.campaign.id))
+        if opens is not None:
+            return await self._rest(run.campaign.id, opens)
+        campaign = await self._do(run.campaign.id, Deed.FINISH)
+        if campaign is not None and campaign.state is State.RUNNING:
+            await self._rest(run.campaign.id, self._clock.now() + POLL_SECONDS)
+        return None
+
+    # --- how fast --------------------------------------------------------------------------------------------------
+
+    async def _room(self, run: _Run) -> int:
+        """Wait until messages may be made; how many at most, 0 where this process stops."""
+        while not self._stopping.is_set():
+            size = self._paced(run)
+            if size and run.room <= 0:
+                run.room = await self._free()
+            size = min(size, run.room)
+            if size > 0:
+                return size
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), FULL_SECONDS)
+        return 0
+
+    async def _free(self) -> int:
+        """How many more messages may wait in the spool, for one campaign of those that are under way."""
+        until = self._clock.now() + POLL_SECONDS
+        look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
+        return (self._ahead - await self._database.read(look)) // max(1, len(self._runs))
+
+    def _paced(self, run: _Run) -> int:
+        """How many contacts the campaign's pace allows now; a second's worth is saved up at most."""
+        per_minute = run.campaign.content.limits.per_minute
+        if not per_minute:
+            return self._page
+        now = time.monotonic()
+        run.tokens = min(run.tokens + (now - run.at) * per_minute / 60, max(1.0, per_minute / 60))
+        run.at = now
+        return min(self._page, int(run.tokens))
+
+    # --- what is told ----------------------------------------------------------------------------------------------
+
+    async def _pause(self, campaign: Campaign, cause: Cause) -> None:
+        account = await self._accounts.account(campaign.content.account_id)
+        letter = self._letters.paused(campaign, account, cause) if account is not None else None
+        await self._do(campaign.id, Deed.PAUSE, cause, letter)
+
+    async def _do(
+        self, campaign_id: str, deed: Deed, cause: str = "", letter: OutgoingMail | None = None
+    ) -> Campaign | None:
+        wish = campaign_sql.Wish(campaign_id, deed, self._clock.now(), cause=cause, letter=letter)
+        campaign = await self._database.write(campaign_sql.do, wish)
+        if not isinstance(campaign, Campaign):
+            return None
+        if campaign.state is not State.RUNNING or deed is Deed.LAUNCH:
+            maillog.note(Event.CAMPAIGN, id=campaign.id, state=campaign.state, cause=campaign.cause)
+        return campaign
+
+    async def _rest(self, campaign_id: str, until: float, cause: str = "") -> None:
+        """Let go of a campaign, until there is something to do."""
+        await self._database.write(campaign_sql.rest, campaign_sql.Rest(campaign_id, self._lease, until, cause))

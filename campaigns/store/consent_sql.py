@@ -1,0 +1,114 @@
+"""SQL of consents: given and ended. What was agreed to stays readable after it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from campaigns.model import Consent, LabelSort
+from campaigns.store.book_sql import labelled, made_book
+from campaigns.store.contact_sql import chunks, existing, numbered
+from campaigns.store.schema import consents, contact_facts
+from campaigns.values import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A consent that contacts give; one that they have given already stays as it was given."""
+
+    org_id: str
+    contacts: Sequence[int]
+    consent: Consent
+
+
+def give(connection: Connection, items: Sequence[Agreement]) -> list[int]:
+    """Work: note consents; for each how many contacts had not given it before."""
+    return [_give(connection, item) for item in items]
+
+
+def _give(connection: Connection, item: Agreement) -> int:
+    of, given = made_book(connection, item.org_id), item.consent
+    label = labelled(connection, of, LabelSort.CONSENT, [given.purpose])[fold(given.purpose)]
+    new = 0
+    for ids in chunks(sorted(existing(connection, of, item.contacts))):
+        latest = (
+            select(consents.c.contact_id, func.max(consents.c.n).label("n"))
+            .where(consents.c.contact_id.in_(ids))
+            .group_by(consents.c.contact_id)
+        )
+        last = {row.contact_id: row.n for row in connection.execute(latest)}
+        holding = _holding(connection, ids, label.number)
+        rows = [
+            {
+                "contact_id": contact_id,
+                "n": last.get(contact_id, 0) + 1,
+                "purpose": label.number,
+                "given_at": given.given_at,
+                "how": given.how,
+                "wording": given.wording,
+                "ended_how": "",
+            }
+            for contact_id in ids
+            if contact_id not in holding
+        ]
+        if rows:
+            connection.execute(insert(consents), rows)
+            _note(connection, [int(str(row["contact_id"])) for row in rows])
+        new += len(rows)
+    return new
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The end of a consent."""
+
+    org_id: str
+    contacts: Sequence[int]
+    purpose: str
+    now: float
+    how: str
+
+
+def withdraw(connection: Connection, items: Sequence[Withdrawal]) -> list[int]:
+    """Work: end consents; for each how many contacts had given it."""
+    return [_withdraw(connection, item) for item in items]
+
+
+def _withdraw(connection: Connection, item: Withdrawal) -> int:
+    of = made_book(connection, item.org_id)
+    label = of.labels.get((LabelSort.CONSENT, fold(item.purpose)))
+    if label is None:
+        return 0
+    ended = 0
+    for ids in chunks(sorted(existing(connection, of, item.contacts))):
+        holding = sorted(_holding(connection, ids, label.number))
+        mine = and_(
+            consents.c.contact_id.in_(holding), consents.c.purpose == label.number, consents.c.ended_at.is_(None)
+        )
+        connection.execute(update(consents).where(mine).values(ended_at=item.now, ended_how=item.how))
+        _note(connection, holding)
+        ended += len(holding)
+    return ended
+
+
+def _holding(connection: Connection, ids: Sequence[int], purpose: int) -> set[int]:
+    query = select(consents.c.contact_id).where(
+        consents.c.contact_id.in_(ids), consents.c.purpose == purpose, consents.c.ended_at.is_(None)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _note(connection: Connection, ids: Sequence[int]) -> None:
+    """Write what holds now where filters look."""
+    holding: dict[int, list[int]] = {contact_id: [] for contact_id in ids}
+    query = select(consents.c.contact_id, consents.c.purpose).where(
+        consents.c.contact_id.in_(ids), consents.c.ended_at.is_(None)
+    )
+    for contact_id, purpose in connection.execute(query):
+        holding[contact_id].append(purpose)
+    for contact_id, purposes in holding.items():
+        connection.execute(
+            update(contact_facts).where(contact_facts.c.id == contact_id).values(consents=numbered(purposes))
+        )

@@ -1,0 +1,317 @@
+"""SQL of running: a page of an audience becomes rows and messages in the one transaction that moves the cursor.
+
+So a campaign that is killed goes on behind the last contact that it has decided on, and with nobody twice: what was
+decided stands with its messages, and what was not, does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, func, select, update
+
+from campaigns.campaign import Cause, Deed, State
+from campaigns.recipients import Decided, Skip
+from campaigns.store import campaign_sql
+from campaigns.store.campaign_schema import campaign_recipients, campaigns
+from gateway.model import OutgoingMail
+from gateway.store import bulk_sql
+from gateway.store.bulk_sql import Bulk, Taken
+from gateway.store.prepared import Gathered, Prepared, among, among_numbers, values_of
+
+WEEK = 7 * 86_400.0
+
+
+class Standing(StrEnum):
+    """The states of a recipient."""
+
+    SENT = "sent"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """A page that was decided on, in the order of contacts."""
+
+    campaign_id: str
+    lease: str
+    decided: tuple[Decided, ...]
+    bulk: Bulk | None
+    """The messages of those that get one."""
+    at: float
+    was: int
+    """The cursor that the page lies behind."""
+    exhausted: bool = False
+    """Whether nobody comes after them."""
+    spent: OutgoingMail | None = None
+    """What is told where the campaign's own limit is reached."""
+    waited: bool = False
+    """Whether these are contacts that have waited for their window: the cursor stays."""
+
+
+class Went(StrEnum):
+    """What became of a page."""
+
+    ON = "on"
+    """It stands, or as much of it as a limit leaves room for: the next begins where that ends."""
+    STALE = "stale"
+    """The directory has changed since: decide anew."""
+    ASIDE = "aside"
+    """The campaign does not run any more, or in another process, or from another place."""
+    SPENT = "spent"
+    """Its own limit is reached: it is paused."""
+    CAPPED = "capped"
+    """A daily limit of its account, key or organisation is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The outcome, the cursor then, and messages made."""
+
+    went: Went
+    cursor: int = 0
+    exhausted: bool = False
+    messages: int = 0
+
+
+def advance(connection: Connection, items: Sequence[Advance]) -> list[Advanced]:
+    """Work: let pages stand."""
+    return [_advance(connection, item) for item in items]
+
+
+_RECIPIENT = Gathered(
+    campaign_recipients, ("campaign_id", "contact_id", "state", "reason", "variant", "message_id", "at")
+)
+_DECIDE = Prepared(
+    lambda _dialect: (
+        update(campaign_recipients)
+        .where(
+            campaign_recipients.c.campaign_id == bindparam("campaign"),
+            campaign_recipients.c.contact_id == bindparam("contact"),
+        )
+        .values(
+            state=bindparam("standing"),
+            reason=bindparam("why"),
+            variant=bindparam("language"),
+            message_id=bindparam("message"),
+            at=bindparam("moment"),
+        )
+    )
+)
+_STANDING = Prepared(
+    lambda _dialect: select(campaigns).where(campaigns.c.id == bindparam("campaign")).with_for_update()
+)
+
+
+def _advance(connection: Connection, item: Advance) -> Advanced:
+    row = next(iter(_STANDING.rows(connection, {"campaign": item.campaign_id})), None)
+    if row is None or row.state != State.RUNNING or row.lease != item.lease:
+        return Advanced(Went.ASIDE)
+    if not item.waited and row.cursor != item.was:
+        return Advanced(Went.ASIDE)
+    if item.bulk is not None and not bulk_sql.is_current(connection, item.bulk.revision):
+        return Advanced(Went.STALE)
+    decided = _waiting_still(connection, item) if item.waited else item.decided
+    decided = _not_too_often(connection, row, item, decided)
+    kept = decided[: _room(row, decided)]
+    if decided and not kept:
+        _pause(connection, item)
+        return Advanced(Went.SPENT)
+    taken, bulk = _put(connection, item, kept)
+    if bulk is not None and taken.looked_at < len(bulk.messages):
+        first_left = bulk.messages[taken.looked_at]
+        kept = kept[: next(place for place, each in enumerate(kept) if each.message is first_left)]
+        if not kept:
+            return Advanced(Went.CAPPED)
+    return _write(connection, row, item, kept, taken, bulk)
+
+
+def _put(connection: Connection, item: Advance, decided: Sequence[Decided]) -> tuple[Taken, Bulk | None]:
+    if item.bulk is None:
+        return Taken(), None
+    messages = tuple(each.message for each in decided if each.message is not None)
+    if not messages:
+        return Taken(), None
+    bulk = item.bulk
+    if len(messages) < len(bulk.messages):
+        bulk = bulk.only(messages)
+    return bulk_sql.put(connection, bulk), bulk
+
+
+def _write(
+    connection: Connection, row: Any, item: Advance, kept: Sequence[Decided], taken: Taken, bulk: Bulk | None
+) -> Advanced:
+    refused = _refused(taken, bulk) if bulk is not None else {}
+    rows = list(_rows(item, kept, refused))
+    (_DECIDE if item.waited else _RECIPIENT).many(connection, rows)
+    standing = [each["state"] for each in rows] if not item.waited else [each["standing"] for each in rows]
+    sent, waiting = standing.count(Standing.SENT), standing.count(Standing.WAITING)
+    whole = len(kept) == len(item.decided)
+    cursor = row.cursor if item.waited or not kept else kept[-1].contact_id
+    exhausted = bool(row.exhausted) if item.waited else whole and item.exhausted
+    parts = sum(bulk.charge.parts[place] for place in taken.stored) if bulk is not None else 0
+    costs = [each.cost for each in kept if each.message is not None]
+    cost = sum(costs[place] for place in taken.stored)
+    connection.execute(
+        update(campaigns)
+        .where(campaigns.c.id == item.campaign_id)
+        .values(
+            cursor=cursor,
+            exhausted=exhausted,
+            cause="",
+            recipients=campaigns.c.recipients + (0 if item.waited else len(kept)),
+            messages=campaigns.c.messages + sent,
+            waiting=campaigns.c.waiting + waiting - (len(kept) if item.waited else 0),
+            skipped=campaigns.c.skipped + len(kept) - sent - waiting,
+            parts=campaigns.c.parts + parts,
+            cost=campaigns.c.cost + cost,
+        )
+    )
+    return Advanced(Went.ON, cursor, exhausted, sent)
+
+
+def _refused(taken: Taken, bulk: Bulk) -> dict[str, Skip]:
+    """Messages that were not stored, and why."""
+    refused = {bulk.messages[place].id: Skip.OPTED_OUT for place in taken.opted_out}
+    return refused | {bulk.messages[place].id: Skip.DUPLICATE for place in taken.doubled}
+
+
+def _rows(item: Advance, kept: Sequence[Decided], refused: dict[str, Skip]) -> Iterator[dict[str, Any]]:
+    for each in kept:
+        message_id = each.message.id if each.message is not None else None
+        against = refused.get(message_id or "")
+        reason = against or each.reason
+        message_id = None if against else message_id
+        state = Standing.SENT if message_id else Standing.WAITING if each.due_at is not None else Standing.SKIPPED
+        values = state, reason, each.variant, message_id, each.due_at or item.at
+        names = ("standing", "why", "language", "message", "moment") if item.waited else _NAMES
+        keys = ("campaign", "contact") if item.waited else ("campaign_id", "contact_id")
+        yield dict(zip((*keys, *names), (item.campaign_id, each.contact_id, *values), strict=True))
+
+
+_NAMES = ("state", "reason", "variant", "message_id", "at")
+
+
+# --- what stands against them --------------------------------------------------------------------------------------
+
+
+def _room(row: Any, decided: Sequence[Decided]) -> int:
+    """How many of them the campaign's own limits have room for, were all of them to get a message."""
+    if not row.max_parts and row.max_cost is None:
+        return len(decided)
+    parts = row.max_parts - row.parts if row.max_parts else None
+    cost = row.max_cost - row.cost if row.max_cost is not None else None
+    for place, each in enumerate(decided):
+        if each.message is None:
+            continue
+        if parts is not None:
+            parts -= each.message.text.parts
+        if cost is not None:
+            cost -= each.cost
+        if (parts is not None and parts < 0) or (cost is not None and cost < 0):
+            return place
+    return len(decided)
+
+
+def _pause(connection: Connection, item: Advance) -> None:
+    wish = campaign_sql.Wish(item.campaign_id, Deed.PAUSE, item.at, cause=Cause.BUDGET, letter=item.spent)
+    campaign_sql.do(connection, [wish])
+
+
+def _still_waiting(dialect: str) -> Executable:
+    return select(campaign_recipients.c.contact_id).where(
+        campaign_recipients.c.campaign_id == bindparam("campaign"),
+        among_numbers(dialect, campaign_recipients.c.contact_id, "contacts"),
+        campaign_recipients.c.state == "waiting",
+    )
+
+
+_STILL_WAITING = Prepared(_still_waiting)
+
+
+def _waiting_still(connection: Connection, item: Advance) -> tuple[Decided, ...]:
+    contacts = values_of(connection, [each.contact_id for each in item.decided])
+    found = set(_STILL_WAITING.scalars(connection, {"campaign": item.campaign_id, "contacts": contacts}))
+    return tuple(each for each in item.decided if each.contact_id in found)
+
+
+def _recent(dialect: str) -> Executable:
+    return (
+        select(campaign_recipients.c.contact_id, func.count().label("times"))
+        .where(
+            among(dialect, campaign_recipients.c.campaign_id, "campaigns"),
+            among_numbers(dialect, campaign_recipients.c.contact_id, "contacts"),
+            campaign_recipients.c.state == "sent",
+            campaign_recipients.c.at > bindparam("since"),
+        )
+        .group_by(campaign_recipients.c.contact_id)
+    )
+
+
+_RECENT = Prepared(_recent)
+_OTHERS = Prepared(
+    lambda _dialect: select(campaigns.c.id).where(
+        campaigns.c.org_id == bindparam("org"),
+        campaigns.c.started_at.is_not(None),
+        func.coalesce(campaigns.c.finished_at, bindparam("now")) > bindparam("since"),
+    )
+)
+
+
+def messages_within(connection: Connection, org_id: str, contacts: Sequence[int], now: float) -> dict[int, int]:
+    """How many messages of campaigns contacts have got within seven days; those without any are left out."""
+    since = now - WEEK
+    recent = _OTHERS.scalars(connection, {"org": org_id, "now": now, "since": since})
+    if not recent:
+        return {}
+    wanted = {
+        "campaigns": values_of(connection, recent),
+        "contacts": values_of(connection, contacts),
+        "since": since,
+    }
+    return {row.contact_id: row.times for row in _RECENT.rows(connection, wanted)}
+
+
+def _not_too_often(
+    connection: Connection, row: Any, item: Advance, decided: tuple[Decided, ...]
+) -> tuple[Decided, ...]:
+    contacts = [each.contact_id for each in decided if each.message is not None] if row.per_week else []
+    if not contacts:
+        return decided
+    times = messages_within(connection, row.org_id, contacts, item.at)
+    return tuple(
+        replace(each, message=None, reason=Skip.WEEKLY)
+        if each.message is not None and times.get(each.contact_id, 0) >= row.per_week
+        else each
+        for each in decided
+    )
+
+
+# --- contacts that wait --------------------------------------------------------------------------------------------
+
+
+def open_now(connection: Connection, campaign_id: str, now: float, most: int) -> list[int]:
+    """Contacts whose window has opened, the longest ago first."""
+    query = (
+        select(campaign_recipients.c.contact_id)
+        .where(
+            campaign_recipients.c.campaign_id == campaign_id,
+            campaign_recipients.c.state == "waiting",
+            campaign_recipients.c.at <= now,
+        )
+        .order_by(campaign_recipients.c.at, campaign_recipients.c.contact_id)
+        .limit(most)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def next_opening(connection: Connection, campaign_id: str) -> float | None:
+    """When the next window opens; None where nobody waits."""
+    query = select(func.min(campaign_recipients.c.at)).where(
+        campaign_recipients.c.campaign_id == campaign_id, campaign_recipients.c.state == "waiting"
+    )
+    return connection.execute(query).scalar()

@@ -1,0 +1,70 @@
+"""SQL of holding back: the queued messages of a record stay, or end, from the commit on that says so.
+
+Messages are not looked for when a hold begins: departing (`spool_sql.depart`) meets them, and parks or fails each once.
+What is under way already is not called back. Only messages of campaigns are held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, delete, update
+
+from gateway.store.dialect import insert
+from gateway.store.hold_schema import holds
+from gateway.store.prepared import Prepared
+from gateway.store.route_sql import waiting_for
+from gateway.store.schema import messages
+from gateway.store.spool_items import AT_ONCE
+from gateway.store.spool_sql import PARKED
+
+_FREE = Prepared(
+    lambda _dialect: (
+        update(messages)
+        .where(
+            messages.c.state == "queued",
+            messages.c.provider == bindparam("wanted"),
+            messages.c.priority == bindparam("rank"),
+            messages.c.available_at >= bindparam("parked"),
+            messages.c.mail_id == bindparam("record"),
+        )
+        .values(available_at=bindparam("due"), cause="")
+    )
+)
+
+
+def hold(connection: Connection, record_id: str, now: float) -> None:
+    """Let nothing of a record leave until it is let go."""
+    _put(connection, record_id, now, ended=False)
+
+
+def let_go(connection: Connection, record_id: str) -> None:
+    """Let what was held back leave."""
+    connection.execute(delete(holds).where(holds.c.record_id == record_id))
+    _unpark(connection, record_id)
+
+
+def end(connection: Connection, record_id: str, now: float) -> None:
+    """Fail whatever of a record has not left."""
+    _put(connection, record_id, now, ended=True)
+    _unpark(connection, record_id)
+
+
+def _put(connection: Connection, record_id: str, now: float, *, ended: bool) -> None:
+    values = {"since": now, "ended": ended}
+    connection.execute(
+        insert(connection, holds)
+        .values(record_id=record_id, **values)
+        .on_conflict_do_update(index_elements=["record_id"], set_=values)
+    )
+
+
+def _unpark(connection: Connection, record_id: str) -> None:
+    providers: Sequence[str] = list(waiting_for(connection))
+    _FREE.many(
+        connection,
+        [
+            {"wanted": provider, "rank": 1, "parked": PARKED, "record": record_id, "due": AT_ONCE}
+            for provider in providers
+        ],
+    )
