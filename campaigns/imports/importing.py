@@ -1,7 +1,7 @@
 """Works on imports that run, chunk by chunk, until they are finished; any number of processes may.
 
-A row that is read takes no transaction; a chunk that is made contacts takes one, and rests as long as that took, so that
-dialogs find the database free. Killed at any moment, the next one goes on behind the last chunk that was committed.
+A chunk becomes contacts in one transaction, and a rest as long as that took goes before the next one, so that dialogs
+find the database free. Killed at any moment, the next one goes on behind the last chunk that was committed.
 """
 
 from __future__ import annotations

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from campaigns import drafts, vcards
 from campaigns.contacts import Contacts
 from campaigns.imports import workbook
-from campaigns.imports.merging import Merged, ReadRow, RefusedRow, Row, merge, read_rows
+from campaigns.imports.merging import Merged, ReadRow, RefusedRow, Row, merge, read_rows, why
 from campaigns.imports.plan import MOST_COLUMNS, Plan, checked, digest, guessed
 from campaigns.store import import_sql as sql
 from campaigns.store.import_sql import Import, ImportState
@@ -127,6 +128,24 @@ class Imports:
         start = sql.Start(org_id, import_id, fit, digest(found.head), self._clock.now())
         if not await self._database.write(sql.start, start):
             raise BadValue(sentence("this import runs already, or is over"))
+
+    async def cards(self, org_id: str, content: bytes) -> tuple[Merged, list[RefusedRow]]:
+        """Take a file of vCards at once; what became of them, and the cards that cannot be meant, by place from 1.
+
+        Attributes of which the organisation has none are passed over. Raises BadValue for what is no such file.
+        """
+        book = await self._contacts.book(org_id)
+        own = {each.key for each in book.own()}
+        rows: list[ReadRow] = []
+        refused: list[RefusedRow] = []
+        for place, card in enumerate(vcards.read(content), 1):
+            known = {key: value for key, value in card.attributes.items() if key in own}
+            try:
+                rows.append(ReadRow(place, drafts.checked(replace(card, attributes=known), book)))
+            except drafts.BadDraft as error:
+                refused.append(RefusedRow(place, why(error.problems), (card.name,)))
+        joined = await self._database.write(sql.join, (org_id, rows, Plan(()), self._clock.now()))
+        return joined, refused
 
     async def cancel(self, org_id: str, import_id: str) -> None:
         """Stop it; what was made stays. Raises NotFound, BadValue for one that is over."""

@@ -53,11 +53,12 @@ def read_rows(rows: Sequence[Row], plan: Plan, of: Book) -> tuple[list[ReadRow],
         try:
             found.append(_read_row(line, cells, plan, of))
         except BadDraft as error:
-            refused.append(RefusedRow(line, _why(error.problems), cells))
+            refused.append(RefusedRow(line, why(error.problems), cells))
     return found, refused
 
 
-def _why(problems: Mapping[str, Sentence]) -> str:
+def why(problems: Mapping[str, Sentence]) -> str:
+    """What is wrong with a row, field by field."""
     return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from campaigns.imports.merging import Known, ReadRow, RefusedRow, Row, merge
+from campaigns.imports.merging import Known, Merged, ReadRow, RefusedRow, Row, merge
 from campaigns.imports.plan import Plan
 from campaigns.imports.plan import read as read_plan
 from campaigns.imports.plan import write as write_plan
@@ -236,9 +236,7 @@ def _step(connection: Connection, item: Step) -> bool:
     turn = (*mine, contact_imports.c.done_chunks == item.number)
     if not connection.execute(update(contact_imports).where(*turn).values(done_chunks=item.number + 1)).rowcount:
         return False
-    merged = merge(item.rows, item.plan, known(connection, of, item.rows))
-    change = contact_sql.Change(item.org_id, item.now, merged.new, list(merged.changed.items()))
-    made = contact_sql.store_one(connection, change)
+    merged, made = _join(connection, of, item.rows, item.plan, item.now)
     ids = sorted({*made.new, *merged.met})
     if item.plan.group_id and ids:
         joining = group_sql.Membership(item.org_id, item.plan.group_id, ids, item.now)
@@ -269,6 +267,19 @@ def _step(connection: Connection, item: Step) -> bool:
         delete(import_chunks).where(import_chunks.c.import_id == item.import_id, import_chunks.c.number == item.number)
     )
     return True
+
+
+def _join(
+    connection: Connection, of: Book, rows: Sequence[ReadRow], plan: Plan, now: float
+) -> tuple[Merged, contact_sql.Changed]:
+    merged = merge(rows, plan, known(connection, of, rows))
+    change = contact_sql.Change(of.org_id, now, merged.new, list(merged.changed.items()))
+    return merged, contact_sql.store_one(connection, change)
+
+
+def join(connection: Connection, items: Sequence[tuple[str, Sequence[ReadRow], Plan, float]]) -> list[Merged]:
+    """Work: join rows with what is known at once, as (organisation, rows, plan, now), where there are few."""
+    return [_join(connection, made_book(connection, org_id), rows, plan, now)[0] for org_id, rows, plan, now in items]
 
 
 def _json(cells: Sequence[str]) -> str:
