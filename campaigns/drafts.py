@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import available_timezones
 
 from campaigns.model import Attribute, Book, Draft, LinkedObject, Point, Value
@@ -34,21 +35,36 @@ class BadDraft(BadValue):
         self.problems = problems
 
 
-def checked(draft: Draft, of: Book, raw: Mapping[str, object] | None = None) -> Draft:
-    """The draft as it is to be stored; `raw` are values of attributes as somebody wrote them, instead of its own.
+def checked(draft: Draft, of: Book) -> Draft:
+    """The draft as it is to be stored. Raises BadDraft."""
+    found = read(draft, of)
+    if not (found.name or found.first_name or found.phones or found.emails):
+        raise BadDraft({"name": NOBODY})
+    return named(found)
 
-    Raises BadDraft.
-    """
+
+NOBODY: Final = sentence("a contact needs a name, a phone or an e-mail address")
+
+
+def named(draft: Draft) -> Draft:
+    """The draft with a name: what else people would call it where it has none."""
+    if draft.name:
+        return draft
+    others = (draft.first_name, *(point.value for point in (*draft.emails, *draft.phones)))
+    return replace(draft, name=next(filter(None, others), ""))
+
+
+def read(draft: Draft, of: Book) -> Draft:
+    """Every field of a draft, however little there is. Raises BadDraft."""
     problems: dict[str, Sentence] = {}
 
-    def tried(name: str, read: Callable[[], T], otherwise: T) -> T:
+    def tried(name: str, read_it: Callable[[], T], otherwise: T) -> T:
         try:
-            return read()
+            return read_it()
         except AccountError as error:
-            problems[name] = error.told if isinstance(error.told, Sentence) else sentence("%(value)s", value=str(error))
+            problems[name] = _told(error)
             return otherwise
 
-    written = raw if raw is not None else draft.attributes
     found = Draft(
         name=tried("name", lambda: _name(draft.name), ""),
         first_name=tried("first_name", lambda: _name(draft.first_name), ""),
@@ -57,16 +73,16 @@ def checked(draft: Draft, of: Book, raw: Mapping[str, object] | None = None) -> 
         language=tried("language", lambda: _language(draft.language), ""),
         zone=tried("zone", lambda: _zone(draft.zone), ""),
         no_sms=draft.no_sms,
-        attributes=_values(written, of, "", problems),
+        attributes=_values(draft.attributes, of, "", problems),
         tags=tried("tags", lambda: _tags(draft.tags), frozenset()),
     )
-    if not problems and not (found.name or found.first_name or found.phones or found.emails):
-        problems["name"] = sentence("a contact needs a name, a phone or an e-mail address")
     if problems:
         raise BadDraft(problems)
-    if found.name:
-        return found
-    return Draft(**{**_as_dict(found), "name": _instead(found)})  # type: ignore[arg-type]  # its own fields
+    return found
+
+
+def _told(error: AccountError) -> Sentence:
+    return error.told if isinstance(error.told, Sentence) else sentence("%(value)s", value=str(error))
 
 
 def checked_object(thing: LinkedObject, of: Book) -> LinkedObject:
@@ -78,17 +94,6 @@ def checked_object(thing: LinkedObject, of: Book) -> LinkedObject:
     if problems:
         raise BadDraft(problems)
     return LinkedObject(thing.kind, fields, clean(thing.ref)[:_LONGEST_NAME], thing.number)
-
-
-def _as_dict(draft: Draft) -> dict[str, object]:
-    return {name: getattr(draft, name) for name in Draft.__slots__}
-
-
-def _instead(draft: Draft) -> str:
-    """What a contact without a name is called."""
-    if draft.first_name:
-        return draft.first_name
-    return draft.emails[0].value if draft.emails else draft.phones[0].value
 
 
 def _name(text: str) -> str:
@@ -192,7 +197,5 @@ def _read(attribute: Attribute, value: object, problems: dict[str, Sentence]) ->
     try:
         return read_value(attribute, value)
     except BadValue as error:
-        problems[attribute.key] = (
-            error.told if isinstance(error.told, Sentence) else sentence("%(value)s", value=str(error))
-        )
+        problems[attribute.key] = _told(error)
         return None

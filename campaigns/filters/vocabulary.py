@@ -47,6 +47,7 @@ BUILT_IN: Final = {
     )
 }
 """What every contact has, whatever its organisation."""
+MARKS: Final = frozenset(mark.value for mark in Mark)
 STATES: Final = ("no_sms", "opted_out")
 RESERVED: Final = frozenset(
     {*BUILT_IN, *(mark.value for mark in Mark), "first_name", "and", "or", "not", "in", "today"}

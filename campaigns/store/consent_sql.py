@@ -25,10 +25,11 @@ class Agreement:
 
 def give(connection: Connection, items: Sequence[Agreement]) -> list[int]:
     """Work: note consents; for each how many contacts had not given it before."""
-    return [_give(connection, item) for item in items]
+    return [give_one(connection, item) for item in items]
 
 
-def _give(connection: Connection, item: Agreement) -> int:
+def give_one(connection: Connection, item: Agreement) -> int:
+    """Note consents, as part of a transaction that does more; how many contacts had not given it before."""
     of, given = made_book(connection, item.org_id), item.consent
     label = labelled(connection, of, LabelSort.CONSENT, [given.purpose])[fold(given.purpose)]
     new = 0

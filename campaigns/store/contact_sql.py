@@ -89,10 +89,11 @@ class Changed:
 
 def store(connection: Connection, items: Sequence[Change]) -> list[Changed]:
     """Work: store contacts."""
-    return [_store(connection, item) for item in items]
+    return [store_one(connection, item) for item in items]
 
 
-def _store(connection: Connection, item: Change) -> Changed:
+def store_one(connection: Connection, item: Change) -> Changed:
+    """Store contacts, as part of a transaction that does more."""
     of = made_book(connection, item.org_id)
     drafts = [*item.new, *(draft for _, draft in item.changed)]
     tags = labelled(connection, of, LabelSort.TAG, {name for draft in drafts for name in draft.tags})

@@ -67,10 +67,11 @@ class Membership:
 
 def change_members(connection: Connection, items: Sequence[Membership]) -> list[int]:
     """Work: list contacts in groups whose members are listed, or take them off; how many of them there are."""
-    return [_change_members(connection, item) for item in items]
+    return [change_members_once(connection, item) for item in items]
 
 
-def _change_members(connection: Connection, item: Membership) -> int:
+def change_members_once(connection: Connection, item: Membership) -> int:
+    """The same for one group, as part of a transaction that does more."""
     of = made_book(connection, item.org_id)
     there = sorted(existing(connection, of, item.contacts))
     if not any(each.id == item.group_id and not each.dynamic for each in of.groups.values()):

@@ -1,0 +1,217 @@
+"""Imports as people see them: a file comes, is planned, looked at, and runs; what was refused is told row by row."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from campaigns import drafts, vcards
+from campaigns.contacts import Contacts
+from campaigns.imports import workbook
+from campaigns.imports.merging import Merged, ReadRow, RefusedRow, Row, merge, read_rows, why
+from campaigns.imports.plan import MOST_COLUMNS, Plan, checked, digest, guessed
+from campaigns.store import import_sql as sql
+from campaigns.store.import_sql import Import, ImportState
+from gateway import csv_cells, sheet_file
+from gateway.model import Clock, new_id
+from gateway.registry.errors import BadValue, NotFound
+from gateway.store.database import Database
+from gateway.translation import sentence
+
+CHUNK: Final = 250
+"""Rows that become contacts in one transaction: some 30 ms of the one that writes."""
+MAX_BYTES: Final = 500_000_000
+MAX_ROWS: Final = 2_000_000
+_LONGEST_CELL: Final = 4_000
+_PREVIEWED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would become of the first rows."""
+
+    rows: Sequence[ReadRow]
+    refused: Sequence[RefusedRow]
+    new: int
+    updated: int
+    same: int
+
+
+class Imports:
+    """Takes files, and says how far they are."""
+
+    def __init__(self, database: Database, contacts: Contacts, clock: Clock, directory: Path | None = None) -> None:
+        """`directory` is where files lie while they are read."""
+        self._database = database
+        self._contacts = contacts
+        self._clock = clock
+        self._directory = directory
+
+    async def upload(self, org_id: str, name: str, content: AsyncIterator[bytes], by: str = "") -> Import:
+        """Take a file; its rows are kept when this returns. Raises BadValue for what cannot be read."""
+        now = self._clock.now()
+        coming = Import(
+            new_id(now), org_id, name[:200], ImportState.UPLOADING, (), None, by, 0, 0, 0, 0, 0, 0, 0, now, None
+        )
+        with tempfile.TemporaryDirectory(dir=self._directory, prefix="import-") as folder:
+            path = Path(folder) / "file"
+            await _save(path, content)
+            await self._database.write(sql.begin, coming)
+            try:
+                await self._keep(coming.id, path)
+            except BaseException:
+                await self._database.write(sql.cancel, (org_id, coming.id, now))
+                raise
+        return await self.find(org_id, coming.id)
+
+    async def _keep(self, import_id: str, path: Path) -> None:
+        head: Sequence[str] | None = None
+        count = number = 0
+        async for rows in _chunks(path):
+            head = rows[0][1] if head is None else head
+            count += len(rows)
+            if count > MAX_ROWS:
+                raise BadValue(sentence("the file has too many lines: %(most)s at most", most=MAX_ROWS))
+            await self._database.write(sql.add_chunk, (import_id, number, rows))
+            number += 1
+        if head is None:
+            raise BadValue(sentence("the file is empty"))
+        await self._database.write(sql.uploaded, (import_id, head, count, number))
+
+    async def find(self, org_id: str, import_id: str) -> Import:
+        """An import. Raises NotFound."""
+        found = await self._database.read(partial(sql.find, org_id=org_id, import_id=import_id))
+        if found is None:
+            raise NotFound(sentence("there is no such import"))
+        return found
+
+    async def latest(self, org_id: str, count: int = 50) -> list[Import]:
+        """The organisation's imports, the latest first."""
+        return await self._database.read(partial(sql.latest, org_id=org_id, count=count))
+
+    async def plan(self, org_id: str, import_id: str) -> Plan:
+        """How the file would be read: as the last one with its head, or guessed. Raises NotFound."""
+        found = await self.find(org_id, import_id)
+        sample = await self._sample(found)
+        book = await self._contacts.book(org_id)
+        kept = await self._database.read(partial(sql.remembered, org_id=org_id, head=digest(found.head)))
+        if kept is not None:
+            try:
+                return checked(kept, len(found.head), book)
+            except BadValue:  # a field or group that it names is gone
+                pass
+        return guessed([cells for _, cells in sample], book)
+
+    async def preview(self, org_id: str, import_id: str, plan: Plan) -> Preview:
+        """What would become of the first rows. Raises BadValue for a plan that cannot be carried out."""
+        found = await self.find(org_id, import_id)
+        book = await self._contacts.book(org_id)
+        fit = checked(plan, len(found.head), book)
+        sample = (await self._sample(found))[1 if fit.has_head else 0 :]
+        rows, refused = read_rows(sample, fit, book)
+        merged: Merged = merge(rows, fit, await self._database.read(partial(sql.known, of=book, rows=rows)))
+        return Preview(rows, [*refused, *merged.refused], len(merged.new), merged.updates, merged.same)
+
+    async def _sample(self, found: Import) -> list[Row]:
+        rows = await self._database.read(partial(sql.chunk, import_id=found.id, number=0))
+        return rows[: _PREVIEWED + 1]
+
+    async def start(self, org_id: str, import_id: str, plan: Plan) -> None:
+        """Let it run. Raises BadValue for a plan that cannot be carried out, or an import that runs already."""
+        found = await self.find(org_id, import_id)
+        fit = checked(plan, len(found.head), await self._contacts.book(org_id))
+        start = sql.Start(org_id, import_id, fit, digest(found.head), self._clock.now())
+        if not await self._database.write(sql.start, start):
+            raise BadValue(sentence("this import runs already, or is over"))
+
+    async def cards(self, org_id: str, content: bytes) -> tuple[Merged, list[RefusedRow]]:
+        """Take a file of vCards at once; what became of them, and the cards that cannot be meant, by place from 1.
+
+        Attributes of which the organisation has none are passed over. Raises BadValue for what is no such file.
+        """
+        book = await self._contacts.book(org_id)
+        own = {each.key for each in book.own()}
+        rows: list[ReadRow] = []
+        refused: list[RefusedRow] = []
+        for place, card in enumerate(vcards.read(content), 1):
+            known = {key: value for key, value in card.attributes.items() if key in own}
+            try:
+                rows.append(ReadRow(place, drafts.checked(replace(card, attributes=known), book)))
+            except drafts.BadDraft as error:
+                refused.append(RefusedRow(place, why(error.problems), (card.name,)))
+        joined = await self._database.write(sql.join, (org_id, rows, Plan(()), self._clock.now()))
+        return joined, refused
+
+    async def cancel(self, org_id: str, import_id: str) -> None:
+        """Stop it; what was made stays. Raises NotFound, BadValue for one that is over."""
+        await self.find(org_id, import_id)
+        if not await self._database.write(sql.cancel, (org_id, import_id, self._clock.now())):
+            raise BadValue(sentence("this import is over"))
+
+    async def refused(self, org_id: str, import_id: str) -> AsyncIterator[bytes]:
+        """The rows that were refused as a CSV file: line, why, and the cells as they were. Raises NotFound."""
+        found = await self.find(org_id, import_id)
+        named = found.plan is None or found.plan.has_head
+        head = found.head if named else [f"Column {n}" for n in range(1, len(found.head) + 1)]
+        rows = ((each.line, each.why, *each.cells) async for each in self._refusals(found.id))
+        async for piece in csv_cells.lines(("Line", "Why", *head), rows):
+            yield piece
+
+    async def _refusals(self, import_id: str) -> AsyncIterator[RefusedRow]:
+        after = -1
+        while some := await self._database.read(partial(sql.refusals, import_id=import_id, after=after, size=1000)):
+            for each in some:
+                yield each
+            after = some[-1].line
+
+
+async def _save(path: Path, content: AsyncIterator[bytes]) -> None:
+    size = 0
+    with path.open("wb") as file:
+        async for block in content:
+            size += len(block)
+            if size > MAX_BYTES:
+                raise BadValue(sentence("the file is too big: %(most)s MB at most", most=MAX_BYTES // 1_000_000))
+            await asyncio.to_thread(file.write, block)
+    if not size:
+        raise BadValue(sentence("the file is empty"))
+
+
+async def _chunks(path: Path) -> AsyncIterator[list[Row]]:
+    """The rows of a file that hold something, so many at a time."""
+    with path.open("rb") as file:
+        if sheet_file.is_workbook(file):
+            chunk: list[Row] = []
+            async for line, cells in workbook.rows(path):
+                if row := _kept(line, cells):
+                    chunk.append(row)
+                if len(chunk) >= CHUNK:
+                    yield chunk
+                    chunk = []
+            if chunk:
+                yield chunk
+            return
+        found = sheet_file.rows(cast("BinaryIO", file))
+        while some := await asyncio.to_thread(_take, found):
+            yield some
+
+
+def _take(rows: Iterator[sheet_file.Row]) -> list[Row]:
+    chunk: list[Row] = []
+    for line, cells in rows:
+        if row := _kept(line, cells):
+            chunk.append(row)
+        if len(chunk) >= CHUNK:
+            break
+    return chunk
+
+
+def _kept(line: int, cells: Sequence[str]) -> Row | None:
+    """A row as it is kept; None for one without anything in it."""
+    short = [cell[:_LONGEST_CELL].encode("utf-8", "replace").decode() for cell in cells[:MOST_COLUMNS]]
+    return (line, short) if any(cell.strip() for cell in short) else None

@@ -1,0 +1,215 @@
+"""Rows of a file become contacts: read by the plan, and joined with those that are known. Pure.
+
+A row is the contact that has its phone, else the one that has its address; the oldest where several have. Rows of one
+file that are the same by this rule become one contact. What a row says is added to what is known: it replaces values,
+and takes none away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from campaigns.drafts import NOBODY, BadDraft, named, read
+from campaigns.imports.plan import IGNORED, Existing, Plan
+from campaigns.model import Attribute, AttributeType, Book, Draft, Point
+from campaigns.values import fold, read_value
+from gateway.registry.employee_address import fold_email
+from gateway.registry.errors import BadValue
+from gateway.translation import Sentence, sentence
+
+Row = tuple[int, Sequence[str]]
+_NO_SMS = Attribute("no_sms", "no_sms", AttributeType.YES_NO)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row that says something about somebody."""
+
+    line: int
+    draft: Draft
+    no_sms: bool | None = None
+    """None: the row does not say."""
+    cells: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that nothing becomes of, and why."""
+
+    line: int
+    why: str
+    """In English, each sentence with the field that it is about."""
+    cells: Sequence[str]
+
+
+def read_rows(rows: Sequence[Row], plan: Plan, of: Book) -> tuple[list[ReadRow], list[RefusedRow]]:
+    """The rows by the plan; those without anything in them are passed over."""
+    found: list[ReadRow] = []
+    refused: list[RefusedRow] = []
+    for line, cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            found.append(_read_row(line, cells, plan, of))
+        except BadDraft as error:
+            refused.append(RefusedRow(line, why(error.problems), cells))
+    return found, refused
+
+
+def why(problems: Mapping[str, Sentence]) -> str:
+    """What is wrong with a row, field by field."""
+    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+
+
+def _read_row(line: int, cells: Sequence[str], plan: Plan, of: Book) -> ReadRow:
+    by_field: dict[str, list[str]] = {}
+    for meaning, cell in zip(plan.columns, cells, strict=False):
+        if meaning != IGNORED and cell.strip():
+            by_field.setdefault(meaning, []).append(cell)
+
+    def one(name: str) -> str:
+        return by_field.get(name, [""])[0]
+
+    first, last = one("first_name"), one("last_name")
+    draft = Draft(
+        name=one("name") or f"{first} {last}".strip(),
+        first_name=first,
+        phones=tuple(map(Point, by_field.get("phone", ()))),
+        emails=tuple(map(Point, by_field.get("email", ()))),
+        language=one("language"),
+        zone=one("zone"),
+        attributes={each.key: one(each.key) for each in of.own() if each.key in by_field},
+        tags=frozenset(tag for cell in by_field.get("tags", ()) for tag in cell.replace(";", ",").split(",")),
+    )
+    fit = read(draft, of)
+    if not (fit.name or fit.phones or fit.emails):
+        raise BadDraft({"name": NOBODY})
+    fit = replace(fit, tags=fit.tags | frozenset(plan.tags))
+    return ReadRow(line, fit, _read_no_sms(one("no_sms")), cells)
+
+
+def _read_no_sms(cell: str) -> bool | None:
+    try:
+        found = read_value(_NO_SMS, cell)
+    except BadValue as error:
+        told = error.told if isinstance(error.told, Sentence) else NOBODY
+        raise BadDraft({"no_sms": told}) from None
+    return None if found is None else bool(found)
+
+
+# --- joined with what is known -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The contacts that rows could be."""
+
+    phones: Mapping[str, int]
+    """The oldest contact by phone, E.164."""
+    emails: Mapping[str, int]
+    """By folded address."""
+    drafts: Mapping[int, Draft]
+    """What is stored of each."""
+
+
+@dataclass(slots=True)
+class Merged:
+    """What becomes of rows."""
+
+    new: list[Draft] = field(default_factory=list)
+    changed: dict[int, Draft] = field(default_factory=dict)
+    same: int = 0
+    """Rows that say nothing new."""
+    met: set[int] = field(default_factory=set)
+    """Known contacts that rows are about, changed or not."""
+    refused: list[RefusedRow] = field(default_factory=list)
+    updates: int = 0
+    """Rows that changed a contact that was known, or one of an earlier row."""
+
+
+def merge(rows: Sequence[ReadRow], plan: Plan, known: Known) -> Merged:
+    """Join rows with what is known, and with each other."""
+    done = Merged()
+    places: dict[tuple[str, str], int] = {}
+    """New contacts by phone and address, as places in `done.new`."""
+    for row in rows:
+        keys = _keys(row.draft)
+        known_id = _known(keys, known)
+        place = next((places[key] for key in keys if key in places), None)
+        if known_id is not None:
+            _join_known(row, known_id, plan, known, done)
+        elif place is not None:
+            _join_new(row, place, plan, done)
+        elif plan.create:
+            done.new.append(named(replace(row.draft, no_sms=bool(row.no_sms))))
+            place = len(done.new) - 1
+        else:
+            why = str(sentence("no contact has this phone or e-mail address"))
+            done.refused.append(RefusedRow(row.line, why, row.cells))
+        if place is not None:
+            places.update(dict.fromkeys(_keys(done.new[place]), place))
+    return done
+
+
+def _keys(draft: Draft) -> list[tuple[str, str]]:
+    return [
+        *(("phone", point.value) for point in draft.phones),
+        *(("email", fold_email(point.value)) for point in draft.emails),
+    ]
+
+
+def _known(keys: Sequence[tuple[str, str]], known: Known) -> int | None:
+    for kind, value in keys:
+        found = (known.phones if kind == "phone" else known.emails).get(value)
+        if found is not None:
+            return found
+    return None
+
+
+def _join_known(row: ReadRow, contact_id: int, plan: Plan, known: Known, done: Merged) -> None:
+    done.met.add(contact_id)
+    before = done.changed.get(contact_id, known.drafts[contact_id])
+    after = joined(before, row) if plan.existing is Existing.UPDATE else before
+    if after == before:
+        done.same += 1
+    else:
+        done.changed[contact_id] = after
+        done.updates += 1
+
+
+def _join_new(row: ReadRow, place: int, plan: Plan, done: Merged) -> None:
+    before = done.new[place]
+    after = joined(before, row) if plan.existing is Existing.UPDATE else before
+    done.same += after == before
+    done.updates += after != before
+    done.new[place] = after
+
+
+def joined(before: Draft, row: ReadRow) -> Draft:
+    """What is known with what a row says."""
+    says = row.draft
+    return Draft(
+        says.name or before.name,
+        says.first_name or before.first_name,
+        _with(before.phones, says.phones),
+        _with(before.emails, says.emails),
+        says.language or before.language,
+        says.zone or before.zone,
+        before.no_sms if row.no_sms is None else row.no_sms,
+        {**before.attributes, **says.attributes},
+        _tags(before.tags, says.tags),
+    )
+
+
+def _with(there: tuple[Point, ...], more: tuple[Point, ...]) -> tuple[Point, ...]:
+    known = {fold_email(point.value) if "@" in point.value else point.value for point in there}
+    return (
+        *there,
+        *(each for each in more if (fold_email(each.value) if "@" in each.value else each.value) not in known),
+    )
+
+
+def _tags(there: frozenset[str], more: frozenset[str]) -> frozenset[str]:
+    known = set(map(fold, there))
+    return there | {tag for tag in more if fold(tag) not in known}

@@ -1,0 +1,76 @@
+"""Reads a workbook in a process of its own, which writes each row as a line of JSON.
+
+A workbook is in memory as a whole while it is read, for a million rows most of a gigabyte. That is the memory of the
+process `python -m campaigns.imports.workbook FILE`, and ends with it; the gateway has one row at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from gateway import sheet_file
+from gateway.registry.errors import BadValue
+from gateway.translation import sentence
+
+MAX_UNPACKED: Final = 2_000_000_000
+"""Bytes of a workbook of a million rows and a dozen columns."""
+_LONGEST_LINE: Final = 1 << 24
+
+
+async def rows(path: Path) -> AsyncIterator[sheet_file.Row]:
+    """The rows of a workbook. Raises BadValue."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "campaigns.imports.workbook",
+        str(path),
+        stdout=asyncio.subprocess.PIPE,
+        limit=_LONGEST_LINE,
+    )
+    whole = False
+    try:
+        while process.stdout is not None and (line := await process.stdout.readline()):
+            read = orjson.loads(line)
+            if read is None:
+                whole = True
+            elif isinstance(read, str):
+                raise BadValue(read)
+            else:
+                yield read[0], read[1]
+    except ValueError as error:
+        raise _unreadable() from error
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    if not whole:
+        raise _unreadable()
+
+
+def _unreadable() -> BadValue:
+    return BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV"))
+
+
+def _write(path: Path) -> None:
+    out = sys.stdout.buffer
+    with path.open("rb") as file:
+        try:
+            for row in sheet_file.rows(file, max_unpacked=MAX_UNPACKED):
+                out.write(orjson.dumps(row) + b"\n")
+        except BadValue as error:
+            out.write(orjson.dumps(str(error)) + b"\n")
+    out.write(b"null\n")
+    out.flush()
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    _write(Path(sys.argv[1]))
