@@ -2,8 +2,8 @@
 
 In: an open file. Out: one row after the other, each with the number of its line as the person's program shows it, cells
 as texts. Of a CSV one row is in memory at a time, whatever its length; a workbook is in memory as a whole while it is
-read, and refused where it would take more than its bounds (`workbook_bounds`). Raises BadValue, with what to do, for what cannot
-be read.
+read, and refused where it would take more than its bounds (`workbook_bounds`). Raises BadValue, with what to do, for
+what cannot be read.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, BinaryIO
 from xml.parsers import expat
 
 from gateway.registry.errors import BadValue
@@ -27,6 +27,8 @@ class Bounds:
     """Cells of the rectangle from the first cell of a sheet to its last, empty ones too."""
 
 
+_SHEET = b"sheetData"
+_BLOCK = 1 << 20
 _PLACE = re.compile(r"([A-Za-z]{0,9})([0-9]{0,9})")
 _OTHER_FORMATS = frozenset({"content.xml", "xl/workbook.bin"})
 """What makes an archive a workbook that the same reader takes, with other ways to say much in few bytes: ODS, XLSB."""
@@ -43,7 +45,7 @@ _UNREADABLE = (
 
 
 def check_workbook(file: BinaryIO, bounds: Bounds) -> None:
-    """Refuse what would take more memory than it seems, for a reader that finds none ends the program. Raises BadValue."""
+    """Refuse what would take more memory than it seems, for a reader that finds none ends the program."""
     try:
         with zipfile.ZipFile(file) as archive:
             if sum(each.file_size for each in archive.infolist()) > bounds.unpacked:
@@ -51,14 +53,25 @@ def check_workbook(file: BinaryIO, bounds: Bounds) -> None:
             if any(each.lower() in _OTHER_FORMATS for each in archive.namelist()):
                 raise BadValue(sentence("the file cannot be read: save it as CSV (UTF-8) or as XLSX"))
             for each in archive.infolist():
-                part = archive.read(each)  # as long as it says, or a BadZipFile
-                if b"sheetData" in part:
-                    _check_extent(part, bounds.cells)
+                if _holds_cells(archive, each):  # as long as it says, or a BadZipFile
+                    with archive.open(each) as sheet:
+                        _check_extent(sheet, bounds.cells)
     except _UNREADABLE as error:
         raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV")) from error
 
 
-def _check_extent(sheet: bytes, most: int) -> None:
+def _holds_cells(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Whether a part is a sheet, wherever it stands: the word may lie across two blocks."""
+    end = b""
+    found = False
+    with archive.open(part) as opened:
+        while block := opened.read(_BLOCK):
+            found = found or _SHEET in end + block
+            end = block[-len(_SHEET) :]
+    return found
+
+
+def _check_extent(sheet: IO[bytes], most: int) -> None:
     """Refuse a sheet with a cell far away (ECMA-376 §18.3.1.4: a cell says where it is, or is next)."""
     row = column = 0
 
@@ -74,14 +87,12 @@ def _check_extent(sheet: bytes, most: int) -> None:
         else:
             row, column = int(digits or row), _column_number(letters) if letters else column + 1
         if row * column > most:
-            raise BadValue(
-                sentence("the workbook has cells far away from the others: save the sheet as CSV")
-            )
+            raise BadValue(sentence("the workbook has cells far away from the others: save the sheet as CSV"))
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = seen
     parser.StartDoctypeDeclHandler = _no_doctype
-    parser.Parse(sheet, True)  # noqa: FBT003 - it takes no names
+    parser.ParseFile(sheet)
 
 
 def _no_doctype(*_declared: object) -> None:

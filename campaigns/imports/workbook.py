@@ -19,9 +19,10 @@ import orjson
 from gateway import sheet_file
 from gateway.registry.errors import BadValue
 from gateway.translation import sentence
+from gateway.workbook_bounds import Bounds
 
-MAX_UNPACKED: Final = 2_000_000_000
-"""Bytes of a workbook of a million rows and a dozen columns."""
+BOUNDS: Final = Bounds(unpacked=2_000_000_000, cells=25_000_000)
+"""What a workbook of a million rows and two dozen columns takes."""
 _LONGEST_LINE: Final = 1 << 24
 
 
@@ -63,7 +64,7 @@ def _write(path: Path) -> None:
     out = sys.stdout.buffer
     with path.open("rb") as file:
         try:
-            for row in sheet_file.rows(file, max_unpacked=MAX_UNPACKED):
+            for row in sheet_file.rows(file, bounds=BOUNDS):
                 out.write(orjson.dumps(row) + b"\n")
         except BadValue as error:
             out.write(orjson.dumps(str(error)) + b"\n")
