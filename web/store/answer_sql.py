@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from gateway.store.dialect import insert
 from gateway.store.schema import processes
@@ -59,7 +59,7 @@ def claim(connection: Connection, items: Sequence[Claim]) -> list[Known]:
 def _claim(connection: Connection, wanted: Claim) -> Known:
     mine = {"request": wanted.request, "claim": wanted.claim, "process": wanted.process, "claimed_at": wanted.now}
     row = insert(connection, api_answers).values(key_id=wanted.key_id, name=wanted.name, **mine)
-    gone = ~exists().where(processes.c.token == api_answers.c.process)
+    gone = api_answers.c.process.not_in(select(processes.c.token))
     dead = and_(api_answers.c.status.is_(None), or_(gone, api_answers.c.claimed_at < wanted.running_since))
     same = api_answers.c.request == wanted.request
     connection.execute(row.on_conflict_do_update(index_elements=["key_id", "name"], set_=mine, where=and_(dead, same)))

@@ -205,7 +205,7 @@ async def test_other_organisations_and_operators_are_not_there(street: Street) -
     for deed in (
         street.people.everybody(anna, "OTHER"),
         street.people.invite(anna, "x@y.example", Role.READER, "OTHER"),
-        street.people.inviting(anna, "OTHER"),
+        street.people.take_back(anna, "L", "OTHER"),
     ):
         with pytest.raises(NotFound):
             await deed
