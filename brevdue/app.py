@@ -23,8 +23,13 @@ from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
 from campaigns.audience import ContactReaders
 from campaigns.campaigns import Campaigns
+from campaigns.contacts import Contacts
+from campaigns.groups import Groups
+from campaigns.imports.importing import Importing
+from campaigns.imports.imports import Imports
 from campaigns.letters import CampaignLetters
 from campaigns.runner import Runner
+from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.terms import TermsMaker
 from gateway import maillog
 from gateway.accounts import Accounts
@@ -254,6 +259,26 @@ class Rooms:
         )
 
     @cached_property
+    def contacts(self) -> Contacts:
+        """Contacts are read and changed."""
+        return Contacts(self.database, self.clock)
+
+    @cached_property
+    def contact_groups(self) -> Groups:
+        """Groups of contacts are read and changed."""
+        return Groups(self.database, self.clock, BEHAVIOURS)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Files of contacts are taken."""
+        return Imports(self.database, self.contacts, self.clock)
+
+    @cached_property
+    def importing(self) -> Importing:
+        """Files that were taken become contacts."""
+        return Importing(database=self.database, contacts=self.contacts, clock=self.clock)
+
+    @cached_property
     def terms_maker(self) -> TermsMaker:
         """What campaigns go by."""
         return TermsMaker(self.settings, self.accounts)
@@ -425,7 +450,7 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.SMS in roles:
         services += [rooms.sms_out, rooms.overdue]
     if Role.SCHEDULE in roles:
-        services.append(rooms.campaign_runner)
+        services += [rooms.importing, rooms.campaign_runner]
     if Role.SMTP in roles:
         services.append(rooms.edge)
     if Role.HTTP in roles:

@@ -17,7 +17,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     """Everything within one organisation but its owners."""
     SENDER = "sender"
-    """Reads and writes messages."""
+    """Writes messages, contacts and campaigns."""
     READER = "reader"
     """Sees, and changes nothing."""
 
@@ -30,15 +30,18 @@ _READS = frozenset(
         Scope.OPTOUTS_READ,
         Scope.PROVIDERS_READ,
         Scope.SPEND_READ,
+        Scope.CONTACTS_READ,
+        Scope.CAMPAIGNS_READ,
     }
 )
+_SENDS = _READS | {Scope.MESSAGES_SEND, Scope.CONTACTS_WRITE, Scope.CAMPAIGNS_WRITE, Scope.CAMPAIGNS_RUN}
 _ALL_BUT_GATEWAY = frozenset(Scope) - {Scope.GATEWAY}
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OPERATOR: frozenset(Scope),
     Role.OWNER: _ALL_BUT_GATEWAY,
     Role.ADMINISTRATOR: _ALL_BUT_GATEWAY,
-    Role.SENDER: _READS | {Scope.MESSAGES_SEND},
+    Role.SENDER: _SENDS,
     Role.READER: _READS,
 }
 """What each role may do."""

@@ -84,6 +84,11 @@ def _scopes(actor: Actor, key: ApiKey | None = None) -> list[tuple[Scope, str]]:
         Scope.WEBHOOKS_WRITE: _("Change webhooks"),
         Scope.PROVIDERS_READ: _("See providers, routes and prices"),
         Scope.SPEND_READ: _("See limits and spending"),
+        Scope.CONTACTS_READ: _("See contacts and groups"),
+        Scope.CONTACTS_WRITE: _("Change contacts and groups"),
+        Scope.CAMPAIGNS_READ: _("See campaigns"),
+        Scope.CAMPAIGNS_WRITE: _("Write campaigns"),
+        Scope.CAMPAIGNS_RUN: _("Start and stop campaigns"),
         Scope.PRIVACY_WRITE: _("Export and erase people's data"),
     }
     held = key.scopes if key else frozenset()
