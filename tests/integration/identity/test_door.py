@@ -48,7 +48,7 @@ class Street:
             rows = await self.house.database.read(
                 lambda connection: connection.execute(select(mail_queue.c.content).order_by(mail_queue.c.id)).all()
             )
-            if count and len(rows) >= count:
+            if count and len(rows) >= count and len(self.told) >= count:
                 break
             await asyncio.sleep(0.01)
         assert len(rows) == count
