@@ -189,7 +189,11 @@ def resolve_paths(settings: GatewaySettings, base: Path) -> GatewaySettings:
                 update={"url": _store_url(store.url, base), "secret_file": there(store.secret_file)}
             ),
             "mail_out": out.model_copy(
-                update={"relay": _relay(out.relay, base), "dkim": out.dkim.model_copy(update=dkim)}
+                update={
+                    "relay": _relay(out.relay, base),
+                    "ca_file": there(out.ca_file),
+                    "dkim": out.dkim.model_copy(update=dkim),
+                }
             ),
             "provider": tuple(_provider(item, base) for item in settings.provider),
             "webhooks": webhooks.model_copy(update={"ca_file": there(webhooks.ca_file)}),

@@ -53,7 +53,10 @@ def _openid(settings: GatewaySettings) -> Iterator[Finding]:
 
 
 def _webhooks(settings: GatewaySettings) -> Iterator[Finding]:
-    path, file = ("webhooks", "ca_file"), settings.webhooks.ca_file
+    yield from _certificates(("webhooks", "ca_file"), settings.webhooks.ca_file)
+
+
+def _certificates(path: KeyPath, file: Path | None) -> Iterator[Finding]:
     yield from _existing(path, file)
     if file is not None and _what_is(file) == "file":
         try:
@@ -214,6 +217,7 @@ def _same_host(one: str, other: str) -> bool:
 
 
 def _mail_out(settings: GatewaySettings) -> Iterator[Finding]:
+    yield from _certificates(("mail_out", "ca_file"), settings.mail_out.ca_file)
     out = settings.mail_out
     if (out.user is None) != (out.password is None):
         given, wanted = ("user", "password") if out.password is None else ("password", "user")

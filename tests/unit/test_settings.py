@@ -97,6 +97,7 @@ def test_relative_paths_are_seen_from_the_file(write, tmp_path):
         tls = { certificate = "cert.pem", key = "cert.pem" }
         lmtp.socket = "lmtp"
         mail_out.relay = "maildir:out"
+        mail_out.ca_file = "cert.pem"
         mail_out.dkim = { domain = "sms.example.com", rsa_key = "rsa.pem" }
         [[provider]]
         name = "simulator"
@@ -110,6 +111,7 @@ def test_relative_paths_are_seen_from_the_file(write, tmp_path):
     assert (settings.tls.certificate, settings.tls.key) == (tmp_path / "cert.pem", tmp_path / "cert.pem")
     assert settings.lmtp.socket == tmp_path / "lmtp"
     assert settings.mail_out.relay == f"maildir:{tmp_path}/out"
+    assert settings.mail_out.ca_file == tmp_path / "cert.pem"
     assert settings.mail_out.dkim.rsa_key == tmp_path / "rsa.pem"
     assert settings.provider[0].options == {"path": f"{tmp_path}/phones"}
 
