@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brevdue.console import CommandError, Options
+from brevdue.console import CommandError, Options, person
 from brevdue.settings import find_file, load
 from gateway.accounts import Accounts
 from gateway.delivery.dkim_sign import DkimKeyError
@@ -38,6 +38,14 @@ class Desk:
     database: Database
     accounts: Accounts
     keyring: Keyring
+
+    async def note(self, action: str, subject: str, org_id: str | None, /, **detail: object) -> None:
+        """Leave in the audit log what a command has changed, and who gave it; durable when this returns."""
+        from web.identity.actor import Actor, ActorKind
+        from web.identity.audit import Audit
+
+        terminal = Actor(ActorKind.TERMINAL, "terminal", person(), frozenset(), None)
+        await Audit(self.database, SystemClock()).note(terminal, action, subject, org_id=org_id, **detail)
 
     @property
     def hand_delivery(self) -> HandDelivery:

@@ -34,7 +34,10 @@ async def open_account(
 
     async with desk(options) as at:
         found = await at.accounts.key_named(key)
+        known = await at.accounts.account_of(found.id, email)
         opened = await at.accounts.open_account(found.id, email)
+        if known is None:
+            await at.note("account.open", opened.id, opened.org_id, email=opened.email, number=opened.number)
     say(opened.number, _account_row(opened), options)
 
 
@@ -45,6 +48,7 @@ async def close_account(account: AccountName, /, *, options: Options = DEFAULT) 
 
     async with desk(options) as at:
         closed = await at.accounts.close_account(await at.accounts.account_named(account))
+        await at.note("account.close", closed.id, closed.org_id, email=closed.email, number=closed.number)
     say(f"closed {closed.email}, {closed.number}", _account_row(closed), options)
 
 
@@ -121,6 +125,7 @@ async def move(
         found = await at.accounts.account_named(account)
         under = await at.accounts.key_named(key) if key else None
         moved = await at.accounts.change_account(found, email=email, key=under)
+        await at.note("account.edit", moved.id, moved.org_id, email=email, key=under and under.id)
     say(f"{moved.email} has {moved.number}", _account_row(moved), options)
 
 
@@ -141,6 +146,7 @@ async def set_account(
     async with desk(options) as at:
         found = await at.accounts.account_named(account)
         changed = await at.accounts.change_account(found, language=language, cut_signature=cut_signature)
+        await at.note("account.edit", found.id, found.org_id, language=language, cut_signature=cut_signature)
     say("changed", _account_row(changed), options)
 
 
@@ -162,6 +168,7 @@ async def password(
             made = None
         else:
             made = await at.accounts.set_password(found)
+        await at.note(f"account.password{'.remove' if remove else ''}", found.id, found.org_id, email=found.email)
     say(made or "removed", {"email": found.email, "password": made}, options)
 
 
@@ -271,6 +278,7 @@ async def release(
 
     async with desk(options) as at:
         await at.accounts.release_number(number)
+        await at.note("number.release", number, None)
     say("released", {"number": number}, options)
 
 
@@ -289,6 +297,7 @@ async def give(
     async with desk(options) as at:
         owner = await at.accounts.organisation_named(org)
         given = await at.accounts.give_number(owner, to, number)
+        await at.note("number.give", given.number, owner.id, email=given.email)
     say(given.number, {"number": given.number, "organisation": owner.name, "to": given.email}, options)
 
 
@@ -301,4 +310,5 @@ async def take(
 
     async with desk(options) as at:
         await at.accounts.take_number_back(number)
+        await at.note("number.take", number, None)
     say("taken back", {"number": number}, options)

@@ -33,7 +33,7 @@ async def link(
         raise CommandError("--org makes somebody new, --rescue is for somebody who is there: give one of them")
     async with desk(options) as at:
         identity = _identity(at)
-        token, words = await (_rescue(identity, rescue) if rescue else _new(at, identity, org))
+        token, words = await (_rescue(at, identity, rescue) if rescue else _new(at, identity, org))
         url = identity.links.url(token)
     say(f"{url}\nOpen it in a browser, once, within a day: {words}.", {"link": url}, options)
 
@@ -72,7 +72,7 @@ def _identity(at: Desk) -> Identity:
     return make_identity(at.database, at.keyring, SystemClock(), at.settings.http.public_url)
 
 
-async def _rescue(identity: Identity, email: str) -> tuple[str, str]:
+async def _rescue(at: Desk, identity: Identity, email: str) -> tuple[str, str]:
     from web.identity.model import LinkKind
 
     found = await identity.people.person_at(email)
@@ -83,7 +83,7 @@ async def _rescue(identity: Identity, email: str) -> tuple[str, str]:
     token = await identity.links.make(
         LinkKind.RESCUE, org_id=found.org_id, person_id=found.id, email=found.email, made_by=person()
     )
-    await _note(identity, "person.rescue", found.id, found.org_id, email=found.email)
+    await at.note("person.rescue", found.id, found.org_id, email=found.email)
     return token, f"{found.email} gets a new password, and the second factor goes"
 
 
@@ -96,12 +96,5 @@ async def _new(at: Desk, identity: Identity, org: str | None) -> tuple[str, str]
     token = await identity.links.make(
         LinkKind.OPERATOR, org_id=owner.id if owner else None, role=role, made_by=person()
     )
-    await _note(identity, "link.make", role, owner.id if owner else None)
+    await at.note("link.make", role, owner.id if owner else None)
     return token, f"it makes an owner of {owner.name}" if owner else "it makes an operator"
-
-
-async def _note(identity: Identity, action: str, subject: str, org_id: str | None, **detail: str) -> None:
-    from web.identity.actor import Actor, ActorKind
-
-    terminal = Actor(ActorKind.TERMINAL, "terminal", person(), frozenset(), None)
-    await identity.audit.note(terminal, action, subject, org_id=org_id, **detail)

@@ -42,6 +42,7 @@ async def create_org(
 
     async with desk(options) as at:
         made = await at.accounts.create_organisation(name, region, language)
+        await at.note("organisation.create", made.id, made.id, name=made.name)
     say(made.id, _org_row(made), options)
 
 
@@ -76,6 +77,7 @@ async def retention(
                 days.texts if texts is None else _days(texts), days.metadata if metadata is None else _days(metadata)
             )
             await set_days(at.database, owner.id, days)
+            await at.note("retention.set", owner.id, owner.id, texts=days.texts, metadata=days.metadata)
         kept = at.settings.retention
     facts(
         {
@@ -125,6 +127,7 @@ async def create_key(
     async with desk(options) as at:
         organisation = await at.accounts.ensure_organisation(org)
         made, secret = await at.accounts.create_key(organisation, kind, label, scope)
+        await at.note("key.create", made.id, made.org_id, kind=made.kind, label=label, scopes=write_scopes(made.scopes))
     named = {"key": secret, "id": made.id, "organisation": organisation.name, "kind": made.kind, "label": made.label}
     data = {**named, "scopes": _scopes(made)}
     say(secret, data, options)
@@ -154,6 +157,7 @@ async def show_key(key: KeyName, /, *, options: Options = DEFAULT) -> None:
         found = await at.accounts.key_named(key)
         listing = next(each for each in await at.accounts.list_keys(found.org_id) if each.key.id == found.id)
         secrets = await at.accounts.show_key(found)
+        await at.note("key.show", found.id, found.org_id, label=found.label)
     facts({"keys": secrets, **_key_row(listing), "old_key_stops": moment(listing.retires_at)}, options)
 
 
@@ -164,6 +168,7 @@ async def pause(key: KeyName, /, *, options: Options = DEFAULT) -> None:
 
     async with desk(options) as at:
         changed = await at.accounts.pause_key(await at.accounts.key_named(key))
+        await at.note("key.pause", changed.id, changed.org_id, label=changed.label)
     say("paused", _state(changed), options)
 
 
@@ -174,6 +179,7 @@ async def resume(key: KeyName, /, *, options: Options = DEFAULT) -> None:
 
     async with desk(options) as at:
         changed = await at.accounts.resume_key(await at.accounts.key_named(key))
+        await at.note("key.resume", changed.id, changed.org_id, label=changed.label)
     say("resumed", _state(changed), options)
 
 
@@ -191,6 +197,7 @@ async def rotate(
     async with desk(options) as at:
         found = await at.accounts.key_named(key)
         secret = await at.accounts.rotate_key(found, days)
+        await at.note("key.rotate", found.id, found.org_id, label=found.label, days=days)
     say(secret, {"key": secret, "id": found.id}, options)
 
 
@@ -202,6 +209,7 @@ async def retire(key: KeyName, /, *, options: Options = DEFAULT) -> None:
     async with desk(options) as at:
         found = await at.accounts.key_named(key)
         await at.accounts.retire_key_secret(found)
+        await at.note("key.retire", found.id, found.org_id, label=found.label)
         secrets = await at.accounts.show_key(found)
     say("the old digits stop working within two seconds", {"key": secrets[0], "id": found.id}, options)
 
@@ -223,6 +231,7 @@ async def domains(
         found = await at.accounts.key_named(key)
         if domain or clear:
             found = await at.accounts.set_key_domains(found, domain)
+            await at.note("key.edit", found.id, found.org_id, domains=" ".join(found.domains))
     say("\n".join(found.domains) or "none", list(found.domains), options)
 
 
@@ -240,6 +249,7 @@ async def scopes(
         found = await at.accounts.key_named(key)
         if scope:
             found = await at.accounts.set_key_scopes(found, scope)
+            await at.note("key.edit", found.id, found.org_id, scopes=write_scopes(found.scopes))
     say("\n".join(_scopes(found)) or "none", _scopes(found), options)
 
 

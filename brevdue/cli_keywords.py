@@ -29,6 +29,7 @@ async def add(
 
     async with desk(options) as at:
         made = await at.accounts.add_keyword(number, word, to, reply)
+        await at.note("number.keyword", number, None, keyword=made.word, email=made.email)
     say(made.word, {"number": number, "word": made.word, "to": made.email, "reply": made.reply}, options)
 
 
@@ -60,4 +61,5 @@ async def remove(number: NumberName, word: Word, /, *, options: Options = DEFAUL
 
     async with desk(options) as at:
         await at.accounts.remove_keyword(number, word)
+        await at.note("number.keyword.remove", number, None, keyword=word)
     say("removed", {"number": number, "word": word}, options)

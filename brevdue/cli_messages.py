@@ -135,6 +135,8 @@ async def deliver(
         own = at.settings.mail.domains
         email = valid_address(to, own) if "@" in to else (await at.accounts.account_named(to)).email
         way = await at.hand_delivery.deliver(name.strip().upper(), email)
+        if way is not None:
+            await at.note("message.deliver", name.strip().upper(), way.org_id, to=email)
     if way is None:
         raise CommandError(f"there is no incoming SMS '{cell(name)}' that has reached nobody")
     answerable = way.account_id is not None
@@ -185,6 +187,7 @@ async def resolve(
             if resend and found and found.text is None:
                 raise CommandError(f"the text of '{cell(name)}' was removed: there is nothing to send again")
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
+        await at.note("message.resolve", name, None, verdict=state)
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
         maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
         lines.flush()

@@ -61,6 +61,7 @@ async def remove(
             raise CommandError(f"'{phone}' is no phone number: {error.reason}") from error
         if not await at.database.write(optout_sql.remove, (owner.id, number, time.time())):
             raise CommandError(f"{number} has not said STOP to {owner.name}: brevdue optout list")
+        await at.note("optout.remove", number, owner.id)
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
         maillog.note(Event.OPTED_IN, org=owner.id, phone=number, by=person())
         lines.flush()

@@ -37,6 +37,7 @@ async def export(name: Name, /, *, org: Org = None, options: Options = DEFAULT) 
         whom = await _named(at, name, org)
         stored = await privacy.export(at.database, whom, SystemClock())
         _note(at, Event.PERSON_EXPORTED, whom)
+        await at.note("person.export", whom.phone or whom.email, whom.org_id)
     print(json.dumps(stored, ensure_ascii=False, indent=None if options.json else 2))
 
 
@@ -61,6 +62,7 @@ async def erase(
         whom = await _named(at, name, org)
         done = await privacy.erase(at.database, whom, SystemClock())
         _note(at, Event.PERSON_ERASED, whom)
+        await at.note("person.erase", done.pseudonym, whom.org_id)
     if done.left:
         raise CommandError(f"{done.left} SMS came while the others were erased: give the command once more")
     counts = ", ".join(f"{count} {what}" for what, count in done.counts.items() if count)

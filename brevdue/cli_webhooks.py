@@ -79,6 +79,7 @@ async def create(
     async with _counter(options) as at:
         owner = await at.desk.accounts.organisation_named(org)
         made, secret = await at.endpoints.create(owner.id, url, event or (), description)
+        await at.desk.note("webhook.create", made.id, owner.id, url=made.url)
     say(secret, {"secret": secret, **_row(made, owner.name)}, options)
 
 
@@ -115,6 +116,7 @@ async def show_webhook(webhook: WebhookId, /, *, options: Options = DEFAULT) -> 
     async with _counter(options) as at:
         found = await at.named(webhook)
         secrets = await at.endpoints.secrets(found.org_id, found.id)
+        await at.desk.note("webhook.show", found.id, found.org_id)
         owner = await at.desk.accounts.organisation_named(found.org_id)
     more = {
         "secrets": secrets,
@@ -140,6 +142,7 @@ async def edit(
     async with _counter(options) as at:
         found = await at.named(webhook)
         changed = await at.endpoints.edit(found.org_id, found.id, url=url, events=event, description=description)
+        await at.desk.note("webhook.edit", found.id, found.org_id)
         owner = await at.desk.accounts.organisation_named(changed.org_id)
     say("changed", _row(changed, owner.name), options)
 
@@ -150,6 +153,7 @@ async def pause(webhook: WebhookId, /, *, options: Options = DEFAULT) -> None:
     async with _counter(options) as at:
         found = await at.named(webhook)
         changed = await at.endpoints.pause(found.org_id, found.id)
+        await at.desk.note("webhook.pause", found.id, found.org_id)
     say("paused", {"id": changed.id, "state": changed.state}, options)
 
 
@@ -159,6 +163,7 @@ async def resume(webhook: WebhookId, /, *, options: Options = DEFAULT) -> None:
     async with _counter(options) as at:
         found = await at.named(webhook)
         changed = await at.endpoints.resume(found.org_id, found.id)
+        await at.desk.note("webhook.resume", found.id, found.org_id)
     say("resumed", {"id": changed.id, "state": changed.state}, options)
 
 
@@ -174,6 +179,7 @@ async def rotate(
     async with _counter(options) as at:
         found = await at.named(webhook)
         secret = await at.endpoints.rotate(found.org_id, found.id, hours)
+        await at.desk.note("webhook.rotate", found.id, found.org_id)
     say(secret, {"secret": secret, "id": found.id}, options)
 
 
@@ -183,6 +189,7 @@ async def delete(webhook: WebhookId, /, *, options: Options = DEFAULT) -> None:
     async with _counter(options) as at:
         found = await at.named(webhook)
         await at.endpoints.delete(found.org_id, found.id)
+        await at.desk.note("webhook.delete", found.id, found.org_id)
     say("deleted", {"id": found.id}, options)
 
 
@@ -237,4 +244,5 @@ async def redeliver(
     async with _counter(options) as at:
         found = await at.named(webhook)
         await at.endpoints.call_again(found.org_id, delivery.strip().upper())
+        await at.desk.note("webhook.again", found.id, found.org_id)
     say("queued", {"id": delivery.strip().upper()}, options)

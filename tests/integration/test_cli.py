@@ -406,6 +406,21 @@ def test_no_text_steers_the_terminal(capsys, monkeypatch, is_terminal):
     assert "\x1b]" not in out
 
 
+@pytest.mark.proves("audit log")
+def test_what_a_command_changes_stands_in_the_audit_log(brevdue, tmp_path):
+    key = brevdue.text("key", "create", "--org", "Acme")
+    brevdue.text("account", "open", key, "anna@acme.example")
+    brevdue.text("account", "open", key, "anna@acme.example")
+    brevdue.text("key", "pause", key)
+    brevdue.text("account", "close", "anna@acme.example")
+    brevdue.text("key", "list")
+    with contextlib.closing(sqlite3.connect(tmp_path / "brevdue.db")) as database:
+        entries = database.execute("SELECT action, actor_kind, actor_name, detail FROM audit ORDER BY id").fetchall()
+    assert [action for action, *_ in entries] == ["key.create", "account.open", "key.pause", "account.close"]
+    assert {(kind, name) for _, kind, name, _ in entries} == {("terminal", console.person())}
+    assert not any(key in detail for *_, detail in entries), "no secret"
+
+
 @pytest.mark.proves("D7")
 def test_the_qr_package_is_written_where_it_is_wanted(brevdue, tmp_path):
     key = brevdue.text("key", "create", "--org", "Acme")
