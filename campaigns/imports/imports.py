@@ -127,9 +127,7 @@ class Imports:
         sample = (await self._sample(found))[1 if fit.has_head else 0 :]
         rows, refused = read_rows(sample, fit, book)
         merged: Merged = merge(rows, fit, await self._database.read(partial(sql.known, of=book, rows=rows)))
-        return Preview(
-            rows, [*refused, *merged.refused], merged.fates, len(merged.new), merged.updates, merged.same
-        )
+        return Preview(rows, [*refused, *merged.refused], merged.fates, len(merged.new), merged.updates, merged.same)
 
     async def _sample(self, found: Import) -> list[Row]:
         rows = await self._database.read(partial(sql.chunk, import_id=found.id, number=0))
