@@ -16,7 +16,6 @@ from campaigns.model import Attribute, AttributeType, Book
 from campaigns.store.import_sql import Import, ImportState
 from gateway.registry.errors import AccountError, BadValue
 from gateway.scopes import Scope
-from gateway.translation import sentence
 from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import gettext as _
@@ -59,9 +58,7 @@ def import_pages(desk: Desk) -> APIRouter:
     async def take(request: Request, actor: Writer) -> Response:
         try:
             form = await upload(request, MAX_BYTES)
-            if not form.name or form.content is None:
-                raise BadValue(sentence("choose a file first"))
-            made = await desk.imports.upload(actor, form.name, form.content, form.fields.get("org", ""))
+            made = await desk.imports.upload(actor, form.name, form.file(), form.fields.get("org", ""))
         except BadValue as error:
             return await _choosing(request, actor, desk, told(error))
         return done(request, _("The file is here: say what its columns mean"), f"/imports/{made.id}", away=True)

@@ -33,6 +33,12 @@ class Upload:
     """Of the file; "" where none was chosen."""
     content: AsyncIterator[bytes] | None = None
 
+    def file(self) -> AsyncIterator[bytes]:
+        """What is in the file. Raises BadValue where none was chosen."""
+        if not self.name or self.content is None:
+            raise BadValue(sentence("choose a file first"))
+        return self.content
+
 
 class _Reader:
     """What the parser tells of parts."""
