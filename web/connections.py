@@ -82,7 +82,7 @@ class BoundedConnection(HttpToolsProtocol):
         length = int(next((value for name, value in self.headers if name == b"content-length"), b"0")[:20] or 0)
         large = self.url.partition(b"?")[0] in LARGE_PATHS
         if large:
-            self.scope[LARGE] = self._let_in  # type: ignore[typeddict-unknown-key] # of our own
+            self.scope[LARGE] = self._let_in  # type: ignore[literal-required] # of our own
         elif MAX_REQUEST < length <= MAX_TOLD and (self.cycle is None or self.cycle.response_complete):
             self._unread = length
             words = b"This is too big: %d MB at most. Choose a smaller file.\n" % (MAX_REQUEST // 1_000_000)
