@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
@@ -18,10 +19,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from campaigns.contacts import Contacts
+from campaigns.imports.imports import Imports
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.scopes import KEY_SCOPES, Scope
 from gateway.store import directory_sql
+from gateway.store.database import Database
 from gateway.store.opening import open_database
 from tests.api.conftest import Answer, Client, Firm
 from tests.gateway_process import Gateway, wait_for
@@ -322,6 +326,7 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
         account = await database.read(lambda connection: directory_sql.account(connection, olga))
         assert account is not None
         held = await identity.sessions.start(account, "127.0.0.1", "test")
+        uploaded = await _import(database, org_id)
         return People(
             owner,
             reader,
@@ -329,12 +334,21 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
             {
                 ("people", "person_id"): their_owner.id,
                 ("people", "link_id"): link.id,
+                ("imports", "import_id"): uploaded,
                 ("me", "session_id"): session.id,
                 ("me", "passkey_id"): passkey.id,
             },
         )
     finally:
         await database.close()
+
+
+async def _import(database: Database, org_id: str) -> str:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"Name;Phone\nHemmeligt;30643001\n"
+
+    clock = SystemClock()
+    return (await Imports(database, Contacts(database, clock), clock).upload(org_id, "x.csv", content())).id
 
 
 async def _org_id(firm_of: Firm) -> str:

@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from campaigns.contacts import Contacts
+from campaigns.imports.imports import Imports
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.store.opening import open_database
@@ -113,7 +115,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     gateway.text(PHONE, "+45609946999998", "Er der nogen?")
     wait_for(lambda: firm.client.get(f"/messages/{doubtful}").body["state"] == "unknown", "the lost answer")
     wait_for(lambda: firm.client.get("/incoming").body["items"], "the answer")
-    person, invitation, own_link = await _people(house)
+    person, invitation, own_link, uploaded = await _people(house)
     made = Guests(
         operator=await house.visit(Role.OPERATOR),
         owner=await house.visit(Role.OWNER),
@@ -128,6 +130,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("numbers", "number"): own,
             ("webhooks", "webhook_id"): webhook,
             ("optouts", "phone"): "+4530643002",
+            ("imports", "import_id"): uploaded,
             ("people", "person_id"): person,
             ("link", "token"): invitation,
             ("attention", "verdict"): "sent",
@@ -146,8 +149,8 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     await house.leave()
 
 
-async def _people(house: House) -> tuple[str, str, str]:
-    """The id of a person, and the tokens of an invitation and of an employee's link to their account."""
+async def _people(house: House) -> tuple[str, str, str, str]:
+    """The id of a person, the tokens of an invitation and of an employee's link to their account; and an import."""
     keyring = Keyring.load(house.gateway.folder / "brevdue.secret")
     database = await open_database(f"sqlite:///{house.gateway.folder / 'brevdue.db'}")
     try:
@@ -158,9 +161,15 @@ async def _people(house: House) -> tuple[str, str, str]:
             LinkKind.INVITATION, org_id=org_id, email="new@firm.example", role=Role.SENDER
         )
         own = await identity.links.make(LinkKind.SIGN_IN, org_id=org_id, account_id=firm.account_id, email=firm.email)
-        return person.id, invited, own
+        clock = SystemClock()
+        imports = Imports(database, Contacts(database, clock), clock)
+        return person.id, invited, own, (await imports.upload(org_id, "people.csv", _table())).id
     finally:
         await database.close()
+
+
+async def _table() -> AsyncIterator[bytes]:
+    yield b"Name;Phone;City\nAnna;30643061;Aarhus\nBo;12;Odense\n"
 
 
 @pytest.mark.proves("axe", "page weight", "a phone's window")
