@@ -111,7 +111,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._deadline is not None:
             self._most = most
             self._wait_no_more()
-            self._wait(LARGE_SECONDS)
+            self._deadline = self.loop.call_later(LARGE_SECONDS, self._cut)
 
     def _room(self) -> int:
         """Bytes that may come: those of a request that was answered before its end are thrown away."""
@@ -124,8 +124,8 @@ class BoundedConnection(HttpToolsProtocol):
             self._unread = 1  # whatever comes after it goes the same way
             self.transport.close()
 
-    def _wait(self, seconds: float = REQUEST_SECONDS) -> None:
-        self._deadline = self.loop.call_later(seconds, self._cut)
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._cut)
 
     def _wait_no_more(self) -> None:
         if self._deadline is not None:
