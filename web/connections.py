@@ -42,6 +42,8 @@ class BoundedConnection(HttpToolsProtocol):
     _in_head = True
     _most = MAX_REQUEST
     """Bytes of the request that may come in."""
+    _large = False
+    """Whether it may be one with a large file."""
     _unread = 0
     """Bytes of a body that is too big and still comes; they are thrown away."""
 
@@ -80,8 +82,8 @@ class BoundedConnection(HttpToolsProtocol):
         """The body follows, unless it says that it is too big."""
         self._in_head = False
         length = int(next((value for name, value in self.headers if name == b"content-length"), b"0")[:20] or 0)
-        large = self.url.partition(b"?")[0] in LARGE_PATHS
-        if large:
+        self._large = self.url.partition(b"?")[0] in LARGE_PATHS
+        if self._large:
             self.scope[LARGE] = self._let_in  # type: ignore[literal-required] # of our own
         elif MAX_REQUEST < length <= MAX_TOLD and (self.cycle is None or self.cycle.response_complete):
             self._unread = length
@@ -114,9 +116,9 @@ class BoundedConnection(HttpToolsProtocol):
             self._deadline = self.loop.call_later(LARGE_SECONDS, self._cut)
 
     def _room(self) -> int:
-        """Bytes that may come: those of a request that was answered before its end are thrown away."""
-        answered = self.cycle is not None and self.cycle.response_complete
-        return max(self._most, MAX_TOLD) if answered else self._most
+        """Bytes that may come: what is left of a large file that was refused is thrown away, so that it is told so."""
+        refused = self._large and self.cycle is not None and self.cycle.response_complete
+        return max(self._most, MAX_TOLD) if refused else self._most
 
     def _throw_away(self, size: int) -> None:
         self._unread -= size
