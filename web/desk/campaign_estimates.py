@@ -6,7 +6,6 @@ They live in the process that was asked. Where another one is asked it makes its
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -92,10 +91,8 @@ class EstimateDesk:
                 oldest.task.cancel()
 
     async def _grow(self, campaign: Campaign, begun: Estimating) -> None:
-        growing = self._campaigns.estimate(campaign.org_id, campaign.id)
-        async with contextlib.aclosing(growing) as estimates:
-            try:
-                async for begun.estimate in estimates:
-                    pass
-            except AccountError as error:
-                begun.error = error
+        try:
+            async for begun.estimate in self._campaigns.estimate(campaign.org_id, campaign.id):
+                pass
+        except AccountError as error:
+            begun.error = error

@@ -25,7 +25,6 @@ from gateway.sending import Sent
 from gateway.translation import sentence
 from web.desk.naming import named_account
 from web.desk.sending import author_of
-from web.desk.tenancy import seen
 from web.identity.actor import Actor
 from web.identity.audit import Audit
 
@@ -83,7 +82,9 @@ class CampaignDesk:
         """The organisation whose campaigns somebody writes: their own, or the named one. Raises NotFound."""
         actor.require(Scope.CAMPAIGNS_WRITE)
         owner = await self._accounts.organisation(actor.org_id or org_id)
-        return seen(actor, owner and _Place(owner.id), "organisation").org_id
+        if owner is None or not actor.sees(owner.id):
+            raise NotFound(sentence("there is no such organisation"))
+        return owner.id
 
     async def book(self, actor: Actor, org_id: str) -> Book:
         """The fields and groups that an organisation's campaigns are written with. Raises NotFound."""
@@ -209,8 +210,3 @@ class CampaignDesk:
     async def _noted(self, actor: Actor, action: str, campaign: Campaign, **detail: object) -> Campaign:
         await self._audit.note(actor, action, campaign.id, org_id=campaign.org_id, name=campaign.content.name, **detail)
         return campaign
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    org_id: str

@@ -27,7 +27,11 @@ from web.pages.drawing import Drawn
 from web.pages.render import done, page
 
 _COMPARED = 6
-WORDS = {"campaign_state": campaign_state, "campaign_colour": campaign_colour, "campaign_cause": campaign_cause}
+WORDS: dict[str, Any] = {
+    "campaign_state": campaign_state,
+    "campaign_colour": campaign_colour,
+    "campaign_cause": campaign_cause,
+}
 """What every template of campaigns may say."""
 
 
@@ -39,7 +43,7 @@ def campaign_pages(desk: Desk) -> APIRouter:
     async def listing(request: Request, actor: Asked, state: str = "", before: str = "") -> Response:
         chosen = State(state) if state in set(State) else None
         found = await desk.campaigns.list(actor, state=chosen, before=before or None)
-        values = {"found": found, "state": state, "states": list(State), "more": len(found) == PAGE}
+        values: dict[str, Any] = {"found": found, "state": state, "states": list(State), "more": len(found) == PAGE}
         return page(request, "campaigns/list.html", fragment="results", **WORDS, **values)
 
     @router.get("/compare")
