@@ -99,6 +99,7 @@ def _add_estimate(router: APIRouter, desk: Desk) -> None:
 
     @router.post("/estimate")
     async def anew(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_WRITE)
         await desk.estimates.begin(actor, campaign_id, anew=True)
         return done(request, _("It is estimated anew"), f"/campaigns/{campaign_id}/estimate")
 
