@@ -48,6 +48,7 @@ def campaign_pages(desk: Desk) -> APIRouter:
 
     @router.get("/compare")
     async def compare(request: Request, actor: Asked, id: Annotated[list[str], Query()] = []) -> Response:  # noqa: A002, B006 - the query's name; never changed
+        actor.require(Scope.CAMPAIGNS_READ)
         standing = [await desk.campaigns.standing(actor, each) for each in dict.fromkeys(id[:_COMPARED])]
         return page(request, "campaigns/compare.html", standing=standing, **WORDS)
 
