@@ -119,9 +119,12 @@ class Campaigns:
         look = partial(campaign_sql.find, org_id=org_id, campaign_id=campaign_id.strip())
         return self._done(await self._database.read(look))
 
-    async def listing(self, org_id: str | None, *, before: str | None = None, most: int = PAGE) -> list[Campaign]:
-        """The newest first, behind the campaign `before`."""
-        return await self._database.read(partial(campaign_sql.listing, org_id=org_id, most=most, before=before))
+    async def listing(
+        self, org_id: str | None, *, state: State | None = None, before: str | None = None, most: int = PAGE
+    ) -> list[Campaign]:
+        """The newest first, behind the campaign `before`; only of a state where one is named."""
+        look = partial(campaign_sql.listing, org_id=org_id, most=most, before=before, state=state)
+        return await self._database.read(look)
 
     async def names(self, campaign_ids: Sequence[str]) -> Mapping[str, str]:
         """What campaigns are called, by their ids (C4)."""

@@ -191,13 +191,17 @@ def find(connection: Connection, org_id: str | None, campaign_id: str, *, lock: 
     return None if row is None else campaign_of(row)
 
 
-def listing(connection: Connection, org_id: str | None, most: int, before: str | None = None) -> list[Campaign]:
+def listing(
+    connection: Connection, org_id: str | None, most: int, before: str | None = None, state: State | None = None
+) -> list[Campaign]:
     """Campaigns of an organisation, or of all, the newest first."""
     query = select(campaigns).order_by(campaigns.c.id.desc()).limit(most)
     if org_id is not None:
         query = query.where(campaigns.c.org_id == org_id)
     if before is not None:
         query = query.where(campaigns.c.id < before)
+    if state is not None:
+        query = query.where(campaigns.c.state == state)
     return [campaign_of(row) for row in connection.execute(query)]
 
 
