@@ -124,6 +124,4 @@ class EmailWriter:
         part = multipart("alternative", [text_part(body), text_part(html_of(body), "html")], message_id)
         # Without an account: what comes back concerns the contact's mailbox, not that of the person responsible.
         back = return_path(self._keyring.sign_token(email.id), self._domain)
-        return OutgoingMail(
-            email.id, MailKind.CAMPAIGN, back, email.address, message(lines, part), None, now
-        )
+        return OutgoingMail(email.id, MailKind.CAMPAIGN, back, email.address, message(lines, part), None, now)

@@ -1,7 +1,7 @@
 """Contacts unsubscribe from e-mails of campaigns: with one click (RFC 8058), on a page, by mail, by calling one junk.
 
-In: a token that stood in a mail, or a mail of ours that somebody complained about. Out: who has left whom, durable; from
-that commit on nothing of the organisation's campaigns leaves for the address.
+In: a token that stood in a mail, or a mail of ours that somebody complained about. Out: who has left whom, durable;
+from that commit on nothing of the organisation's campaigns leaves for the address.
 """
 
 from __future__ import annotations

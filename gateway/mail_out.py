@@ -297,7 +297,8 @@ class MailOut:
                 retry_at = now + _delay(mail.attempts + 1, delivery)
                 return Settlement(mail.id, claimed.lease, QUEUED, now, cause, retry_at=retry_at)
             cause = f"given up: {cause}"
-        return Settlement(mail.id, claimed.lease, FAILED, now, cause, tell=self._tell_operator(mail, cause, now))
+        told = self._tell_operator(mail, cause, now)
+        return Settlement(mail.id, claimed.lease, FAILED, now, cause, about_mailbox=delivery.about_mailbox, tell=told)
 
     def _tell_operator(self, mail: OutgoingMail, cause: str, now: float) -> NewMails | None:
         """One mail for an answer that did not arrive."""

@@ -1,8 +1,8 @@
 """The door for those who want no more e-mail of campaigns, `/u/<token>`: one click of a mail program, or a page.
 
 It asks nobody who they are: the token stood in their mail, and can do nothing but this (RFC 8058). POST unsubscribes at
-once, with the body that mail programs send or that of the page's own button. GET changes nothing, for scanners open every
-link of a mail. It stands before the pages' application, whose forms take nothing from other sites.
+once, with the body that mail programs send or that of the page's own button. GET changes nothing, for scanners open
+every link of a mail. It stands before the pages' application, whose forms take nothing from other sites.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from web.language import speak, tongue
 _MAX_BODY: Final = 10_000
 """Bytes: both forms are a few words."""
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -105,5 +107,6 @@ def _page(status: int, title: str, words: str, form: str = "") -> Response:
         f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
         '<link rel="stylesheet" href="/static/pages.css"></head>'
     )
-    body = f'<body><main class="narrow"><h1>{html.escape(title)}</h1><p>{html.escape(words)}</p>{form}</main></body></html>'
+    said = f"<h1>{html.escape(title)}</h1><p>{html.escape(words)}</p>{form}"
+    body = f'<body><main class="narrow">{said}</main></body></html>'
     return HTMLResponse(f"{head}\n{body}\n", status, headers=_HEADERS)

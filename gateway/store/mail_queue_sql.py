@@ -17,6 +17,7 @@ from sqlalchemy import (
     Double,
     LargeBinary,
     Row,
+    Select,
     and_,
     bindparam,
     exists,
@@ -91,6 +92,8 @@ class Settlement:
     at: float
     cause: str = ""
     retry_at: float | None = None
+    about_mailbox: bool = False
+    """Whether it failed because its mailbox takes no mail."""
     tell: NewMails | None = None
     """Mails that this outcome calls for, queued in the same transaction, unless the account's mailbox is marked."""
 
@@ -156,7 +159,7 @@ def _bulk(connection: Connection, item: Claim, most: int) -> list[Row[tuple[obje
     """Due mails of campaigns; those of campaigns that are held are parked on the way, or end."""
     found: list[Row[tuple[object, ...]]] = []
     while len(found) < most:
-        query = (
+        query: Select[Any] = (
             select(mail_queue, holds.c.ended)
             .outerjoin(holds, holds.c.record_id == mail_queue.c.about)
             .where(_WAITS, mail_queue.c.priority == 1, mail_queue.c.available_at <= item.now)
