@@ -112,7 +112,7 @@ _STANDING = Prepared(
 
 def _advance(connection: Connection, item: Advance) -> Advanced:
     row = next(iter(_STANDING.rows(connection, {"campaign": item.campaign_id})), None)
-    if not _may_go_on(row, item):
+    if row is None or not _may_go_on(row, item):
         return Advanced(Went.ASIDE)
     if item.bulk is not None and not bulk_sql.is_current(connection, item.bulk.revision):
         return Advanced(Went.STALE)
@@ -138,7 +138,7 @@ def _advance(connection: Connection, item: Advance) -> Advanced:
 
 def _may_go_on(row: Any, item: Advance) -> bool:
     """Whether the campaign runs, here, and stands where the page begins."""
-    if row is None or row.state != State.RUNNING or row.lease != item.lease:
+    if row.state != State.RUNNING or row.lease != item.lease:
         return False
     return item.waited or bool(row.cursor == item.was)
 
