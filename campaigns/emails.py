@@ -99,7 +99,8 @@ class EmailWriter:
         """What stands below the text, in the contact's language."""
         words = translations(known(language.partition("-")[0]), "campaigns")
         said = words.gettext("You get this mail from %(organisation)s.", organisation=organisation)
-        return f"{said}\n{words.gettext('Unsubscribe:')} {link}"
+        how = words.gettext("Unsubscribe:")
+        return f"{said}\n{how} {link}"
 
     def body(self, email: Email, organisation: str, link: str) -> str:
         """The whole text."""

@@ -185,7 +185,7 @@ def _bulk(connection: Connection, item: Claim, most: int) -> list[Row[tuple[obje
 def may_leave(connection: Connection, mail_id: str) -> bool:
     """Query: whether a mail that is in hand still waits, and nothing holds it back."""
     held = exists().where(holds.c.record_id == mail_queue.c.about)
-    query = select(literal_column("1")).where(mail_queue.c.id == mail_id, _WAITS, ~held)
+    query: Select[Any] = select(literal_column("1")).where(mail_queue.c.id == mail_id, _WAITS, ~held)
     return connection.execute(query).first() is not None
 
 
