@@ -83,6 +83,8 @@ def test_a_campaign_by_mail(smarthost: Smarthost, tmp_path: Path) -> None:
         time.sleep(1)
         assert len(smarthost.mails) == so_far < READERS
         _unsubscribe(gateway, smarthost)
+        left = json.loads(gateway.run("optout", "emails", "--org", "Firma A/S", "--json"))
+        assert sorted(each["how"] for each in left) == ["mail", "one-click"]
         gateway.run("campaign", "resume", campaign)
         shown = partial(_shown, gateway, campaign)
         wait_for(lambda: shown()["state"] == "finished", "the end", 100)
