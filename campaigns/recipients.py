@@ -23,6 +23,7 @@ from gateway.routing.router import NOWHERE
 from gateway.sms import OutgoingSms, Priority, SmsText
 from gateway.sms_text import prepare
 from gateway.translation import Sentence, sentence
+from gateway.writing.mime import UnsafeHeaderError, wire_address
 
 
 class Skip(StrEnum):
@@ -148,6 +149,10 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
 
 
 def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decided:
+    try:
+        address = wire_address(member.email or "")
+    except UnsafeHeaderError:
+        return Decided(member.contact_id, variant, reason=Skip.NO_ADDRESS)
     of = text_for(terms.content.subjects, member.language)[1]
     try:
         text = terms.texts[variant].render(member.fields).strip()
@@ -156,7 +161,7 @@ def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decid
         return Decided(member.contact_id, variant, reason=Skip.TEXT)
     if not text or not subject:
         return Decided(member.contact_id, variant, reason=Skip.NO_SUBJECT if text else Skip.NO_TEXT)
-    return Decided(member.contact_id, variant, email=Email(mail_id, member.email or "", subject, text, member.language))
+    return Decided(member.contact_id, variant, email=Email(mail_id, address, subject, text, member.language))
 
 
 def _unreachable(member: Recipient, terms: Terms) -> Skip | None:

@@ -58,11 +58,12 @@ async def test_a_mail_for_each_address_and_a_reason_for_all_others(office: Offic
         reader(2, email=None),
         reader(3, email="reader1@customer.EXAMPLE"),
         reader(4, fields={"first_name": "Eve\r\nBcc: all@firm.example"}),
+        reader(5, email="a@b.example\r\nBcc: all@firm.example"),
     ]
     campaign = await by_mail(office, account)
     after = await office.run(campaign)
-    assert await office.reasons() == Counter(["sent", "sent", "no-address", "duplicate-address"])
-    assert (after.counts.messages, after.counts.skipped) == (2, 2)
+    assert await office.reasons() == Counter(["sent", "sent", "no-address", "no-address", "duplicate-address"])
+    assert (after.counts.messages, after.counts.skipped) == (2, 3)
     first, second = await queued(office)
     assert {first["about"], second["about"]} == {campaign.id}
     assert {first["account_id"], first["priority"]} == {None, 1}
