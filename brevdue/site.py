@@ -28,6 +28,7 @@ from web.desk.campaigns import CampaignDesk
 from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
 from web.desk.figures import FigureDesk
+from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -116,6 +117,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         me=MyDesk(identity),
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
+        imports=ImportDesk(rooms.imports, rooms.contacts, accounts, audit),
         bulk=BulkDesk(accounts, audit, welcome),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),

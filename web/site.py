@@ -27,6 +27,7 @@ from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
 from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
+from web.pages.imports import import_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
@@ -72,6 +73,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         my_pages(desk.me),
         people_pages(desk),
         audit_pages(desk.audit),
+        import_pages(desk),
         bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
         employee_pages(desk),

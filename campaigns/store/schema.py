@@ -185,7 +185,7 @@ contact_imports = Table(
     Column("id", String, primary_key=True),
     Column("org_id", ForeignKey("organisations.id"), nullable=False),
     Column("name", String, nullable=False),  # the file's
-    Column("state", String, nullable=False),  # uploading, mapped, running, finished, cancelled
+    Column("state", String, nullable=False),  # uploading, ready, running, finished, cancelled
     Column("head", Text, nullable=False),  # a JSON list: how the columns are called
     Column("plan", Text, nullable=False, server_default=""),  # JSON of campaigns.imports.plan
     Column("by", String, nullable=False, server_default=""),
@@ -220,7 +220,7 @@ import_refusals = Table(
     metadata,
     Column("import_id", String, primary_key=True),
     Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("why", Text, nullable=False),
+    Column("why", Text, nullable=False),  # JSON: by field, the pieces of a sentence that is said in any language
     Column("cells", Text, nullable=False),  # a JSON list, as the file has them
     sqlite_with_rowid=False,
 )

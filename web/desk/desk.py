@@ -12,6 +12,7 @@ from web.desk.campaign_estimates import EstimateDesk
 from web.desk.campaigns import CampaignDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -34,6 +35,7 @@ class Desk:
 
     accounts: AccountDesk
     bulk: BulkDesk
+    imports: ImportDesk
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk
