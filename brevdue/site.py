@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from brevdue.providers import opened
+from campaigns.audience import ContactReaders
 from gateway.message_log import MessageLog
 from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
@@ -22,6 +23,8 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaigns import CampaignDesk
 from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
 from web.desk.figures import FigureDesk
@@ -121,6 +124,10 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         messages=MessageDesk(rooms.database, accounts),
         attention=attention_desk(rooms, identity),
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
+        campaigns=CampaignDesk(
+            rooms.campaigns, rooms.contacts, ContactReaders(rooms.database, rooms.clock), accounts, audit
+        ),
+        estimates=EstimateDesk(rooms.campaigns, rooms.clock),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         figures=FigureDesk(Statistics(rooms.database, settings.limits)),

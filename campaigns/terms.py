@@ -18,7 +18,7 @@ from gateway.spending import countries_of
 
 def wanted_by(org_id: str, terms: Terms) -> Wanted:
     """What has to be read of the contacts of a campaign."""
-    names = {name for text in terms.texts.values() for name in text.names}
+    names = {name for text in (*terms.texts.values(), *terms.subjects.values()) for name in text.names}
     return Wanted(org_id, terms.content.audience, frozenset(name.partition(".")[0] for name in names))
 
 
@@ -49,6 +49,7 @@ class TermsMaker:
             countries=countries_of(account.region, self._settings.limits),
             max_parts=self._settings.dialog.max_parts,
             lead=self._lead,
+            subjects={variant: macros.read(text) for variant, text in content.subjects.items()},
         )
 
     async def of(self, campaign: Campaign) -> Terms | None:

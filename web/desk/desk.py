@@ -8,6 +8,8 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaigns import CampaignDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
 from web.desk.imports import ImportDesk
@@ -39,6 +41,8 @@ class Desk:
     messages: MessageDesk
     attention: AttentionDesk
     sending: SendingDesk
+    campaigns: CampaignDesk
+    estimates: EstimateDesk
     optouts: OptOutDesk
     spend: SpendDesk
     figures: FigureDesk

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content, Deed, State
+from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.model import Recipient
 from campaigns.runner import Runner
@@ -77,7 +78,8 @@ class Office:
         self.database = database
         self.clock = clock or SystemClock()
         self.settings = GatewaySettings(mail=MailSettings(domains=("sms.example.com",)), **tables)
-        self.accounts = Accounts(database, Keyring(bytes(32)), (OURS,), DialogSettings(), self.clock)
+        self.keyring = Keyring(bytes(32))
+        self.accounts = Accounts(database, self.keyring, (OURS,), DialogSettings(), self.clock)
         self.spool = Spool(database, self.clock, folder)
         self.provider = Told("a")
         self.out = SmsOut(spool=self.spool, database=database, providers={"a": self.provider}, clock=self.clock)
@@ -96,6 +98,7 @@ class Office:
                 "letters": CampaignLetters(self.settings.mail, self.clock),
                 "lease": self.spool.lease,
                 "providers": ("a",),
+                "emails": EmailWriter(self.settings.mail, "https://sms.example.com", self.keyring),
             }
             | more
         )
