@@ -8,6 +8,9 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.contact_fields import FieldDesk
+from web.desk.contact_history import ContactHistory
+from web.desk.contacts import ContactDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
 from web.desk.keys import KeyDesk
@@ -46,6 +49,9 @@ class Desk:
     providers: ProviderDesk
     routes: RouteDesk
     webhooks: WebhookDesk
+    contacts: ContactDesk
+    contact_fields: FieldDesk
+    contact_history: ContactHistory
     people: PeopleDesk
     me: MyDesk
     audit: AuditDesk
