@@ -25,6 +25,9 @@ from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.campaign_estimates import EstimateDesk
 from web.desk.campaigns import CampaignDesk
+from web.desk.contact_fields import FieldDesk
+from web.desk.contact_history import ContactHistory
+from web.desk.contacts import ContactDesk
 from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
 from web.desk.figures import FigureDesk
@@ -111,6 +114,8 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
 
     post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
     welcome = Welcome(rooms.database, rooms.letters, rooms.mail_out.nudge)
+    contacts = contact_desk(rooms, identity)
+    routes = RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals)
     return Desk(
         accounts=AccountDesk(accounts, audit, welcome),
         people=PeopleDesk(identity, accounts, post),
@@ -139,8 +144,11 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
             partial(opened, settings=settings),
             totals,
         ),
-        routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
+        routes=routes,
         webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
+        contacts=contacts,
+        contact_fields=FieldDesk(contacts, rooms.contacts, audit),
+        contact_history=contact_history(rooms, contacts, routes),
     )
 
 
@@ -154,6 +162,30 @@ def attention_desk(rooms: Rooms, identity: Identity) -> AttentionDesk:
         rooms.clock,
         mail_domains=rooms.settings.mail.domains,
         mail_queued=rooms.mail_out.nudge,
+    )
+
+
+def contact_desk(rooms: Rooms, identity: Identity) -> ContactDesk:
+    """Make what reads and changes contacts."""
+    return ContactDesk(
+        database=rooms.database,
+        contacts=rooms.contacts,
+        groups=rooms.contact_groups,
+        imports=rooms.imports,
+        accounts=rooms.accounts,
+        audit=identity.audit,
+    )
+
+
+def contact_history(rooms: Rooms, desk: ContactDesk, routes: RouteDesk) -> ContactHistory:
+    """Make what tells how things went with a contact."""
+    return ContactHistory(
+        desk=desk,
+        database=rooms.database,
+        contacts=rooms.contacts,
+        groups=rooms.contact_groups,
+        campaigns=rooms.campaigns,
+        routes=routes,
     )
 
 

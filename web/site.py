@@ -22,6 +22,10 @@ from web.pages.bulk import bulk_pages
 from web.pages.campaign_edit import campaign_edit_pages
 from web.pages.campaign_run import campaign_run_pages
 from web.pages.campaigns import campaign_pages
+from web.pages.contact_card import contact_card_pages
+from web.pages.contact_fields import contact_field_pages
+from web.pages.contact_messages import contact_message_pages
+from web.pages.contacts import contact_files, contact_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
@@ -92,6 +96,11 @@ def make_site(parts: SiteParts) -> FastAPI:
         gateway_pages(desk),
         privacy_pages(desk),
         webhook_pages(desk),
+        contact_files(desk),
+        contact_pages(desk),  # these two before the pages of single contacts
+        contact_field_pages(desk),
+        contact_message_pages(desk),
+        contact_card_pages(desk),
     ):
         app.include_router(pages, include_in_schema=False)
     app.mount("/api/v1", parts.api)

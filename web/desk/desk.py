@@ -10,6 +10,9 @@ from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.campaign_estimates import EstimateDesk
 from web.desk.campaigns import CampaignDesk
+from web.desk.contact_fields import FieldDesk
+from web.desk.contact_history import ContactHistory
+from web.desk.contacts import ContactDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
 from web.desk.imports import ImportDesk
@@ -52,6 +55,9 @@ class Desk:
     providers: ProviderDesk
     routes: RouteDesk
     webhooks: WebhookDesk
+    contacts: ContactDesk
+    contact_fields: FieldDesk
+    contact_history: ContactHistory
     people: PeopleDesk
     me: MyDesk
     audit: AuditDesk
