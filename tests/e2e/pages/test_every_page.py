@@ -107,7 +107,9 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     firm.client.call("PUT", "/optouts/+4530643002")
     own = json.loads(gateway.run("number", "give", "--org", firm.name, "--to", "info@firm.example", "--json"))["number"]
     gateway.run("keyword", "add", own, "TILBUD", "--to", "salg@firm.example")
-    campaign = gateway.run("campaign", "create", LONG, "--account", firm.email, "--text", "Hej {{ name }}", "--where", "")
+    campaign = gateway.run(
+        "campaign", "create", LONG, "--account", firm.email, "--text", "Hej {{ name }}", "--where", ""
+    )
     webhook = firm.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
     gateway.sms(PHONE)
     gateway.text(PHONE, firm.number, "Tak, jeg kommer kl. 15")
