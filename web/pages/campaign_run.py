@@ -123,7 +123,8 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
     async def ask_start(request: Request, actor: Asked, campaign_id: str) -> Response:
         actor.require(Scope.CAMPAIGNS_RUN)
         campaign = await desk.campaigns.get(actor, campaign_id)
-        return page(request, "campaigns/start.html", **await _estimate(desk, actor, campaign), refused="")
+        values = await _estimate(desk, actor, campaign)
+        return page(request, "campaigns/start.html", fragment="ahead", **values, refused="")
 
     @router.post("/start")
     async def start(request: Request, actor: Asked, campaign_id: str) -> Response:

@@ -41,7 +41,7 @@ ELSEWHERE = {
     "/sign-in/second-factor": "is asked for with half a session",
 }
 """Pages that cannot simply be asked for, and why."""
-PARTS = {"/attention/count", "/write/accounts"}
+PARTS = {"/attention/count", "/write/accounts", "/campaigns/accounts", "/campaigns/people"}
 """What only a script asks for: no page of its own."""
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 120))"""
@@ -109,6 +109,9 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     firm.client.call("PUT", "/optouts/+4530643002")
     own = json.loads(gateway.run("number", "give", "--org", firm.name, "--to", "info@firm.example", "--json"))["number"]
     gateway.run("keyword", "add", own, "TILBUD", "--to", "salg@firm.example")
+    campaign = gateway.run(
+        "campaign", "create", LONG, "--account", firm.email, "--text", "Hej {{ name }}", "--where", ""
+    )
     webhook = firm.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
     gateway.sms(PHONE)
     gateway.text(PHONE, firm.number, "Tak, jeg kommer kl. 15")
@@ -123,6 +126,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
         stranger=await house.visit(),
         samples={
             ("accounts", "account_id"): firm.account_id,
+            ("campaigns", "campaign_id"): campaign.strip(),
             ("conversations", "account_id"): firm.account_id,
             ("conversations", "phone"): PHONE,
             ("keys", "key_id"): firm.key_id,
@@ -143,6 +147,12 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     hand = await page.locator("a[href$='/hand']").first.get_attribute("href")
     assert hand is not None
     made.samples["/attention/{message_id}/hand", "message_id"] = hand.split("/")[2]
+    page = await made.owner.goto("/imports/new")
+    table = {"name": "contacts.csv", "mimeType": "text/csv", "buffer": b"Name,Phone\nAnders And,+4530643064\n"}
+    await page.get_by_label("Table").set_input_files([table])
+    await page.get_by_role("button", name="Look at it first").click()
+    await page.wait_for_url(re.compile(r"/imports/(?!new)\w+"))
+    made.samples["imports", "import_id"] = page.url.split("/")[4].partition("?")[0]
     page = await made.employee.goto(f"/link/{own_link}")
     await page.get_by_role("main").get_by_role("button").click()
     yield made
