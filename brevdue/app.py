@@ -21,6 +21,8 @@ from brevdue.providers import make_providers
 from brevdue.readiness import readiness
 from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
+from campaigns.approval_letters import ApprovalLetters
+from campaigns.approvals import Approvals
 from campaigns.audience import ContactReaders
 from campaigns.campaigns import Campaigns
 from campaigns.contacts import Contacts
@@ -75,6 +77,7 @@ from gateway.threads import Threads
 from gateway.webhook_endpoints import WebhookEndpoints
 from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
+from web.identity.approvers import PeopleWhoApprove
 from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
@@ -309,8 +312,22 @@ class Rooms:
             terms=self.terms_maker,
             sending=self.sending,
             dialog=self.settings.dialog,
+            approvals=self.approvals,
             clock=self.clock,
             nudge=self.campaign_runner.nudge,
+        )
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Large campaigns ask a second person."""
+        settings = self.settings
+        return Approvals(
+            database=self.database,
+            approvers=PeopleWhoApprove(self.database),
+            letters=ApprovalLetters(settings.mail, settings.http.public_url, self.clock),
+            above=settings.campaigns.approval_above,
+            clock=self.clock,
+            mail_queued=self.mail_out.nudge,
         )
 
     @cached_property

@@ -14,7 +14,7 @@ from enum import StrEnum
 from campaigns.campaign import Content, text_for
 from campaigns.macros import Macros, TooMuch
 from campaigns.model import Recipient
-from campaigns.schedule import opens_at
+from campaigns.schedule import Openings
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -97,6 +97,8 @@ class Terms:
     """That the account may write to; None for all."""
     max_parts: int
     lead: Lead
+    openings: Openings
+    """When messages may leave."""
 
 
 def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
@@ -104,8 +106,8 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     if reason := _unreachable(member, terms):
         return Decided(member.contact_id, reason=reason)
     content = terms.content
-    if not whenever and not content.window.always:
-        opens = opens_at(content.window, member.zone, now)
+    if not whenever and not terms.openings.always:
+        opens = terms.openings.at(member.zone, member.country or country_of(member.phone or ""), now)
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
     _, variant = text_for(content.texts, member.language)

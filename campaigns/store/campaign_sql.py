@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, update
 
+from campaigns.approval import Approval
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
 from campaigns.model import Audience
 from campaigns.schedule import read_window, write_window
@@ -20,7 +21,9 @@ from gateway.store.dialect import insert as insert_new
 from gateway.store.mail_queue_sql import NewMails
 from gateway.store.route_sql import waiting_for
 from gateway.store.schema import mails, messages, processes
+from gateway.translation import sentence
 
+CHANGED = sentence("the campaign has been changed meanwhile: look at it again")
 _DUE = text("state IN ('scheduled', 'running')")
 """As the index says it."""
 
@@ -49,6 +52,8 @@ class Edit:
     campaign_id: str
     content: Content
     now: float
+    anew: bool = False
+    """Whether one that waits for its start has to be started anew, since it may have grown."""
 
 
 def edit(connection: Connection, items: Sequence[Edit]) -> list[Campaign | NotNow | None]:
@@ -61,14 +66,18 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
     if campaign is None:
         return None
     try:
-        after(campaign, Deed.EDIT, item.now)
+        state = after(campaign, Deed.EDIT, item.now)
     except NotNow as objection:
         return objection
+    if item.anew and state is State.SCHEDULED:
+        state = State.DRAFT
     changed = _content_row(item.content)
-    if campaign.state is State.SCHEDULED:
+    if state is not campaign.state:
+        changed |= {"state": state, "state_at": item.now, "asked_at": None, "approved": False}
+    if state is State.SCHEDULED:
         changed["available_at"] = item.content.start_at or item.now
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**changed))
-    return replace(campaign, content=item.content)
+    return find(connection, None, campaign.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,8 @@ class Wish:
     cause: str = ""
     letter: OutgoingMail | None = None
     """What is told about it, in the same transaction."""
+    content: Content | None = None
+    """What it must still say, where that was looked at before."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -98,6 +109,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
         state = after(campaign, wish.deed, wish.now)
     except NotNow as objection:
         return objection
+    if wish.content is not None and wish.content != campaign.content:
+        return NotNow(CHANGED)
     if wish.deed is Deed.FINISH and _is_unfinished(connection, campaign):
         return campaign
     if wish.deed is Deed.DELETE:
@@ -277,6 +290,8 @@ def _content_row(content: Content) -> dict[str, Any]:
         "start_at": content.start_at,
         "send_window": write_window(content.window),
         "zone": content.window.zone,
+        "any_hour": content.any_hour,
+        "any_day": content.any_day,
         "smart": content.smart,
         "per_minute": limits.per_minute,
         "per_week": limits.per_week,
@@ -298,6 +313,8 @@ def campaign_of(row: Any) -> Campaign:
         start_at=row.start_at,
         window=read_window(row.send_window, row.zone),
         limits=Limits(row.per_minute, row.per_week, row.max_parts, cost),
+        any_hour=bool(row.any_hour),
+        any_day=bool(row.any_day),
         smart=bool(row.smart),
     )
     return Campaign(
@@ -315,4 +332,14 @@ def campaign_of(row: Any) -> Campaign:
         exhausted=bool(row.exhausted),
         available_at=row.available_at,
         counts=Counts(row.recipients, row.messages, row.waiting, row.skipped, row.parts, row.cost),
+        approval=Approval(
+            asked_by=row.asked_by,
+            asked_id=row.asked_id,
+            asked_at=row.asked_at,
+            recipients=row.asked_for,
+            answered_by=row.answered_by,
+            answered_at=row.answered_at,
+            approved=bool(row.approved),
+            word=row.answer,
+        ),
     )
