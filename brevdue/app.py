@@ -24,6 +24,8 @@ from brevdue.workers import is_worker, tallies
 from campaigns.approval_letters import ApprovalLetters
 from campaigns.approvals import Approvals
 from campaigns.audience import ContactReaders
+from campaigns.by_mail.desk import CampaignByMail
+from campaigns.by_mail.letters import ByMailLetters
 from campaigns.campaigns import Campaigns
 from campaigns.contacts import Contacts
 from campaigns.groups import Groups
@@ -77,7 +79,9 @@ from gateway.threads import Threads
 from gateway.webhook_endpoints import WebhookEndpoints
 from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
-from web.identity.approvers import PeopleWhoApprove
+from web.identity.approvers import NotesByMail, PeopleWhoApprove, PeopleWhoStart
+from web.identity.audit import Audit
+from web.identity.roles import must_have_second
 from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
@@ -365,6 +369,24 @@ class Rooms:
                 clock=self.clock,
                 mail_queued=self.mail_out.nudge,
             ),
+            campaign=self.campaign_by_mail.take if self.settings.campaigns.by_mail else None,
+        )
+
+    @cached_property
+    def campaign_by_mail(self) -> CampaignByMail:
+        """Campaigns are written and started by mail."""
+        settings = self.settings
+        return CampaignByMail(
+            database=self.database,
+            accounts=self.accounts,
+            campaigns=self.campaigns,
+            approvals=self.approvals,
+            starters=PeopleWhoStart(self.database, must_have_second(settings.web.require_second_factor)),
+            note=NotesByMail(Audit(self.database, self.clock)),
+            letters=ByMailLetters(settings.mail, settings.http.public_url, self.clock),
+            spool=self.spool,
+            clock=self.clock,
+            mail_queued=self.mail_out.nudge,
         )
 
     @cached_property

@@ -23,7 +23,7 @@ from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
-from web.desk.door import Door, must_have_second
+from web.desk.door import Door
 from web.desk.figures import FigureDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
@@ -43,6 +43,7 @@ from web.desk.welcome import Welcome
 from web.identity.identity import Identity, make_identity
 from web.identity.openid import OpenId
 from web.identity.post import Post
+from web.identity.roles import must_have_second
 from web.identity.single_sign_on import SingleSignOn
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site

@@ -141,9 +141,16 @@ class Campaigns:
 
     # --- done ------------------------------------------------------------------------------------------------------
 
-    async def start(self, org_id: str | None, campaign_id: str, by: Who | None = None) -> Campaign:
-        """Start it, or let it wait for its start date; a large one waits until somebody else than `by` approves it."""
+    async def start(
+        self, org_id: str | None, campaign_id: str, by: Who | None = None, shown: Content | None = None
+    ) -> Campaign:
+        """Start it, or let it wait for its start date; a large one waits until somebody else than `by` approves it.
+
+        `shown` is what it must still say, where that was looked at before.
+        """
         campaign = await self.get(org_id, campaign_id)
+        if shown is not None and campaign.content != shown:
+            raise NotNow(campaign_sql.CHANGED)
         startable(campaign.content)
         account = await self._sender(campaign)
         if not await self._approvals.above(campaign.org_id):
@@ -233,6 +240,16 @@ class Campaigns:
         account = await self._sender(campaign)
         terms = self._terms.terms(campaign.content, account)
         return await self._check(campaign, terms, contact_id)
+
+    async def example(self, org_id: str | None, campaign_id: str) -> Checked | None:
+        """What the first of the audience would get who gets anything; None where none of the first hundred does."""
+        campaign = await self.get(org_id, campaign_id)
+        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        for member in await self._readers.page(wanted_by(campaign.org_id, terms), 0, PAGE):
+            got = await self._check(campaign, terms, member.contact_id)
+            if got.text is not None:
+                return got
+        return None
 
     async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:
         found = await self._readers.some(wanted_by(campaign.org_id, terms), [contact_id])

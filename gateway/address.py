@@ -32,6 +32,7 @@ _RETURN_PATH = re.compile(r"[bB]-([A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]+)*)")
 _ROLES = {
     "subscribe": AddressKind.SUBSCRIBE,
     "unsubscribe": AddressKind.UNSUBSCRIBE,
+    "campaign": AddressKind.CAMPAIGN,
     "postmaster": AddressKind.OPERATOR,
     "abuse": AddressKind.OPERATOR,
 }

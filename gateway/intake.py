@@ -36,7 +36,8 @@ _ROOM = {kind: AddressKind.KEY if kind in _SMS else kind for kind in AddressKind
 
 Replies = dict[LocalAddress, Reply]
 _Takes = Callable[[Envelope], Awaitable[Replies]]
-_TakesProven = Callable[[Envelope, ParsedMail, Proof], Awaitable[Replies]]
+TakesProven = Callable[[Envelope, ParsedMail, Proof], Awaitable[Replies]]
+"""Decides on a mail that a person wrote and somebody vouches for; raises the Refusal."""
 
 
 class Intake:
@@ -52,7 +53,9 @@ class Intake:
         dialog: DialogIn,
         enrolment: Enrolment,
         returned: Returned,
+        campaign: TakesProven | None = None,
     ) -> None:
+        """`campaign` takes what is written to campaign@; None where there is no such address."""
         self._settings = settings
         self._accounts = accounts
         self._keyring = keyring
@@ -64,6 +67,9 @@ class Intake:
             (frozenset({AddressKind.UNSUBSCRIBE}), self._proven(enrolment.unsubscribe)),
             (frozenset(_SMS), self._proven(dialog.take)),
         )
+        if campaign is not None:
+            self._rooms += ((frozenset({AddressKind.CAMPAIGN}), self._proven(campaign)),)
+        self._kinds = frozenset(kind for kinds, _ in self._rooms for kind in kinds)
 
     # --- RCPT and AUTH ---------------------------------------------------------------------------------------------
 
@@ -76,6 +82,8 @@ class Intake:
     ) -> LocalAddress:
         """Understand one RCPT address, or raise the Refusal that explains why not."""
         local = read_recipient(address, self._settings.mail.domains, self._is_return_path)
+        if local.kind not in self._kinds:
+            raise errors.no_such_recipient()
         if any(_ROOM[local.kind] is not _ROOM[other.kind] for other in so_far):
             raise errors.one_kind_at_a_time()
         try:
@@ -147,7 +155,7 @@ class Intake:
         )
         return dict.fromkeys(envelope.recipients, Reply(refusal=answer))
 
-    def _proven(self, take: _TakesProven) -> _Takes:
+    def _proven(self, take: TakesProven) -> _Takes:
         """Read the mail, leave machines unanswered, and ask who wrote it, before `take` sees it."""
 
         async def taken(envelope: Envelope) -> Replies:

@@ -84,12 +84,11 @@ campaign_recipients = Table(
 )
 
 campaign_mails = Table(
-    "campaign_mails",  # what was asked by mail, and waits for "OK"
+    "campaign_mails",  # what was shown by mail, and waits for "OK"
     metadata,
-    Column("token", String, primary_key=True),  # stands in the Subject
+    Column("campaign_id", String, primary_key=True),  # stands in the Subject
+    Column("account_id", String, nullable=False),  # whose answer counts
     Column("identity", String, nullable=False),  # of the mail: one that comes again makes no second campaign
-    Column("campaign_id", String, nullable=False),
-    Column("account_id", String, nullable=False),
     Column("digest", String, nullable=False),  # of what was shown
     Column("asked_at", Double, nullable=False),
     Column("answered_at", Double),

@@ -40,7 +40,7 @@ def add(connection: Connection, items: Sequence[Campaign]) -> list[None]:
             "created_by": item.created_by,
             "available_at": item.available_at,
         }
-        connection.execute(insert(campaigns).values(**row, **_content_row(item.content)))
+        connection.execute(insert(campaigns).values(**row, **content_row(item.content)))
     return [None] * len(items)
 
 
@@ -71,7 +71,7 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
         return objection
     if item.anew and state is State.SCHEDULED:
         state = State.DRAFT
-    changed = _content_row(item.content)
+    changed = content_row(item.content)
     if state is not campaign.state:
         changed |= {"state": state, "state_at": item.now, "asked_at": None, "approved": False}
     if state is State.SCHEDULED:
@@ -279,7 +279,8 @@ def _audience(text: str) -> Audience:
     return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
 
 
-def _content_row(content: Content) -> dict[str, Any]:
+def content_row(content: Content) -> dict[str, Any]:
+    """The columns that hold what people write and choose."""
     limits = content.limits
     return {
         "name": content.name,

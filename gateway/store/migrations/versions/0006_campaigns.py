@@ -264,13 +264,12 @@ def upgrade() -> None:
     op.add_column('campaigns', sa.Column('any_hour', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('campaigns', sa.Column('any_day', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.create_table('campaign_mails',
-    sa.Column('token', sa.String(), nullable=False),
-    sa.Column('identity', sa.String(), nullable=False),
     sa.Column('campaign_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('identity', sa.String(), nullable=False),
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('asked_at', sa.Double(), nullable=False),
     sa.Column('answered_at', sa.Double(), nullable=True),
-    sa.PrimaryKeyConstraint('token', name=op.f('pk_campaign_mails'))
+    sa.PrimaryKeyConstraint('campaign_id', name=op.f('pk_campaign_mails'))
     )
     op.create_index('ix_campaign_mails_identity', 'campaign_mails', ['account_id', 'identity'], unique=True)
