@@ -17,7 +17,6 @@ from campaigns.by_mail.letters import ByMailLetters
 from campaigns.by_mail.words import MOST_NAMED, Answer, answer_of, groups_in, id_in, similar
 from campaigns.campaign import Campaign, Content, NotNow, State
 from campaigns.campaigns import Campaigns
-from campaigns.estimate import Estimate
 from campaigns.model import Audience, Group
 from campaigns.schedule import read_window
 from campaigns.store import book_sql, mail_sql
@@ -149,9 +148,7 @@ class CampaignByMail:
         return made
 
     async def _shown(self, account: Account, mail: ParsedMail, campaign: Campaign, identity: str) -> OutgoingMail:
-        estimate = Estimate(0)
-        async for estimate in self._campaigns.estimate(account.org_id, campaign.id):
-            pass
+        estimate = [each async for each in self._campaigns.estimate(account.org_id, campaign.id)][-1]
         example = await self._campaigns.example(account.org_id, campaign.id)
         digest, now = mail_sql.digest(campaign.content), self._clock.now()
         await self._database.write(mail_sql.show, Shown(campaign.id, account.id, identity, digest, now))
@@ -162,26 +159,38 @@ class CampaignByMail:
 
     async def _answered(self, account: Account, who: Who, mail: ParsedMail, campaign_id: str) -> OutgoingMail:
         shown = await self._database.read(partial(mail_sql.shown, account_id=account.id, campaign_id=campaign_id))
-        try:
-            campaign = await self._campaigns.get(account.org_id, campaign_id)
-        except NotFound:
-            return self._letters.said(account, mail, [_UNKNOWN])
-        if shown is None:
+        campaign = await self._found(account, campaign_id) if shown is not None else None
+        if shown is None or campaign is None:
             return self._letters.said(account, mail, [_UNKNOWN])
         if shown.answered_at is not None or campaign.state is not State.DRAFT:
             return self._letters.said(account, mail, [_ANSWERED], campaign)
         meant = answer_of(mail.text)
         if meant is Answer.NO:
-            await self._campaigns.cancel(account.org_id, campaign.id)
-            await self._over(campaign, who, "campaign.cancel")
-            return self._letters.said(account, mail, [_DROPPED])
-        if meant is Answer.UNCLEAR:
-            return self._letters.said(account, mail, [_UNCLEAR, _HOW], campaign)
-        if self._clock.now() > shown.asked_at + GOOD_SECONDS:
-            return self._letters.said(account, mail, [_TOO_LATE, _ANEW])
-        if mail_sql.digest(campaign.content) != shown.digest:
-            return self._letters.said(account, mail, [_CHANGED, _ANEW], campaign)
+            return await self._dropped(account, who, mail, campaign)
+        against = [_UNCLEAR, _HOW] if meant is Answer.UNCLEAR else self._outdated(shown, campaign)
+        if against:
+            return self._letters.said(account, mail, against, campaign)
         return await self._started(account, who, mail, campaign)
+
+    async def _found(self, account: Account, campaign_id: str) -> Campaign | None:
+        try:
+            return await self._campaigns.get(account.org_id, campaign_id)
+        except NotFound:  # somebody has deleted it
+            return None
+
+    def _outdated(self, shown: Shown, campaign: Campaign) -> list[Sentence]:
+        """Why an OK does not count any more; nothing where it does."""
+        if self._clock.now() > shown.asked_at + GOOD_SECONDS:
+            return [_TOO_LATE, _ANEW]
+        return [_CHANGED, _ANEW] if mail_sql.digest(campaign.content) != shown.digest else []
+
+    async def _dropped(self, account: Account, who: Who, mail: ParsedMail, campaign: Campaign) -> OutgoingMail:
+        try:
+            dropped = await self._campaigns.cancel(account.org_id, campaign.id)
+        except NotNow:  # it is over in another way
+            return self._letters.said(account, mail, [_ANSWERED], campaign)
+        await self._over(dropped, who, "campaign.cancel")
+        return self._letters.said(account, mail, [_DROPPED])
 
     async def _started(self, account: Account, who: Who, mail: ParsedMail, campaign: Campaign) -> OutgoingMail:
         try:
