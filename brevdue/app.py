@@ -28,13 +28,16 @@ from campaigns.by_mail.desk import CampaignByMail
 from campaigns.by_mail.letters import ByMailLetters
 from campaigns.campaigns import Campaigns
 from campaigns.contacts import Contacts
+from campaigns.emails import EmailWriter
 from campaigns.groups import Groups
 from campaigns.imports.importing import Importing
 from campaigns.imports.imports import Imports
 from campaigns.letters import CampaignLetters
 from campaigns.runner import Runner
+from campaigns.store import email_sql
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.terms import TermsMaker
+from campaigns.unsubscribing import Unsubscribing
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
@@ -156,6 +159,7 @@ class Rooms:
             clock=self.clock,
             resolver=self.resolver,
             lease=self.spool.lease,
+            settle=email_sql.settle,
         )
 
     @cached_property
@@ -304,7 +308,14 @@ class Rooms:
             lease=self.spool.lease,
             providers=tuple(self.providers),
             departs=self.sms_out.nudge,
+            emails=EmailWriter(self.settings.mail, self.settings.http.public_url, self.keyring),
+            mail_queued=self.mail_out.nudge,
         )
+
+    @cached_property
+    def unsubscribing(self) -> Unsubscribing:
+        """Contacts unsubscribe from e-mails of campaigns."""
+        return Unsubscribing(self.database, self.keyring, self.clock)
 
     @cached_property
     def campaigns(self) -> Campaigns:
@@ -368,7 +379,10 @@ class Rooms:
                 letters=self.letters,
                 clock=self.clock,
                 mail_queued=self.mail_out.nudge,
+                bounce=email_sql.bounce,
+                complained=self.unsubscribing.complained,
             ),
+            leave=self.unsubscribing.take,
             campaign=self.campaign_by_mail.take if self.settings.campaigns.by_mail else None,
         )
 
@@ -450,6 +464,7 @@ class Rooms:
                 certificate_expiry=self.edge.certificate_expires_at,
             ),
             webhooks={name: provider for name, provider in self.providers.items() if isinstance(provider, Webhooks)},
+            unsubscribing=self.unsubscribing,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -31,6 +31,9 @@ async def create(
     *,
     account: Annotated[str, Parameter(help="Who is responsible: their account sends, and answers come to them.")],
     text: Annotated[str, Parameter(help="With macros: 'Hej {{ first_name | default: \"du\" }}'.")],
+    channel: Annotated[Literal["sms", "email"], Parameter(help="What it is sent by.")] = "sms",
+    subject: Annotated[str, Parameter(help="Of e-mails, with macros.")] = "",
+    subject_variant: Annotated[list[str] | None, Parameter(help="The subject in another language: da=Hej.")] = None,
     variant: Annotated[
         list[str] | None, Parameter(help="The text in another language: da=Hej. As often as wanted.")
     ] = None,
@@ -52,6 +55,7 @@ async def create(
     """Write a campaign; nobody gets anything before it is started. Prints its id."""
     from brevdue.administration import desk, in_a_sentence
     from campaigns.campaign import Content, Launch
+    from campaigns.model import Channel
     from campaigns.schedule import read_window
 
     async with desk(options) as at:
@@ -68,15 +72,17 @@ async def create(
                 any_hour=any_hour,
                 any_day=any_day,
                 limits=_limits(per_minute, per_week, max_parts, max_cost),
+                channel=Channel(channel),
+                subjects={"": subject, **dict(_variant(each, "--subject-variant") for each in subject_variant or ())},
             )
             made = await at.campaigns.create(owner.org_id, content, person())
     say(made.id, {"id": made.id, "name": made.content.name, "state": made.state}, options)
 
 
-def _variant(written: str) -> tuple[str, str]:
+def _variant(written: str, option: str = "--variant") -> tuple[str, str]:
     language, equals, text = written.partition("=")
     if not equals or not language.strip():
-        raise CommandError(f"--variant takes a language and a text: da=Hej, not '{written}'")
+        raise CommandError(f"{option} takes a language and a text: da=Hej, not '{written}'")
     return language.strip(), text
 
 
@@ -150,7 +156,8 @@ async def show_campaign(campaign_id: Id, /, *, options: Options = DEFAULT) -> No
             figures = await at.campaigns.figures(found)
     values: dict[str, Any] = {**_row(found), **_approval(found)}
     values |= {"parts": figures.parts, "cost": [str(each) for each in figures.costs]}
-    values |= {f"SMS {state}": count for state, count in sorted(figures.states.items())}
+    what = "mails" if found.content.channel == "email" else "SMS"
+    values |= {f"{what} {state}": count for state, count in sorted(figures.states.items())}
     values |= {f"failed: {reason or 'unknown'}": count for reason, count in sorted(figures.failures.items())}
     values |= {f"skipped: {reason}": count for reason, count in sorted(figures.skipped.items())}
     values |= {"replies": figures.replies, "opt-outs": figures.optouts}
@@ -206,6 +213,8 @@ async def check(
     values |= {"parts": got.text.parts, "encoding": got.text.encoding} if got.text else {}
     values |= {"price": str(got.price) if got.price else None, "window opens": moment(got.due_at)}
     values |= {"empty": got.gaps, "text": got.text.text if got.text else None}
+    if got.email is not None:
+        values |= {"to": got.email.address, "subject": got.email.subject, "text": got.email.text}
     facts(values, options)
 
 

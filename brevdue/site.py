@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from brevdue.providers import opened
+from campaigns.audience import ContactReaders
 from gateway.message_log import MessageLog
 from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
@@ -22,9 +23,12 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaigns import CampaignDesk
 from web.desk.desk import Desk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -114,12 +118,17 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         me=MyDesk(identity),
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
+        imports=ImportDesk(rooms.imports, rooms.contacts, accounts, audit),
         bulk=BulkDesk(accounts, audit, welcome),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),
         attention=attention_desk(rooms, identity),
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
+        campaigns=CampaignDesk(
+            rooms.campaigns, rooms.contacts, ContactReaders(rooms.database, rooms.clock), accounts, audit
+        ),
+        estimates=EstimateDesk(rooms.campaigns, rooms.clock),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         figures=FigureDesk(Statistics(rooms.database, settings.limits)),

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from campaigns.approval import UNASKED, Approval
-from campaigns.model import Audience
+from campaigns.model import Audience, Channel
 from campaigns.schedule import ALWAYS, Window
 from gateway.money import Money
 from gateway.registry.errors import AccountError
@@ -108,7 +108,7 @@ class Limits:
     per_week: int = 0
     """Messages of campaigns that one contact gets within seven days, this one with them."""
     parts: int = 0
-    """SMS parts of the whole campaign."""
+    """SMS parts of the whole campaign; of one by e-mail, mails."""
     cost: Money | None = None
     """What the whole campaign may cost, at the prices of the routes."""
 
@@ -125,7 +125,7 @@ class Counts:
     recipients: int = 0
     """Contacts that were looked at."""
     messages: int = 0
-    """SMS that were made."""
+    """SMS or mails that were made."""
     waiting: int = 0
     """Contacts whose window is shut at the moment."""
     skipped: int = 0
@@ -154,6 +154,9 @@ class Content:
     any_day: bool = False
     """Whether it is sent on the holidays of the contact's country as well."""
     limits: Limits = field(default_factory=Limits)
+    channel: Channel = Channel.SMS
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    """Of e-mails, with macros, by language as the texts."""
     smart: bool = True
     """Whether typographic characters are written in GSM-7 where that saves parts."""
 

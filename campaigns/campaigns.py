@@ -15,11 +15,12 @@ from campaigns.approvals import Approvals
 from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
 from campaigns.content import checked, field_names, startable
+from campaigns.emails import Email, html_of
 from campaigns.estimate import Estimate, Estimator
-from campaigns.model import Recipient
+from campaigns.model import Channel, Recipient
 from campaigns.recipients import Skip, Terms, decide
 from campaigns.statistics import CampaignStatistics, Figures
-from campaigns.store import book_sql, campaign_sql, run_sql, statistics_sql
+from campaigns.store import book_sql, campaign_sql, email_sql, run_sql, statistics_sql
 from campaigns.terms import TermsMaker, wanted_by
 from gateway import maillog
 from gateway.accounts import Accounts
@@ -42,7 +43,7 @@ class Checked:
 
     recipient: Recipient
     sender: str
-    """What stands as sender on the phone."""
+    """What stands as sender on the phone; of an e-mail, where answers go."""
     text: SmsText | None
     """None where the contact gets none."""
     variant: str
@@ -54,6 +55,13 @@ class Checked:
     """When the contact's window opens, where it is shut now."""
     gaps: tuple[str, ...]
     """Macros that leave a gap in the text."""
+    email: Email | None = None
+    """Of a campaign by e-mail; without the footer."""
+
+    @property
+    def html(self) -> str:
+        """The same as readers show it."""
+        return html_of(self.email.text) if self.email is not None else ""
 
 
 class Campaigns:
@@ -125,9 +133,12 @@ class Campaigns:
         look = partial(campaign_sql.find, org_id=org_id, campaign_id=campaign_id.strip())
         return self._done(await self._database.read(look))
 
-    async def listing(self, org_id: str | None, *, before: str | None = None, most: int = PAGE) -> list[Campaign]:
-        """The newest first, behind the campaign `before`."""
-        return await self._database.read(partial(campaign_sql.listing, org_id=org_id, most=most, before=before))
+    async def listing(
+        self, org_id: str | None, *, state: State | None = None, before: str | None = None, most: int = PAGE
+    ) -> list[Campaign]:
+        """The newest first, behind the campaign `before`; only of a state where one is named."""
+        look = partial(campaign_sql.listing, org_id=org_id, most=most, before=before, state=state)
+        return await self._database.read(look)
 
     async def names(self, campaign_ids: Sequence[str]) -> Mapping[str, str]:
         """What campaigns are called, by their ids (C4)."""
@@ -257,21 +268,32 @@ class Campaigns:
             raise NotFound(sentence("there is no such contact"))
         now = self._clock.now()
         decided = decide(found[0], terms, now, "", whenever=True)
-        message = decided.message
+        message, email = decided.message, decided.email
         reason = Skip(decided.reason) if decided.reason else None
-        if message is not None and await self._is_often(campaign, contact_id):
-            message, reason = None, Skip.WEEKLY
+        if decided.id is not None and await self._is_often(campaign, contact_id):
+            message, email, reason = None, None, Skip.WEEKLY
+        if email is not None and (closed := await self._closed(campaign, email)) is not None:
+            email, reason = None, closed
         due = decide(found[0], terms, now, "").due_at
         return Checked(
             recipient=found[0],
-            sender=(message.sender or message.from_number) if message else terms.account.number,
+            sender=(message.sender or message.from_number) if message else self._sender_of(terms),
             text=message.text if message else None,
             variant=decided.variant,
             price=decided.price if message else None,
             reason=reason,
             due_at=due,
-            gaps=terms.texts[decided.variant].empty(found[0].fields) if message else (),
+            gaps=terms.texts[decided.variant].empty(found[0].fields) if message or email else (),
+            email=email,
         )
+
+    def _sender_of(self, terms: Terms) -> str:
+        return terms.account.email if terms.content.channel is Channel.EMAIL else terms.account.number
+
+    async def _closed(self, campaign: Campaign, email: Email) -> Skip | None:
+        address = email_sql.folded(email.address)
+        look = partial(email_sql.closed_to, org_id=campaign.org_id, addresses={address})
+        return (await self._database.read(look)).get(address)
 
     async def _is_often(self, campaign: Campaign, contact_id: int) -> bool:
         most = campaign.content.limits.per_week
@@ -289,6 +311,8 @@ class Campaigns:
         Raises the Refusal where nothing can go.
         """
         campaign = await self.get(org_id, campaign_id)
+        if campaign.content.channel is Channel.EMAIL:
+            raise BadValue(sentence("a campaign by e-mail cannot be tried by SMS: check a contact instead"))
         got = await self.check(org_id, campaign_id, contact_id)
         if got.text is None:
             reason = got.reason.words if got.reason else ""

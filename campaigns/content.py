@@ -13,7 +13,7 @@ from typing import Final
 from campaigns import macros
 from campaigns.campaign import NOBODY, Content, Launch
 from campaigns.macros import TextError
-from campaigns.model import Book
+from campaigns.model import Book, Channel
 from gateway.registry.errors import BadValue
 from gateway.sms import SmsText
 from gateway.sms_text import prepare
@@ -38,6 +38,9 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     texts = {variant.lower(): text for variant, text in content.texts.items() if text.strip()}
     for text in texts.values():
         _check_text(text, known, content, max_parts)
+    subjects = {variant.lower(): " ".join(text.split()) for variant, text in content.subjects.items() if text.strip()}
+    for text in subjects.values():
+        _check_names(macros.read(text), known)
     if content.launch is Launch.DEFERRED and content.start_at is None:
         raise BadValue(sentence("a deferred campaign has a start date: choose one, or launch it at once"))
     if content.launch is Launch.INSTANT and content.start_at is not None:
@@ -45,30 +48,36 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     limits = content.limits
     if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
         raise BadValue(sentence("a limit is a number from 0 on; 0 is none"))
-    return replace(content, name=name, texts=texts)
+    return replace(content, name=name, texts=texts, subjects=subjects)
 
 
 def startable(content: Content) -> None:
     """Raise BadValue where something is missing that a draft may lack."""
     if not content.texts:
         raise BadValue(sentence("the campaign has no text: write one"))
+    if content.channel is Channel.EMAIL and not content.subjects:
+        raise BadValue(sentence("the campaign has no subject: write one"))
     if content.audience == NOBODY:
         raise BadValue(sentence("the campaign has no audience: choose contacts or groups"))
 
 
 def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
     read = macros.read(text)
-    unknown = read.unknown(known)
-    if unknown:
-        raise TextError(
-            sentence("there is no field called %(name)s: write one of %(fields)s", name=unknown[0], fields=_some(known))
-        )
-    shortest = _shortest(read, content)
+    _check_names(read, known)
+    shortest = _shortest(read, content) if content.channel is Channel.SMS else None
     if shortest is not None and shortest.parts > max_parts:
         raise TextError(
             sentence(
                 "the text takes %(parts)s SMS parts, and %(most)s is the most", parts=shortest.parts, most=max_parts
             )
+        )
+
+
+def _check_names(read: macros.Macros, known: frozenset[str]) -> None:
+    unknown = read.unknown(known)
+    if unknown:
+        raise TextError(
+            sentence("there is no field called %(name)s: write one of %(fields)s", name=unknown[0], fields=_some(known))
         )
 
 

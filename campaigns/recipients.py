@@ -8,12 +8,13 @@ decided there (`store.run_sql`): who has said STOP, which phone has its message 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from campaigns.campaign import Content, text_for
+from campaigns.emails import Email, subject_line
 from campaigns.macros import Macros, TooMuch
-from campaigns.model import Recipient
+from campaigns.model import Channel, Obstacle, Recipient
 from campaigns.schedule import Openings
 from gateway.model import Account
 from gateway.money import Money
@@ -22,6 +23,7 @@ from gateway.routing.router import NOWHERE
 from gateway.sms import OutgoingSms, Priority, SmsText
 from gateway.sms_text import prepare
 from gateway.translation import Sentence, sentence
+from gateway.writing.mime import UnsafeHeaderError, wire_address
 
 
 class Skip(StrEnum):
@@ -38,6 +40,11 @@ class Skip(StrEnum):
     TEXT = "text"
     NO_ROUTE = "no-route"
     GONE = "gone"
+    NO_ADDRESS = "no-address"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    DUPLICATE_ADDRESS = "duplicate-address"
+    NO_SUBJECT = "no-subject"
 
     @property
     def words(self) -> Sentence:
@@ -57,6 +64,11 @@ _WORDS = {
     Skip.TEXT: sentence("the text cannot be made from this contact's fields"),
     Skip.NO_ROUTE: sentence("no operator takes messages to this number"),
     Skip.GONE: sentence("was deleted before it was time"),
+    Skip.NO_ADDRESS: sentence("has no mail address"),
+    Skip.UNSUBSCRIBED: sentence("has unsubscribed from e-mails"),
+    Skip.BOUNCED: sentence("has a mail address that does not exist, as its server has said"),
+    Skip.DUPLICATE_ADDRESS: sentence("has the same mail address as another contact who gets it"),
+    Skip.NO_SUBJECT: sentence("would get an empty subject"),
 }
 
 
@@ -74,6 +86,18 @@ class Decided:
     """A word of `Skip` where there is neither message nor later moment."""
     due_at: float | None = None
     """When the contact's window opens."""
+    email: Email | None = None
+    """Of a campaign by e-mail."""
+
+    @property
+    def id(self) -> str | None:
+        """Of the message or mail; None where there is none."""
+        return self.message.id if self.message is not None else self.email.id if self.email is not None else None
+
+    @property
+    def parts(self) -> int:
+        """What it takes of the campaign's budget: SMS parts, or one mail."""
+        return self.message.text.parts if self.message is not None else int(self.email is not None)
 
     @property
     def cost(self) -> int:
@@ -99,6 +123,8 @@ class Terms:
     lead: Lead
     openings: Openings
     """When messages may leave."""
+    subjects: Mapping[str, Macros] = field(default_factory=dict)
+    """Of e-mails, by variant."""
 
 
 def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
@@ -111,6 +137,8 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
     _, variant = text_for(content.texts, member.language)
+    if content.channel is Channel.EMAIL:
+        return _email(member, terms, variant, message_id)
     text = written(terms.texts[variant], member, smart=content.smart)
     if isinstance(text, SmsText) and text.parts > terms.max_parts:
         text = Skip.TOO_LONG
@@ -122,8 +150,26 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     return Decided(member.contact_id, variant, message, price * text.parts if price else None)
 
 
+def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decided:
+    try:
+        address = wire_address(member.email or "")
+    except UnsafeHeaderError:
+        return Decided(member.contact_id, variant, reason=Skip.NO_ADDRESS)
+    of = text_for(terms.content.subjects, member.language)[1]
+    try:
+        text = terms.texts[variant].render(member.fields).strip()
+        subject = subject_line(terms.subjects[of].render(member.fields))
+    except TooMuch:
+        return Decided(member.contact_id, variant, reason=Skip.TEXT)
+    if not text or not subject:
+        return Decided(member.contact_id, variant, reason=Skip.NO_SUBJECT if text else Skip.NO_TEXT)
+    return Decided(member.contact_id, variant, email=Email(mail_id, address, subject, text, member.language))
+
+
 def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     """Why nothing can go to a contact, whatever the text."""
+    if terms.content.channel is Channel.EMAIL:
+        return Skip.NO_ADDRESS if member.obstacle(Channel.EMAIL) is Obstacle.NO_EMAIL else None
     if member.phone is None:
         return Skip.NO_PHONE
     if member.no_sms:

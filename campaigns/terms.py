@@ -22,7 +22,7 @@ from gateway.translation import sentence
 
 def wanted_by(org_id: str, terms: Terms) -> Wanted:
     """What has to be read of the contacts of a campaign."""
-    names = {name for text in terms.texts.values() for name in text.names}
+    names = {name for text in (*terms.texts.values(), *terms.subjects.values()) for name in text.names}
     return Wanted(org_id, terms.content.audience, frozenset(name.partition(".")[0] for name in names))
 
 
@@ -55,6 +55,7 @@ class TermsMaker:
             max_parts=self._settings.dialog.max_parts,
             lead=self._lead,
             openings=Openings(self.calendar(content)),
+            subjects={variant: macros.read(text) for variant, text in content.subjects.items()},
         )
 
     def calendar(self, content: Content) -> Calendar:

@@ -17,7 +17,7 @@ from gateway.address import read_recipient
 from gateway.dialog_in import DialogIn
 from gateway.enrolment import Enrolment
 from gateway.errors import Refusal
-from gateway.keyring import Keyring
+from gateway.keyring import LEAVING, Keyring
 from gateway.mail_auth import MailAuth
 from gateway.mail_parse import parse
 from gateway.maillog import Event
@@ -53,15 +53,17 @@ class Intake:
         dialog: DialogIn,
         enrolment: Enrolment,
         returned: Returned,
+        leave: _Takes | None = None,
         campaign: TakesProven | None = None,
     ) -> None:
-        """`campaign` takes what is written to campaign@; None where there is no such address."""
+        """`leave` takes what is written to addresses that unsubscribe from campaigns, `campaign` what to campaign@."""
         self._settings = settings
         self._accounts = accounts
         self._keyring = keyring
         self._mail_auth = mail_auth
         self._rooms: tuple[tuple[frozenset[AddressKind], _Takes], ...] = (
             (frozenset({AddressKind.RETURN_PATH}), returned.take_bounce),
+            (frozenset({AddressKind.LEAVE}), leave or returned.take_operator_mail),
             (frozenset({AddressKind.OPERATOR}), returned.take_operator_mail),
             (frozenset({AddressKind.SUBSCRIBE}), self._proven(enrolment.subscribe)),
             (frozenset({AddressKind.UNSUBSCRIBE}), self._proven(enrolment.unsubscribe)),
@@ -69,7 +71,7 @@ class Intake:
         )
         if campaign is not None:
             self._rooms += ((frozenset({AddressKind.CAMPAIGN}), self._proven(campaign)),)
-        self._kinds = frozenset(kind for kinds, _ in self._rooms for kind in kinds)
+        self._takes_campaigns = campaign is not None
 
     # --- RCPT and AUTH ---------------------------------------------------------------------------------------------
 
@@ -81,8 +83,8 @@ class Intake:
         so_far: Sequence[LocalAddress],
     ) -> LocalAddress:
         """Understand one RCPT address, or raise the Refusal that explains why not."""
-        local = read_recipient(address, self._settings.mail.domains, self._is_return_path)
-        if local.kind not in self._kinds:
+        local = read_recipient(address, self._settings.mail.domains, self._is_return_path, self._may_leave)
+        if local.kind is AddressKind.CAMPAIGN and not self._takes_campaigns:
             raise errors.no_such_recipient()
         if any(_ROOM[local.kind] is not _ROOM[other.kind] for other in so_far):
             raise errors.one_kind_at_a_time()
@@ -97,6 +99,9 @@ class Intake:
 
     def _is_return_path(self, token: str) -> bool:
         return self._keyring.open_token(token) is not None
+
+    def _may_leave(self, token: str) -> bool:
+        return self._keyring.open_token(token, LEAVING) is not None
 
     async def _check_key(self, local: LocalAddress) -> None:
         if await self._accounts.find_key(local.value) is None:

@@ -179,6 +179,8 @@ class AddressKind(StrEnum):
     CAMPAIGN = "campaign"
     OPERATOR = "operator"
     RETURN_PATH = "return-path"
+    LEAVE = "leave"
+    """Who writes there wants no more mail of campaigns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,8 @@ class MailKind(StrEnum):
     OPERATOR = "operator"
     ACCESS = "access"
     """A link that lets somebody in to the web pages."""
+    CAMPAIGN = "campaign"
+    """One of many alike, to a contact; it leaves behind all others."""
 
 
 @dataclass(frozen=True, slots=True)

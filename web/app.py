@@ -10,9 +10,11 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from campaigns.unsubscribing import Unsubscribing
 from gateway.providers.base import Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from web.health import Check, health_routes
+from web.leaving import LeavingDoor
 from web.metrics import Sources, metric_routes
 from web.problems import Faults, ProblemResponse, answer_problems
 from web.simulator import simulator_routes
@@ -97,6 +99,7 @@ def make_app(
     sources: Sources | None = None,
     webhooks: Mapping[str, Webhooks] | None = None,
     site: ASGIApp | None = None,
+    unsubscribing: Unsubscribing | None = None,
 ) -> FastAPI:
     """Put the application together; `webhooks` are the providers that call us, `region` says how phones write numbers.
 
@@ -119,5 +122,7 @@ def make_app(
         app.mount("/", site)
     for layer in (Faults, PlainForms, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
+    if unsubscribing is not None:  # mail programs post from wherever they show the mail
+        app.add_middleware(LeavingDoor, unsubscribing=unsubscribing)
     app.add_middleware(WebhookDoor, providers=webhooks or {})  # before all of them: providers are no browsers
     return app

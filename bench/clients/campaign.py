@@ -17,6 +17,7 @@ import uvloop
 from brevdue.app import Role, Rooms
 from campaigns.audience import ContactReaders
 from campaigns.campaign import Content
+from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.model import Audience, Draft, Point
 from campaigns.runner import Runner
@@ -92,6 +93,7 @@ def _boundless(rooms: Rooms, number: int) -> Runner:
         letters=CampaignLetters(rooms.settings.mail, rooms.clock),
         lease=rooms.spool.lease,
         providers=tuple(rooms.providers),
+        emails=EmailWriter(rooms.settings.mail, rooms.settings.http.public_url, rooms.keyring),
         ahead=2 * number,
     )
 

@@ -13,6 +13,8 @@ campaigns = Table(
     Column("org_id", ForeignKey("organisations.id"), nullable=False),
     Column("account_id", ForeignKey("accounts.id"), nullable=False),  # the responsible person's: it sends
     Column("name", Text, nullable=False),
+    Column("channel", String, nullable=False, server_default="sms"),  # sms, email
+    Column("subjects", Text, nullable=False, server_default=""),  # JSON, as texts; of e-mails
     Column("texts", Text, nullable=False),  # JSON: texts with macros by language, "" for all others
     Column("audience", Text, nullable=False),
     Column("launch", String, nullable=False),  # instant, deferred
@@ -72,6 +74,15 @@ campaign_recipients = Table(
     Column("variant", String, nullable=False, server_default=""),  # the language of its text
     Column("message_id", String),
     Column("at", Double, nullable=False),  # when that was decided; of one that waits, when it is due
+    Column("address", String),  # of an e-mail, folded: an address gets one
+    Index(
+        "ix_campaign_recipients_address",
+        "campaign_id",
+        "address",
+        unique=True,
+        sqlite_where=text("address IS NOT NULL"),
+        postgresql_where=text("address IS NOT NULL"),
+    ),
     Index(
         "ix_campaign_recipients_waiting",
         "campaign_id",

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal
 
 from campaigns.approval import Approval
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
-from campaigns.model import Audience
+from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
+from campaigns.store import email_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import Origin, OutgoingMail
 from gateway.money import Money
@@ -189,7 +190,7 @@ def _is_unfinished(connection: Connection, campaign: Campaign) -> bool:
     for provider in waiting_for(connection):
         if connection.execute(queued.where(messages.c.provider == provider).limit(1)).first() is not None:
             return True
-    return False
+    return email_sql.is_queued(connection, campaign.id)
 
 
 # --- found ---------------------------------------------------------------------------------------------------------
@@ -204,13 +205,17 @@ def find(connection: Connection, org_id: str | None, campaign_id: str, *, lock: 
     return None if row is None else campaign_of(row)
 
 
-def listing(connection: Connection, org_id: str | None, most: int, before: str | None = None) -> list[Campaign]:
+def listing(
+    connection: Connection, org_id: str | None, most: int, before: str | None = None, state: State | None = None
+) -> list[Campaign]:
     """Campaigns of an organisation, or of all, the newest first."""
     query = select(campaigns).order_by(campaigns.c.id.desc()).limit(most)
     if org_id is not None:
         query = query.where(campaigns.c.org_id == org_id)
     if before is not None:
         query = query.where(campaigns.c.id < before)
+    if state is not None:
+        query = query.where(campaigns.c.state == state)
     return [campaign_of(row) for row in connection.execute(query)]
 
 
@@ -286,6 +291,8 @@ def content_row(content: Content) -> dict[str, Any]:
         "name": content.name,
         "account_id": content.account_id,
         "texts": json.dumps(dict(content.texts), ensure_ascii=False),
+        "channel": content.channel,
+        "subjects": json.dumps(dict(content.subjects), ensure_ascii=False) if content.subjects else "",
         "audience": _audience_text(content.audience),
         "launch": content.launch,
         "start_at": content.start_at,
@@ -316,6 +323,8 @@ def campaign_of(row: Any) -> Campaign:
         limits=Limits(row.per_minute, row.per_week, row.max_parts, cost),
         any_hour=bool(row.any_hour),
         any_day=bool(row.any_day),
+        channel=Channel(row.channel),
+        subjects=json.loads(row.subjects) if row.subjects else {},
         smart=bool(row.smart),
     )
     return Campaign(

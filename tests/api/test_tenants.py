@@ -75,8 +75,10 @@ def things(gateway: Gateway, other: Firm) -> Things:
     wait_for(lambda: other.client.get(f"/messages/{doubt}").body["state"] == "unknown", "an SMS in doubt", 40)
     called = f"/webhooks/{webhook}/calls"
     call = wait_for(lambda: other.client.get(called).body["items"], "a call")[0]["id"]
+    campaign = gateway.run("campaign", "create", "Spring", "--account", other.email, "--text", "Hej", "--json")
     return Things(
         {
+            ("campaigns", "campaign_id"): json.loads(campaign)["id"],
             ("messages", "message_id"): message,
             ("incoming", "message_id"): incoming["id"],
             ("conversations", "account_id"): other.account_id,

@@ -8,8 +8,11 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaigns import CampaignDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -32,11 +35,14 @@ class Desk:
 
     accounts: AccountDesk
     bulk: BulkDesk
+    imports: ImportDesk
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk
     attention: AttentionDesk
     sending: SendingDesk
+    campaigns: CampaignDesk
+    estimates: EstimateDesk
     optouts: OptOutDesk
     spend: SpendDesk
     figures: FigureDesk

@@ -16,6 +16,7 @@ from campaigns.approval_letters import ApprovalLetters
 from campaigns.approvals import Approvals
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content, Deed, State
+from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.model import Recipient
 from campaigns.runner import Runner
@@ -84,7 +85,8 @@ class Office:
         tables = {"campaigns": AT_ANY_HOUR} | tables
         self.settings = GatewaySettings(mail=MailSettings(domains=("sms.example.com",)), **tables)
         self.approvers: list[Approver] = []
-        self.accounts = Accounts(database, Keyring(bytes(32)), (OURS,), DialogSettings(), self.clock)
+        self.keyring = Keyring(bytes(32))
+        self.accounts = Accounts(database, self.keyring, (OURS,), DialogSettings(), self.clock)
         self.spool = Spool(database, self.clock, folder)
         self.provider = Told("a")
         self.out = SmsOut(spool=self.spool, database=database, providers={"a": self.provider}, clock=self.clock)
@@ -103,6 +105,7 @@ class Office:
                 "letters": CampaignLetters(self.settings.mail, self.clock),
                 "lease": self.spool.lease,
                 "providers": ("a",),
+                "emails": EmailWriter(self.settings.mail, "https://sms.example.com", self.keyring),
             }
             | more
         )
