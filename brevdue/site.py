@@ -29,7 +29,7 @@ from web.desk.contact_fields import FieldDesk
 from web.desk.contact_history import ContactHistory
 from web.desk.contacts import ContactDesk
 from web.desk.desk import Desk
-from web.desk.door import Door, must_have_second
+from web.desk.door import Door
 from web.desk.figures import FigureDesk
 from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
@@ -50,6 +50,7 @@ from web.desk.welcome import Welcome
 from web.identity.identity import Identity, make_identity
 from web.identity.openid import OpenId
 from web.identity.post import Post
+from web.identity.roles import must_have_second
 from web.identity.single_sign_on import SingleSignOn
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site

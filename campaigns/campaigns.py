@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from campaigns.approval import Who
+from campaigns.approvals import Approvals
 from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
 from campaigns.content import checked, field_names, startable
@@ -74,6 +76,7 @@ class Campaigns:
         terms: TermsMaker,
         sending: Sending,
         dialog: DialogSettings,
+        approvals: Approvals,
         clock: Clock,
         nudge: Callable[[], None] = lambda: None,
     ) -> None:
@@ -84,6 +87,7 @@ class Campaigns:
         self._terms = terms
         self._sending = sending
         self._dialog = dialog
+        self._approvals = approvals
         self._clock = clock
         self._nudge = nudge
         self._estimator = Estimator(database, readers, clock)
@@ -103,7 +107,8 @@ class Campaigns:
         """Change what a campaign says, until it runs."""
         campaign = await self.get(org_id, campaign_id)
         content = await self._checked(org_id, content)
-        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now())
+        anew = bool(await self._approvals.above(org_id))
+        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now(), anew)
         return self._done(await self._database.write(campaign_sql.edit, wish))
 
     async def copy(self, org_id: str, campaign_id: str, name: str, by: str = "") -> Campaign:
@@ -117,6 +122,7 @@ class Campaigns:
             raise BadValue(sentence("choose an open account as the responsible person"))
         book = await self._database.read(partial(book_sql.book, org_id=org_id))
         content = checked(content, field_names(book), self._dialog.max_parts)
+        self._terms.check_hours(content)
         await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
         return content
 
@@ -146,12 +152,47 @@ class Campaigns:
 
     # --- done ------------------------------------------------------------------------------------------------------
 
-    async def start(self, org_id: str | None, campaign_id: str) -> Campaign:
-        """Start it, or let it wait for its start date."""
+    async def start(
+        self, org_id: str | None, campaign_id: str, by: Who | None = None, shown: Content | None = None
+    ) -> Campaign:
+        """Start it, or let it wait for its start date; a large one waits until somebody else than `by` approves it.
+
+        `shown` is what it must still say, where that was looked at before.
+        """
         campaign = await self.get(org_id, campaign_id)
+        if shown is not None and campaign.content != shown:
+            raise NotNow(campaign_sql.CHANGED)
         startable(campaign.content)
+        account = await self._sender(campaign)
+        if not await self._approvals.above(campaign.org_id):
+            return await self._do(org_id, campaign_id, Deed.START, campaign.content)
+        # Exact at this moment: it is started only if it says the same in the transaction that starts it.
+        terms = self._terms.terms(campaign.content, account)
+        recipients = await self._readers.count(wanted_by(campaign.org_id, terms))
+        if not await self._approvals.needed(campaign.org_id, recipients):
+            return await self._do(org_id, campaign_id, Deed.START, campaign.content)
+        if by is None:
+            raise BadValue(sentence("so large a campaign has to be approved: say who starts it"))
+        return self._told(self._done(await self._approvals.ask(campaign, by, recipients)), Deed.ASK)
+
+    async def approve(self, org_id: str | None, campaign_id: str, by: Who, asked_at: float | None = None) -> Campaign:
+        """Let a campaign start that somebody else asked for; `asked_at` is what was read. Raises NotNow."""
+        campaign = await self.get(org_id, campaign_id)
         await self._sender(campaign)
-        return await self._do(org_id, campaign_id, Deed.START)
+        answered = await self._approvals.answer(campaign, by, approved=True, asked_at=asked_at)
+        return self._told(self._done(answered), Deed.APPROVE)
+
+    async def send_back(
+        self, org_id: str | None, campaign_id: str, by: Who, word: str, asked_at: float | None = None
+    ) -> Campaign:
+        """Let it be a draft again, with a word to who asked. Raises NotNow."""
+        campaign = await self.get(org_id, campaign_id)
+        answered = await self._approvals.answer(campaign, by, approved=False, word=word, asked_at=asked_at)
+        return self._told(self._done(answered), Deed.SEND_BACK)
+
+    async def waiting_for_approval(self, org_id: str | None) -> list[Campaign]:
+        """Campaigns that somebody has to approve, the longest waiting first."""
+        return await self._approvals.waiting(org_id)
 
     async def pause(self, org_id: str | None, campaign_id: str) -> Campaign:
         """From now on nothing leaves."""
@@ -176,9 +217,11 @@ class Campaigns:
             raise BadValue(sentence("the account of the responsible person is closed, or its key is paused"))
         return account
 
-    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed) -> Campaign:
-        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id)
-        campaign = self._done(await self._database.write(campaign_sql.do, wish))
+    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed, content: Content | None = None) -> Campaign:
+        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id, content=content)
+        return self._told(self._done(await self._database.write(campaign_sql.do, wish)), deed)
+
+    def _told(self, campaign: Campaign, deed: Deed) -> Campaign:
         maillog.note(Event.CAMPAIGN, id=campaign.id, state=campaign.state, deed=deed)
         self._nudge()
         return campaign
@@ -208,6 +251,16 @@ class Campaigns:
         account = await self._sender(campaign)
         terms = self._terms.terms(campaign.content, account)
         return await self._check(campaign, terms, contact_id)
+
+    async def example(self, org_id: str | None, campaign_id: str) -> Checked | None:
+        """What the first of the audience would get who gets anything; None where none of the first hundred does."""
+        campaign = await self.get(org_id, campaign_id)
+        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        for member in await self._readers.page(wanted_by(campaign.org_id, terms), 0, PAGE):
+            got = await self._check(campaign, terms, member.contact_id)
+            if got.text is not None:
+                return got
+        return None
 
     async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:
         found = await self._readers.some(wanted_by(campaign.org_id, terms), [contact_id])

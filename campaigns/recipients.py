@@ -15,7 +15,7 @@ from campaigns.campaign import Content, text_for
 from campaigns.emails import Email, subject_line
 from campaigns.macros import Macros, TooMuch
 from campaigns.model import Channel, Obstacle, Recipient
-from campaigns.schedule import opens_at
+from campaigns.schedule import Openings
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -121,6 +121,8 @@ class Terms:
     """That the account may write to; None for all."""
     max_parts: int
     lead: Lead
+    openings: Openings
+    """When messages may leave."""
     subjects: Mapping[str, Macros] = field(default_factory=dict)
     """Of e-mails, by variant."""
 
@@ -130,8 +132,8 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     if reason := _unreachable(member, terms):
         return Decided(member.contact_id, reason=reason)
     content = terms.content
-    if not whenever and not content.window.always:
-        opens = opens_at(content.window, member.zone, now)
+    if not whenever and not terms.openings.always:
+        opens = terms.openings.at(member.zone, member.country or country_of(member.phone or ""), now)
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
     _, variant = text_for(content.texts, member.language)

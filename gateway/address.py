@@ -33,6 +33,7 @@ _LEAVE = re.compile(r"[uU]-([A-Za-z0-9]+)")
 _ROLES = {
     "subscribe": AddressKind.SUBSCRIBE,
     "unsubscribe": AddressKind.UNSUBSCRIBE,
+    "campaign": AddressKind.CAMPAIGN,
     "postmaster": AddressKind.OPERATOR,
     "abuse": AddressKind.OPERATOR,
 }

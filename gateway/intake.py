@@ -36,7 +36,8 @@ _ROOM = {kind: AddressKind.KEY if kind in _SMS else kind for kind in AddressKind
 
 Replies = dict[LocalAddress, Reply]
 _Takes = Callable[[Envelope], Awaitable[Replies]]
-_TakesProven = Callable[[Envelope, ParsedMail, Proof], Awaitable[Replies]]
+TakesProven = Callable[[Envelope, ParsedMail, Proof], Awaitable[Replies]]
+"""Decides on a mail that a person wrote and somebody vouches for; raises the Refusal."""
 
 
 class Intake:
@@ -53,8 +54,9 @@ class Intake:
         enrolment: Enrolment,
         returned: Returned,
         leave: _Takes | None = None,
+        campaign: TakesProven | None = None,
     ) -> None:
-        """`leave` takes what is written to addresses that unsubscribe from campaigns."""
+        """`leave` takes what is written to addresses that unsubscribe from campaigns, `campaign` what to campaign@."""
         self._settings = settings
         self._accounts = accounts
         self._keyring = keyring
@@ -67,6 +69,9 @@ class Intake:
             (frozenset({AddressKind.UNSUBSCRIBE}), self._proven(enrolment.unsubscribe)),
             (frozenset(_SMS), self._proven(dialog.take)),
         )
+        if campaign is not None:
+            self._rooms += ((frozenset({AddressKind.CAMPAIGN}), self._proven(campaign)),)
+        self._takes_campaigns = campaign is not None
 
     # --- RCPT and AUTH ---------------------------------------------------------------------------------------------
 
@@ -79,6 +84,8 @@ class Intake:
     ) -> LocalAddress:
         """Understand one RCPT address, or raise the Refusal that explains why not."""
         local = read_recipient(address, self._settings.mail.domains, self._is_return_path, self._may_leave)
+        if local.kind is AddressKind.CAMPAIGN and not self._takes_campaigns:
+            raise errors.no_such_recipient()
         if any(_ROOM[local.kind] is not _ROOM[other.kind] for other in so_far):
             raise errors.one_kind_at_a_time()
         try:
@@ -153,7 +160,7 @@ class Intake:
         )
         return dict.fromkeys(envelope.recipients, Reply(refusal=answer))
 
-    def _proven(self, take: _TakesProven) -> _Takes:
+    def _proven(self, take: TakesProven) -> _Takes:
         """Read the mail, leave machines unanswered, and ask who wrote it, before `take` sees it."""
 
         async def taken(envelope: Envelope) -> Replies:

@@ -176,6 +176,7 @@ class AddressKind(StrEnum):
     NUMBER = "number"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
+    CAMPAIGN = "campaign"
     OPERATOR = "operator"
     RETURN_PATH = "return-path"
     LEAVE = "leave"

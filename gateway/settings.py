@@ -210,6 +210,17 @@ class LimitSettings(Section):
     """Phones with adjacent numbers that one account may write to within a day before the operator is told; 0: never."""
 
 
+class CampaignSettings(Section):
+    """`[campaigns]`: when they may write to people, and which of them a second person approves."""
+
+    approval_above: int = Field(0, ge=0, description="recipients, 0 for never")
+    quiet_hours: Annotated[str, AfterValidator(forms.hours)] = "21:00-08:00"
+    """By the clock of the contact; "" for none."""
+    holidays: bool = True
+    """Whether they rest on the holidays of the contact's country."""
+    by_mail: bool = True
+
+
 class ProviderSettings(BaseModel):
     """`[[provider]]`: a name, a kind, and whatever the kind's adapter takes."""
 
@@ -322,6 +333,7 @@ class GatewaySettings(BaseModel):
     dns: DnsSettings = DnsSettings()
     dialog: DialogSettings = DialogSettings()
     limits: LimitSettings = LimitSettings()
+    campaigns: CampaignSettings = CampaignSettings()
     provider: tuple[ProviderSettings, ...] = (ProviderSettings(name="simulator", kind="simulator"),)
     pool: tuple[PoolSettings, ...] = (PoolSettings(provider="simulator", range="+45609946000000..+45609946999999"),)
     routing: RoutingSettings = RoutingSettings()

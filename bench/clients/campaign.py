@@ -23,7 +23,7 @@ from campaigns.model import Audience, Draft, Point
 from campaigns.runner import Runner
 from campaigns.store.contact_sql import Change, store
 from gateway.model import Account
-from gateway.settings import GatewaySettings, LimitSettings, MailSettings, StoreSettings
+from gateway.settings import CampaignSettings, GatewaySettings, LimitSettings, MailSettings, StoreSettings
 from gateway.store.opening import open_database
 
 TEXT = 'Hej {{ first_name | default: "du" }}! Husk vores forårsfest den 3. maj kl. 14, {{ name }}. Hilsen Anna'
@@ -54,6 +54,7 @@ async def measure(url: str, folder: Path, number: int) -> dict[str, float]:
     settings = GatewaySettings(
         mail=MailSettings(domains=("sms.example.com",)),
         store=StoreSettings(url=url, secret_file=folder / "secret"),
+        campaigns=CampaignSettings(quiet_hours="03:00-03:01"),
         limits=LimitSettings(account_parts=0, key_parts=0, organisation_parts=0),
     )
     rooms = Rooms(settings, await open_database(url), frozenset({Role.SCHEDULE}), shared=False)

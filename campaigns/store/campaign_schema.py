@@ -21,12 +21,23 @@ campaigns = Table(
     Column("start_at", Double),
     Column("send_window", String, nullable=False, server_default=""),  # "mon-fri 09:00-20:00"; empty: always
     Column("zone", String, nullable=False, server_default="UTC"),  # of contacts whose own is not known
+    Column("any_hour", Boolean, nullable=False, server_default=text("false")),  # in quiet hours as well
+    Column("any_day", Boolean, nullable=False, server_default=text("false")),  # on holidays as well
     Column("smart", Boolean, nullable=False, server_default=text("true")),
     Column("per_minute", Integer, nullable=False, server_default="0"),
     Column("per_week", Integer, nullable=False, server_default="0"),
     Column("max_parts", BigInteger, nullable=False, server_default="0"),
     Column("max_cost", BigInteger),
     Column("currency", String, nullable=False, server_default=""),
+    Column("asked_by", String, nullable=False, server_default=""),  # who started it and needs an approval
+    Column("asked_id", String, nullable=False, server_default=""),  # "person:ID", "key:ID", "terminal:name"
+    Column("asked_at", Double),
+    Column("asked_for", Integer, nullable=False, server_default="0"),  # contacts of its audience then
+    Column("answered_by", String, nullable=False, server_default=""),  # who approved it or sent it back
+    Column("answered_id", String, nullable=False, server_default=""),
+    Column("answered_at", Double),
+    Column("approved", Boolean, nullable=False, server_default=text("false")),
+    Column("answer", Text, nullable=False, server_default=""),  # the word with which it was sent back
     Column("state", String, nullable=False),
     Column("state_at", Double, nullable=False),
     Column("cause", String, nullable=False, server_default=""),
@@ -81,4 +92,16 @@ campaign_recipients = Table(
         postgresql_where=text("state = 'waiting'"),
     ),
     sqlite_with_rowid=False,
+)
+
+campaign_mails = Table(
+    "campaign_mails",  # what was shown by mail, and waits for "OK"
+    metadata,
+    Column("campaign_id", String, primary_key=True),  # stands in the Subject
+    Column("account_id", String, nullable=False),  # whose answer counts
+    Column("identity", String, nullable=False),  # of the mail: one that comes again makes no second campaign
+    Column("digest", String, nullable=False),  # of what was shown
+    Column("asked_at", Double, nullable=False),
+    Column("answered_at", Double),
+    Index("ix_campaign_mails_identity", "account_id", "identity", unique=True),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, update
 
+from campaigns.approval import Approval
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
@@ -21,7 +22,9 @@ from gateway.store.dialect import insert as insert_new
 from gateway.store.mail_queue_sql import NewMails
 from gateway.store.route_sql import waiting_for
 from gateway.store.schema import mails, messages, processes
+from gateway.translation import sentence
 
+CHANGED = sentence("the campaign has been changed meanwhile: look at it again")
 _DUE = text("state IN ('scheduled', 'running')")
 """As the index says it."""
 
@@ -38,7 +41,7 @@ def add(connection: Connection, items: Sequence[Campaign]) -> list[None]:
             "created_by": item.created_by,
             "available_at": item.available_at,
         }
-        connection.execute(insert(campaigns).values(**row, **_content_row(item.content)))
+        connection.execute(insert(campaigns).values(**row, **content_row(item.content)))
     return [None] * len(items)
 
 
@@ -50,6 +53,8 @@ class Edit:
     campaign_id: str
     content: Content
     now: float
+    anew: bool = False
+    """Whether one that waits for its start has to be started anew, since it may have grown."""
 
 
 def edit(connection: Connection, items: Sequence[Edit]) -> list[Campaign | NotNow | None]:
@@ -62,14 +67,18 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
     if campaign is None:
         return None
     try:
-        after(campaign, Deed.EDIT, item.now)
+        state = after(campaign, Deed.EDIT, item.now)
     except NotNow as objection:
         return objection
-    changed = _content_row(item.content)
-    if campaign.state is State.SCHEDULED:
+    if item.anew and state is State.SCHEDULED:
+        state = State.DRAFT
+    changed = content_row(item.content)
+    if state is not campaign.state:
+        changed |= {"state": state, "state_at": item.now, "asked_at": None, "approved": False}
+    if state is State.SCHEDULED:
         changed["available_at"] = item.content.start_at or item.now
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**changed))
-    return replace(campaign, content=item.content)
+    return find(connection, None, campaign.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,8 @@ class Wish:
     cause: str = ""
     letter: OutgoingMail | None = None
     """What is told about it, in the same transaction."""
+    content: Content | None = None
+    """What it must still say, where that was looked at before."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -99,6 +110,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
         state = after(campaign, wish.deed, wish.now)
     except NotNow as objection:
         return objection
+    if wish.content is not None and wish.content != campaign.content:
+        return NotNow(CHANGED)
     if wish.deed is Deed.FINISH and _is_unfinished(connection, campaign):
         return campaign
     if wish.deed is Deed.DELETE:
@@ -271,7 +284,8 @@ def _audience(text: str) -> Audience:
     return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
 
 
-def _content_row(content: Content) -> dict[str, Any]:
+def content_row(content: Content) -> dict[str, Any]:
+    """The columns that hold what people write and choose."""
     limits = content.limits
     return {
         "name": content.name,
@@ -284,6 +298,8 @@ def _content_row(content: Content) -> dict[str, Any]:
         "start_at": content.start_at,
         "send_window": write_window(content.window),
         "zone": content.window.zone,
+        "any_hour": content.any_hour,
+        "any_day": content.any_day,
         "smart": content.smart,
         "per_minute": limits.per_minute,
         "per_week": limits.per_week,
@@ -305,6 +321,8 @@ def campaign_of(row: Any) -> Campaign:
         start_at=row.start_at,
         window=read_window(row.send_window, row.zone),
         limits=Limits(row.per_minute, row.per_week, row.max_parts, cost),
+        any_hour=bool(row.any_hour),
+        any_day=bool(row.any_day),
         channel=Channel(row.channel),
         subjects=json.loads(row.subjects) if row.subjects else {},
         smart=bool(row.smart),
@@ -324,4 +342,14 @@ def campaign_of(row: Any) -> Campaign:
         exhausted=bool(row.exhausted),
         available_at=row.available_at,
         counts=Counts(row.recipients, row.messages, row.waiting, row.skipped, row.parts, row.cost),
+        approval=Approval(
+            asked_by=row.asked_by,
+            asked_id=row.asked_id,
+            asked_at=row.asked_at,
+            recipients=row.asked_for,
+            answered_by=row.answered_by,
+            answered_at=row.answered_at,
+            approved=bool(row.approved),
+            word=row.answer,
+        ),
     )

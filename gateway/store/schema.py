@@ -46,6 +46,7 @@ organisations = Table(
     Column("created_at", Double, nullable=False),
     Column("texts_days", Integer),  # how long texts are kept, 0 for ever; NULL: as [retention] says
     Column("metadata_days", Integer),  # the same for the rows around them
+    Column("approval_above", Integer),  # contacts from which on a campaign needs a second person; NULL: as [campaigns]
 )
 
 api_keys = Table(

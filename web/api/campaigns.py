@@ -69,6 +69,12 @@ class CopyForm(Form):
     name: Word = Field(examples=["Summer"])
 
 
+class SendBackForm(Form):
+    """Why it is sent back."""
+
+    word: Annotated[str, Field(max_length=1000)] = Field("", examples=["Write we, not I."])
+
+
 def campaign_routes(desk: Desk) -> APIRouter:
     """Routes under `/campaigns`."""
     routes = router("campaigns")
@@ -142,8 +148,20 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
 
     @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
     async def start_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
-        """Start it, or let it wait for its start date."""
+        """Start it, or let it wait for its start date; a large one waits until somebody else approves it."""
         return one(request, _shown(await desk.campaigns.start(caller, campaign_id)))
+
+    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def approve_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """Let one start that waits for approval; never by the key that has started it."""
+        return one(request, _shown(await desk.campaigns.approve(caller, campaign_id)))
+
+    @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def send_back_campaign(
+        request: Request, caller: Caller, campaign_id: ThingId, form: SendBackForm
+    ) -> Response:
+        """Let one that waits for approval be a draft again; never by the key that has started it."""
+        return one(request, _shown(await desk.campaigns.send_back(caller, campaign_id, form.word)))
 
     @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
     async def pause_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:

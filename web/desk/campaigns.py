@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from campaigns.approval import Who, objection
 from campaigns.audience import ContactReaders, Wanted
 from campaigns.campaign import Campaign, Content, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
@@ -27,6 +29,12 @@ from web.desk.naming import named_account
 from web.desk.sending import author_of
 from web.identity.actor import Actor
 from web.identity.audit import Audit
+
+
+def who_is(actor: Actor) -> Who:
+    """Somebody who starts or approves, as campaigns know them."""
+    return Who(actor.kind, actor.id, actor.name)
+
 
 _FOUND = 10
 """Contacts that a search offers."""
@@ -181,8 +189,32 @@ class CampaignDesk:
     # --- run -------------------------------------------------------------------------------------------------------
 
     async def start(self, actor: Actor, campaign_id: str) -> Campaign:
-        """Start it, or let it wait for its start date. Raises NotFound, NotNow, BadValue."""
-        return await self._run(actor, "campaign.start", self._campaigns.start, campaign_id)
+        """Start it, or let it wait for its start date, or for approval. Raises NotFound, NotNow, BadValue."""
+        start = partial(self._campaigns.start, by=who_is(actor))
+        return await self._run(actor, "campaign.start", start, campaign_id)
+
+    async def approve(self, actor: Actor, campaign_id: str, asked_at: float | None = None) -> Campaign:
+        """Let one start that somebody else has started; `asked_at` is what was read. Raises NotFound, NotNow."""
+        deed = partial(self._campaigns.approve, by=who_is(actor), asked_at=asked_at)
+        return await self._run(actor, "campaign.approve", deed, campaign_id)
+
+    async def send_back(
+        self, actor: Actor, campaign_id: str, word: str = "", asked_at: float | None = None
+    ) -> Campaign:
+        """Let it be a draft again, with a word to who has started it. Raises NotFound, NotNow, BadValue."""
+        deed = partial(self._campaigns.send_back, by=who_is(actor), word=word, asked_at=asked_at)
+        return await self._run(actor, "campaign.send-back", deed, campaign_id)
+
+    async def waiting(self, actor: Actor) -> Sequence[Campaign]:
+        """Those that wait for approval, the longest waiting first; none for who may not approve."""
+        if not actor.may(Scope.CAMPAIGNS_RUN):
+            return []
+        return await self._campaigns.waiting_for_approval(actor.org_id)
+
+    def may_answer(self, actor: Actor, campaign: Campaign) -> bool:
+        """Whether somebody may approve this one, or send it back."""
+        waits = campaign.state is State.APPROVAL and actor.may(Scope.CAMPAIGNS_RUN)
+        return waits and objection(campaign.approval, who_is(actor)) is None
 
     async def pause(self, actor: Actor, campaign_id: str) -> Campaign:
         """From now on nothing leaves. Raises NotFound, NotNow."""

@@ -167,6 +167,8 @@ def _shown_launch(content: Content) -> Typed:
         "start_at": local,
         "window": write_window(content.window),
         "zone": content.window.zone,
+        "any_hour": "on" if content.any_hour else "",
+        "any_day": "on" if content.any_day else "",
     }
 
 
@@ -178,7 +180,8 @@ def _read_launch(typed: Typed, content: Content) -> Content:
     except BadValue as error:
         raise WrongField("window", error) from error
     launch = Launch.DEFERRED if deferred else Launch.INSTANT
-    return replace(content, launch=launch, start_at=start_at, window=window)
+    rests = {"any_hour": typed["any_hour"] == "on", "any_day": typed["any_day"] == "on"}
+    return replace(content, launch=launch, start_at=start_at, window=window, **rests)
 
 
 def _moment(written: str) -> float:
@@ -215,11 +218,17 @@ def _number(typed: Typed, name: str) -> int:
     return int(written)
 
 
+_LAUNCH_FIELDS = ("launch", "start_at", "window", "zone", "any_hour", "any_day")
 SECTIONS: Sequence[Section] = (
     Section("campaigns/edit_name.html", _plain("name", "account"), lambda content: {"name": content.name}, _read_name),
     Section("campaigns/edit_text.html", _text_fields, _shown_texts, _read_texts),
     Section("campaigns/edit_audience.html", _audience_fields, _shown_audience, _read_audience),
-    Section("campaigns/edit_launch.html", _plain("launch", "start_at", "window", "zone"), _shown_launch, _read_launch),
+    Section(
+        "campaigns/edit_launch.html",
+        _plain("launch", "start_at", "window", "zone", "any_hour", "any_day"),
+        _shown_launch,
+        _read_launch,
+    ),
     Section(
         "campaigns/edit_limits.html",
         _plain("per_minute", "per_week", "max_parts", "max_cost", "currency"),

@@ -28,6 +28,7 @@ def campaign_run_pages(desk: Desk) -> APIRouter:
     _add_check(router, desk)
     _add_estimate(router, desk)
     _add_deeds(router, desk)
+    _add_approval(router, desk)
     return router
 
 
@@ -134,7 +135,10 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
             campaign = await desk.campaigns.get(actor, campaign_id)
             values = await _estimate(desk, actor, campaign)
             return page(request, "campaigns/start.html", status=422, **values, refused=told(error))
-        words = _("Campaign is scheduled") if started.state is State.SCHEDULED else _("Campaign started")
+        words = {
+            State.SCHEDULED: _("Campaign is scheduled"),
+            State.APPROVAL: _("It is so large that somebody else has to approve it: they are told by mail"),
+        }.get(started.state, _("Campaign started"))
         return done(request, words, f"/campaigns/{campaign_id}", away=True)
 
     for name, scope in (
@@ -177,3 +181,34 @@ def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
         }
         to = "/campaigns" if name == "delete" else f"/campaigns/{campaign_id}"
         return done(request, words[name], to, away=True)
+
+
+def _add_approval(router: APIRouter, desk: Desk) -> None:
+    """The answer of a second person to a large campaign."""
+
+    @router.get("/approval")
+    async def ask(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_RUN)
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        return page(request, "campaigns/approval.html", fragment="dialog", campaign=campaign, word="", error="")
+
+    @router.post("/approval")
+    async def answer(
+        request: Request,
+        actor: Asked,
+        campaign_id: str,
+        answer: Annotated[str, Form()] = "",
+        word: Annotated[str, Form()] = "",
+        asked_at: Annotated[float | None, Form()] = None,
+    ) -> Response:
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        try:
+            if answer == "approve":
+                await desk.campaigns.approve(actor, campaign_id, asked_at)
+            else:
+                await desk.campaigns.send_back(actor, campaign_id, word, asked_at)
+        except AccountError as error:
+            values: dict[str, Any] = {"campaign": campaign, "word": word, "error": told(error)}
+            return page(request, "campaigns/approval.html", fragment="dialog", status=422, **values)
+        words = _("Campaign approved") if answer == "approve" else _("Campaign sent back")
+        return done(request, words, f"/campaigns/{campaign_id}", away=True)

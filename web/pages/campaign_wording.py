@@ -10,6 +10,7 @@ def campaign_state(state: str) -> str:
     """Where a campaign stands."""
     known: dict[str, str] = {
         State.DRAFT: _("draft"),
+        State.APPROVAL: _("waiting for approval"),
         State.SCHEDULED: _("scheduled"),
         State.RUNNING: _("running"),
         State.PAUSED: _("paused"),
@@ -21,7 +22,9 @@ def campaign_state(state: str) -> str:
 
 def campaign_colour(state: str) -> str:
     """The colour that a state is shown in, by Tabler's names."""
-    return {"scheduled": "azure", "running": "blue", "paused": "orange", "finished": "green"}.get(state, "secondary")
+    return {"approval": "orange", "scheduled": "azure", "running": "blue", "paused": "orange", "finished": "green"}.get(
+        state, "secondary"
+    )
 
 
 def campaign_cause(cause: str) -> str:

@@ -88,6 +88,7 @@ async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any
         "account": standing.account,
         "figures": standing.figures,
         "live": state in {State.RUNNING, State.SCHEDULED, State.PAUSED, State.FINISHED},
+        "may_answer": desk.campaigns.may_answer(actor, standing.campaign),
         "deeds": {str(deed) for deed in Deed if may(state, deed)},
         "skipped": [(skip_words(reason), count) for reason, count in sorted(standing.figures.skipped.items())],
         "drawn": _drawn(standing.figures),

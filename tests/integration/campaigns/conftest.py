@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from campaigns.approval import Approver
+from campaigns.approval_letters import ApprovalLetters
+from campaigns.approvals import Approvals
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content, Deed, State
 from campaigns.emails import EmailWriter
@@ -23,7 +26,7 @@ from campaigns.terms import TermsMaker
 from gateway.accounts import Accounts
 from gateway.keyring import Keyring
 from gateway.model import Account, Clock, SystemClock, new_id
-from gateway.settings import DialogSettings, GatewaySettings, MailSettings, PoolSettings
+from gateway.settings import CampaignSettings, DialogSettings, GatewaySettings, MailSettings, PoolSettings
 from gateway.sms_out import SmsOut
 from gateway.spool import Spool
 from gateway.store import optout_sql
@@ -32,6 +35,8 @@ from gateway.store.schema import messages
 from tests.integration.test_sms_out import Told
 from tests.waiting import until
 
+AT_ANY_HOUR = CampaignSettings(quiet_hours="", holidays=False)
+"""Tests run at night and on holidays."""
 OURS = PoolSettings(provider="a", range="+45609946000000..+45609946000999")
 
 
@@ -77,7 +82,9 @@ class Office:
     def __init__(self, database: Database, folder: Path, clock: Clock | None = None, **tables: Any) -> None:
         self.database = database
         self.clock = clock or SystemClock()
+        tables = {"campaigns": AT_ANY_HOUR} | tables
         self.settings = GatewaySettings(mail=MailSettings(domains=("sms.example.com",)), **tables)
+        self.approvers: list[Approver] = []
         self.keyring = Keyring(bytes(32))
         self.accounts = Accounts(database, self.keyring, (OURS,), DialogSettings(), self.clock)
         self.spool = Spool(database, self.clock, folder)
@@ -102,6 +109,18 @@ class Office:
             }
             | more
         )
+
+    def approvals(self) -> Approvals:
+        return Approvals(
+            database=self.database,
+            approvers=self,
+            letters=ApprovalLetters(self.settings.mail, "https://sms.example.com", self.clock),
+            above=self.settings.campaigns.approval_above,
+            clock=self.clock,
+        )
+
+    async def of(self, org_id: str) -> Sequence[Approver]:
+        return self.approvers
 
     async def account(self, email: str = "anna@firm.example", org: str = "Acme") -> Account:
         organisation = await self.accounts.ensure_organisation(org, "DK", "da")

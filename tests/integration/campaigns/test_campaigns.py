@@ -59,6 +59,7 @@ class Bureau:
             terms=TermsMaker(office.settings, office.accounts),
             sending=self._sending(),
             dialog=office.settings.dialog,
+            approvals=office.approvals(),
             clock=office.clock,
             nudge=self.runner.nudge,
         )

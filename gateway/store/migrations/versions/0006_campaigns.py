@@ -253,6 +253,30 @@ def upgrade() -> None:
     op.create_index('ix_campaigns_due', 'campaigns', ['available_at'], unique=False, sqlite_where=sa.text("state IN ('scheduled', 'running')"), postgresql_where=sa.text("state IN ('scheduled', 'running')"))
     op.create_index('ix_campaigns_organisation', 'campaigns', ['org_id', 'id'], unique=False)
 
+    # --- approval by a second person, campaigns by mail, quiet hours
+    op.add_column('organisations', sa.Column('approval_above', sa.Integer(), nullable=True))
+    op.add_column('campaigns', sa.Column('asked_by', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('asked_id', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('asked_at', sa.Double(), nullable=True))
+    op.add_column('campaigns', sa.Column('asked_for', sa.Integer(), server_default='0', nullable=False))
+    op.add_column('campaigns', sa.Column('answered_by', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('answered_id', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('answered_at', sa.Double(), nullable=True))
+    op.add_column('campaigns', sa.Column('approved', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.add_column('campaigns', sa.Column('answer', sa.Text(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('any_hour', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.add_column('campaigns', sa.Column('any_day', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.create_table('campaign_mails',
+    sa.Column('campaign_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('identity', sa.String(), nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('asked_at', sa.Double(), nullable=False),
+    sa.Column('answered_at', sa.Double(), nullable=True),
+    sa.PrimaryKeyConstraint('campaign_id', name=op.f('pk_campaign_mails'))
+    )
+    op.create_index('ix_campaign_mails_identity', 'campaign_mails', ['account_id', 'identity'], unique=True)
+
     # --- campaigns by e-mail
     op.add_column('mail_queue', sa.Column('priority', sa.Integer(), server_default='0', nullable=False))
     op.drop_index('ix_mail_queue_due', 'mail_queue')
