@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from campaigns import macros
 from campaigns.campaign import NOBODY, Content, Launch
-from campaigns.macros import TextError
 from campaigns.model import Book, Channel
+from campaigns.text_errors import TextError, TooMuch
 from gateway.registry.errors import BadValue
 from gateway.sms import SmsText
 from gateway.sms_text import prepare
 from gateway.translation import sentence
+
+if TYPE_CHECKING:
+    from campaigns.macros import Macros
 
 BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
 """Fields that every contact has."""
@@ -40,7 +42,7 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
         _check_text(text, known, content, max_parts)
     subjects = {variant.lower(): " ".join(text.split()) for variant, text in content.subjects.items() if text.strip()}
     for text in subjects.values():
-        _check_names(macros.read(text), known)
+        _check_names(_read(text), known)
     if content.launch is Launch.DEFERRED and content.start_at is None:
         raise BadValue(sentence("a deferred campaign has a start date: choose one, or launch it at once"))
     if content.launch is Launch.INSTANT and content.start_at is not None:
@@ -61,8 +63,14 @@ def startable(content: Content) -> None:
         raise BadValue(sentence("the campaign has no audience: choose contacts or groups"))
 
 
+def _read(text: str) -> Macros:
+    from campaigns import macros  # the library behind it is paid for by who has campaigns
+
+    return macros.read(text)
+
+
 def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
-    read = macros.read(text)
+    read = _read(text)
     _check_names(read, known)
     shortest = _shortest(read, content) if content.channel is Channel.SMS else None
     if shortest is not None and shortest.parts > max_parts:
@@ -73,7 +81,7 @@ def _check_text(text: str, known: frozenset[str], content: Content, max_parts: i
         )
 
 
-def _check_names(read: macros.Macros, known: frozenset[str]) -> None:
+def _check_names(read: Macros, known: frozenset[str]) -> None:
     unknown = read.unknown(known)
     if unknown:
         raise TextError(
@@ -81,11 +89,11 @@ def _check_names(read: macros.Macros, known: frozenset[str]) -> None:
         )
 
 
-def _shortest(read: macros.Macros, content: Content) -> SmsText | None:
+def _shortest(read: Macros, content: Content) -> SmsText | None:
     """The text without any field; None where it cannot be made so."""
     try:
         return prepare(read.render({}).strip(), smart=content.smart)
-    except macros.TooMuch:
+    except TooMuch:
         return None
 
 

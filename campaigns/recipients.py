@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from campaigns.campaign import Content, text_for
 from campaigns.emails import Email, subject_line
-from campaigns.macros import Macros, TooMuch
 from campaigns.model import Channel, Obstacle, Recipient
 from campaigns.schedule import Openings
+from campaigns.text_errors import TooMuch
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -24,6 +25,9 @@ from gateway.sms import OutgoingSms, Priority, SmsText
 from gateway.sms_text import prepare
 from gateway.translation import Sentence, sentence
 from gateway.writing.mime import UnsafeHeaderError, wire_address
+
+if TYPE_CHECKING:
+    from campaigns.macros import Macros
 
 
 class Skip(StrEnum):

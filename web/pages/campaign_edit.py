@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from campaigns import macros
 from campaigns.campaign import Campaign, Content, Deed, may
+from campaigns.text_errors import TooMuch
 from gateway.composer import count
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
@@ -137,7 +138,7 @@ def _counted(text: str) -> dict[str, Any]:
         return {"counted": count(macros.read(text).render({}), smart=True), "text_error": ""}
     except AccountError as error:
         return {"counted": None, "text_error": told(error)}
-    except macros.TooMuch:
+    except TooMuch:
         return {"counted": None, "text_error": ""}
 
 

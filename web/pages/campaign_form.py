@@ -67,7 +67,7 @@ def read_content(typed: Typed, account_id: str) -> Content:
 
 def field_of(error: AccountError, typed: Typed) -> str:
     """The field that a reason belongs to which only the whole content gave."""
-    from campaigns.macros import TextError
+    from campaigns.text_errors import TextError
 
     if isinstance(error, TextError):
         return "text"
