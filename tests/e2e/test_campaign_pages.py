@@ -20,7 +20,7 @@ from tests.visitors import House
 from web.identity.roles import Role
 
 __all__ = ["browser", "gateway", "house", "shared_house"]
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.proves("campaign: pause")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.proves("no page loads from elsewhere")]
 
 PEOPLE = {"Anders Holm": "+4530643071", "Lise Krogh": "+4530643072", "Omar Bach": "+4530643073"}
 CROWD = 40
@@ -66,6 +66,7 @@ def figure(page: Page, name: str) -> object:
     return page.locator("#figures dt", has_text=name).locator("xpath=following-sibling::dd[1]")
 
 
+@pytest.mark.proves("C7", "C9", "C10", "C12")
 async def test_a_campaign_is_written_checked_started_and_answered(house: House):
     await fill(house, PEOPLE)
     sender = await house.visit(Role.OWNER)
@@ -75,6 +76,7 @@ async def test_a_campaign_is_written_checked_started_and_answered(house: House):
     await expect(page.locator("#message")).to_have_text("Hej Lise! Vi ses den 3. maj")
     await start(page)
     await expect(page.locator("#figures").get_by_role("status")).to_have_text("finished")
+    await expect(page.get_by_role("link", name="Pause …")).to_have_count(0)
     for name, phone in PEOPLE.items():
         await soon(partial(house.gateway.phone, phone), name)
         assert [each["text"] for each in house.gateway.phone(phone)] == [f"Hej {name.split()[0]}! Vi ses den 3. maj"]
@@ -85,6 +87,7 @@ async def test_a_campaign_is_written_checked_started_and_answered(house: House):
     await expect(figure(page, "Phones that have answered")).to_have_text("1")
 
 
+@pytest.mark.proves("campaign: pause")
 async def test_a_slow_campaign_is_paused_and_goes_on(house: House):
     crowd = {f"Contact {n}": f"+45306440{n:02}" for n in range(CROWD)}
     await fill(house, crowd)
