@@ -31,6 +31,7 @@ from web.desk.contacts import ContactDesk
 from web.desk.desk import Desk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.groups import GroupDesk
 from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
@@ -149,6 +150,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
         contacts=contacts,
         contact_fields=FieldDesk(contacts, rooms.contacts, audit),
+        groups=GroupDesk(contacts, rooms.contact_groups, audit),
         contact_history=contact_history(rooms, contacts, routes),
     )
 

@@ -31,6 +31,7 @@ from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
 from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
+from web.pages.groups import group_pages
 from web.pages.imports import import_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
@@ -99,6 +100,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         contact_files(desk),
         contact_pages(desk),  # these two before the pages of single contacts
         contact_field_pages(desk),
+        group_pages(desk),
         contact_message_pages(desk),
         contact_card_pages(desk),
     ):

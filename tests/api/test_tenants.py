@@ -20,7 +20,9 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from campaigns.contacts import Contacts
+from campaigns.groups import Groups
 from campaigns.imports.imports import Imports
+from campaigns.model import Attribute, AttributeType, Draft, LinkedObject, Point
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.scopes import KEY_SCOPES, Scope
@@ -329,6 +331,8 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
         assert account is not None
         held = await identity.sessions.start(account, "127.0.0.1", "test")
         uploaded = await _import(database, org_id)
+        contact, linked = await _contact(database, org_id)
+        group = await _group(database, org_id)
         return People(
             owner,
             reader,
@@ -337,6 +341,11 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
                 ("people", "person_id"): their_owner.id,
                 ("people", "link_id"): link.id,
                 ("imports", "import_id"): uploaded,
+                ("contacts", "contact_id"): str(contact),
+                ("contacts", "kind"): "order",
+                ("contacts", "number"): str(linked),
+                ("contacts", "key"): "shoe_size",
+                ("groups", "group_id"): group,
                 ("me", "session_id"): session.id,
                 ("me", "passkey_id"): passkey.id,
             },
@@ -351,6 +360,21 @@ async def _import(database: Database, org_id: str) -> str:
 
     clock = SystemClock()
     return (await Imports(database, Contacts(database, clock), clock).upload(org_id, "x.csv", content())).id
+
+
+async def _contact(database: Database, org_id: str) -> tuple[int, int]:
+    """A contact with an order, and what the organisation knows of both."""
+    contacts = Contacts(database, SystemClock())
+    await contacts.define(org_id, Attribute("shoe_size", "Hemmeligt", AttributeType.NUMBER))
+    await contacts.define(org_id, Attribute("paid", "Paid", AttributeType.YES_NO, kind="order"))
+    contact = await contacts.add(org_id, Draft(name="Hemmeligt", phones=(Point("+4530643001"),)))
+    return contact, await contacts.link(org_id, contact, LinkedObject("order", {"paid": True}))
+
+
+async def _group(database: Database, org_id: str) -> str:
+    clock = SystemClock()
+    book = await Contacts(database, clock).book(org_id)
+    return (await Groups(database, clock).make(book, "Hemmeligt", "has: phone")).id
 
 
 async def _org_id(firm_of: Firm) -> str:

@@ -15,6 +15,7 @@ from web.desk.contact_history import ContactHistory
 from web.desk.contacts import ContactDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.groups import GroupDesk
 from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
@@ -57,6 +58,7 @@ class Desk:
     webhooks: WebhookDesk
     contacts: ContactDesk
     contact_fields: FieldDesk
+    groups: GroupDesk
     contact_history: ContactHistory
     people: PeopleDesk
     me: MyDesk
