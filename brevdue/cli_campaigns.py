@@ -65,6 +65,7 @@ async def create(
                 limits=_limits(per_minute, per_week, max_parts, max_cost),
             )
             made = await at.campaigns.create(owner.org_id, content, person())
+            await at.note("campaign.create", made.id, made.org_id, name=made.content.name)
     say(made.id, {"id": made.id, "name": made.content.name, "state": made.state}, options)
 
 
@@ -199,6 +200,7 @@ async def _do(deed: str, campaign_id: str, options: Options) -> None:
     async with desk(options) as at:
         with in_a_sentence():
             found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id)
+            await at.note(f"campaign.{deed}", found.id, found.org_id, name=found.content.name)
     say(f"{found.content.name} is {found.state}", {"id": found.id, "state": found.state}, options)
 
 
