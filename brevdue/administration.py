@@ -20,6 +20,7 @@ from gateway.errors import Refusal
 from gateway.keyring import Keyring, KeyringError
 from gateway.model import SystemClock
 from gateway.registry.errors import AccountError
+from gateway.registry.organisation_numbers import compact
 from gateway.settings import GatewaySettings
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.opening import open_database
@@ -47,6 +48,11 @@ class Desk:
 
         terminal = Actor(ActorKind.TERMINAL, "terminal", person(), frozenset(), None)
         await Audit(self.database, SystemClock()).note(terminal, action, subject, org_id=org_id, **detail)
+
+    async def owner_of(self, number: str) -> str | None:
+        """The organisation that has one of our numbers, by its id; None where nobody has it."""
+        use = await self.accounts.number_use(compact(number))
+        return use.org_id if use is not None and use.org_id else None
 
     @property
     def hand_delivery(self) -> HandDelivery:

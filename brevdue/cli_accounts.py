@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from cyclopts import App, Parameter
 
 from brevdue.console import DEFAULT, CommandError, Options, facts, moment, say, show
+from gateway.registry.organisation_numbers import compact
 
 if TYPE_CHECKING:
     from gateway.model import Account
@@ -278,7 +279,7 @@ async def release(
 
     async with desk(options) as at:
         await at.accounts.release_number(number)
-        await at.note("number.release", number, None)
+        await at.note("number.release", compact(number), None)
     say("released", {"number": number}, options)
 
 
@@ -309,6 +310,7 @@ async def take(
     from brevdue.administration import desk
 
     async with desk(options) as at:
+        owner = await at.owner_of(number)
         await at.accounts.take_number_back(number)
-        await at.note("number.take", number, None)
+        await at.note("number.take", compact(number), owner)
     say("taken back", {"number": number}, options)

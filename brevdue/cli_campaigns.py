@@ -76,6 +76,7 @@ async def create(
                 subjects={"": subject, **dict(_variant(each, "--subject-variant") for each in subject_variant or ())},
             )
             made = await at.campaigns.create(owner.org_id, content, person())
+            await at.note("campaign.create", made.id, made.org_id, name=made.content.name)
     say(made.id, {"id": made.id, "name": made.content.name, "state": made.state}, options)
 
 
@@ -224,7 +225,7 @@ async def _do(deed: str, campaign_id: str, options: Options, *words: Any) -> Non
     async with desk(options) as at:
         with in_a_sentence():
             found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id, *words)
-            await at.note(f"campaign.{deed}", found.id, found.org_id, state=found.state)
+            await at.note(f"campaign.{deed}", found.id, found.org_id, name=found.content.name, state=found.state)
     say(f"{found.content.name} is {_STANDS.get(found.state, found.state)}", _standing(found), options)
 
 

@@ -125,7 +125,10 @@ async def create_key(
     from brevdue.administration import desk
 
     async with desk(options) as at:
+        known = {each.id for each in await at.accounts.list_organisations()}
         organisation = await at.accounts.ensure_organisation(org)
+        if organisation.id not in known:
+            await at.note("organisation.create", organisation.id, organisation.id, name=organisation.name)
         made, secret = await at.accounts.create_key(organisation, kind, label, scope)
         await at.note("key.create", made.id, made.org_id, kind=made.kind, label=label, scopes=write_scopes(made.scopes))
     named = {"key": secret, "id": made.id, "organisation": organisation.name, "kind": made.kind, "label": made.label}

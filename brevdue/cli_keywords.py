@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from cyclopts import App, Parameter
 
 from brevdue.console import DEFAULT, Options, say, show
+from gateway.registry.organisation_numbers import compact
 
 NumberName: TypeAlias = Annotated[str, Parameter(help="The organisation's number, with its country code.")]
 Word: TypeAlias = Annotated[str, Parameter(help="One word of letters and digits; case and accents do not matter.")]
@@ -29,7 +30,9 @@ async def add(
 
     async with desk(options) as at:
         made = await at.accounts.add_keyword(number, word, to, reply)
-        await at.note("number.keyword", number, None, keyword=made.word, email=made.email)
+        await at.note(
+            "number.keyword", compact(number), await at.owner_of(number), keyword=made.written, email=made.email
+        )
     say(made.word, {"number": number, "word": made.word, "to": made.email, "reply": made.reply}, options)
 
 
@@ -61,5 +64,5 @@ async def remove(number: NumberName, word: Word, /, *, options: Options = DEFAUL
 
     async with desk(options) as at:
         await at.accounts.remove_keyword(number, word)
-        await at.note("number.keyword.remove", number, None, keyword=word)
+        await at.note("number.keyword.remove", compact(number), await at.owner_of(number), keyword=word)
     say("removed", {"number": number, "word": word}, options)

@@ -182,12 +182,12 @@ async def resolve(
     state = MessageState.SUBMITTED if sent else MessageState.FAILED if not_sent else MessageState.QUEUED
     async with desk(options) as at:
         ruling = overdue_sql.Ruling(name, state, time.time(), person())
+        found = await MessageLog(at.database).find(name)
         if not await at.database.write(overdue_sql.rule, ruling):
-            found = await MessageLog(at.database).find(name)
             if resend and found and found.text is None:
                 raise CommandError(f"the text of '{cell(name)}' was removed: there is nothing to send again")
             raise CommandError(f"there is no message '{cell(name)}' of which it is unknown whether it was sent")
-        await at.note("message.resolve", name, None, verdict=state)
+        await at.note("message.resolve", name, found.org_id if found else None, verdict=state)
         lines = maillog.configure(as_json=at.settings.log.format == "json", level="info")
         maillog.note(Event.SMS_RULED, id=name, state=state, by=ruling.by)
         lines.flush()

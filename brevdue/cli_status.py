@@ -79,16 +79,11 @@ def _watch(now: Any, options: Options) -> None:
     from rich.live import Live
 
     console = Console(highlight=False)
-    interrupts: list[int] = []
-
-    def interrupted(signum: int, _frame: object) -> None:
-        interrupts.append(signum)  # an exception alone can be lost in what it interrupts
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupted)
+    # A shell starts what runs in its background with Ctrl-C ignored; the screen says that it ends this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
-            while not interrupts:
+            while True:
                 began = time.monotonic()
                 live.update(screen(now(), watched=True), refresh=True)
                 time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - began)))

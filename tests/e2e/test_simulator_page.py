@@ -351,6 +351,7 @@ async def test_keys_move_through_the_list_and_open_a_phone(desk):
     await desk.receive("et")
     await desk.receive("to", "+4520304050")
     page = await desk.look()
+    await expect(answer_box(page)).to_be_focused()  # the page opens the latest phone and waits for an answer to it
     await page.get_by_role("link", name="+45 20304050").focus()
     await page.keyboard.press("ArrowDown")
     await expect(page.get_by_role("link", name="+45 30643064")).to_be_focused()

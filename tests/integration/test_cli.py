@@ -413,11 +413,27 @@ def test_what_a_command_changes_stands_in_the_audit_log(brevdue, tmp_path):
     brevdue.text("account", "open", key, "anna@acme.example")
     brevdue.text("key", "pause", key)
     brevdue.text("account", "close", "anna@acme.example")
+    number = brevdue.text("number", "give", "--org", "Acme", "--to", "info@acme.example")
+    brevdue.text("keyword", "add", number, "salg", "--to", "sales@acme.example")
+    brevdue.text("keyword", "remove", number, "salg")
+    brevdue.text("number", "take", number)
+    brevdue.text("key", "resume", key)
+    brevdue.text("account", "open", key, "anna@acme.example")
+    words = ("--account", "anna@acme.example", "--text", "Hej", "--where", "")
+    campaign = brevdue.text("campaign", "create", "Spring", *words)
+    brevdue.text("campaign", "cancel", campaign)
     brevdue.text("key", "list")
     with contextlib.closing(sqlite3.connect(tmp_path / "brevdue.db")) as database:
-        entries = database.execute("SELECT action, actor_kind, actor_name, detail FROM audit ORDER BY id").fetchall()
-    assert [action for action, *_ in entries] == ["key.create", "account.open", "key.pause", "account.close"]
-    assert {(kind, name) for _, kind, name, _ in entries} == {("terminal", console.person())}
+        asked = "SELECT action, org_id, actor_kind, actor_name, detail FROM audit ORDER BY id"
+        entries = database.execute(asked).fetchall()
+        ((acme,),) = database.execute("SELECT id FROM organisations").fetchall()
+    assert [action for action, *_ in entries] == [
+        *("organisation.create", "key.create", "account.open", "key.pause", "account.close"),
+        *("number.give", "number.keyword", "number.keyword.remove", "number.take"),
+        *("key.resume", "account.open", "campaign.create", "campaign.cancel"),
+    ]
+    assert {whose for _, whose, *_ in entries} == {acme}, "its own people see all of it"
+    assert {(kind, name) for *_, kind, name, _ in entries} == {("terminal", console.person())}
     assert not any(key in detail for *_, detail in entries), "no secret"
 
 

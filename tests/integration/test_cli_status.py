@@ -111,9 +111,13 @@ def test_the_live_view_fits_a_small_terminal_goes_on_and_ends_with_ctrl_c(gatewa
     environment = os.environ | {"TERM": "xterm"}
     environment.pop("COLUMNS", None)
     environment.pop("LINES", None)
-    process = subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
-    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in its background
+    try:
+        process = subprocess.Popen(
+            command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     os.close(terminal)
     drawn = _read_until(screen, lambda text: len(set(re.findall(r"\d\d:\d\d:\d\dZ  Ctrl-C ends", text))) >= 3)
     process.send_signal(signal.SIGINT)

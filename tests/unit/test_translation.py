@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextvars import copy_context
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
 
+from gateway.money import Money
 from gateway.translation import LANGUAGES, Sentence, catalog, known, sentence, sentences, translations
-from web.language import Tongue, page_words, preferred, teach, use
+from web.language import Tongue, page_words, preferred, speak, teach, use
+from web.pages.render import templates
 
 pytestmark = pytest.mark.proves("the reader's language")
 
@@ -156,3 +159,15 @@ def test_a_browser_says_what_is_read(header: str, language: str):
 def test_pages_have_no_half_language():
     assert page_words("sv").language == "en"
     assert page_words("da").language == "da"
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [("en", "1,234.50 DKK"), ("da", "1.234,50 DKK"), ("de", "1.234,50 DKK"), ("ru", "1\xa0234,50 DKK")],
+)
+def test_pages_write_amounts_as_the_reader_does(language: str, written: str):
+    def page() -> str:
+        speak([language], ["UTC"])
+        return templates().from_string("{{ price | amount }}").render(price=Money(123_450_000, "DKK"))
+
+    assert copy_context().run(page) == written
