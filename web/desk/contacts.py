@@ -17,7 +17,7 @@ from campaigns.filters.vocabulary import checked
 from campaigns.groups import Groups
 from campaigns.imports.imports import Imports
 from campaigns.imports.merging import Merged, RefusedRow
-from campaigns.model import Book, Contact, ContactListing, Draft, Group, LinkedObject
+from campaigns.model import Book, Contact, ContactListing, Draft, LinkedObject
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.store.contact_list_sql import ContactFilter, ContactSort
 from gateway.accounts import Accounts
@@ -111,7 +111,7 @@ class ContactDesk:
         checked(filter_text, book, today=today)
         return ContactFilter(book.org_id, today, search or None, filter_text, sort, BEHAVIOURS)
 
-    async def list(
+    async def page(
         self, actor: Actor, wanted: ContactFilter, *, cursor: str | None = None, size: int = PAGE_SIZE
     ) -> Page[ContactListing]:
         """A page of contacts. Raises BadValue for a cursor of another list."""
@@ -137,11 +137,6 @@ class ContactDesk:
             if entry is not None:
                 found[point.value] = entry
         return found
-
-    async def groups(self, actor: Actor, org_id: str, *, listed: bool = False) -> list[Group]:
-        """Groups by name; `listed`: only those whose members are listed. Raises NotFound."""
-        organisation = await self.organisation(actor, org_id)
-        return [each for each in await self._groups.all(organisation.id) if not (listed and each.dynamic)]
 
     # --- changing ----------------------------------------------------------------------------------------------
 
