@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from campaigns import macros
 from campaigns.campaign import NOBODY, Content, Launch
-from campaigns.macros import TextError
 from campaigns.model import Book
+from campaigns.text_errors import TextError, TooMuch
 from gateway.registry.errors import BadValue
 from gateway.sms import SmsText
 from gateway.sms_text import prepare
 from gateway.translation import sentence
+
+if TYPE_CHECKING:
+    from campaigns.macros import Macros
 
 BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
 """Fields that every contact has."""
@@ -57,6 +59,8 @@ def startable(content: Content) -> None:
 
 
 def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
+    from campaigns import macros  # the library behind it is paid for by who has campaigns
+
     read = macros.read(text)
     unknown = read.unknown(known)
     if unknown:
@@ -72,11 +76,11 @@ def _check_text(text: str, known: frozenset[str], content: Content, max_parts: i
         )
 
 
-def _shortest(read: macros.Macros, content: Content) -> SmsText | None:
+def _shortest(read: Macros, content: Content) -> SmsText | None:
     """The text without any field; None where it cannot be made so."""
     try:
         return prepare(read.render({}).strip(), smart=content.smart)
-    except macros.TooMuch:
+    except TooMuch:
         return None
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from campaigns.campaign import Content, text_for
-from campaigns.macros import Macros, TooMuch
 from campaigns.model import Recipient
 from campaigns.schedule import opens_at
+from campaigns.text_errors import TooMuch
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -22,6 +23,9 @@ from gateway.routing.router import NOWHERE
 from gateway.sms import OutgoingSms, Priority, SmsText
 from gateway.sms_text import prepare
 from gateway.translation import Sentence, sentence
+
+if TYPE_CHECKING:
+    from campaigns.macros import Macros
 
 
 class Skip(StrEnum):

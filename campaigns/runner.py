@@ -21,12 +21,12 @@ from functools import partial
 from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign, Cause, Deed, State
 from campaigns.letters import CampaignLetters
-from campaigns.macros import TextError
 from campaigns.model import Recipient
 from campaigns.recipients import Decided, Skip, Terms, decide
 from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
 from campaigns.terms import TermsMaker, wanted_by
+from campaigns.text_errors import TextError
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event

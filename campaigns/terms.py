@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from campaigns import macros
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content
 from campaigns.recipients import Terms
@@ -42,6 +41,8 @@ class TermsMaker:
 
     def terms(self, content: Content, account: Account) -> Terms:
         """What a campaign's decisions hang on. Raises TextError."""
+        from campaigns import macros  # the library behind it is paid for by who has campaigns
+
         return Terms(
             content=content,
             account=account,

@@ -46,15 +46,6 @@ def menu(actor: Actor | None, path: str, *, phones: bool) -> tuple[Section, ...]
             ),
         ),
         (
-            _("Campaigns"),
-            (
-                (_("Campaigns"), "/campaigns", "speakerphone", Scope.CAMPAIGNS_READ),
-                (_("Contacts"), "/contacts", "id", Scope.CONTACTS_READ),
-                (_("Groups"), "/groups", "users-group", Scope.CONTACTS_READ),
-                (_("Imports"), "/imports", "table-import", Scope.CONTACTS_READ),
-            ),
-        ),
-        (
             _("SMS Dialog"),
             (
                 (_("Accounts"), "/accounts", "address-book", Scope.ACCOUNTS_READ),
