@@ -175,6 +175,16 @@ class ContactDesk:
         )
         return changed
 
+    async def tag_one(self, actor: Actor, contact_id: str, tag: str, *, ends: bool = False) -> None:
+        """The same for one contact. Raises BadValue, NotFound."""
+        actor.require(Scope.CONTACTS_WRITE)
+        place = await self.place(actor, contact_id)
+        await self._contacts.find(place.org_id, place.number)
+        await self._contacts.tag(place.org_id, [place.number], tag, ends=ends)
+        await self._audit.note(
+            actor, "contact.untag" if ends else "contact.tag", contact_id, org_id=place.org_id, tag=tag
+        )
+
     async def join(self, actor: Actor, org_id: str, chosen: Sequence[str], group_id: str) -> int:
         """List contacts in a group. Raises NotFound, and BadValue for a group that a filter fills."""
         owner, numbers = await self._chosen(actor, org_id, chosen)

@@ -7,6 +7,7 @@ import re
 import aiohttp
 import pytest
 
+from campaigns.model import Draft
 from tests.integration.pages.conftest import House
 
 pytestmark = pytest.mark.proves("contacts in pages")
@@ -65,7 +66,7 @@ async def test_mistakes_stand_beside_their_fields_and_what_was_typed_stays(house
 
 async def test_a_line_more_is_there_without_scripts(house: House):
     page = await house.owner.post("/contacts/new", 200, phone=PHONE, more="phone")
-    assert page.count('name="phone"') == 2
+    assert page.count('name="phone"') == 3
     contact = await made(house, name="Bo", phone=PHONE)
     page = await house.owner.post(f"/contacts/{contact}/edit", 200, phone="1", more="email")
     assert 'value="1"' in page
@@ -240,8 +241,6 @@ async def test_do_not_use_sms_and_stop_are_two_things(house: House):
 @pytest.mark.proves("paging")
 async def test_the_list_goes_on(house: House):
     contacts = house.site.rooms.contacts
-    from campaigns.model import Draft
-
     for number in range(45):
         await contacts.add(house.org.id, Draft(f"N{number:02}"))
     first = await house.owner.get("/contacts")
@@ -254,8 +253,6 @@ async def test_the_list_goes_on(house: House):
 
 @pytest.mark.proves("tenants")
 async def test_another_organisations_contacts_are_not_there(house: House):
-    from campaigns.model import Draft
-
     theirs = await house.site.rooms.contacts.add(house.other_org.id, Draft("Olga"))
     for path in ("", "/edit", "/remove", "/consent", "/sms", "/why", "/objects/order"):
         await house.owner.get(f"/contacts/{theirs}{path}", 404)
