@@ -7,7 +7,8 @@ import re
 import aiohttp
 import pytest
 
-from campaigns.model import Draft
+from campaigns.campaign import Content
+from campaigns.model import Audience, Draft
 from tests.integration.pages.conftest import House
 
 pytestmark = pytest.mark.proves("contacts in pages")
@@ -273,3 +274,30 @@ async def test_a_reader_looks_and_changes_nothing(house: House):
     await house.reader.post(f"/contacts/{contact}/edit", 403, name="B")
     await house.reader.post("/contacts/selected", 403, chosen=contact, deed="remove")
     await house.reader.post("/contacts/fields/new", 403, name="x", label="x")
+
+
+@pytest.mark.proves("why it came or not", "C4")
+async def test_why_a_campaign_came_or_did_not(house: House):
+    anna = await made(house, name="Anna", phone=PHONE)
+    bo = await made(house, name="Bo", phone=OTHER_PHONE, no_sms="true")
+    carl = await made(house, name="Carl", phone="+4530643066")
+    assert "No campaigns yet" in await house.owner.get(f"/contacts/{anna}/why")
+    campaigns = house.site.rooms.campaigns
+    audience = Audience(contacts=(int(anna), int(bo)))
+    content = Content("Spring", house.account.id, {"": "Hej {{ first_name }}"}, audience)
+    campaign = await campaigns.create(house.org.id, content)
+    before = await house.owner.get(f"/contacts/{anna}/why?campaign={campaign.id}")
+    assert "As things are now it would be 1 SMS" in before
+    assert "Hej Anna" in before
+    await campaigns.start(house.org.id, campaign.id)
+    await house.site.rooms.campaign_runner.look()
+    await house.site.rooms.campaign_runner.idle()
+    page = await house.owner.get(f"/contacts/{anna}/why?campaign={campaign.id}")
+    for step in ("Chosen as a single contact", "Is not marked", "has not said STOP", "A message was made", "/messages/"):
+        assert step in page, step
+    left_out = await house.owner.get(f"/contacts/{bo}/why?campaign={campaign.id}")
+    assert "is marked: do not use SMS" in left_out
+    assert "is neither chosen" in (await house.owner.get(f"/contacts/{carl}/why?campaign={campaign.id}")).lower()
+    card = await house.owner.get(f"/contacts/{anna}")
+    assert re.search(r'data-label="Campaign" class="holder"><a [^>]+>Spring</a>', card)
+    await house.owner.get(f"/contacts/{anna}/why?campaign=none", 404)
