@@ -31,7 +31,9 @@ from web.identity.actor import Actor
 
 _ID = Field(examples=["4294967297"])
 _FIELDS = Field(
-    examples=[{}], description="Values of the organisation's own fields by name; dates as 2026-12-31. null removes one."
+    default_factory=dict,
+    examples=[{}],
+    description="Values of the organisation's own fields by name; dates as 2026-12-31. null removes one.",
 )
 Written = StrictStr | StrictBool | StrictInt | StrictFloat | None
 FilterText = Annotated[str, Query(max_length=5000, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -54,13 +56,13 @@ class ContactForm(Form):
     emails: list[PointForm] = Field([], examples=[[{"value": "anna@firm.example"}]], max_length=20)
     language: Line = Field("", examples=["da"])
     zone: Line = Field("", examples=["Europe/Copenhagen"], description="Of time, by the IANA.")
-    no_sms: StrictBool = Field(False, examples=[False], description="Whether campaigns leave the contact out.")
+    no_sms: StrictBool = Field(default=False, examples=[False], description="Whether campaigns leave the contact out.")
     tags: list[Line] = Field([], examples=[["VIP"]], max_length=100)
     attributes: dict[str, Written] = _FIELDS
 
 
 class ContactEdit(Form):
-    """What is to be changed; what is left out stays. Lists are as they shall be; of attributes, those that are named."""
+    """What is to be changed; what is left out stays. Lists are given whole; of attributes those that change."""
 
     name: Line | None = Field(None, examples=["Anna Berg"])
     first_name: Line | None = Field(None, examples=["Anna"])
@@ -245,9 +247,7 @@ def _add_belongings(routes: APIRouter, desk: Desk) -> None:
     async def give_consent(request: Request, caller: Caller, contact_id: ThingId, form: ConsentForm) -> Response:
         """Note what a contact agreed to. One that holds already stays as it was given."""
         at = form.given_at.timestamp() if form.given_at is not None else None
-        await desk.contacts.give_consent(
-            caller, contact_id, form.purpose, how=form.how, wording=form.wording, at=at
-        )
+        await desk.contacts.give_consent(caller, contact_id, form.purpose, how=form.how, wording=form.wording, at=at)
         return one(request, await _one(desk, caller, contact_id), 201)
 
     @routes.delete("/contacts/{contact_id}/consents/{purpose}", status_code=204, **needs(Scope.CONTACTS_WRITE, 404))

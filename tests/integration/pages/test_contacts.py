@@ -212,9 +212,7 @@ async def test_an_sms_is_written_on_the_card(house: House):
     assert PHONE in form
     assert 'hx-post="/write/count"' in form
     assert "price not available with the current provider" in form or "costs" in form
-    empty = await house.owner.post(
-        f"/contacts/{contact}/sms", 422, account="anna@firm.example", phones=PHONE, text=""
-    )
+    empty = await house.owner.post(f"/contacts/{contact}/sms", 422, account="anna@firm.example", phones=PHONE, text="")
     assert 'role="alert"' in empty
     other = {"account": "anna@firm.example", "phones": f"{PHONE}, {OTHER_PHONE}", "text": "Hej"}
     assert "one of the contact" in await house.owner.post(f"/contacts/{contact}/sms", 422, **other)
@@ -293,7 +291,13 @@ async def test_why_a_campaign_came_or_did_not(house: House):
     await house.site.rooms.campaign_runner.look()
     await house.site.rooms.campaign_runner.idle()
     page = await house.owner.get(f"/contacts/{anna}/why?campaign={campaign.id}")
-    for step in ("Chosen as a single contact", "Is not marked", "has not said STOP", "A message was made", "/messages/"):
+    for step in (
+        "Chosen as a single contact",
+        "Is not marked",
+        "has not said STOP",
+        "A message was made",
+        "/messages/",
+    ):
         assert step in page, step
     left_out = await house.owner.get(f"/contacts/{bo}/why?campaign={campaign.id}")
     assert "is marked: do not use SMS" in left_out
