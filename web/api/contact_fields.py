@@ -43,8 +43,8 @@ class FieldShown(Shown):
     name: str = Field(examples=["city"])
     label: str = Field(examples=["City"])
     type: AttributeType
-    choices: list[str]
-    kind: str = Field(examples=[""])
+    choices: list[str] = Field(examples=[[]])
+    kind: str = Field(examples=["order"])
     in_filters: bool = Field(description="Whether filters can ask for it: of each type the first sixteen.")
 
 

@@ -111,10 +111,10 @@ class ConsentShown(Shown):
 
     purpose: str = Field(examples=["newsletter"])
     given_at: Moment
-    how: str
-    wording: str
+    how: str = Field(examples=["form on the website"])
+    wording: str = Field(examples=["Yes, write to me about offers."])
     ended_at: Moment | None
-    ended_how: str
+    ended_how: str = Field(examples=["by telephone"])
 
 
 class ObjectShown(Shown):
@@ -122,8 +122,8 @@ class ObjectShown(Shown):
 
     kind: str = Field(examples=["order"])
     number: int = Field(examples=[1], description="Among those of the contact and kind; the latest has the highest.")
-    ref: str
-    fields: dict[str, str | float | bool]
+    ref: str = Field(examples=["A-1"])
+    fields: dict[str, str | float | bool] = Field(examples=[{"total": 99.5}])
 
 
 class ContactListed(Shown):
@@ -132,11 +132,11 @@ class ContactListed(Shown):
     id: str = _ID
     name: str = Field(examples=["Anna Hansen"])
     phone: Phone | None
-    email: str | None
-    language: str
+    email: str | None = Field(examples=["anna@firm.example"])
+    language: str = Field(examples=["da"])
     no_sms: bool
     opted_out: bool
-    tags: list[str]
+    tags: list[str] = Field(examples=[["VIP"]])
     created_at: Moment
 
 
@@ -145,15 +145,15 @@ class ContactShown(Shown):
 
     id: str = _ID
     name: str = Field(examples=["Anna Hansen"])
-    first_name: str
+    first_name: str = Field(examples=["Anna"])
     phones: list[PointShown] = Field(description="The first is the main one: campaigns write to it.")
     emails: list[PointShown]
-    language: str
-    zone: str
+    language: str = Field(examples=["da"])
+    zone: str = Field(examples=["Europe/Copenhagen"])
     no_sms: bool = Field(description="Campaigns leave the contact out; a single SMS still goes.")
     opted_out: bool = Field(description="Has said STOP from the main phone: nothing goes there.")
-    tags: list[str]
-    attributes: dict[str, str | float | bool]
+    tags: list[str] = Field(examples=[["VIP"]])
+    attributes: dict[str, str | float | bool] = Field(examples=[{"city": "Aarhus"}])
     consents: list[ConsentShown]
     objects: list[ObjectShown]
     created_at: Moment
