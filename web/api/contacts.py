@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
@@ -30,7 +30,7 @@ from web.desk.desk import Desk
 from web.identity.actor import Actor
 
 _ID = Field(examples=["4294967297"])
-_FIELDS = Field(
+_FIELDS: Any = Field(
     default_factory=dict,
     examples=[{}],
     description="Values of the organisation's own fields by name; dates as 2026-12-31. null removes one.",
