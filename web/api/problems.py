@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from campaigns.drafts import BadDraft
 from gateway.errors import Outcome, Refusal
 from gateway.registry.errors import (
     AccountError,
@@ -116,6 +117,10 @@ def problem_of(error: Exception) -> ProblemResponse:
             detail = f"this key may not do that: it needs the scope {error.scope}"
             challenge = _challenge(f'error="insufficient_scope", scope="{error.scope}"')
             answer = ProblemResponse(403, detail, challenge, code="scope-missing")
+        case BadDraft():
+            wrong = [{"field": name, "message": str(problem)} for name, problem in error.problems.items()]
+            detail = "; ".join(f"{each['field']}: {each['message']}" for each in wrong)
+            answer = ProblemResponse(422, detail, code="invalid", errors=wrong)
         case Refusal():
             answer = _refusal(error)
         case AccountError():

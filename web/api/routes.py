@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from web.api.accounts import account_routes
 from web.api.attention import attention_routes
 from web.api.campaigns import campaign_routes
+from web.api.contact_fields import contact_field_routes
+from web.api.contacts import contact_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
@@ -31,6 +33,8 @@ def api_routes(desk: Desk) -> APIRouter:
         webhook_routes,
         spend_routes,
         campaign_routes,
+        contact_field_routes,  # before those of single contacts
+        contact_routes,
     ):
         routes.include_router(subject(desk))
     return routes

@@ -17,7 +17,7 @@ from campaigns.filters.vocabulary import checked
 from campaigns.groups import Groups
 from campaigns.imports.imports import Imports
 from campaigns.imports.merging import Merged, RefusedRow
-from campaigns.model import Book, Contact, ContactListing, Draft, Group, LinkedObject
+from campaigns.model import Book, Contact, ContactListing, Draft, LinkedObject
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.store.contact_list_sql import ContactFilter, ContactSort
 from gateway.accounts import Accounts
@@ -111,7 +111,7 @@ class ContactDesk:
         checked(filter_text, book, today=today)
         return ContactFilter(book.org_id, today, search or None, filter_text, sort, BEHAVIOURS)
 
-    async def list(
+    async def page(
         self, actor: Actor, wanted: ContactFilter, *, cursor: str | None = None, size: int = PAGE_SIZE
     ) -> Page[ContactListing]:
         """A page of contacts. Raises BadValue for a cursor of another list."""
@@ -179,6 +179,16 @@ class ContactDesk:
             actor, "contact.untag" if ends else "contact.tag", owner, org_id=owner, contacts=changed, tag=tag
         )
         return changed
+
+    async def tag_one(self, actor: Actor, contact_id: str, tag: str, *, ends: bool = False) -> None:
+        """The same for one contact. Raises BadValue, NotFound."""
+        actor.require(Scope.CONTACTS_WRITE)
+        place = await self.place(actor, contact_id)
+        await self._contacts.find(place.org_id, place.number)
+        await self._contacts.tag(place.org_id, [place.number], tag, ends=ends)
+        await self._audit.note(
+            actor, "contact.untag" if ends else "contact.tag", contact_id, org_id=place.org_id, tag=tag
+        )
 
     async def join(self, actor: Actor, org_id: str, chosen: Sequence[str], group_id: str) -> int:
         """List contacts in a group. Raises NotFound, and BadValue for a group that a filter fills."""

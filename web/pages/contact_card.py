@@ -86,14 +86,12 @@ def _add_card(router: APIRouter, desk: Desk) -> None:
         place = await desk.contacts.place(actor, contact_id)
         book = await desk.contacts.book(actor, place.org_id)
         said, error = None, ""
-        received: tuple[Received, ...] = ()
         try:
             if actor.may(Scope.MESSAGES_READ):
                 said = await desk.contact_history.said(actor, contact_id, cursor=cursor or None)
         except BadValue as wrong:
             error = told(wrong)
-        if actor.may(Scope.CAMPAIGNS_READ):
-            received = tuple(await desk.contact_history.received(actor, contact_id))
+        sees_campaigns = actor.may(Scope.CAMPAIGNS_READ)
         values: dict[str, Any] = {
             "contact": contact,
             "values": shown_values(contact.attributes),
@@ -102,7 +100,7 @@ def _add_card(router: APIRouter, desk: Desk) -> None:
             "objects": [(each, shown_values(each.fields)) for each in contact.objects],
             "optouts": await desk.contacts.optouts(actor, contact_id),
             "said": said,
-            "received": received,
+            "received": await desk.contact_history.received(actor, contact_id) if sees_campaigns else (),
             "error": error,
         }
         return page(request, "contacts/card.html", fragment="said", status=422 if error else 200, **values)

@@ -104,7 +104,7 @@ def contact_pages(desk: Desk) -> APIRouter:
         found, count, error = None, None, ""
         try:
             wanted = await _wanted(desk, actor, wish)
-            found = await desk.contacts.list(actor, wanted, cursor=wish.cursor or None, size=_ROWS)
+            found = await desk.contacts.page(actor, wanted, cursor=wish.cursor or None, size=_ROWS)
             count = await desk.contacts.count(actor, wanted)
         except NotFound:
             raise

@@ -18,6 +18,7 @@ from campaigns.imports.imports import Imports
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.store.opening import open_database
+from tests.api.conftest import Firm
 from tests.api.test_tenants import PAGES
 from tests.gateway_process import Gateway, wait_for
 from tests.node_packages import NODE, node_with
@@ -33,7 +34,7 @@ LONG = "bartholomaeus.schlegelmilch-oberhummer.kundenservice@abteilung-nord.vert
 LONGEST = 100_000
 """Bytes of a page's HTML."""
 GRAVE = {"serious", "critical"}
-FILES = re.compile(r"\.(png|zip|csv|json)$")
+FILES = re.compile(r"\.(png|zip|csv|vcf|json)$")
 ELSEWHERE = {
     "/sign-in/sso": "leads to a provider of other people",
     "/sign-in/sso/back": "is where that provider sends people back to",
@@ -118,6 +119,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     gateway.text(PHONE, "+45609946999998", "Er der nogen?")
     wait_for(lambda: firm.client.get(f"/messages/{doubtful}").body["state"] == "unknown", "the lost answer")
     wait_for(lambda: firm.client.get("/incoming").body["items"], "the answer")
+    contact = _contact(firm)
     person, invitation, own_link, uploaded = await _people(house)
     made = Guests(
         operator=await house.visit(Role.OPERATOR),
@@ -139,6 +141,10 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("link", "token"): invitation,
             ("attention", "verdict"): "sent",
             ("attention", "message_id"): doubtful,
+            ("contacts", "contact_id"): contact,
+            ("contacts", "key"): "city",
+            ("contacts", "kind"): "order",
+            ("contacts", "number"): "1",
         },
         queries={"/optouts/remove": f"?org={house.org_id}&phone=%2B4530643002"},
         axe=(NODE / "node_modules/axe-core/axe.min.js").read_text(),
@@ -157,6 +163,21 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     await page.get_by_role("main").get_by_role("button").click()
     yield made
     await house.leave()
+
+
+def _contact(firm: Firm) -> str:
+    """A contact with one of everything, and a field of each kind."""
+    fields = [("city", "text", ""), ("age", "number", ""), ("born", "date", ""), ("member", "yes_no", "")]
+    for name, kind, of in (*fields, ("total", "number", "order")):
+        firm.client.post("/contacts/fields", {"name": name, "label": name.title(), "type": kind, "kind": of})
+    phones = [{"value": PHONE, "label": "work"}, {"value": "+4530643002"}]
+    form = {"name": "Anders And", "phones": phones, "emails": [{"value": LONG}], "tags": ["VIP"], "no_sms": True}
+    values = {"city": "Aarhus", "age": 37, "born": "1988-12-24", "member": True}
+    contact = firm.client.post("/contacts", {**form, "attributes": values}).body["id"]
+    agreed = {"purpose": "newsletter", "how": "the form on the website", "wording": "Yes, write to me."}
+    firm.client.post(f"/contacts/{contact}/consents", agreed)
+    firm.client.post(f"/contacts/{contact}/objects", {"kind": "order", "ref": "A-1", "fields": {"total": 99.5}})
+    return str(contact)
 
 
 async def _people(house: House) -> tuple[str, str, str, str]:
