@@ -25,6 +25,7 @@ from web.desk.bulk import BulkDesk
 from web.desk.desk import Desk
 from web.desk.door import Door, must_have_second
 from web.desk.figures import FigureDesk
+from web.desk.groups import GroupDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -114,6 +115,9 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
         bulk=BulkDesk(accounts, audit, welcome),
+        groups=GroupDesk(
+            accounts=accounts, contacts=rooms.contacts, groups=rooms.contact_groups, audit=audit
+        ),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),

@@ -24,6 +24,8 @@ from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
 from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
+from web.pages.group_filters import group_filter_pages
+from web.pages.groups import group_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
@@ -75,6 +77,8 @@ def make_site(parts: SiteParts) -> FastAPI:
         key_pages(desk),
         number_pages(desk),
         optout_pages(desk),
+        group_filter_pages(desk),  # before the pages of single groups
+        group_pages(desk),
         figure_pages(desk),
         message_file(desk),
         message_pages(desk),

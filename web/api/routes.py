@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from web.api.accounts import account_routes
 from web.api.attention import attention_routes
+from web.api.groups import group_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
@@ -27,6 +28,7 @@ def api_routes(desk: Desk) -> APIRouter:
         key_routes,
         number_routes,
         optout_routes,
+        group_routes,
         webhook_routes,
         spend_routes,
     ):

@@ -10,6 +10,7 @@ from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.groups import GroupDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -32,6 +33,7 @@ class Desk:
 
     accounts: AccountDesk
     bulk: BulkDesk
+    groups: GroupDesk
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk

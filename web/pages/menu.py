@@ -46,6 +46,10 @@ def menu(actor: Actor | None, path: str, *, phones: bool) -> tuple[Section, ...]
             ),
         ),
         (
+            _("Campaigns"),
+            ((_("Groups"), "/groups", "users-group", Scope.CONTACTS_READ),),
+        ),
+        (
             _("SMS Dialog"),
             (
                 (_("Accounts"), "/accounts", "address-book", Scope.ACCOUNTS_READ),
