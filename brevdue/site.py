@@ -115,9 +115,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
         bulk=BulkDesk(accounts, audit, welcome),
-        groups=GroupDesk(
-            accounts=accounts, contacts=rooms.contacts, groups=rooms.contact_groups, audit=audit
-        ),
+        groups=GroupDesk(accounts=accounts, contacts=rooms.contacts, groups=rooms.contact_groups, audit=audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),

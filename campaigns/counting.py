@@ -12,7 +12,6 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-
 from campaigns.store.time_bound import Query, within
 from gateway.registry.errors import BadValue
 from gateway.store.database import Database

@@ -17,7 +17,7 @@ from campaigns.values import clean, fold
 from gateway.model import Clock, new_id
 from gateway.paging import MAX_PAGE_SIZE
 from gateway.registry.errors import BadValue, NotFound
-from gateway.store.database import Database, alone
+from gateway.store.database import Database
 from gateway.translation import sentence
 
 _LONGEST_NAME, _MOST_GROUPS = 100, 1000
@@ -158,7 +158,7 @@ class Groups:
     # --- who is in it ----------------------------------------------------------------------------------------------
 
     async def count(self, org_id: str, audience: Audience) -> int:
-        """How many an audience has, now: a group's, or a filter's while it is being built. Raises BadFilter, TooSlow."""
+        """How many an audience has now: a group's, or a filter's while it is built. Raises BadFilter, TooSlow."""
         return await self._counting.read(org_id, partial(audience_sql.count, meant=self._meant(org_id, audience)))
 
     async def look(self, org_id: str, audience: Audience, size: int) -> tuple[int, list[Recipient]]:

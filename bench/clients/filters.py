@@ -13,19 +13,20 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvloop
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select, update
 
 from brevdue.app import Role, Rooms
-from campaigns.model import Attribute, AttributeType, Audience, Consent, Draft, LabelSort, Point
+from campaigns.model import Attribute, AttributeType, Audience, Book, Consent, Draft, LabelSort, Point
 from campaigns.store import consent_sql
 from campaigns.store.campaign_schema import campaign_recipients
 from campaigns.store.campaign_schema import campaigns as campaign_table
-from campaigns.store.contact_sql import Change, slots, store
-from campaigns.store.schema import contact_objects
+from campaigns.store.contact_sql import Change, numbered, slots, store
+from campaigns.store.schema import contact_facts, contact_objects
 from gateway.model import Account
 from gateway.settings import GatewaySettings, LimitSettings, MailSettings, StoreSettings
 from gateway.store import optout_sql
@@ -102,8 +103,10 @@ class Filling:
             agreed = [each for each in ids if self._random.random() < 0.6]
             given = Consent("News", time.time(), "web", "Yes, please")
             await self._database.write(consent_sql.give, consent_sql.Agreement(self._org_id, agreed, given))
-            await groups.add(self._org_id, listed.id, ids[:: 20])
-            await self._rows(contact_objects, list(self._orders(await contacts.book(self._org_id), ids)))
+            await groups.add(self._org_id, listed.id, ids[::20])
+            book = await contacts.book(self._org_id)
+            await self._rows(contact_objects, list(self._orders(book, ids)))
+            await self._database.write(alone(partial(_note_kinds, book=book)), None)
             await self._campaign(ids[: len(ids) // 5], first)
 
     def _draft(self, number: int) -> Draft:
@@ -122,9 +125,9 @@ class Filling:
         }
         tags = frozenset(name for name, share in _TAGS if draw.random() < share)
         emails = (Point(f"p{number}@people.example"),) if number % 3 else ()
-        return Draft(f"{first} Hansen {number}", first, (phone,), emails, "da", "", False, attributes, tags)
+        return Draft(f"{first} Hansen {number}", first, (phone,), emails, "da", attributes=attributes, tags=tags)
 
-    def _orders(self, book: Any, ids: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    def _orders(self, book: Book, ids: tuple[int, ...]) -> Iterator[dict[str, Any]]:
         kind = book.labels[LabelSort.KIND, "order"].number
         for contact_id in ids:
             for n in range(self._random.choice((0, 0, 0, 1, 2))):
@@ -155,6 +158,14 @@ class Filling:
                 connection.execute(insert(table), rows)
 
         await self._database.write(alone(put), None)
+
+
+def _note_kinds(connection: Connection, book: Book) -> None:
+    """As linking objects one by one does."""
+    kind = book.labels[LabelSort.KIND, "order"].number
+    linked = select(contact_objects.c.contact_id).where(contact_objects.c.kind == kind)
+    mine = (contact_facts.c.id.in_(linked), contact_facts.c.kinds.is_(None))
+    connection.execute(update(contact_facts).where(*mine).values(kinds=numbered([kind])))
 
 
 def _campaign_row(account: Account, now: float) -> dict[str, Any]:

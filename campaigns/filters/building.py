@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as value_of
 from datetime import date
 from typing import Final, TypeAlias
 
@@ -60,7 +61,7 @@ class Line:
     values: tuple[str, ...] = ()
     how: str = ""
     """Of a date: "ago" or "ahead" where the value is a number of days before or after the day that it is asked on."""
-    id: int = field(default=0, compare=False)
+    id: int = value_of(default=0, compare=False)
 
     @property
     def negated(self) -> bool:
@@ -81,7 +82,7 @@ class Bracket:
     any: bool = False
     negated: bool = False
     kind: str = ""
-    id: int = field(default=0, compare=False)
+    id: int = value_of(default=0, compare=False)
 
 
 Item: TypeAlias = "Line | Bracket"

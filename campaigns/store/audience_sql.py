@@ -123,7 +123,9 @@ def why(connection: Connection, meant: Meant, contact_id: int) -> Reason | None:
 
     def belongs(ids: Sequence[str]) -> tuple[Group, ...]:
         return tuple(
-            group for group in _groups(of, ids) if _holds(connection, of, contact_id, group_condition(group, asked.anew()))
+            group
+            for group in _groups(of, ids)
+            if _holds(connection, of, contact_id, group_condition(group, asked.anew()))
         )
 
     by_filter = audience.filter is not None and _holds(

@@ -198,11 +198,13 @@ def _linked(kind: str, item: Node | None, asked: Asked, *, wanted: bool) -> Cond
     label = asked.book.labels.get((LabelSort.KIND, kind))
     if label is None:
         raise BadFilter(sentence("no kind of linked objects is called %(name)s", name=kind), 0)
+    if item is None:
+        return _has_label(_FACTS.kinds, label.number, wanted=wanted)
     found = select(contact_objects.c.contact_id).where(
-        contact_objects.c.book_id == asked.book.id, contact_objects.c.kind == label.number
+        contact_objects.c.book_id == asked.book.id,
+        contact_objects.c.kind == label.number,
+        _of_one_object(item, asked, wanted=True),
     )
-    if item is not None:
-        found = found.where(_of_one_object(item, asked, wanted=True))
     return _among(found, contact_objects.c.contact_id, asked, wanted=wanted)
 
 
@@ -256,7 +258,11 @@ def _labelled(column: ColumnElement[str], sort: LabelSort, folded: str, asked: A
     label = asked.book.labels.get((sort, folded))
     if label is None:  # a word that nobody has any more
         return false() if wanted else true()
-    found = column.like(f"% {label.number} %")
+    return _has_label(column, label.number, wanted=wanted)
+
+
+def _has_label(column: ColumnElement[str], number: int, *, wanted: bool) -> Condition:
+    found = column.like(f"% {number} %")
     return found if wanted else or_(column.is_(None), not_(found))
 
 
@@ -266,16 +272,12 @@ def _has(bit: Has, *, wanted: bool) -> Condition:
 
 
 def _opted_out(asked: Asked, *, wanted: bool) -> Condition:
-    found = (
-        select(contact_points.c.contact_id)
-        .join(optouts, optouts.c.phone == contact_points.c.value)
-        .where(
-            contact_points.c.book_id == asked.book.id,
-            contact_points.c.kind == PointKind.PHONE.value,
-            contact_points.c.place == 0,
-            optouts.c.org_id == asked.book.org_id,
-            optouts.c.ended_at.is_(None),
-        )
+    stopped = select(optouts.c.phone).where(optouts.c.org_id == asked.book.org_id, optouts.c.ended_at.is_(None))
+    found = select(contact_points.c.contact_id).where(
+        contact_points.c.book_id == asked.book.id,
+        contact_points.c.kind == PointKind.PHONE.value,
+        contact_points.c.value.in_(stopped),  # few, each looked up among the phones of all
+        contact_points.c.place == 0,
     )
     return _among(found, contact_points.c.contact_id, asked, wanted=wanted)
 

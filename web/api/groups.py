@@ -152,9 +152,7 @@ def _add_changing(routes: APIRouter, desk: Desk) -> None:
 
 
 def _add_members(routes: APIRouter, desk: Desk) -> None:
-    @routes.get(
-        "/groups/{group_id}/members", response_model=Listed[MemberShown], **needs(Scope.CONTACTS_READ, 404)
-    )
+    @routes.get("/groups/{group_id}/members", response_model=Listed[MemberShown], **needs(Scope.CONTACTS_READ, 404))
     async def list_members(
         request: Request, caller: Caller, group_id: ThingId, cursor: After = None, limit: Limit = 50
     ) -> Response:
@@ -171,9 +169,7 @@ def _add_members(routes: APIRouter, desk: Desk) -> None:
             count += await desk.groups.fill(caller, group_id, form.filter)
         return told(request, Counted(count=count))
 
-    @routes.delete(
-        "/groups/{group_id}/members/{contact_id}", status_code=204, **needs(Scope.CONTACTS_WRITE, 404)
-    )
+    @routes.delete("/groups/{group_id}/members/{contact_id}", status_code=204, **needs(Scope.CONTACTS_WRITE, 404))
     async def remove_member(caller: Caller, group_id: ThingId, contact_id: ThingId) -> Response:
         """Take a contact off the list; the contact stays."""
         await desk.groups.drop(caller, group_id, [contact_id])

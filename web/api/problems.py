@@ -123,7 +123,9 @@ def problem_of(error: Exception) -> ProblemResponse:
             answer = _refusal(error)
         case BadFilter():
             mistake = {"field": "filter", "message": f"at character {error.at + 1}: {error}"}
-            answer = ProblemResponse(422, str(error), code="bad-filter", errors=[mistake], at=error.at, length=error.length)
+            answer = ProblemResponse(
+                422, str(error), code="bad-filter", errors=[mistake], at=error.at, length=error.length
+            )
         case AccountError():
             status, code = next((_KINDS[kind] for kind in type(error).mro() if kind in _KINDS), (422, "invalid"))
             answer = ProblemResponse(status, str(error), code=code)

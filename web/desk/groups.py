@@ -92,7 +92,7 @@ class GroupDesk:
         group = await self.get(actor, group_id)
         return await self._groups.count(group.org_id, Audience(groups=(group.id,)))
 
-    async def members(self, actor: Actor, group_id: str, after: str = "", size: int = 50) -> list[Recipient]:
+    async def members(self, actor: Actor, group_id: str, after: str = "", size: int = 50) -> Sequence[Recipient]:
         """Some of those in a group, behind one of them, in the order in which they became contacts.
 
         Raises NotFound, BadFilter, TooSlow.

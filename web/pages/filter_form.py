@@ -12,9 +12,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from campaigns.filters.building import AGO, AHEAD, EMPTY, HOLDS, MOST_SHOWN, ONE_OF, Bracket, Finished, Item, Line
+from campaigns.filters.building import (
+    AGO,
+    AHEAD,
+    EMPTY,
+    HOLDS,
+    MOST_SHOWN,
+    ONE_OF,
+    Bracket,
+    Finished,
+    Item,
+    Line,
+    numbered,
+    removed,
+    walk,
+)
 from campaigns.filters.building import added as with_item
-from campaigns.filters.building import numbered, removed
 from campaigns.filters.tree import BEHAVIOURS, Mark, Operator
 from campaigns.filters.vocabulary import BUILT_IN, FieldChoice, Vocabulary
 from campaigns.model import AttributeType
@@ -87,7 +100,8 @@ def done_to(root: Bracket, deed: str) -> Bracket:
 def fresh(root: Bracket, form: Fields) -> Bracket:
     """With numbers for what is new, higher than any that the page has known."""
     known = [int(found[1]) for node in form.get("node", ()) if (found := _NODE.fullmatch(node))]
-    return numbered(root, max(known, default=0) % 100_000_000 + 1)
+    known += [item.id for item, _depth in walk(root)]
+    return numbered(root, max(known) % 100_000_000 + 1)
 
 
 def fitted(root: Bracket, words: Vocabulary) -> Bracket:
@@ -187,7 +201,7 @@ class _Drawing:
         prefix = f"{kind}." if kind else ""
         own = [each for each in self._words.fields if each.name.startswith(prefix)]
         if kind:
-            found = [(kind, [(each.name.removeprefix(prefix), each.label) for each in own])]
+            found: list[tuple[str, Options]] = [(kind, [(each.name.removeprefix(prefix), each.label) for each in own])]
         else:
             plain = [each for each in own if "." not in each.name]
             found = [

@@ -161,7 +161,9 @@ async def _page(
     request: Request, desk: Desk, book: Book, group: Group | None, sheet: Sheet, *, wanting: bool
 ) -> Response:
     words = await desk.groups.vocabulary(book)
-    wrong = bool(sheet.error or sheet.name_error or (wanting and (sheet.finished.problems or sheet.finished.unfinished)))
+    wrong = bool(
+        sheet.error or sheet.name_error or (wanting and (sheet.finished.problems or sheet.finished.unfinished))
+    )
     values: dict[str, Any] = {
         "sheet": sheet,
         "group": group,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from campaigns.groups import GroupUses
-from campaigns.model import Group
+from campaigns.model import Group, Recipient
 from gateway.registry.errors import AccountError, NotFound
 from gateway.scopes import Scope
 from web.desk.desk import Desk
@@ -34,7 +35,7 @@ def group_pages(desk: Desk) -> APIRouter:
         organisations = await desk.organisations.list(actor) if actor.org_id is None else []
         there = bool(organisations) or actor.org_id is not None
         found = await desk.groups.list(actor, org) if there else []
-        values = {"found": found, "organisations": organisations, "org": org, "here": _query(org)}
+        values: dict[str, Any] = {"found": found, "organisations": organisations, "org": org, "here": _query(org)}
         return page(request, "groups/list.html", fragment="results", **values)
 
     _add_making(router, desk)
@@ -68,7 +69,8 @@ def _add_looking(router: APIRouter, desk: Desk) -> None:
 
 async def _shown(request: Request, desk: Desk, actor: Actor, group_id: str, after: str) -> Response:
     found = await desk.groups.get(actor, group_id)
-    error, members = "", []
+    error = ""
+    members: Sequence[Recipient] = ()
     try:
         members = await desk.groups.members(actor, group_id, after, _ROWS + 1)
     except NotFound:
