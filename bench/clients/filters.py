@@ -60,6 +60,8 @@ FILTERS = {
 }
 """What each is about, and the filter."""
 _AT_ONCE = 10_000
+_CAMPAIGN = "0"
+"""Its id, from before those of its messages."""
 _REPEATS = 5
 _CITIES = ("Aarhus", "Odense", "Aalborg", "Esbjerg", "Randers", "Kolding", "Horsens", "Vejle", "Roskilde", "Herning")
 _TAGS = (("newsletter", 0.4), ("vip", 0.05), ("web", 0.3), ("shop", 0.2), ("staff", 0.01), ("2025", 0.25))
@@ -171,19 +173,25 @@ def _note_kinds(connection: Connection, book: Book) -> None:
 def _campaign_row(account: Account, now: float) -> dict[str, Any]:
     times = {"created_at": now, "state_at": now, "available_at": now}
     what = {"name": "Spring", "texts": "{}", "audience": "{}", "launch": "instant", "state": "finished"}
-    return {"id": "spring", "org_id": account.org_id, "account_id": account.id, **what, **times}
+    return {"id": _CAMPAIGN, "org_id": account.org_id, "account_id": account.id, **what, **times}
 
 
 def _message_row(account: Account, contact_id: int, phone: str, now: float) -> dict[str, Any]:
     who = {"org_id": account.org_id, "account_id": account.id, "key_id": account.key_id, "provider": "simulator"}
     what = {"from_number": "+4560994600", "to_number": phone, "text": "Hej", "encoding": "gsm7", "parts": 1, "units": 3}
-    how = {"priority": 1, "state": "delivered", "state_at": now, "created_at": now, "available_at": now}
-    return {"id": f"A{contact_id}", "mail_id": "spring", **who, **what, **how}
+    how = {
+        "priority": 1,
+        "state": "delivered" if contact_id % 25 else "failed",
+        "state_at": now,
+        "created_at": now,
+        "available_at": now,
+    }
+    return {"id": f"A{contact_id}", "mail_id": _CAMPAIGN, **who, **what, **how}
 
 
 def _recipient_row(contact_id: int, now: float) -> dict[str, Any]:
     what = {"state": "sent", "message_id": f"A{contact_id}", "at": now}
-    return {"campaign_id": "spring", "contact_id": contact_id, **what}
+    return {"campaign_id": _CAMPAIGN, "contact_id": contact_id, **what}
 
 
 def _answer_row(account: Account, contact_id: int, phone: str, now: float) -> dict[str, Any]:
