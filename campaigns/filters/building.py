@@ -178,7 +178,8 @@ def finished(root: Bracket, book: Book, campaigns: tuple[str, ...], today: date)
         except Unfinished:
             unfinished.add(item.id)
         except BadFilter as error:
-            problems[item.id] = error.told if isinstance(error.told, Sentence) else sentence("%(why)s", why=str(error))
+            told = error.told
+            problems[item.id] = told if isinstance(told, Sentence) else sentence("%(value)s", value=str(error))
         else:
             return node
         return None
