@@ -272,13 +272,17 @@ def _has(bit: Has, *, wanted: bool) -> Condition:
 
 
 def _opted_out(asked: Asked, *, wanted: bool) -> Condition:
-    stopped = select(optouts.c.phone).where(optouts.c.org_id == asked.book.org_id, optouts.c.ended_at.is_(None))
-    found = select(contact_points.c.contact_id).where(
+    main = (
         contact_points.c.book_id == asked.book.id,
         contact_points.c.kind == PointKind.PHONE.value,
-        contact_points.c.value.in_(stopped),  # few, each looked up among the phones of all
         contact_points.c.place == 0,
     )
+    stop = (optouts.c.org_id == asked.book.org_id, optouts.c.ended_at.is_(None))
+    found = select(contact_points.c.contact_id).where(*main)
+    if asked.one_by_one:  # from the contact's phone to the list
+        found = found.join(optouts, optouts.c.phone == contact_points.c.value).where(*stop)
+    else:  # from the list, which is short, to phones
+        found = found.where(contact_points.c.value.in_(select(optouts.c.phone).where(*stop)))
     return _among(found, contact_points.c.contact_id, asked, wanted=wanted)
 
 
