@@ -126,6 +126,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
         imports=ImportDesk(rooms.imports, rooms.contacts, accounts, audit),
         bulk=BulkDesk(accounts, audit, welcome),
+        groups=GroupDesk(accounts=accounts, contacts=rooms.contacts, groups=rooms.contact_groups, audit=audit),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),
@@ -150,7 +151,6 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
         contacts=contacts,
         contact_fields=FieldDesk(contacts, rooms.contacts, audit),
-        groups=GroupDesk(contacts, rooms.contact_groups, audit),
         contact_history=contact_history(rooms, contacts, routes),
     )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 
+from campaigns.counting import Counting
+from campaigns.filters.mentions import groups_in
 from campaigns.filters.vocabulary import checked
 from campaigns.model import Audience, Book, Group, Recipient
-from campaigns.store import audience_sql, book_sql, group_sql
+from campaigns.store import audience_sql, book_sql, group_sql, group_use_sql
 from campaigns.store.audience_sql import NO_BEHAVIOURS, Behaviours, Meant
 from campaigns.values import clean, fold
 from gateway.model import Clock, new_id
@@ -18,6 +21,18 @@ from gateway.store.database import Database
 from gateway.translation import sentence
 
 _LONGEST_NAME, _MOST_GROUPS = 100, 1000
+_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class GroupUses:
+    """Who would miss a group."""
+
+    groups: tuple[Group, ...]
+    campaigns: tuple[group_use_sql.CampaignUse, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.groups or self.campaigns)
 
 
 class Groups:
@@ -27,6 +42,7 @@ class Groups:
         self._database = database
         self._clock = clock
         self._behaviours = behaviours
+        self._counting = Counting(database)
 
     def today(self) -> date:
         """The day that filters call today, UTC."""
@@ -36,6 +52,10 @@ class Groups:
         """The organisation's groups by name."""
         book = await self._database.read(partial(book_sql.book, org_id=org_id))
         return [] if book is None else list(book.groups.values())
+
+    async def owned(self, group_id: str) -> Group | None:
+        """A group, whoever's it is; None for none."""
+        return await self._database.read(partial(group_sql.find, group_id=group_id))
 
     async def find(self, org_id: str, group_id: str) -> Group:
         """A group. Raises NotFound."""
@@ -91,22 +111,70 @@ class Groups:
         """Take contacts off a group's list; how many of them there are."""
         return await self._members(org_id, group_id, contacts, ends=True)
 
-    async def _members(self, org_id: str, group_id: str, contacts: Sequence[int], *, ends: bool) -> int:
+    async def fill(self, org_id: str, group_id: str, filter_text: str) -> int:
+        """List all of those in a group whom a filter means now; how many. Raises BadFilter, TooSlow.
+
+        Some thousands at a time: who has a mail to hand in does not wait for a million.
+        """
+        await self._listed(org_id, group_id)
+        meant, after, count = self._meant(org_id, Audience(filter=filter_text)), 0, 0
+        while found := await self._counting.read(
+            org_id, partial(audience_sql.ids, meant=meant, after=after, size=_AT_ONCE)
+        ):
+            count += await self.add(org_id, group_id, found)
+            after = found[-1]
+        return count
+
+    async def _listed(self, org_id: str, group_id: str) -> None:
         if (await self.find(org_id, group_id)).dynamic:
             raise BadValue(sentence("a filter says who is in this group: change the filter"))
+
+    async def campaign_names(self, org_id: str) -> tuple[str, ...]:
+        """What `received`, `answered` and `clicked` can name."""
+        return tuple(await self._database.read(partial(group_use_sql.campaign_names, org_id=org_id)))
+
+    async def uses(self, org_id: str, group: Group) -> GroupUses:
+        """What asks for a group: other groups, and campaigns that are not over."""
+        return (await self.all_uses(org_id))[group.id]
+
+    async def all_uses(self, org_id: str) -> dict[str, GroupUses]:
+        """The same of every group, by its id."""
+        groups = await self.all(org_id)
+        campaigns = await self._database.read(partial(group_use_sql.uses, org_id=org_id))
+        named = {each.id: groups_in(each.filter) for each in groups if each.filter}
+        return {
+            group.id: GroupUses(
+                tuple(each for each in groups if fold(group.name) in named.get(each.id, ())),
+                tuple(each for each in campaigns if group.id in each.ids or fold(group.name) in each.names),
+            )
+            for group in groups
+        }
+
+    async def _members(self, org_id: str, group_id: str, contacts: Sequence[int], *, ends: bool) -> int:
+        await self._listed(org_id, group_id)
         item = group_sql.Membership(org_id, group_id, contacts, self._clock.now(), ends)
         return await self._database.write(group_sql.change_members, item)
 
     # --- who is in it ----------------------------------------------------------------------------------------------
 
     async def count(self, org_id: str, audience: Audience) -> int:
-        """How many an audience has, now: a group's, or a filter's while it is being built. Raises BadFilter."""
-        return await self._database.read(partial(audience_sql.count, meant=self._meant(org_id, audience)))
+        """How many an audience has now: a group's, or a filter's while it is built. Raises BadFilter, TooSlow."""
+        return await self._counting.read(org_id, partial(audience_sql.count, meant=self._meant(org_id, audience)))
+
+    async def look(self, org_id: str, audience: Audience, size: int) -> tuple[int, list[Recipient]]:
+        """The same, and the first of them. Raises BadFilter, TooSlow."""
+        meant = self._meant(org_id, audience)
+        return await self._counting.read(org_id, partial(audience_sql.look, meant=meant, size=size))
 
     async def page(self, org_id: str, audience: Audience, after: int = 0, size: int = MAX_PAGE_SIZE) -> list[Recipient]:
         """Some of an audience in the order of their ids, after one of them. Raises BadFilter."""
         meant = self._meant(org_id, audience)
         return await self._database.read(partial(audience_sql.page, meant=meant, after=after, size=size))
+
+    async def some(self, org_id: str, audience: Audience, after: int, size: int) -> list[Recipient]:
+        """The same for who looks at them, in turn with those who count. Raises BadFilter, TooSlow."""
+        look = partial(audience_sql.page, meant=self._meant(org_id, audience), after=after, size=size)
+        return await self._counting.read(org_id, look)
 
     async def everybody(self, org_id: str, audience: Audience) -> AsyncIterator[Recipient]:
         """All of an audience, in memory a page at a time."""

@@ -31,6 +31,7 @@ from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
 from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
+from web.pages.group_filters import group_filter_pages
 from web.pages.groups import group_pages
 from web.pages.imports import import_pages
 from web.pages.keys import key_pages
@@ -85,6 +86,8 @@ def make_site(parts: SiteParts) -> FastAPI:
         key_pages(desk),
         number_pages(desk),
         optout_pages(desk),
+        group_filter_pages(desk),  # before the pages of single groups
+        group_pages(desk),
         figure_pages(desk),
         message_file(desk),
         message_pages(desk),
@@ -100,7 +103,6 @@ def make_site(parts: SiteParts) -> FastAPI:
         contact_files(desk),
         contact_pages(desk),  # these two before the pages of single contacts
         contact_field_pages(desk),
-        group_pages(desk),
         contact_message_pages(desk),
         contact_card_pages(desk),
     ):

@@ -23,7 +23,7 @@ def campaigns(plan: Plan) -> list[Row]:
     contacts = plan.some(CONTACTS)
     with scratch() as home:
         rows = _rows("SQLite", f"sqlite:///{home / 'brevdue.db'}", home, contacts)
-    programs = _postgres()
+    programs = installed_postgres()
     if programs is not None:
         with scratch() as home, postgres_server(programs) as server:
             server.run("CREATE DATABASE bench")
@@ -31,7 +31,8 @@ def campaigns(plan: Plan) -> list[Row]:
     return rows
 
 
-def _postgres() -> Path | None:
+def installed_postgres() -> Path | None:
+    """Where its programs are; None where it is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     by_name = shutil.which("initdb")
     return found[-1].parent if found else Path(by_name).resolve().parent if by_name else None

@@ -120,7 +120,7 @@ def checked(text: str, book: Book, campaigns: Iterable[str] = (), *, today: date
     node = read(text)
     names = tuple(campaigns)
     if node is not None:
-        _check(node, book, names, today)
+        check_node(node, book, names, today)
     return node
 
 
@@ -153,16 +153,17 @@ def operand(attribute: Attribute, value: Value, today: date) -> str | float:
         raise BadFilter(told, value.at, len(value.text)) from None
 
 
-def _check(node: Node, book: Book, campaigns: tuple[str, ...], today: date) -> None:
+def check_node(node: Node, book: Book, campaigns: tuple[str, ...], today: date) -> None:
+    """Make sure that all a tree asks for is there. Raises BadFilter."""
     match node:
         case All(items) | Any(items):
             for item in items:
-                _check(item, book, campaigns, today)
+                check_node(item, book, campaigns, today)
         case Not(item):
-            _check(item, book, campaigns, today)
+            check_node(item, book, campaigns, today)
         case Linked(kind, item):
             _check_kind(kind, book, node.at)
-            _check(within(item, kind), book, campaigns, today)
+            check_node(within(item, kind), book, campaigns, today)
         case Marked():
             _check_mark(node, book, campaigns)
         case Compare() | OneOf() | Empty():

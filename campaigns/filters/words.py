@@ -54,10 +54,16 @@ _WORD = re.compile(
 )
 
 
+_NO_TEXT = re.compile("[\\0\ud800-\udfff]")
+"""What no database keeps in a text."""
+
+
 def words(text: str) -> Iterator[Word]:
     """The words of a text, at the end one of the sort END. Raises BadFilter for what is no word."""
     if len(text) > LONGEST:
         raise BadFilter(sentence("the filter is too long: at most %(most)s characters", most=LONGEST), LONGEST)
+    if (strange := _NO_TEXT.search(text)) is not None:
+        raise BadFilter(sentence("there is something here that is no character"), strange.start())
     place = 0
     while True:
         found = _WORD.match(text, place)

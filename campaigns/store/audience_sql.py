@@ -24,6 +24,7 @@ from gateway.translation import sentence
 
 Behaviours: TypeAlias = Mapping[Mark, Behaviour]
 NO_BEHAVIOURS: Behaviours = {}
+_MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,20 @@ def count(connection: Connection, meant: Meant) -> int:
     if of is None:
         return 0
     gather(connection)
-    query = select(func.count()).select_from(contact_facts).where(of_book(of), _who(of, meant, one_by_one=False))
+    query = select(func.count()).select_from(contact_facts).where(of_book(of), who(of, meant, one_by_one=False))
     return int(connection.execute(query).scalar_one())
+
+
+def look(connection: Connection, meant: Meant, size: int) -> tuple[int, list[Recipient]]:
+    """How many are meant, and the first of them. Raises BadFilter, and NotFound for a group that is gone."""
+    found = count(connection, meant)
+    of = book(connection, meant.org_id)
+    if not found or of is None:
+        return found, []
+    # Few are found sooner where what is asked for is gathered; many are met at once.
+    asked = who(of, meant, one_by_one=found > _MANY)
+    query = select(contact_facts.c.id).where(of_book(of), asked).order_by(contact_facts.c.id).limit(size)
+    return found, recipients(connection, of, list(connection.execute(query).scalars()), frozenset())
 
 
 def page(connection: Connection, meant: Meant, after: int, size: int) -> list[Recipient]:
@@ -55,15 +68,23 @@ def page(connection: Connection, meant: Meant, after: int, size: int) -> list[Re
     Raises BadFilter, and NotFound for a group that is gone.
     """
     of = book(connection, meant.org_id)
-    if of is None:
-        return []
+    return [] if of is None else recipients(connection, of, _ids(connection, of, meant, after, size), meant.kinds)
+
+
+def ids(connection: Connection, meant: Meant, after: int, size: int) -> list[int]:
+    """The same, their ids alone."""
+    of = book(connection, meant.org_id)
+    return [] if of is None else _ids(connection, of, meant, after, size)
+
+
+def _ids(connection: Connection, of: Book, meant: Meant, after: int, size: int) -> list[int]:
     query = (
         select(contact_facts.c.id)
-        .where(contact_facts.c.id.between(max(of.first_id, after) + 1, of.last_id), _who(of, meant, one_by_one=True))
+        .where(contact_facts.c.id.between(max(of.first_id, after) + 1, of.last_id), who(of, meant, one_by_one=True))
         .order_by(contact_facts.c.id)
         .limit(size)
     )
-    return recipients(connection, of, list(connection.execute(query).scalars()), meant.kinds)
+    return list(connection.execute(query).scalars())
 
 
 def includes(connection: Connection, meant: Meant, contact_id: int) -> bool:
@@ -71,7 +92,7 @@ def includes(connection: Connection, meant: Meant, contact_id: int) -> bool:
     of = book(connection, meant.org_id)
     if of is None:
         return False
-    return _holds(connection, of, contact_id, _who(of, meant, one_by_one=True))
+    return _holds(connection, of, contact_id, who(of, meant, one_by_one=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +123,13 @@ def why(connection: Connection, meant: Meant, contact_id: int) -> Reason | None:
 
     def belongs(ids: Sequence[str]) -> tuple[Group, ...]:
         return tuple(
-            group for group in _groups(of, ids) if _holds(connection, of, contact_id, group_condition(group, asked))
+            group
+            for group in _groups(of, ids)
+            if _holds(connection, of, contact_id, group_condition(group, asked.anew()))
         )
 
     by_filter = audience.filter is not None and _holds(
-        connection, of, contact_id, condition(read(audience.filter), asked)
+        connection, of, contact_id, condition(read(audience.filter), asked.anew())
     )
     return Reason(contact_id in audience.contacts, belongs(audience.groups), by_filter, belongs(audience.without))
 
@@ -116,7 +139,8 @@ def _holds(connection: Connection, of: Book, contact_id: int, asked: ColumnEleme
     return connection.execute(query).first() is not None
 
 
-def _who(of: Book, meant: Meant, *, one_by_one: bool) -> ColumnElement[bool]:
+def who(of: Book, meant: Meant, *, one_by_one: bool) -> ColumnElement[bool]:
+    """The condition that all of an audience meet. Raises BadFilter, and NotFound for a group that is gone."""
     asked = _asked(of, meant, one_by_one=one_by_one)
     audience = meant.audience
     parts: list[ColumnElement[bool]] = [group_condition(group, asked) for group in _groups(of, audience.groups)]

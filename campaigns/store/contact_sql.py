@@ -42,7 +42,7 @@ from gateway.store.prepared import Prepared, insert_new
 _CONTACT = [column.name for column in contacts.columns]
 _FACTS = [column.name for column in contact_facts.columns]
 _SLOTS = [f"{sort}_{n}" for sort in ("text", "number") for n in range(1, SLOTS + 1)]
-_KEPT = {"id", "book_id", "created_at", "created", "consents"}
+_KEPT = {"id", "book_id", "created_at", "created", "consents", "kinds"}
 """What a change of a contact leaves as it is."""
 _NEW_CONTACTS = insert_new(contacts, _CONTACT)
 _NEW_FACTS = insert_new(contact_facts, _FACTS)
@@ -147,6 +147,7 @@ def _fact_row(of: Book, contact_id: int, draft: Draft, tags: Mapping[str, Label]
         created=day_number(datetime.fromtimestamp(now, UTC).date()),
         tags=numbered(tags[fold(name)].number for name in draft.tags),
         consents=None,
+        kinds=None,
     )
     return row | slots(of, "", draft.attributes)
 

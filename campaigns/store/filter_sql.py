@@ -11,7 +11,7 @@ page is full.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 
 from campaigns.filters import tree
 from campaigns.filters.errors import BadFilter
-from campaigns.filters.reading import read
+from campaigns.filters.reading import MOST, read
 from campaigns.filters.tree import BEHAVIOURS, Compare, Empty, Field, Linked, Mark, Marked, Node, Not, OneOf, Operator
 from campaigns.filters.vocabulary import find, operand, within
 from campaigns.model import Attribute, Book, Group, Has, LabelSort, PointKind
@@ -39,6 +39,20 @@ _DEEPEST = 10
 """Groups within groups."""
 
 
+@dataclass(slots=True)
+class Allowance:
+    """How many conditions a statement may still have: a group may be asked for many times, and ask for others."""
+
+    left: int = MOST
+
+    def take(self, at: int, many: int = 1) -> None:
+        """So many more. Raises BadFilter."""
+        self.left -= many
+        if self.left < 0:
+            told = sentence("with the groups in it there are too many conditions: at most %(most)s", most=MOST)
+            raise BadFilter(told, at)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a filter is asked of."""
@@ -50,6 +64,11 @@ class Asked:
     behaviours: Mapping[Mark, Behaviour] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     """The groups that are being looked into; none of them may come again."""
+    allowance: Allowance = field(default_factory=Allowance)
+
+    def anew(self) -> Asked:
+        """The same for another statement."""
+        return replace(self, allowance=Allowance())
 
 
 def gather(connection: Connection) -> None:
@@ -75,11 +94,19 @@ def condition(node: Node | None, asked: Asked) -> Condition:
 
 def group_condition(group: Group, asked: Asked, *, wanted: bool = True) -> Condition:
     """Who belongs to a group, or does not. Raises BadFilter where its filter cannot be understood any more."""
+    asked.allowance.take(0)
     return _in_group(group, asked, wanted=wanted)
+
+
+def _allow(node: Node, asked: Asked) -> None:
+    """Count the conditions of a tree, not what binds them together."""
+    if not isinstance(node, Not | tree.All | tree.Any):
+        asked.allowance.take(node.at, len(node.values) if isinstance(node, OneOf) else 1)
 
 
 def _node(node: Node, asked: Asked, *, wanted: bool) -> Condition:
     """A condition, or its opposite where it is not `wanted`."""
+    _allow(node, asked)
     match node:
         case Not(item):
             return _node(item, asked, wanted=not wanted)
@@ -171,15 +198,18 @@ def _linked(kind: str, item: Node | None, asked: Asked, *, wanted: bool) -> Cond
     label = asked.book.labels.get((LabelSort.KIND, kind))
     if label is None:
         raise BadFilter(sentence("no kind of linked objects is called %(name)s", name=kind), 0)
+    if item is None:
+        return _has_label(_FACTS.kinds, label.number, wanted=wanted)
     found = select(contact_objects.c.contact_id).where(
-        contact_objects.c.book_id == asked.book.id, contact_objects.c.kind == label.number
+        contact_objects.c.book_id == asked.book.id,
+        contact_objects.c.kind == label.number,
+        _of_one_object(item, asked, wanted=True),
     )
-    if item is not None:
-        found = found.where(_of_one_object(item, asked, wanted=True))
     return _among(found, contact_objects.c.contact_id, asked, wanted=wanted)
 
 
 def _of_one_object(node: Node, asked: Asked, *, wanted: bool) -> Condition:
+    _allow(node, asked)
     match node:
         case Not(item):
             return _of_one_object(item, asked, wanted=not wanted)
@@ -228,7 +258,11 @@ def _labelled(column: ColumnElement[str], sort: LabelSort, folded: str, asked: A
     label = asked.book.labels.get((sort, folded))
     if label is None:  # a word that nobody has any more
         return false() if wanted else true()
-    found = column.like(f"% {label.number} %")
+    return _has_label(column, label.number, wanted=wanted)
+
+
+def _has_label(column: ColumnElement[str], number: int, *, wanted: bool) -> Condition:
+    found = column.like(f"% {number} %")
     return found if wanted else or_(column.is_(None), not_(found))
 
 
@@ -238,17 +272,17 @@ def _has(bit: Has, *, wanted: bool) -> Condition:
 
 
 def _opted_out(asked: Asked, *, wanted: bool) -> Condition:
-    found = (
-        select(contact_points.c.contact_id)
-        .join(optouts, optouts.c.phone == contact_points.c.value)
-        .where(
-            contact_points.c.book_id == asked.book.id,
-            contact_points.c.kind == PointKind.PHONE.value,
-            contact_points.c.place == 0,
-            optouts.c.org_id == asked.book.org_id,
-            optouts.c.ended_at.is_(None),
-        )
+    main = (
+        contact_points.c.book_id == asked.book.id,
+        contact_points.c.kind == PointKind.PHONE.value,
+        contact_points.c.place == 0,
     )
+    stop = (optouts.c.org_id == asked.book.org_id, optouts.c.ended_at.is_(None))
+    found = select(contact_points.c.contact_id).where(*main)
+    if asked.one_by_one:  # from the contact's phone to the list
+        found = found.join(optouts, optouts.c.phone == contact_points.c.value).where(*stop)
+    else:  # from the list, which is short, to phones
+        found = found.where(contact_points.c.value.in_(select(optouts.c.phone).where(*stop)))
     return _among(found, contact_points.c.contact_id, asked, wanted=wanted)
 
 
@@ -258,7 +292,7 @@ def _in_group(group: Group, asked: Asked, *, wanted: bool) -> Condition:
         return _among(members, group_members.c.contact_id, asked, wanted=wanted)
     if group.id in asked.groups or len(asked.groups) >= _DEEPEST:
         raise BadFilter(sentence("the group %(name)s asks for itself", name=group.name), 0)
-    inner = Asked(asked.book, asked.today, asked.one_by_one, asked.behaviours, (*asked.groups, group.id))
+    inner = replace(asked, groups=(*asked.groups, group.id))
     node = read(group.filter)
     if node is None:
         return true() if wanted else false()

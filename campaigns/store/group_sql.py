@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
+from campaigns.filters.mentions import renamed
 from campaigns.model import Book, Group
 from campaigns.store.audience_sql import Behaviours
 from campaigns.store.book_sql import made_book
@@ -32,13 +33,34 @@ def _save(connection: Connection, group: Group) -> bool:
     if named is not None and named.id != group.id:
         return False
     values = {"name": group.name, "folded": folded, "filter": group.filter, "updated_at": group.updated_at}
-    if any(each.id == group.id for each in of.groups.values()):
+    there = next((each for each in of.groups.values() if each.id == group.id), None)
+    if there is not None:
         connection.execute(update(contact_groups).where(contact_groups.c.id == group.id).values(values))
+        _call_otherwise(connection, of, fold(there.name), group)
     else:
         connection.execute(
             insert(contact_groups).values(id=group.id, org_id=group.org_id, created_at=group.created_at, **values)
         )
     return True
+
+
+def _call_otherwise(connection: Connection, of: Book, was: str, group: Group) -> None:
+    """Let the filters of other groups go on asking for a group that has a new name."""
+    if was == fold(group.name):
+        return
+    for each in of.groups.values():
+        text = renamed(each.filter or "", was, group.name)
+        if each.id != group.id and text != (each.filter or ""):
+            changed = {"filter": text, "updated_at": group.updated_at}
+            connection.execute(update(contact_groups).where(contact_groups.c.id == each.id).values(changed))
+
+
+def find(connection: Connection, group_id: str) -> Group | None:
+    """A group, whoever's it is."""
+    row = connection.execute(select(contact_groups).where(contact_groups.c.id == group_id)).one_or_none()
+    if row is None:
+        return None
+    return Group(row.id, row.org_id, row.name, row.filter, row.created_at, row.updated_at)
 
 
 def remove(connection: Connection, items: Sequence[tuple[str, str]]) -> list[bool]:
@@ -93,7 +115,7 @@ def groups_of(connection: Connection, asked: Asked, contact_id: int) -> list[Gro
     def belongs(who: ColumnElement[bool]) -> bool:
         return connection.execute(select(contact_facts.c.id).where(*mine, who)).first() is not None
 
-    return [group for group in asked.book.groups.values() if belongs(group_condition(group, asked))]
+    return [group for group in asked.book.groups.values() if belongs(group_condition(group, asked.anew()))]
 
 
 def try_condition(group: Group, of: Book, today: date, behaviours: Behaviours) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from campaigns.model import Book, LabelSort, LinkedObject
 from campaigns.store.book_sql import made_book
-from campaigns.store.contact_sql import existing, slots
-from campaigns.store.schema import OBJECT_SLOTS, contact_objects
+from campaigns.store.contact_sql import existing, numbered, slots
+from campaigns.store.schema import OBJECT_SLOTS, contact_facts, contact_objects
 
 _SLOTS = [f"{sort}_{n}" for sort in ("text", "number") for n in range(1, OBJECT_SLOTS + 1)]
 
@@ -48,6 +49,13 @@ def _put(connection: Connection, org_id: str, contact_id: int, thing: LinkedObje
         ).rowcount
     ):
         return number
+    found = _insert(connection, of, kind, contact_id, values)
+    _note(connection, contact_id)
+    return found
+
+
+def _insert(connection: Connection, of: Book, kind: int, contact_id: int, values: dict[str, Any]) -> int:
+    mine = _of(of, kind, contact_id)
     last = connection.execute(select(func.coalesce(func.max(contact_objects.c.n), 0)).where(mine)).scalar_one()
     connection.execute(
         insert(contact_objects).values(book_id=of.id, kind=kind, contact_id=contact_id, n=last + 1, **values)
@@ -66,7 +74,19 @@ def _remove(connection: Connection, org_id: str, contact_id: int, kind: str, num
     if label is None:
         return False
     mine = _of(of, label.number, contact_id)
-    return bool(connection.execute(delete(contact_objects).where(mine, contact_objects.c.n == number)).rowcount)
+    gone = bool(connection.execute(delete(contact_objects).where(mine, contact_objects.c.n == number)).rowcount)
+    if gone:
+        _note(connection, contact_id)
+    return gone
+
+
+def _note(connection: Connection, contact_id: int) -> None:
+    """Keep beside the contact's other facts which kinds of objects it has."""
+    kinds = connection.execute(
+        select(contact_objects.c.kind).where(contact_objects.c.contact_id == contact_id).distinct()
+    ).scalars()
+    noted = update(contact_facts).where(contact_facts.c.id == contact_id).values(kinds=numbered(kinds))
+    connection.execute(noted)
 
 
 def _of(of: Book, kind: int, contact_id: int) -> ColumnElement[bool]:

@@ -110,6 +110,7 @@ contact_facts = Table(
     Column("created", Integer, nullable=False),  # a date, as 20261231
     Column("tags", String),  # numbers of labels: " 3 17 "
     Column("consents", String),  # the same of those that hold
+    Column("kinds", String),  # the same of the linked objects that there are
     *_slots(SLOTS),
 )
 

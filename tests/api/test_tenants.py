@@ -79,6 +79,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
     other.send("+4530643001")
     doubt = other.send("+4520999907").body["messages"][0]["id"]
     wait_for(lambda: other.client.get(f"/messages/{doubt}").body["state"] == "unknown", "an SMS in doubt", 40)
+    group = other.client.post("/groups", {"name": "Hemmeligt", "filter": "has: phone"}).body["id"]
     called = f"/webhooks/{webhook}/calls"
     call = wait_for(lambda: other.client.get(called).body["items"], "a call")[0]["id"]
     campaign = gateway.run("campaign", "create", "Spring", "--account", other.email, "--text", "Hej", "--json")
@@ -104,6 +105,8 @@ def things(gateway: Gateway, other: Firm) -> Things:
             ("contacts", "number"): "1",
             ("contacts", "tag"): "sailor",
             ("contacts", "purpose"): "regatta-news",
+            ("groups", "group_id"): group,
+            ("groups", "contact_id"): "4294967297",
         }
     )
 

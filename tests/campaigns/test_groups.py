@@ -7,16 +7,19 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from sqlalchemy import text as statement
 
 from campaigns.contacts import Contacts
+from campaigns.counting import MOST_WAITING, Counting
 from campaigns.filters.errors import BadFilter
 from campaigns.filters.tree import Mark
 from campaigns.groups import Groups
 from campaigns.model import Attribute, AttributeType, Audience, Draft, LinkedObject, Point
 from campaigns.store.schema import contacts as contact_table
+from campaigns.store.time_bound import TooSlow
 from gateway.model import SystemClock
-from gateway.registry.errors import BadValue
+from gateway.registry.errors import BadValue, NotFound
 from gateway.store.database import Database
 
 CITIES = ("Aarhus", "Odense", "Åbenrå")
@@ -225,8 +228,12 @@ async def test_groups_are_named_once_changed_and_removed(
     assert await groups.count(org_id, Audience(groups=(listed.id,))) == 1
     await groups.remove(org_id, listed.id)
     assert [each.name for each in await groups.all(org_id)] == ["Around", "Older"]
-    # "Around" asks for a group that is called otherwise now: whoever asks is told, nobody is guessed.
-    with pytest.raises(BadFilter, match="there is no group old"):
+    # "Around" goes on asking for the group that is called otherwise now.
+    assert (await groups.find(org_id, around.id)).filter == "group: Older and age > 1"
+    assert await groups.count(org_id, Audience(groups=(around.id,))) == 2
+    await groups.remove(org_id, old.id)
+    # Whoever asks for what is gone is told, nobody is guessed.
+    with pytest.raises(BadFilter, match="there is no group Older"):
         await groups.count(org_id, Audience(groups=(around.id,)))
 
 
@@ -243,3 +250,115 @@ async def test_behaviour_is_asked_of_campaigns(
     assert await named(groups, org_id, "received: Spring") == ["P1", "P2"]
     assert len(await named(groups, org_id, "not received: Spring or name = P1")) == 11
     assert await named(groups, org_id, "received: Autumn or clicked: Spring") == []
+
+
+@pytest.mark.proves("filters", "groups")
+async def test_whom_a_filter_means_is_looked_at(groups: Groups, org_id: str, people: dict[str, int]):
+    count, first = await groups.look(org_id, Audience(filter="tag: vip"), 3)
+    assert (count, [each.name for each in first]) == (6, ["P0", "P2", "P4"])
+    assert await groups.look(org_id, Audience(filter="age > 99"), 3) == (0, [])
+    assert await groups.look(org_id, Audience(filter=""), 0) == (12, [])
+
+
+@pytest.mark.proves("groups")
+async def test_a_list_is_filled_by_a_filter_and_what_uses_it_is_known(
+    groups: Groups, contacts: Contacts, org_id: str, people: dict[str, int]
+):
+    listed = (await contacts.book(org_id)).groups["listed"]
+    assert await groups.fill(org_id, listed.id, "tag: vip") == 6
+    assert await groups.count(org_id, Audience(groups=(listed.id,))) == 7
+    around = await groups.make(await contacts.book(org_id), "Around", "not (group: LISTED or age > 1)")
+    uses = await groups.uses(org_id, listed)
+    assert ([each.id for each in uses.groups], uses.campaigns) == ([around.id], ())
+    assert not await groups.uses(org_id, around)
+    with pytest.raises(BadValue, match="change the filter"):
+        await groups.fill(org_id, around.id, "")
+
+
+@pytest.mark.proves("filters")
+async def test_no_filter_asks_for_more_than_it_may(groups: Groups, contacts: Contacts, org_id: str):
+    """Groups within groups multiply: ten of them with a hundred conditions each would be a hundred to the tenth."""
+    conditions = " or ".join(f"name ~ '{n}%_'" for n in range(400))
+    assert await groups.count(org_id, Audience(filter=conditions)) == 0
+    inner = await groups.make(await contacts.book(org_id), "g0", conditions)
+    for n in range(1, 4):
+        book = await contacts.book(org_id)
+        twice = f"group: g{n - 1} or not group: g{n - 1}"
+        with pytest.raises(BadFilter, match="too many conditions"):
+            await groups.make(book, f"g{n}", twice)
+        await groups.make(book, f"g{n}", f"group: g{n - 1} or name = x")
+    values = ", ".join(f"v{n}" for n in range(499))
+    for text in (
+        "not " * 39 + "has: phone",
+        f"name not in ({values})",
+        "name = '" + "%" * 19_000 + "'",
+        "name ~ '%' and name ~ '_' and name ~ '\\'",
+        "name = '\u202e\ufeff\U0001f926'",
+        " and ".join(f"group: '{inner.name}'" for _ in range(1)),
+    ):
+        await groups.count(org_id, Audience(filter=text))
+    for text in (
+        "name = 'a\0b'",
+        "name = '\ud83d'",
+        "(" * 41 + "has: phone" + ")" * 41,
+        f"{conditions} or {conditions}",
+    ):
+        with pytest.raises(BadFilter):
+            await groups.count(org_id, Audience(filter=text))
+
+
+@pytest.mark.proves("filters")
+async def test_wildcards_are_letters_like_others(groups: Groups, contacts: Contacts, org_id: str):
+    for name in ("100%", "a_b", "a\\b", "aXb"):
+        await contacts.add(org_id, Draft(name))
+    for text, names in {
+        "name ~ '%'": ["100%"],
+        "name ~ '_'": ["a_b"],
+        "name ^ 'a\\'": ["a\\b"],
+        "name ~ 'a.*b'": [],
+        "name = 'a_b'": ["a_b"],
+    }.items():
+        assert await named(groups, org_id, text) == names, text
+
+
+@pytest.mark.proves("filters", "other organisations")
+async def test_nothing_of_another_organisation_can_be_named(
+    groups: Groups, contacts: Contacts, org_id: str, other_org_id: str
+):
+    await contacts.define(other_org_id, Attribute("secret", "Secret", AttributeType.TEXT))
+    await contacts.add(other_org_id, Draft("Bo", tags=frozenset({"theirs"}), attributes={"secret": "x"}))
+    theirs = await groups.make(await contacts.book(other_org_id), "Theirs", "")
+    await contacts.add(org_id, Draft("Ours"))
+    for text in ("group: Theirs", "secret = x", f"group: '{theirs.id}'"):
+        with pytest.raises(BadFilter):
+            await groups.count(org_id, Audience(filter=text))
+    assert await groups.count(org_id, Audience(filter="tag: theirs or name = Bo")) == 0
+    for refused in (groups.fill(org_id, theirs.id, ""), groups.add(org_id, theirs.id, [1])):
+        with pytest.raises(NotFound):
+            await refused
+    with pytest.raises(NotFound):
+        await groups.count(org_id, Audience(groups=(theirs.id,)))
+
+
+@pytest.mark.proves("filters")
+async def test_a_count_ends_in_time_and_one_runs_at_a_time(database: Database, org_id: str):
+    """What scans for ever is ended, whoever waits behind it has a turn, and the connection serves others after it."""
+    slow = statement(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000000) SELECT count(*) FROM n"
+    )
+    counting = Counting(database, seconds=0.3)
+
+    def forever(connection: Connection) -> object:
+        return connection.execute(slow).scalar_one()
+
+    def soon(connection: Connection) -> object:
+        return connection.execute(statement("SELECT 1")).scalar_one()
+
+    asked = [counting.read(org_id, each) for each in (forever, soon, forever, soon)]
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in ended] == [TooSlow, int, TooSlow, int]
+    for _ in range(8):
+        assert await database.read(soon) == 1
+    many = [counting.read(org_id, soon) for _ in range(MOST_WAITING + 1)]
+    refused = [each for each in await asyncio.gather(*many, return_exceptions=True) if each != 1]
+    assert [str(each) for each in refused] == ["too many counts at once: wait a moment"]

@@ -70,6 +70,9 @@ async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
         )
         owner, operator = await site.person(Role.OWNER, org.id), await site.person(Role.OPERATOR, None)
         samples = {"account_id": account.id, "key_id": key.id, "person_id": person.id, "phone": "+4530640000"}
+        book = await site.rooms.contacts.book(org.id)
+        group = await site.rooms.contact_groups.make(book, "Regulars", "has: phone")
+        samples |= {"group_id": group.id}
         samples |= {"token": link, "number": account.number, "name": "simulator", "verdict": "sent"}
         yield House(site, owner, operator, samples)
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from campaigns.drafts import BadDraft
+from campaigns.filters.errors import BadFilter
 from gateway.errors import Outcome, Refusal
 from gateway.registry.errors import (
     AccountError,
@@ -45,6 +46,8 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(examples=["nothing to send: write a text"])
     code: str = Field(examples=["empty-text"], description="A stable word for programs.")
+    at: int | None = Field(None, description="Where in a filter the mistake is, from 0.", examples=[None])
+    length: int | None = Field(None, description="How many characters of it are meant.", examples=[None])
     errors: list[Mistake] | None = Field(None, description="Which fields are wrong, where single fields are.")
 
 
@@ -123,6 +126,11 @@ def problem_of(error: Exception) -> ProblemResponse:
             answer = ProblemResponse(422, detail, code="invalid", errors=wrong)
         case Refusal():
             answer = _refusal(error)
+        case BadFilter():
+            mistake = {"field": "filter", "message": f"at character {error.at + 1}: {error}"}
+            answer = ProblemResponse(
+                422, str(error), code="bad-filter", errors=[mistake], at=error.at, length=error.length
+            )
         case AccountError():
             status, code = next((_KINDS[kind] for kind in type(error).mro() if kind in _KINDS), (422, "invalid"))
             answer = ProblemResponse(status, str(error), code=code)

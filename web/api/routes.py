@@ -9,6 +9,7 @@ from web.api.attention import attention_routes
 from web.api.campaigns import campaign_routes
 from web.api.contact_fields import contact_field_routes
 from web.api.contacts import contact_routes
+from web.api.groups import group_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
@@ -30,6 +31,7 @@ def api_routes(desk: Desk) -> APIRouter:
         key_routes,
         number_routes,
         optout_routes,
+        group_routes,
         webhook_routes,
         spend_routes,
         campaign_routes,

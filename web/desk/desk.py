@@ -40,6 +40,7 @@ class Desk:
     accounts: AccountDesk
     bulk: BulkDesk
     imports: ImportDesk
+    groups: GroupDesk
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk
@@ -58,7 +59,6 @@ class Desk:
     webhooks: WebhookDesk
     contacts: ContactDesk
     contact_fields: FieldDesk
-    groups: GroupDesk
     contact_history: ContactHistory
     people: PeopleDesk
     me: MyDesk

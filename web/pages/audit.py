@@ -43,6 +43,7 @@ def subjects() -> list[tuple[str, str]]:
         ("key.", _("Keys")),
         ("number.", _("Numbers")),
         ("optout.", _("Opt-outs")),
+        ("group.", _("Groups")),
         ("person.", _("People")),
         ("session.", _("Signing in")),
         ("webhook.", _("Webhooks")),
@@ -55,6 +56,11 @@ def deeds() -> dict[str, str]:
     """Actions in the viewer's words; one that is not here is shown by its name."""
     return {
         **_deeds_with_people(),
+        "group.make": _("made a group"),
+        "group.change": _("changed a group"),
+        "group.remove": _("removed a group"),
+        "group.add": _("added contacts to a group"),
+        "group.drop": _("took contacts off a group"),
         "account.open": _("opened an account"),
         "account.edit": _("changed an account"),
         "account.close": _("closed an account"),

@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from campaigns.drafts import BadDraft
 from campaigns.model import Book, LabelSort, LinkedObject, Point
-from campaigns.store.received_sql import Received
 from gateway.registry.errors import AccountError, BadValue, NotFound
 from gateway.scopes import Scope
 from gateway.translation import sentence

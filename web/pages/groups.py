@@ -1,156 +1,193 @@
-"""Groups of contacts: the list, what is in each, and the form with its live count."""
+"""Groups (C11): the list, one group and who is in it, listing contacts by hand, renaming, removing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from campaigns.model import Attribute, Book, Group
-from gateway.registry.errors import AccountError
+from campaigns.groups import GroupUses
+from campaigns.model import Group, Recipient
+from gateway.registry.errors import AccountError, NotFound
 from gateway.scopes import Scope
 from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import gettext as _
-from web.language import told
+from web.language import ngettext, told
 from web.pages.asked import Asked
 from web.pages.render import done, page
 
 Words = Annotated[str, Form()]
+Chosen = Annotated[list[str] | None, Form()]
+_ROWS = 50
 
 
 def group_pages(desk: Desk) -> APIRouter:
-    """Routes under `/groups`."""
+    """Routes under `/groups`, but for those of filters, which stand before them."""
     router = APIRouter(prefix="/groups")
 
     @router.get("")
     async def groups(request: Request, actor: Asked, org: str = "") -> Response:
         actor.require(Scope.CONTACTS_READ)
-        organisations = await desk.organisations.list(actor) if actor.org_id is None else ()
-        if actor.org_id is None and not organisations:
-            return page(request, "contacts/nobody.html")
-        found = await desk.contacts.groups(actor, org)
-        return page(request, "groups/list.html", found=found, org=org, organisations=organisations, address=_address)
+        organisations = await desk.organisations.list(actor) if actor.org_id is None else []
+        there = bool(organisations) or actor.org_id is not None
+        found = await desk.groups.list(actor, org) if there else []
+        values: dict[str, Any] = {"found": found, "organisations": organisations, "org": org, "here": _query(org)}
+        return page(request, "groups/list.html", fragment="results", **values)
 
-    _add_new(router, desk)
-    _add_one(router, desk)
-    _add_changing(router, desk)
+    _add_making(router, desk)
+    _add_looking(router, desk)
+    _add_renaming(router, desk)
+    _add_removing(router, desk)
+    _add_members(router, desk)
     return router
 
 
-def _address(org: str, group: Group, deed: str = "") -> str:
-    """Where a group is, or a deed is done to it."""
-    return f"/groups/{group.id}" + (f"/{deed}" if deed else "") + _said(org)
-
-
-def _said(org: str) -> str:
+def _query(org: str) -> str:
     return f"?{urlencode({'org': org})}" if org else ""
 
 
-def _add_new(router: APIRouter, desk: Desk) -> None:
+def _add_looking(router: APIRouter, desk: Desk) -> None:
+    @router.get("/{group_id}/count")
+    async def count(request: Request, actor: Asked, group_id: str) -> Response:
+        error, counted = "", 0
+        try:
+            counted = await desk.groups.count(actor, group_id)
+        except NotFound:
+            raise
+        except AccountError as wrong:
+            error = told(wrong)
+        return page(request, "groups/count.html", counted=counted, error=error)
+
+    @router.get("/{group_id}")
+    async def group(request: Request, actor: Asked, group_id: str, after: str = "") -> Response:
+        return await _shown(request, desk, actor, group_id, after)
+
+
+async def _shown(request: Request, desk: Desk, actor: Actor, group_id: str, after: str) -> Response:
+    found = await desk.groups.get(actor, group_id)
+    error = ""
+    members: Sequence[Recipient] = ()
+    try:
+        members = await desk.groups.members(actor, group_id, after, _ROWS + 1)
+    except NotFound:
+        raise
+    except AccountError as wrong:
+        error = told(wrong)
+    values: dict[str, Any] = {
+        "group": found,
+        "uses": await desk.groups.uses(actor, group_id),
+        "members": members[:_ROWS],
+        "next": members[_ROWS - 1].contact_id if len(members) > _ROWS else "",
+        "after": after,
+        "error": error,
+    }
+    return page(request, "groups/one.html", fragment="results", **values)
+
+
+def _add_making(router: APIRouter, desk: Desk) -> None:
     @router.get("/new")
-    async def new(request: Request, actor: Asked, org: str = "", where: str = "") -> Response:
-        return await _form(request, desk, actor, {"org": org, "filter": where, "kind": "filter"})
+    async def ask(request: Request, actor: Asked, org: str = "") -> Response:
+        actor.require(Scope.CONTACTS_WRITE)
+        return _naming(request, {"org": org})
 
     @router.post("/new")
-    async def made(
-        request: Request, actor: Asked, org: Words = "", name: Words = "", kind: Words = "filter", where: Words = ""
-    ) -> Response:
+    async def make(request: Request, actor: Asked, name: Words = "", org: Words = "") -> Response:
         actor.require(Scope.CONTACTS_WRITE)
         try:
-            group = await desk.groups.make(actor, org, name, None if kind == "listed" else where)
-        except AccountError as error:
-            typed = {"org": org, "name": name, "kind": kind, "filter": where}
-            return await _form(request, desk, actor, typed, error=told(error))
-        return done(request, _("%(name)s is a group now", name=group.name), _address(org, group))
-
-    @router.post("/count")
-    async def count(request: Request, actor: Asked, org: Words = "", where: Words = "") -> Response:
-        actor.require(Scope.CONTACTS_READ)
-        return page(request, "groups/members.html", **await _counted(desk, actor, org, where))
+            made = await desk.groups.make(actor, name, None, org)
+        except NotFound:
+            raise
+        except AccountError as wrong:
+            return _naming(request, {"name": name, "org": org}, told(wrong))
+        return done(request, _("Now add contacts to %(name)s", name=made.name), f"/groups/{made.id}", away=True)
 
 
-async def _counted(desk: Desk, actor: Actor, org: str, filter_text: str) -> dict[str, Any]:
-    """Whom a filter means, or why nobody can say."""
-    try:
-        return {"members": await desk.groups.of_filter(actor, org, filter_text), "filter_error": ""}
-    except AccountError as error:
-        return {"members": None, "filter_error": told(error)}
+def _naming(request: Request, typed: dict[str, str], error: str = "") -> Response:
+    values = {"name": "", "org": "", "group": None, "uses": None, **typed, "error": error}
+    return page(request, "groups/name.html", fragment="dialog", status=422 if error else 200, **values)
 
 
-async def _form(
-    request: Request, desk: Desk, actor: Actor, typed: dict[str, str], group: Group | None = None, error: str = ""
-) -> Response:
-    actor.require(Scope.CONTACTS_WRITE)
-    org = typed.get("org", "")
-    book = await desk.contacts.book(actor, org)
-    values: dict[str, Any] = {
-        "typed": {"org": "", "name": "", "kind": "filter", "filter": ""} | typed,
-        "group": group,
-        "error": error,
-        "fields": [(f"{each.kind}.{each.key}" if each.kind else each.key, each.label) for each in _known(book)],
-        "said": _said(org),
-    }
-    counted = await _counted(desk, actor, org, typed.get("filter", ""))
-    return page(request, "groups/form.html", status=422 if error else 200, **values, **counted)
+def _add_renaming(router: APIRouter, desk: Desk) -> None:
+    async def asking(request: Request, actor: Actor, group_id: str, name: str | None, error: str = "") -> Response:
+        group = await desk.groups.get(actor, group_id)
+        values: dict[str, Any] = {"group": group, "uses": await desk.groups.uses(actor, group_id)}
+        values |= {"name": group.name if name is None else name, "org": "", "error": error}
+        return page(request, "groups/name.html", fragment="dialog", status=422 if error else 200, **values)
 
-
-def _known(book: Book) -> list[Attribute]:
-    return [each for each in book.attributes.values() if each.slot is not None]
-
-
-def _add_one(router: APIRouter, desk: Desk) -> None:
-    @router.get("/{group_id}")
-    async def one(request: Request, actor: Asked, group_id: str, org: str = "") -> Response:
-        group = await desk.groups.get(actor, org, group_id)
-        try:
-            shown: dict[str, Any] = {"members": await desk.groups.members(actor, group), "filter_error": ""}
-        except AccountError as error:
-            shown = {"members": None, "filter_error": told(error)}
-        users = await desk.groups.users(actor, group)
-        return page(request, "groups/one.html", group=group, org=org, users=users, address=_address, **shown)
-
-    @router.get("/{group_id}/count")
-    async def size(request: Request, actor: Asked, group_id: str, org: str = "") -> Response:
-        group = await desk.groups.get(actor, org, group_id)
-        try:
-            shown: dict[str, Any] = {"count": (await desk.groups.members(actor, group)).count, "error": ""}
-        except AccountError as error:
-            shown = {"count": None, "error": told(error)}
-        return page(request, "groups/count.html", **shown)
-
-
-def _add_changing(router: APIRouter, desk: Desk) -> None:
-    @router.get("/{group_id}/edit")
-    async def edit(request: Request, actor: Asked, group_id: str, org: str = "") -> Response:
+    @router.get("/{group_id}/rename")
+    async def ask(request: Request, actor: Asked, group_id: str) -> Response:
         actor.require(Scope.CONTACTS_WRITE)
-        group = await desk.groups.get(actor, org, group_id)
-        typed = {"org": org, "name": group.name, "filter": group.filter or ""}
-        return await _form(request, desk, actor, typed, group)
+        return await asking(request, actor, group_id, None)
 
-    @router.post("/{group_id}/edit")
-    async def edited(
-        request: Request, actor: Asked, group_id: str, org: Words = "", name: Words = "", where: Words = ""
-    ) -> Response:
+    @router.post("/{group_id}/rename")
+    async def rename(request: Request, actor: Asked, group_id: str, name: Words = "") -> Response:
         actor.require(Scope.CONTACTS_WRITE)
-        group = await desk.groups.get(actor, org, group_id)
         try:
-            changed = await desk.groups.change(actor, org, group_id, name, where)
-        except AccountError as error:
-            return await _form(request, desk, actor, {"org": org, "name": name, "filter": where}, group, told(error))
-        return done(request, _("%(name)s is changed", name=changed.name), _address(org, changed))
+            changed = await desk.groups.change(actor, group_id, name)
+        except NotFound:
+            raise
+        except AccountError as wrong:
+            return await asking(request, actor, group_id, name, told(wrong))
+        return done(request, _("The group is called %(name)s now", name=changed.name), f"/groups/{group_id}")
 
+
+def _add_removing(router: APIRouter, desk: Desk) -> None:
     @router.get("/{group_id}/remove")
-    async def ask(request: Request, actor: Asked, group_id: str, org: str = "") -> Response:
+    async def ask(request: Request, actor: Asked, group_id: str) -> Response:
         actor.require(Scope.CONTACTS_WRITE)
-        group = await desk.groups.get(actor, org, group_id)
-        users = await desk.groups.users(actor, group)
-        return page(request, "groups/remove.html", fragment="dialog", group=group, org=org, users=users)
+        group: Group = await desk.groups.get(actor, group_id)
+        uses: GroupUses = await desk.groups.uses(actor, group_id)
+        return page(request, "groups/remove.html", fragment="dialog", group=group, uses=uses)
 
     @router.post("/{group_id}/remove")
-    async def removed(request: Request, actor: Asked, group_id: str, org: Words = "") -> Response:
+    async def remove(request: Request, actor: Asked, group_id: str) -> Response:
+        gone = await desk.groups.remove(actor, group_id)
+        back = "/groups" if actor.org_id is not None else f"/groups{_query(gone.org_id)}"
+        return done(request, _("The group %(name)s is removed", name=gone.name), back, away=True)
+
+
+def _add_members(router: APIRouter, desk: Desk) -> None:
+    async def asking(
+        request: Request, actor: Actor, group_id: str, search: str, typed: str = "", error: str = ""
+    ) -> Response:
         actor.require(Scope.CONTACTS_WRITE)
-        group = await desk.groups.remove(actor, org, group_id)
-        return done(request, _("%(name)s is removed", name=group.name), f"/groups{_said(org)}")
+        group = await desk.groups.get(actor, group_id)
+        found = await desk.groups.search(actor, group_id, search)
+        values: dict[str, Any] = {"group": group, "search": search, "found": found, "filter": typed, "error": error}
+        return page(request, "groups/add.html", fragment="found", status=422 if error else 200, **values)
+
+    @router.get("/{group_id}/add")
+    async def ask(request: Request, actor: Asked, group_id: str, q: str = "") -> Response:
+        return await asking(request, actor, group_id, q[:200])
+
+    @router.post("/{group_id}/add")
+    async def add(
+        request: Request,
+        actor: Asked,
+        group_id: str,
+        q: Words = "",
+        filter: Words = "",  # noqa: A002 - as the form and the address of the list of contacts call it
+        by: Words = "",
+        chosen: Chosen = None,
+    ) -> Response:
+        actor.require(Scope.CONTACTS_WRITE)
+        try:
+            if by == "filter":
+                count = await desk.groups.fill(actor, group_id, filter)
+            else:
+                count = await desk.groups.add(actor, group_id, chosen or [])
+        except NotFound:
+            raise
+        except AccountError as wrong:
+            return await asking(request, actor, group_id, q[:200], filter, told(wrong))
+        words = ngettext("%(num)s contact is in the group", "%(num)s contacts are in the group", count)
+        return done(request, words, f"/groups/{group_id}", away=True)
+
+    @router.post("/{group_id}/drop")
+    async def drop(request: Request, actor: Asked, group_id: str, contact: Words = "") -> Response:
+        await desk.groups.drop(actor, group_id, [contact])
+        return done(request, _("The contact is not in the group any more"), f"/groups/{group_id}")

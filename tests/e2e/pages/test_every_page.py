@@ -42,7 +42,7 @@ ELSEWHERE = {
     "/sign-in/second-factor": "is asked for with half a session",
 }
 """Pages that cannot simply be asked for, and why."""
-PARTS = {"/attention/count", "/write/accounts", "/campaigns/accounts", "/campaigns/people"}
+PARTS = {"/attention/count", "/write/accounts", "/groups/{group_id}/count", "/campaigns/accounts", "/campaigns/people"}
 """What only a script asks for: no page of its own."""
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 120))"""
@@ -114,6 +114,10 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
         "campaign", "create", LONG, "--account", firm.email, "--text", "Hej {{ name }}", "--where", ""
     )
     webhook = firm.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
+    filter_text = "has: phone and (created > today - 30 or not (name ~ 'x' or name in (Anna, Bo)))"
+    group = firm.client.post("/groups", {"name": "Regulars", "filter": filter_text}).body["id"]
+    firm.client.post("/groups", {"name": "Regulars of ours", "filter": "group: Regulars"})
+    listed = firm.client.post("/groups", {"name": "Invited"}).body["id"]
     gateway.sms(PHONE)
     gateway.text(PHONE, firm.number, "Tak, jeg kommer kl. 15")
     gateway.text(PHONE, "+45609946999998", "Er der nogen?")
@@ -139,6 +143,8 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("imports", "import_id"): uploaded,
             ("people", "person_id"): person,
             ("link", "token"): invitation,
+            ("groups", "group_id"): group,
+            ("/groups/{group_id}/add", "group_id"): listed,
             ("attention", "verdict"): "sent",
             ("attention", "message_id"): doubtful,
             ("contacts", "contact_id"): contact,

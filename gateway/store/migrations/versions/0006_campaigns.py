@@ -56,6 +56,7 @@ def upgrade() -> None:
     sa.Column('created', sa.Integer(), nullable=False),
     sa.Column('tags', sa.String(), nullable=True),
     sa.Column('consents', sa.String(), nullable=True),
+    sa.Column('kinds', sa.String(), nullable=True),
     *slots(16),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contact_facts'))
     )
