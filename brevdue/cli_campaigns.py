@@ -44,6 +44,7 @@ async def create(
     per_week: Annotated[int, Parameter(help="Leave out who has got so many SMS of campaigns this week.")] = 0,
     max_parts: Annotated[int, Parameter(help="Pause after so many SMS parts.")] = 0,
     max_cost: Annotated[str, Parameter(help="Pause before it costs more: '100 DKK'.")] = "",
+    short_links: Annotated[bool, Parameter(help="Replace links by short ones, and count who follows them.")] = False,
     options: Options = DEFAULT,
 ) -> None:
     """Write a campaign; nobody gets anything before it is started. Prints its id."""
@@ -63,6 +64,7 @@ async def create(
                 start_at=start_at.timestamp() if start_at is not None else None,
                 window=read_window(window, zone),
                 limits=_limits(per_minute, per_week, max_parts, max_cost),
+                short_links=short_links,
             )
             made = await at.campaigns.create(owner.org_id, content, person())
     say(made.id, {"id": made.id, "name": made.content.name, "state": made.state}, options)
@@ -149,6 +151,9 @@ async def show_campaign(campaign_id: Id, /, *, options: Options = DEFAULT) -> No
     values |= {f"failed: {reason or 'unknown'}": count for reason, count in sorted(figures.failures.items())}
     values |= {f"skipped: {reason}": count for reason, count in sorted(figures.skipped.items())}
     values |= {"replies": figures.replies, "opt-outs": figures.optouts}
+    if found.content.short_links:
+        values["clicked"] = figures.clicked
+        values |= {f"clicks: {link.written}": f"{link.clicks} of {link.people}" for link in figures.links}
     facts(values, options)
 
 

@@ -143,6 +143,8 @@ class Content:
     limits: Limits = field(default_factory=Limits)
     smart: bool = True
     """Whether typographic characters are written in GSM-7 where that saves parts."""
+    short_links: bool = False
+    """Whether links in the texts are replaced by short ones whose clicks are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ class Campaign:
     available_at: float = 0.0
     """When there is something to do."""
     counts: Counts = field(default_factory=Counts)
+    links: Mapping[str, int] = field(default_factory=dict)
+    """The numbers of its links, by how its texts write them; empty where it has no short ones, and in lists."""
 
 
 def may(state: State, deed: Deed) -> bool:

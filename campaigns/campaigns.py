@@ -185,7 +185,7 @@ class Campaigns:
         """Estimates that grow; the last one is finished."""
         campaign = await self.get(org_id, campaign_id)
         startable(campaign.content)
-        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        terms = self._terms.terms(campaign.content, await self._sender(campaign), campaign.links)
         async for estimate in self._estimator.estimate(campaign, terms):
             yield estimate
 
@@ -195,7 +195,7 @@ class Campaigns:
         if not campaign.content.texts:
             startable(campaign.content)
         account = await self._sender(campaign)
-        terms = self._terms.terms(campaign.content, account)
+        terms = self._terms.terms(campaign.content, account, campaign.links)
         return await self._check(campaign, terms, contact_id)
 
     async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:

@@ -12,6 +12,7 @@ from typing import Final
 
 from campaigns import macros
 from campaigns.campaign import NOBODY, Content, Launch
+from campaigns.links import shortened
 from campaigns.macros import TextError
 from campaigns.model import Book
 from gateway.registry.errors import BadValue
@@ -63,7 +64,7 @@ def _check_text(text: str, known: frozenset[str], content: Content, max_parts: i
         raise TextError(
             sentence("there is no field called %(name)s: write one of %(fields)s", name=unknown[0], fields=_some(known))
         )
-    shortest = _shortest(read, content)
+    shortest = _shortest(macros.read(shortened(text).source) if content.short_links else read, content)
     if shortest is not None and shortest.parts > max_parts:
         raise TextError(
             sentence(

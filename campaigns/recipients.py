@@ -8,13 +8,14 @@ decided there (`store.run_sql`): who has said STOP, which phone has its message 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from campaigns.campaign import Content, text_for
-from campaigns.macros import Macros, TooMuch
+from campaigns.macros import Fields, Macros, TooMuch
 from campaigns.model import Recipient
 from campaigns.schedule import opens_at
+from campaigns.short_texts import ShortText
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -97,6 +98,8 @@ class Terms:
     """That the account may write to; None for all."""
     max_parts: int
     lead: Lead
+    short: Mapping[str, ShortText] = field(default_factory=dict)
+    """The texts with short links, by variant, where the campaign has them."""
 
 
 def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
@@ -109,7 +112,11 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
     _, variant = text_for(content.texts, member.language)
-    text = written(terms.texts[variant], member, smart=content.smart)
+    short = terms.short.get(variant)
+    if short is None:
+        text = written(terms.texts[variant], member.fields, smart=content.smart)
+    else:
+        text = written(short.macros, short.fields(member), smart=content.smart)
     if isinstance(text, SmsText) and text.parts > terms.max_parts:
         text = Skip.TOO_LONG
     if isinstance(text, Skip):
@@ -133,10 +140,10 @@ def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     return None
 
 
-def written(macros: Macros, member: Recipient, *, smart: bool) -> SmsText | Skip:
+def written(macros: Macros, fields: Fields, *, smart: bool) -> SmsText | Skip:
     """The very text that a contact would get, or why there is none."""
     try:
-        own = macros.render(member.fields).strip()
+        own = macros.render(fields).strip()
     except TooMuch:
         return Skip.TEXT
     return prepare(own, smart=smart) if own else Skip.NO_TEXT

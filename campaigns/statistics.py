@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from campaigns.campaign import Campaign
+from campaigns.store import link_sql
 from campaigns.store import statistics_sql as sql
+from campaigns.store.link_sql import LinkClicks
 from gateway.money import Money
 from gateway.store.database import Database
 
@@ -44,6 +46,10 @@ class Figures:
     """Phones that have answered."""
     optouts: int = 0
     """Phones that have said STOP since they got it."""
+    clicked: int = 0
+    """Contacts that have followed a short link."""
+    links: tuple[LinkClicks, ...] = ()
+    """The links, and how often each was followed."""
     delivered: tuple[tuple[float, int], ...] = ()
     """SMS that were delivered, by the beginning of a span of time."""
     span: float = 60.0
@@ -99,6 +105,8 @@ def _read(connection: sql.Reads, campaign: Campaign) -> Figures:
         unpriced=unpriced,
         replies=sql.replies(connection, campaign.id, campaign.content.account_id, began),
         optouts=sql.optouts_since(connection, campaign.id, campaign.org_id, began),
+        clicked=link_sql.clicked(connection, campaign.id) if campaign.content.short_links else 0,
+        links=tuple(link_sql.of_campaign(connection, campaign.id)) if campaign.content.short_links else (),
         delivered=delivered,
         span=span,
     )

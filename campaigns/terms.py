@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from campaigns import macros
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content
 from campaigns.recipients import Terms
+from campaigns.short_texts import NO_LINKS, Shortener
 from gateway.accounts import Accounts
 from gateway.model import Account
 from gateway.money import Money
@@ -25,9 +28,10 @@ def wanted_by(org_id: str, terms: Terms) -> Wanted:
 class TermsMaker:
     """Makes terms, by the settings of the gateway."""
 
-    def __init__(self, settings: GatewaySettings, accounts: Accounts) -> None:
+    def __init__(self, settings: GatewaySettings, accounts: Accounts, shortener: Shortener) -> None:
         self._settings = settings
         self._accounts = accounts
+        self._shortener = shortener
         self._router: Router = make_router(settings)
         self._routed = bool(settings.route)
         self._priced = bool(settings.price)
@@ -40,8 +44,8 @@ class TermsMaker:
         key = await self._accounts.key(account.key_id)
         return None if key is None or key.paused else account
 
-    def terms(self, content: Content, account: Account) -> Terms:
-        """What a campaign's decisions hang on. Raises TextError."""
+    def terms(self, content: Content, account: Account, links: Mapping[str, int] = NO_LINKS) -> Terms:
+        """What a campaign's decisions hang on; `links` are the numbers of its links. Raises TextError."""
         return Terms(
             content=content,
             account=account,
@@ -49,12 +53,13 @@ class TermsMaker:
             countries=countries_of(account.region, self._settings.limits),
             max_parts=self._settings.dialog.max_parts,
             lead=self._lead,
+            short=self._shortener.texts(content.texts, links) if content.short_links else {},
         )
 
     async def of(self, campaign: Campaign) -> Terms | None:
         """The terms of a campaign; None where its account may not send. Raises TextError."""
         account = await self.sender(campaign.content.account_id)
-        return None if account is None else self.terms(campaign.content, account)
+        return None if account is None else self.terms(campaign.content, account, campaign.links)
 
     def _lead(self, message: OutgoingSms) -> tuple[OutgoingSms, Money | None]:
         if not self._routed and not self._priced:

@@ -286,6 +286,13 @@ class RetentionSettings(Section):
     """Of the rows around the texts; texts go with them at the latest."""
 
 
+class CampaignSettings(Section):
+    """`[campaigns]`: writing to many at once."""
+
+    short_url: Annotated[str, AfterValidator(forms.short_url)] = ""
+    """What short links begin with; empty: `[http] public_url` and /l/."""
+
+
 class WebhookSettings(Section):
     """`[webhooks]`: calls that leave to URLs of organisations."""
 
@@ -328,5 +335,6 @@ class GatewaySettings(BaseModel):
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
     retention: RetentionSettings = RetentionSettings()
+    campaigns: CampaignSettings = CampaignSettings()
     webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

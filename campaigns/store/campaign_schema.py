@@ -20,6 +20,7 @@ campaigns = Table(
     Column("send_window", String, nullable=False, server_default=""),  # "mon-fri 09:00-20:00"; empty: always
     Column("zone", String, nullable=False, server_default="UTC"),  # of contacts whose own is not known
     Column("smart", Boolean, nullable=False, server_default=text("true")),
+    Column("short_links", Boolean, nullable=False, server_default=text("false")),
     Column("per_minute", Integer, nullable=False, server_default="0"),
     Column("per_week", Integer, nullable=False, server_default="0"),
     Column("max_parts", BigInteger, nullable=False, server_default="0"),

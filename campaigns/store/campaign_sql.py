@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
 from campaigns.model import Audience
 from campaigns.schedule import read_window, write_window
+from campaigns.store import link_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import Origin, OutgoingMail
 from gateway.money import Money
@@ -38,6 +39,7 @@ def add(connection: Connection, items: Sequence[Campaign]) -> list[None]:
             "available_at": item.available_at,
         }
         connection.execute(insert(campaigns).values(**row, **_content_row(item.content)))
+        link_sql.keep(connection, item)
     return [None] * len(items)
 
 
@@ -68,7 +70,8 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
     if campaign.state is State.SCHEDULED:
         changed["available_at"] = item.content.start_at or item.now
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**changed))
-    return replace(campaign, content=item.content)
+    campaign = replace(campaign, content=item.content)
+    return replace(campaign, links=link_sql.keep(connection, campaign))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,7 @@ def _record(connection: Connection, campaign: Campaign, wish: Wish) -> None:
 
 def _delete(connection: Connection, campaign: Campaign) -> Campaign | NotNow:
     connection.execute(delete(campaign_recipients).where(campaign_recipients.c.campaign_id == campaign.id))
+    link_sql.forget(connection, campaign)
     connection.execute(delete(campaigns).where(campaigns.c.id == campaign.id))
     return replace(campaign, state=State.CANCELLED)
 
@@ -188,7 +192,10 @@ def find(connection: Connection, org_id: str | None, campaign_id: str, *, lock: 
     if org_id is not None:
         query = query.where(campaigns.c.org_id == org_id)
     row = connection.execute(query.with_for_update() if lock else query).first()
-    return None if row is None else campaign_of(row)
+    if row is None:
+        return None
+    campaign = campaign_of(row)
+    return replace(campaign, links=link_sql.numbers(connection, campaign.id)) if row.short_links else campaign
 
 
 def listing(connection: Connection, org_id: str | None, most: int, before: str | None = None) -> list[Campaign]:
@@ -278,6 +285,7 @@ def _content_row(content: Content) -> dict[str, Any]:
         "send_window": write_window(content.window),
         "zone": content.window.zone,
         "smart": content.smart,
+        "short_links": content.short_links,
         "per_minute": limits.per_minute,
         "per_week": limits.per_week,
         "max_parts": limits.parts,
@@ -299,6 +307,7 @@ def campaign_of(row: Any) -> Campaign:
         window=read_window(row.send_window, row.zone),
         limits=Limits(row.per_minute, row.per_week, row.max_parts, cost),
         smart=bool(row.smart),
+        short_links=bool(row.short_links),
     )
     return Campaign(
         id=row.id,

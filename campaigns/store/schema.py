@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-from campaigns.store import campaign_schema
+from campaigns.store import campaign_schema, link_schema
 from gateway.store.schema import metadata
 
 __all__ = ["campaign_schema"]
