@@ -63,7 +63,9 @@ class Link:
 
 _LINK = Prepared(
     lambda _dialect: (
-        select(campaign_links.c.org_id, campaign_links.c.written, contact_books.c.id.label("book"), contact_books.c.last)
+        select(
+            campaign_links.c.org_id, campaign_links.c.written, contact_books.c.id.label("book"), contact_books.c.last
+        )
         .outerjoin(contact_books, contact_books.c.org_id == campaign_links.c.org_id)
         .where(campaign_links.c.id == bindparam("link"))
     )
@@ -90,19 +92,21 @@ class Clicks:
 
 
 _STANDING = Prepared(
-    lambda _dialect: select(
-        campaigns.c.started_at,
-        exists()
-        .where(
-            campaign_recipients.c.campaign_id == campaign_links.c.campaign_id,
-            campaign_recipients.c.contact_id == bindparam("contact"),
-            campaign_recipients.c.state == "sent",
+    lambda _dialect: (
+        select(
+            campaigns.c.started_at,
+            exists()
+            .where(
+                campaign_recipients.c.campaign_id == campaign_links.c.campaign_id,
+                campaign_recipients.c.contact_id == bindparam("contact"),
+                campaign_recipients.c.state == "sent",
+            )
+            .label("got"),
         )
-        .label("got"),
+        .select_from(campaign_links)
+        .outerjoin(campaigns, campaigns.c.id == campaign_links.c.campaign_id)
+        .where(campaign_links.c.id == bindparam("link"))
     )
-    .select_from(campaign_links)
-    .outerjoin(campaigns, campaigns.c.id == campaign_links.c.campaign_id)
-    .where(campaign_links.c.id == bindparam("link"))
 )
 
 
@@ -116,7 +120,7 @@ def count(connection: Connection, items: Sequence[Sequence[Clicks]]) -> list[Non
         if row is None or row.started_at is None:
             continue
         contact_id = item.contact_id if row.got else NOBODY
-        values = {"link_id": item.link_id, "contact_id": contact_id, "clicks": item.times}
+        values: dict[str, float] = {"link_id": item.link_id, "contact_id": contact_id, "clicks": item.times}
         values |= {"people": int(contact_id != NOBODY), "first_at": item.at, "last_at": item.at}
         _add(connection, values)
     return [None] * len(items)

@@ -40,7 +40,9 @@ def test_links_are_what_the_text_itself_names(text: str, links: list[str] | None
 
 @pytest.mark.proves(ROW)
 def test_a_text_stays_what_it_is_around_its_links() -> None:
-    source = "Hej {{ first_name }}! Se https://x.dk/a, (https://y.dk) og https://x.dk/a. {% if a %}https://z.dk{% endif %}"
+    source = (
+        "Hej {{ first_name }}! Se https://x.dk/a, (https://y.dk) og https://x.dk/a. {% if a %}https://z.dk{% endif %}"
+    )
     short = shortened(source)
     back = short.source
     for place, link in enumerate(short.links):
@@ -114,8 +116,14 @@ def test_a_text_without_links_is_made_as_any_other() -> None:
 @pytest.mark.parametrize(
     ("headers", "ahead"),
     [
-        ({"user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"}, False),
-        ({"user-agent": "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 Chrome/130.0 Mobile Safari"}, False),
+        (
+            {"user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"},
+            False,
+        ),
+        (
+            {"user-agent": "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 Chrome/130.0 Mobile Safari"},
+            False,
+        ),
         ({"user-agent": "Mozilla/5.0", "sec-purpose": "prefetch;prerender"}, True),
         ({"user-agent": "Mozilla/5.0", "purpose": "prefetch"}, True),
         ({"user-agent": "Mozilla/5.0", "x-purpose": "preview"}, True),
@@ -127,5 +135,5 @@ def test_a_text_without_links_is_made_as_any_other() -> None:
         ({}, True),
     ],
 )
-def test_machines_that_look_ahead_are_told_from_people(headers: dict[str, str], ahead: bool) -> None:  # noqa: FBT001
+def test_machines_that_look_ahead_are_told_from_people(headers: dict[str, str], ahead: bool) -> None:
     assert looks_ahead(Headers(headers)) is ahead
