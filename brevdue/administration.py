@@ -25,6 +25,7 @@ from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.opening import open_database
 
 if TYPE_CHECKING:
+    from campaigns.approvals import Approvals
     from campaigns.campaigns import Campaigns
     from gateway.hand_delivery import HandDelivery
     from gateway.sending import Sending
@@ -75,6 +76,23 @@ class Desk:
             terms=TermsMaker(self.settings, self.accounts, shortener_of(self.settings, self.keyring)),
             sending=self.sending,
             dialog=self.settings.dialog,
+            approvals=self.approvals,
+            clock=clock,
+        )
+
+    @property
+    def approvals(self) -> Approvals:
+        """Asks a second person about large campaigns. What it queues is sent by whichever process sends mail."""
+        from campaigns.approval_letters import ApprovalLetters
+        from campaigns.approvals import Approvals
+        from web.identity.approvers import PeopleWhoApprove
+
+        clock, settings = SystemClock(), self.settings
+        return Approvals(
+            database=self.database,
+            approvers=PeopleWhoApprove(self.database),
+            letters=ApprovalLetters(settings.mail, settings.http.public_url, clock),
+            above=settings.campaigns.approval_above,
             clock=clock,
         )
 

@@ -21,17 +21,24 @@ from brevdue.providers import make_providers
 from brevdue.readiness import readiness
 from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
+from campaigns.approval_letters import ApprovalLetters
+from campaigns.approvals import Approvals
 from campaigns.audience import ContactReaders
+from campaigns.by_mail.desk import CampaignByMail
+from campaigns.by_mail.letters import ByMailLetters
 from campaigns.campaigns import Campaigns
 from campaigns.contacts import Contacts
+from campaigns.emails import EmailWriter
 from campaigns.groups import Groups
 from campaigns.imports.importing import Importing
 from campaigns.imports.imports import Imports
 from campaigns.letters import CampaignLetters
 from campaigns.runner import Runner
 from campaigns.short_links import ShortLinks, codes_of, shortener_of
+from campaigns.store import email_sql
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.terms import TermsMaker
+from campaigns.unsubscribing import Unsubscribing
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.dialog_in import DialogIn
@@ -76,6 +83,9 @@ from gateway.threads import Threads
 from gateway.webhook_endpoints import WebhookEndpoints
 from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
+from web.identity.approvers import NotesByMail, PeopleWhoApprove, PeopleWhoStart
+from web.identity.audit import Audit
+from web.identity.roles import must_have_second
 from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
@@ -150,6 +160,7 @@ class Rooms:
             clock=self.clock,
             resolver=self.resolver,
             lease=self.spool.lease,
+            settle=email_sql.settle,
         )
 
     @cached_property
@@ -303,7 +314,14 @@ class Rooms:
             lease=self.spool.lease,
             providers=tuple(self.providers),
             departs=self.sms_out.nudge,
+            emails=EmailWriter(self.settings.mail, self.settings.http.public_url, self.keyring),
+            mail_queued=self.mail_out.nudge,
         )
+
+    @cached_property
+    def unsubscribing(self) -> Unsubscribing:
+        """Contacts unsubscribe from e-mails of campaigns."""
+        return Unsubscribing(self.database, self.keyring, self.clock)
 
     @cached_property
     def campaigns(self) -> Campaigns:
@@ -315,8 +333,22 @@ class Rooms:
             terms=self.terms_maker,
             sending=self.sending,
             dialog=self.settings.dialog,
+            approvals=self.approvals,
             clock=self.clock,
             nudge=self.campaign_runner.nudge,
+        )
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Large campaigns ask a second person."""
+        settings = self.settings
+        return Approvals(
+            database=self.database,
+            approvers=PeopleWhoApprove(self.database),
+            letters=ApprovalLetters(settings.mail, settings.http.public_url, self.clock),
+            above=settings.campaigns.approval_above,
+            clock=self.clock,
+            mail_queued=self.mail_out.nudge,
         )
 
     @cached_property
@@ -353,7 +385,28 @@ class Rooms:
                 letters=self.letters,
                 clock=self.clock,
                 mail_queued=self.mail_out.nudge,
+                bounce=email_sql.bounce,
+                complained=self.unsubscribing.complained,
             ),
+            leave=self.unsubscribing.take,
+            campaign=self.campaign_by_mail.take if self.settings.campaigns.by_mail else None,
+        )
+
+    @cached_property
+    def campaign_by_mail(self) -> CampaignByMail:
+        """Campaigns are written and started by mail."""
+        settings = self.settings
+        return CampaignByMail(
+            database=self.database,
+            accounts=self.accounts,
+            campaigns=self.campaigns,
+            approvals=self.approvals,
+            starters=PeopleWhoStart(self.database, must_have_second(settings.web.require_second_factor)),
+            note=NotesByMail(Audit(self.database, self.clock)),
+            letters=ByMailLetters(settings.mail, settings.http.public_url, self.clock),
+            spool=self.spool,
+            clock=self.clock,
+            mail_queued=self.mail_out.nudge,
         )
 
     @cached_property
@@ -418,6 +471,7 @@ class Rooms:
                 certificate_expiry=self.edge.certificate_expires_at,
             ),
             webhooks={name: provider for name, provider in self.providers.items() if isinstance(provider, Webhooks)},
+            unsubscribing=self.unsubscribing,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -13,6 +13,7 @@ from brevdue.console import DEFAULT, CommandError, Options, Row, facts, moment, 
 
 if TYPE_CHECKING:
     from brevdue.administration import Desk
+    from campaigns.approval import Who
     from campaigns.campaign import Campaign, Limits
     from campaigns.estimate import Estimate
     from campaigns.model import Audience
@@ -30,6 +31,9 @@ async def create(
     *,
     account: Annotated[str, Parameter(help="Who is responsible: their account sends, and answers come to them.")],
     text: Annotated[str, Parameter(help="With macros: 'Hej {{ first_name | default: \"du\" }}'.")],
+    channel: Annotated[Literal["sms", "email"], Parameter(help="What it is sent by.")] = "sms",
+    subject: Annotated[str, Parameter(help="Of e-mails, with macros.")] = "",
+    subject_variant: Annotated[list[str] | None, Parameter(help="The subject in another language: da=Hej.")] = None,
     variant: Annotated[
         list[str] | None, Parameter(help="The text in another language: da=Hej. As often as wanted.")
     ] = None,
@@ -40,6 +44,8 @@ async def create(
     start_at: Annotated[datetime | None, Parameter(help="Start then, not at once: 2027-01-31T09:00:00+01:00.")] = None,
     window: Annotated[str, Parameter(help="When it may reach people, by their clock: 'mon-fri 09:00-20:00'.")] = "",
     zone: Annotated[str, Parameter(help="The time zone of contacts whose own is not known.")] = "UTC",
+    any_hour: Annotated[bool, Parameter(help="Write in the quiet hours as well.", negative=())] = False,
+    any_day: Annotated[bool, Parameter(help="Write on holidays as well.", negative=())] = False,
     per_minute: Annotated[int, Parameter(help="SMS a minute at most; 0 for as fast as they leave.")] = 0,
     per_week: Annotated[int, Parameter(help="Leave out who has got so many SMS of campaigns this week.")] = 0,
     max_parts: Annotated[int, Parameter(help="Pause after so many SMS parts.")] = 0,
@@ -50,6 +56,7 @@ async def create(
     """Write a campaign; nobody gets anything before it is started. Prints its id."""
     from brevdue.administration import desk, in_a_sentence
     from campaigns.campaign import Content, Launch
+    from campaigns.model import Channel
     from campaigns.schedule import read_window
 
     async with desk(options) as at:
@@ -63,17 +70,21 @@ async def create(
                 launch=Launch.DEFERRED if start_at is not None else Launch.INSTANT,
                 start_at=start_at.timestamp() if start_at is not None else None,
                 window=read_window(window, zone),
+                any_hour=any_hour,
+                any_day=any_day,
                 limits=_limits(per_minute, per_week, max_parts, max_cost),
                 short_links=short_links,
+                channel=Channel(channel),
+                subjects={"": subject, **dict(_variant(each, "--subject-variant") for each in subject_variant or ())},
             )
             made = await at.campaigns.create(owner.org_id, content, person())
     say(made.id, {"id": made.id, "name": made.content.name, "state": made.state}, options)
 
 
-def _variant(written: str) -> tuple[str, str]:
+def _variant(written: str, option: str = "--variant") -> tuple[str, str]:
     language, equals, text = written.partition("=")
     if not equals or not language.strip():
-        raise CommandError(f"--variant takes a language and a text: da=Hej, not '{written}'")
+        raise CommandError(f"{option} takes a language and a text: da=Hej, not '{written}'")
     return language.strip(), text
 
 
@@ -145,9 +156,10 @@ async def show_campaign(campaign_id: Id, /, *, options: Options = DEFAULT) -> No
         with in_a_sentence():
             found = await at.campaigns.get(None, campaign_id)
             figures = await at.campaigns.figures(found)
-    values: dict[str, Any] = dict(_row(found))
+    values: dict[str, Any] = {**_row(found), **_approval(found)}
     values |= {"parts": figures.parts, "cost": [str(each) for each in figures.costs]}
-    values |= {f"SMS {state}": count for state, count in sorted(figures.states.items())}
+    what = "mails" if found.content.channel == "email" else "SMS"
+    values |= {f"{what} {state}": count for state, count in sorted(figures.states.items())}
     values |= {f"failed: {reason or 'unknown'}": count for reason, count in sorted(figures.failures.items())}
     values |= {f"skipped: {reason}": count for reason, count in sorted(figures.skipped.items())}
     values |= {"replies": figures.replies, "opt-outs": figures.optouts}
@@ -155,6 +167,17 @@ async def show_campaign(campaign_id: Id, /, *, options: Options = DEFAULT) -> No
         values["clicked"] = figures.clicked
         values |= {f"clicks: {link.written}": f"{link.clicks} of {link.people}" for link in figures.links}
     facts(values, options)
+
+
+def _approval(found: Campaign) -> Row:
+    said = found.approval
+    if said.asked_at is None:
+        return {}
+    values: dict[str, Any] = {"asked by": said.asked_by, "asked": moment(said.asked_at), "asked for": said.recipients}
+    if said.answered_at is not None:
+        deed = "approved" if said.approved else "sent back"
+        values |= {f"{deed} by": said.answered_by, deed: moment(said.answered_at), "with the word": said.word or None}
+    return values
 
 
 @campaign.command
@@ -195,22 +218,102 @@ async def check(
     values |= {"parts": got.text.parts, "encoding": got.text.encoding} if got.text else {}
     values |= {"price": str(got.price) if got.price else None, "window opens": moment(got.due_at)}
     values |= {"empty": got.gaps, "text": got.text.text if got.text else None}
+    if got.email is not None:
+        values |= {"to": got.email.address, "subject": got.email.subject, "text": got.email.text}
     facts(values, options)
 
 
-async def _do(deed: str, campaign_id: str, options: Options) -> None:
+async def _do(deed: str, campaign_id: str, options: Options, *words: Any) -> None:
     from brevdue.administration import desk, in_a_sentence
 
     async with desk(options) as at:
         with in_a_sentence():
-            found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id)
-    say(f"{found.content.name} is {found.state}", {"id": found.id, "state": found.state}, options)
+            found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id, *words)
+            await at.note(f"campaign.{deed}", found.id, found.org_id, state=found.state)
+    say(f"{found.content.name} is {_STANDS.get(found.state, found.state)}", _standing(found), options)
+
+
+_STANDS = {"approval": "waiting for approval"}
+
+
+def _standing(found: Campaign) -> Row:
+    return {"id": found.id, "state": found.state}
+
+
+def _who() -> Who:
+    from campaigns.approval import Who
+
+    return Who("terminal", person(), person())
 
 
 @campaign.command
 async def start(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
-    """Start a campaign, or let it wait for its start date."""
-    await _do("start", campaign_id, options)
+    """Start a campaign, or let it wait for its start date; a large one waits until somebody approves it."""
+    await _do("start", campaign_id, options, _who())
+
+
+@campaign.command
+async def approve(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
+    """Approve a campaign that waits for it: whoever owns the machine may, even their own."""
+    await _do("approve", campaign_id, options, _who())
+
+
+@campaign.command
+async def send_back(
+    campaign_id: Id, word: Annotated[str, Parameter(help="Why.")] = "", /, *, options: Options = DEFAULT
+) -> None:
+    """Let a campaign that waits for approval be a draft again, and tell why."""
+    await _do("send_back", campaign_id, options, _who(), word)
+
+
+@campaign.command
+async def waiting(
+    *,
+    org: Annotated[str | None, Parameter(help="Only this organisation's: name or id.")] = None,
+    options: Options = DEFAULT,
+) -> None:
+    """List campaigns that wait for approval, the longest waiting first."""
+    from brevdue.administration import desk, in_a_sentence
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            owner = await at.accounts.organisation_named(org) if org else None
+            found = await at.campaigns.waiting_for_approval(owner.id if owner else None)
+    rows: list[Row] = [
+        {
+            "id": each.id,
+            "name": each.content.name,
+            "contacts": each.approval.recipients,
+            "asked by": each.approval.asked_by,
+            "since": moment(each.approval.asked_at),
+        }
+        for each in found
+    ]
+    show(rows, options, empty="no campaign waits for approval")
+
+
+@campaign.command
+async def approval(
+    org: Annotated[str, Parameter(help="The organisation: name or id.")],
+    above: Annotated[int | None, Parameter(help="Contacts above which a second person approves; 0 for never.")] = None,
+    /,
+    *,
+    reset: Annotated[bool, Parameter(help="As the configuration says, again.", negative=())] = False,
+    options: Options = DEFAULT,
+) -> None:
+    """Show above how many contacts an organisation's campaigns need a second person, or set it."""
+    from brevdue.administration import desk, in_a_sentence
+
+    if reset and above is not None:
+        raise CommandError("give a number or --reset, not both")
+    async with desk(options) as at:
+        with in_a_sentence():
+            owner = await at.accounts.organisation_named(org)
+            if reset or above is not None:
+                await at.approvals.set_above(owner.id, above)
+                await at.note("campaign.approval", owner.id, owner.id, above="configured" if reset else above)
+            now = await at.approvals.above(owner.id)
+    say(f"above {now} contacts" if now else "never", {"org": owner.name, "above": now}, options)
 
 
 @campaign.command

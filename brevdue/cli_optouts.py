@@ -1,4 +1,4 @@
-"""`brevdue optout`: which phones have said STOP, to whom, and when."""
+"""`brevdue optout`: which phones have said STOP and which addresses have unsubscribed, to whom, and when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from brevdue.console import DEFAULT, CommandError, Options, moment, person, say, show
 
-optout = App(name="optout", help="Phones that have said STOP.")
+optout = App(name="optout", help="Phones that have said STOP, addresses that have unsubscribed.")
 
 
 @optout.command(name="list")
@@ -31,6 +31,27 @@ async def list_optouts(
         for each in found
     ]
     show(rows, options, empty="no phone has said STOP")
+
+
+@optout.command(name="emails")
+async def list_addresses(
+    *,
+    org: Annotated[str, Parameter(help="Those that unsubscribed from this organisation: name or id.")],
+    options: Options = DEFAULT,
+) -> None:
+    """List addresses that want no e-mails of campaigns, the latest first: when, how, and by which campaign's mail."""
+    from brevdue.administration import desk, in_a_sentence
+    from campaigns.store import email_sql
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            owner = await at.accounts.organisation_named(org)
+        found = await at.database.read(partial(email_sql.optouts, org_id=owner.id))
+    rows = [
+        {"address": each.address, "since": moment(each.since), "how": each.how, "campaign": each.campaign_id}
+        for each in found
+    ]
+    show(rows, options, empty="nobody has unsubscribed")
 
 
 @optout.command

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from brevdue.providers import opened
+from campaigns.audience import ContactReaders
 from gateway.message_log import MessageLog
 from gateway.numbers import NumberRange
 from gateway.providers.simulator import SimulatorProvider
@@ -22,9 +23,16 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaigns import CampaignDesk
+from web.desk.contact_fields import FieldDesk
+from web.desk.contact_history import ContactHistory
+from web.desk.contacts import ContactDesk
 from web.desk.desk import Desk
-from web.desk.door import Door, must_have_second
+from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.groups import GroupDesk
+from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -43,6 +51,7 @@ from web.desk.welcome import Welcome
 from web.identity.identity import Identity, make_identity
 from web.identity.openid import OpenId
 from web.identity.post import Post
+from web.identity.roles import must_have_second
 from web.identity.single_sign_on import SingleSignOn
 from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
@@ -107,18 +116,25 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
 
     post = Post(rooms.database, settings.mail, rooms.clock, rooms.mail_out.nudge)
     welcome = Welcome(rooms.database, rooms.letters, rooms.mail_out.nudge)
+    contacts = contact_desk(rooms, identity)
+    routes = RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals)
     return Desk(
         accounts=AccountDesk(accounts, audit, welcome),
         people=PeopleDesk(identity, accounts, post),
         me=MyDesk(identity),
         audit=AuditDesk(audit),
         door=Door(identity, accounts, post, single_sign_on_of(rooms, identity)),
+        imports=ImportDesk(rooms.imports, rooms.contacts, accounts, audit),
         bulk=BulkDesk(accounts, audit, welcome),
         keys=KeyDesk(accounts, audit, settings.mail.domains[0]),
         numbers=NumberDesk(accounts, audit),
         messages=MessageDesk(rooms.database, accounts),
         attention=attention_desk(rooms, identity),
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
+        campaigns=CampaignDesk(
+            rooms.campaigns, rooms.contacts, ContactReaders(rooms.database, rooms.clock), accounts, audit
+        ),
+        estimates=EstimateDesk(rooms.campaigns, rooms.clock),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         figures=FigureDesk(Statistics(rooms.database, settings.limits)),
@@ -130,8 +146,12 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
             partial(opened, settings=settings),
             totals,
         ),
-        routes=RouteDesk(make_router(settings), first_number(settings), settings.dialog.region, totals),
+        routes=routes,
         webhooks=WebhookDesk(rooms.webhook_endpoints, audit),
+        contacts=contacts,
+        contact_fields=FieldDesk(contacts, rooms.contacts, audit),
+        groups=GroupDesk(contacts, rooms.contact_groups, audit),
+        contact_history=contact_history(rooms, contacts, routes),
     )
 
 
@@ -145,6 +165,30 @@ def attention_desk(rooms: Rooms, identity: Identity) -> AttentionDesk:
         rooms.clock,
         mail_domains=rooms.settings.mail.domains,
         mail_queued=rooms.mail_out.nudge,
+    )
+
+
+def contact_desk(rooms: Rooms, identity: Identity) -> ContactDesk:
+    """Make what reads and changes contacts."""
+    return ContactDesk(
+        database=rooms.database,
+        contacts=rooms.contacts,
+        groups=rooms.contact_groups,
+        imports=rooms.imports,
+        accounts=rooms.accounts,
+        audit=identity.audit,
+    )
+
+
+def contact_history(rooms: Rooms, desk: ContactDesk, routes: RouteDesk) -> ContactHistory:
+    """Make what tells how things went with a contact."""
+    return ContactHistory(
+        desk=desk,
+        database=rooms.database,
+        contacts=rooms.contacts,
+        groups=rooms.contact_groups,
+        campaigns=rooms.campaigns,
+        routes=routes,
     )
 
 

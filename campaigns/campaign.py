@@ -1,8 +1,8 @@
 """What a campaign is, and what may be done with it when. Pure.
 
-A campaign is written as a draft, starts at once or at its time, runs until everybody of its audience was looked at and
-everything has left, and rests in between as often as somebody says so. What may be done hangs on where it stands
-(`may`), and every deed leads to one state (`after`).
+A campaign is written as a draft, is approved by somebody else where it is large, starts at once or at its time, runs
+until everybody of its audience was looked at and everything has left, and rests in between as often as somebody says
+so. What may be done hangs on where it stands (`may`), and every deed leads to one state (`after`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from campaigns.model import Audience
+from campaigns.approval import UNASKED, Approval
+from campaigns.model import Audience, Channel
 from campaigns.schedule import ALWAYS, Window
 from gateway.money import Money
 from gateway.registry.errors import AccountError
@@ -26,6 +27,8 @@ class State(StrEnum):
 
     DRAFT = "draft"
     """It is being written; nobody gets anything."""
+    APPROVAL = "approval"
+    """It was started, and waits until somebody else approves it."""
     SCHEDULED = "scheduled"
     """It starts by itself at its time."""
     RUNNING = "running"
@@ -51,6 +54,11 @@ class Deed(StrEnum):
 
     EDIT = "edit"
     START = "start"
+    ASK = "ask"
+    """It is started, and so large that somebody else has to approve it first."""
+    APPROVE = "approve"
+    SEND_BACK = "send-back"
+    """Whoever was asked wants it changed."""
     LAUNCH = "launch"
     """Its time has come."""
     PAUSE = "pause"
@@ -75,7 +83,8 @@ class Cause(StrEnum):
 
 
 _MAY: Final[Mapping[State, frozenset[Deed]]] = {
-    State.DRAFT: frozenset({Deed.EDIT, Deed.START, Deed.CANCEL, Deed.DELETE}),
+    State.DRAFT: frozenset({Deed.EDIT, Deed.START, Deed.ASK, Deed.CANCEL, Deed.DELETE}),
+    State.APPROVAL: frozenset({Deed.EDIT, Deed.APPROVE, Deed.SEND_BACK, Deed.CANCEL}),
     State.SCHEDULED: frozenset({Deed.EDIT, Deed.START, Deed.LAUNCH, Deed.PAUSE, Deed.CANCEL}),
     State.RUNNING: frozenset({Deed.PAUSE, Deed.CANCEL, Deed.FINISH}),
     State.PAUSED: frozenset({Deed.RESUME, Deed.CANCEL}),
@@ -99,7 +108,7 @@ class Limits:
     per_week: int = 0
     """Messages of campaigns that one contact gets within seven days, this one with them."""
     parts: int = 0
-    """SMS parts of the whole campaign."""
+    """SMS parts of the whole campaign; of one by e-mail, mails."""
     cost: Money | None = None
     """What the whole campaign may cost, at the prices of the routes."""
 
@@ -116,7 +125,7 @@ class Counts:
     recipients: int = 0
     """Contacts that were looked at."""
     messages: int = 0
-    """SMS that were made."""
+    """SMS or mails that were made."""
     waiting: int = 0
     """Contacts whose window is shut at the moment."""
     skipped: int = 0
@@ -140,7 +149,14 @@ class Content:
     start_at: float | None = None
     """Of a deferred campaign."""
     window: Window = ALWAYS
+    any_hour: bool = False
+    """Whether it is sent in the quiet hours of the gateway as well."""
+    any_day: bool = False
+    """Whether it is sent on the holidays of the contact's country as well."""
     limits: Limits = field(default_factory=Limits)
+    channel: Channel = Channel.SMS
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    """Of e-mails, with macros, by language as the texts."""
     smart: bool = True
     """Whether typographic characters are written in GSM-7 where that saves parts."""
     short_links: bool = False
@@ -172,6 +188,7 @@ class Campaign:
     counts: Counts = field(default_factory=Counts)
     links: Mapping[str, int] = field(default_factory=dict)
     """The numbers of its links, by how its texts write them; empty where it has no short ones, and in lists."""
+    approval: Approval = UNASKED
 
 
 def may(state: State, deed: Deed) -> bool:
@@ -185,18 +202,21 @@ def after(campaign: Campaign, deed: Deed, now: float) -> State:
         raise _not_now(campaign.state, deed)
     waits = (campaign.content.start_at or 0) > now
     match deed:
-        case Deed.START:
+        case Deed.START | Deed.APPROVE:
             return State.SCHEDULED if waits and campaign.content.launch is Launch.DEFERRED else State.RUNNING
         case Deed.RESUME:
             # One that was paused before its time goes on waiting for it.
             return State.SCHEDULED if waits and campaign.started_at is None else State.RUNNING
         case Deed.EDIT:
-            return campaign.state
+            # What was approved is what was read: changed, it has to be started anew.
+            return State.DRAFT if campaign.approval.asked or campaign.state is State.APPROVAL else campaign.state
         case _:
             return _LEADS_TO[deed]
 
 
 _LEADS_TO: Final = {
+    Deed.ASK: State.APPROVAL,
+    Deed.SEND_BACK: State.DRAFT,
     Deed.LAUNCH: State.RUNNING,
     Deed.PAUSE: State.PAUSED,
     Deed.CANCEL: State.CANCELLED,
@@ -211,13 +231,13 @@ def _not_now(state: State, deed: Deed) -> NotNow:
 
 _WHY_NOT_IN: Final = {
     State.DRAFT: sentence("the campaign is a draft: start it first"),
+    State.APPROVAL: sentence("the campaign waits for approval: somebody else approves it or sends it back"),
     State.SCHEDULED: sentence("the campaign waits for its start: cancel it, or wait until it runs"),
     State.RUNNING: sentence("the campaign is running: pause it first"),
     State.PAUSED: sentence("the campaign is paused: resume it, or cancel it"),
     State.FINISHED: sentence("the campaign is finished: make a copy of it"),
     State.CANCELLED: sentence("the campaign was cancelled: make a copy of it"),
 }
-_BEGUN: Final = sentence("the campaign has begun: what some have got already cannot be another for others")
 _WHY_NOT: Final = {
     (State.RUNNING, Deed.START): sentence("the campaign is running already"),
     (State.RUNNING, Deed.RESUME): sentence("the campaign is running already"),

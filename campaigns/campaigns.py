@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from campaigns.approval import Who
+from campaigns.approvals import Approvals
 from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
 from campaigns.content import checked, field_names, startable
+from campaigns.emails import Email, html_of
 from campaigns.estimate import Estimate, Estimator
-from campaigns.model import Recipient
+from campaigns.model import Channel, Recipient
 from campaigns.recipients import Skip, Terms, decide
 from campaigns.statistics import CampaignStatistics, Figures
-from campaigns.store import book_sql, campaign_sql, run_sql, statistics_sql
+from campaigns.store import book_sql, campaign_sql, email_sql, run_sql, statistics_sql
 from campaigns.terms import TermsMaker, wanted_by
 from gateway import maillog
 from gateway.accounts import Accounts
@@ -40,7 +43,7 @@ class Checked:
 
     recipient: Recipient
     sender: str
-    """What stands as sender on the phone."""
+    """What stands as sender on the phone; of an e-mail, where answers go."""
     text: SmsText | None
     """None where the contact gets none."""
     variant: str
@@ -52,6 +55,13 @@ class Checked:
     """When the contact's window opens, where it is shut now."""
     gaps: tuple[str, ...]
     """Macros that leave a gap in the text."""
+    email: Email | None = None
+    """Of a campaign by e-mail; without the footer."""
+
+    @property
+    def html(self) -> str:
+        """The same as readers show it."""
+        return html_of(self.email.text) if self.email is not None else ""
 
 
 class Campaigns:
@@ -66,6 +76,7 @@ class Campaigns:
         terms: TermsMaker,
         sending: Sending,
         dialog: DialogSettings,
+        approvals: Approvals,
         clock: Clock,
         nudge: Callable[[], None] = lambda: None,
     ) -> None:
@@ -76,6 +87,7 @@ class Campaigns:
         self._terms = terms
         self._sending = sending
         self._dialog = dialog
+        self._approvals = approvals
         self._clock = clock
         self._nudge = nudge
         self._estimator = Estimator(database, readers, clock)
@@ -95,7 +107,8 @@ class Campaigns:
         """Change what a campaign says, until it runs."""
         campaign = await self.get(org_id, campaign_id)
         content = await self._checked(org_id, content)
-        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now())
+        anew = bool(await self._approvals.above(org_id))
+        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now(), anew)
         return self._done(await self._database.write(campaign_sql.edit, wish))
 
     async def copy(self, org_id: str, campaign_id: str, name: str, by: str = "") -> Campaign:
@@ -109,6 +122,7 @@ class Campaigns:
             raise BadValue(sentence("choose an open account as the responsible person"))
         book = await self._database.read(partial(book_sql.book, org_id=org_id))
         content = checked(content, field_names(book), self._dialog.max_parts)
+        self._terms.check_hours(content)
         await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
         return content
 
@@ -119,9 +133,12 @@ class Campaigns:
         look = partial(campaign_sql.find, org_id=org_id, campaign_id=campaign_id.strip())
         return self._done(await self._database.read(look))
 
-    async def listing(self, org_id: str | None, *, before: str | None = None, most: int = PAGE) -> list[Campaign]:
-        """The newest first, behind the campaign `before`."""
-        return await self._database.read(partial(campaign_sql.listing, org_id=org_id, most=most, before=before))
+    async def listing(
+        self, org_id: str | None, *, state: State | None = None, before: str | None = None, most: int = PAGE
+    ) -> list[Campaign]:
+        """The newest first, behind the campaign `before`; only of a state where one is named."""
+        look = partial(campaign_sql.listing, org_id=org_id, most=most, before=before, state=state)
+        return await self._database.read(look)
 
     async def names(self, campaign_ids: Sequence[str]) -> Mapping[str, str]:
         """What campaigns are called, by their ids (C4)."""
@@ -135,12 +152,47 @@ class Campaigns:
 
     # --- done ------------------------------------------------------------------------------------------------------
 
-    async def start(self, org_id: str | None, campaign_id: str) -> Campaign:
-        """Start it, or let it wait for its start date."""
+    async def start(
+        self, org_id: str | None, campaign_id: str, by: Who | None = None, shown: Content | None = None
+    ) -> Campaign:
+        """Start it, or let it wait for its start date; a large one waits until somebody else than `by` approves it.
+
+        `shown` is what it must still say, where that was looked at before.
+        """
         campaign = await self.get(org_id, campaign_id)
+        if shown is not None and campaign.content != shown:
+            raise NotNow(campaign_sql.CHANGED)
         startable(campaign.content)
+        account = await self._sender(campaign)
+        if not await self._approvals.above(campaign.org_id):
+            return await self._do(org_id, campaign_id, Deed.START, campaign.content)
+        # Exact at this moment: it is started only if it says the same in the transaction that starts it.
+        terms = self._terms.terms(campaign.content, account)
+        recipients = await self._readers.count(wanted_by(campaign.org_id, terms))
+        if not await self._approvals.needed(campaign.org_id, recipients):
+            return await self._do(org_id, campaign_id, Deed.START, campaign.content)
+        if by is None:
+            raise BadValue(sentence("so large a campaign has to be approved: say who starts it"))
+        return self._told(self._done(await self._approvals.ask(campaign, by, recipients)), Deed.ASK)
+
+    async def approve(self, org_id: str | None, campaign_id: str, by: Who, asked_at: float | None = None) -> Campaign:
+        """Let a campaign start that somebody else asked for; `asked_at` is what was read. Raises NotNow."""
+        campaign = await self.get(org_id, campaign_id)
         await self._sender(campaign)
-        return await self._do(org_id, campaign_id, Deed.START)
+        answered = await self._approvals.answer(campaign, by, approved=True, asked_at=asked_at)
+        return self._told(self._done(answered), Deed.APPROVE)
+
+    async def send_back(
+        self, org_id: str | None, campaign_id: str, by: Who, word: str, asked_at: float | None = None
+    ) -> Campaign:
+        """Let it be a draft again, with a word to who asked. Raises NotNow."""
+        campaign = await self.get(org_id, campaign_id)
+        answered = await self._approvals.answer(campaign, by, approved=False, word=word, asked_at=asked_at)
+        return self._told(self._done(answered), Deed.SEND_BACK)
+
+    async def waiting_for_approval(self, org_id: str | None) -> list[Campaign]:
+        """Campaigns that somebody has to approve, the longest waiting first."""
+        return await self._approvals.waiting(org_id)
 
     async def pause(self, org_id: str | None, campaign_id: str) -> Campaign:
         """From now on nothing leaves."""
@@ -165,9 +217,11 @@ class Campaigns:
             raise BadValue(sentence("the account of the responsible person is closed, or its key is paused"))
         return account
 
-    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed) -> Campaign:
-        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id)
-        campaign = self._done(await self._database.write(campaign_sql.do, wish))
+    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed, content: Content | None = None) -> Campaign:
+        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id, content=content)
+        return self._told(self._done(await self._database.write(campaign_sql.do, wish)), deed)
+
+    def _told(self, campaign: Campaign, deed: Deed) -> Campaign:
         maillog.note(Event.CAMPAIGN, id=campaign.id, state=campaign.state, deed=deed)
         self._nudge()
         return campaign
@@ -198,27 +252,48 @@ class Campaigns:
         terms = self._terms.terms(campaign.content, account, campaign.links)
         return await self._check(campaign, terms, contact_id)
 
+    async def example(self, org_id: str | None, campaign_id: str) -> Checked | None:
+        """What the first of the audience would get who gets anything; None where none of the first hundred does."""
+        campaign = await self.get(org_id, campaign_id)
+        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        for member in await self._readers.page(wanted_by(campaign.org_id, terms), 0, PAGE):
+            got = await self._check(campaign, terms, member.contact_id)
+            if got.text is not None:
+                return got
+        return None
+
     async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:
         found = await self._readers.some(wanted_by(campaign.org_id, terms), [contact_id])
         if not found:
             raise NotFound(sentence("there is no such contact"))
         now = self._clock.now()
         decided = decide(found[0], terms, now, "", whenever=True)
-        message = decided.message
+        message, email = decided.message, decided.email
         reason = Skip(decided.reason) if decided.reason else None
-        if message is not None and await self._is_often(campaign, contact_id):
-            message, reason = None, Skip.WEEKLY
+        if decided.id is not None and await self._is_often(campaign, contact_id):
+            message, email, reason = None, None, Skip.WEEKLY
+        if email is not None and (closed := await self._closed(campaign, email)) is not None:
+            email, reason = None, closed
         due = decide(found[0], terms, now, "").due_at
         return Checked(
             recipient=found[0],
-            sender=(message.sender or message.from_number) if message else terms.account.number,
+            sender=(message.sender or message.from_number) if message else self._sender_of(terms),
             text=message.text if message else None,
             variant=decided.variant,
             price=decided.price if message else None,
             reason=reason,
             due_at=due,
-            gaps=terms.texts[decided.variant].empty(found[0].fields) if message else (),
+            gaps=terms.texts[decided.variant].empty(found[0].fields) if message or email else (),
+            email=email,
         )
+
+    def _sender_of(self, terms: Terms) -> str:
+        return terms.account.email if terms.content.channel is Channel.EMAIL else terms.account.number
+
+    async def _closed(self, campaign: Campaign, email: Email) -> Skip | None:
+        address = email_sql.folded(email.address)
+        look = partial(email_sql.closed_to, org_id=campaign.org_id, addresses={address})
+        return (await self._database.read(look)).get(address)
 
     async def _is_often(self, campaign: Campaign, contact_id: int) -> bool:
         most = campaign.content.limits.per_week
@@ -236,6 +311,8 @@ class Campaigns:
         Raises the Refusal where nothing can go.
         """
         campaign = await self.get(org_id, campaign_id)
+        if campaign.content.channel is Channel.EMAIL:
+            raise BadValue(sentence("a campaign by e-mail cannot be tried by SMS: check a contact instead"))
         got = await self.check(org_id, campaign_id, contact_id)
         if got.text is None:
             reason = got.reason.words if got.reason else ""

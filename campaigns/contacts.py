@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
-from campaigns.drafts import checked, checked_object
+from campaigns.drafts import MOST_TAGS, checked, checked_object, read_tag
 from campaigns.filters.vocabulary import RESERVED
 from campaigns.model import (
     Attribute,
@@ -25,7 +25,7 @@ from campaigns.model import (
     LinkedObject,
     PointKind,
 )
-from campaigns.store import book_sql, consent_sql, contact_list_sql, contact_sql, object_sql
+from campaigns.store import book_sql, consent_sql, contact_list_sql, contact_sql, object_sql, tag_sql
 from campaigns.store.contact_list_sql import ContactFilter
 from campaigns.values import clean
 from gateway import paging
@@ -82,6 +82,15 @@ class Contacts:
         if found is None:
             raise _no_contact()
         return found
+
+    async def owner(self, contact_id: int) -> str | None:
+        """The organisation whose contact it would be, by its number; None for nobody's."""
+        return await self._database.read(partial(book_sql.owner, book_id=contact_id >> 32))
+
+    async def tag(self, org_id: str, contacts: Sequence[int], tag: str, *, ends: bool = False) -> int:
+        """Put a tag on contacts, or take it off; how many that changed. Raises BadValue."""
+        change = tag_sql.Tagging(org_id, contacts, read_tag(tag), self._clock.now(), MOST_TAGS, ends)
+        return await self._database.write(tag_sql.tag, change)
 
     async def with_phone(self, org_id: str, phone: str) -> list[int]:
         """The ids of contacts that have a phone (E.164), the oldest first."""

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from campaigns import macros
 from campaigns.campaign import NOBODY, Content, Launch
 from campaigns.links import shortened
-from campaigns.macros import TextError
-from campaigns.model import Book
+from campaigns.model import Book, Channel
+from campaigns.text_errors import TextError, TooMuch
 from gateway.registry.errors import BadValue
 from gateway.sms import SmsText
 from gateway.sms_text import prepare
 from gateway.translation import sentence
+
+if TYPE_CHECKING:
+    from campaigns.macros import Macros
 
 BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
 """Fields that every contact has."""
@@ -39,6 +41,9 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     texts = {variant.lower(): text for variant, text in content.texts.items() if text.strip()}
     for text in texts.values():
         _check_text(text, known, content, max_parts)
+    subjects = {variant.lower(): " ".join(text.split()) for variant, text in content.subjects.items() if text.strip()}
+    for text in subjects.values():
+        _check_names(_read(text), known)
     if content.launch is Launch.DEFERRED and content.start_at is None:
         raise BadValue(sentence("a deferred campaign has a start date: choose one, or launch it at once"))
     if content.launch is Launch.INSTANT and content.start_at is not None:
@@ -46,25 +51,31 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     limits = content.limits
     if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
         raise BadValue(sentence("a limit is a number from 0 on; 0 is none"))
-    return replace(content, name=name, texts=texts)
+    return replace(content, name=name, texts=texts, subjects=subjects)
 
 
 def startable(content: Content) -> None:
     """Raise BadValue where something is missing that a draft may lack."""
     if not content.texts:
         raise BadValue(sentence("the campaign has no text: write one"))
+    if content.channel is Channel.EMAIL and not content.subjects:
+        raise BadValue(sentence("the campaign has no subject: write one"))
     if content.audience == NOBODY:
         raise BadValue(sentence("the campaign has no audience: choose contacts or groups"))
 
 
+def _read(text: str) -> Macros:
+    from campaigns import macros  # the library behind it is paid for by who has campaigns
+
+    return macros.read(text)
+
+
 def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
-    read = macros.read(text)
-    unknown = read.unknown(known)
-    if unknown:
-        raise TextError(
-            sentence("there is no field called %(name)s: write one of %(fields)s", name=unknown[0], fields=_some(known))
-        )
-    shortest = _shortest(macros.read(shortened(text).source) if content.short_links else read, content)
+    read = _read(text)
+    _check_names(read, known)
+    if content.short_links:
+        read = _read(shortened(text).source)
+    shortest = _shortest(read, content) if content.channel is Channel.SMS else None
     if shortest is not None and shortest.parts > max_parts:
         raise TextError(
             sentence(
@@ -73,11 +84,19 @@ def _check_text(text: str, known: frozenset[str], content: Content, max_parts: i
         )
 
 
-def _shortest(read: macros.Macros, content: Content) -> SmsText | None:
+def _check_names(read: Macros, known: frozenset[str]) -> None:
+    unknown = read.unknown(known)
+    if unknown:
+        raise TextError(
+            sentence("there is no field called %(name)s: write one of %(fields)s", name=unknown[0], fields=_some(known))
+        )
+
+
+def _shortest(read: Macros, content: Content) -> SmsText | None:
     """The text without any field; None where it cannot be made so."""
     try:
         return prepare(read.render({}).strip(), smart=content.smart)
-    except macros.TooMuch:
+    except TooMuch:
         return None
 
 

@@ -167,13 +167,21 @@ def _zone(text: str) -> str:
         ) from None
 
 
+def read_tag(text: str) -> str:
+    """A tag as it is stored. Raises BadValue."""
+    tag = " ".join(clean(text).split())
+    if not tag:
+        raise BadValue(sentence("write a tag"))
+    if len(tag) > _LONGEST_LABEL:
+        raise BadValue(sentence("a tag has at most %(most)s characters", most=_LONGEST_LABEL))
+    return tag
+
+
 def _tags(names: Iterable[str]) -> frozenset[str]:
     found: dict[str, str] = {}
     for name in sorted(names):
-        tag = " ".join(clean(name).split())
-        if len(tag) > _LONGEST_LABEL:
-            raise BadValue(sentence("a tag has at most %(most)s characters", most=_LONGEST_LABEL))
-        if tag:
+        if clean(name):
+            tag = read_tag(name)
             found.setdefault(fold(tag), tag)
     if len(found) > MOST_TAGS:
         raise BadValue(sentence("a contact has at most %(most)s tags", most=MOST_TAGS))

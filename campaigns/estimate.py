@@ -14,9 +14,9 @@ from functools import partial
 
 from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign
-from campaigns.model import Recipient
+from campaigns.model import Channel, Recipient
 from campaigns.recipients import Decided, Skip, Terms, decide
-from campaigns.store import run_sql
+from campaigns.store import email_sql, run_sql
 from campaigns.terms import wanted_by
 from gateway.model import Clock
 from gateway.money import Money
@@ -69,10 +69,10 @@ class Estimator:
         ahead = asyncio.create_task(self._page(campaign, wanted, 0, page))
         try:
             while True:
-                members, often = await ahead
+                members, often, closed = await ahead
                 if len(members) == page:
                     ahead = asyncio.create_task(self._page(campaign, wanted, members[-1].contact_id, page))
-                await asyncio.to_thread(adding.add, members, often, self._clock.now())
+                await asyncio.to_thread(adding.add, members, often, closed, self._clock.now())
                 yield adding.estimate(finished=len(members) < page)
                 if len(members) < page:
                     return
@@ -81,16 +81,21 @@ class Estimator:
 
     async def _page(
         self, campaign: Campaign, wanted: Wanted, after: int, size: int
-    ) -> tuple[Sequence[Recipient], frozenset[int]]:
-        """Members, and those among them who have got enough this week."""
+    ) -> tuple[Sequence[Recipient], frozenset[int], Mapping[str, Skip]]:
+        """Members, those among them who have got enough this week, and addresses that must not be written to."""
         members = await self._readers.page(wanted, after, size)
+        closed: Mapping[str, Skip] = {}
+        if campaign.content.channel is Channel.EMAIL:
+            addresses = {email_sql.folded(member.email) for member in members if member.email}
+            asked = partial(email_sql.closed_to, org_id=campaign.org_id, addresses=addresses)
+            closed = await self._database.read(asked)
         most = campaign.content.limits.per_week
         if not most or not members:
-            return members, frozenset()
+            return members, frozenset(), closed
         ids = [member.contact_id for member in members]
         look = partial(run_sql.messages_within, org_id=campaign.org_id, contacts=ids, now=self._clock.now())
         times = await self._database.read(look)
-        return members, frozenset(contact for contact, count in times.items() if count >= most)
+        return members, frozenset(contact for contact, count in times.items() if count >= most), closed
 
 
 class _Adding:
@@ -103,6 +108,7 @@ class _Adding:
         self._currency = ""
         self._phones: set[int] = set()
         """As numbers, which take less room."""
+        self._addresses: set[str] = set()
         self._skipped: Counter[Skip] = Counter()
         self._by_parts: Counter[int] = Counter()
         self._by_encoding: Counter[Encoding] = Counter()
@@ -110,29 +116,45 @@ class _Adding:
         self._gaps: Counter[str] = Counter()
         self._example: int | None = None
 
-    def add(self, members: Sequence[Recipient], often: frozenset[int], now: float) -> None:
+    def add(self, members: Sequence[Recipient], often: frozenset[int], closed: Mapping[str, Skip], now: float) -> None:
         """Decide on a page."""
         for member in members:
             decided = decide(member, self._terms, now, "", whenever=True)
-            reason = self._reason(decided, often)
+            reason = self._reason(decided, often, closed)
             if reason is not None:
                 self._skipped[reason] += 1
             else:
                 self._count(decided, member)
         self._done += len(members)
 
-    def _reason(self, decided: Decided, often: frozenset[int]) -> Skip | None:
-        if decided.message is None:
+    def _reason(self, decided: Decided, often: frozenset[int], closed: Mapping[str, Skip]) -> Skip | None:
+        if decided.id is None:
             return Skip(decided.reason)
         if decided.contact_id in often:
             return Skip.WEEKLY
+        if decided.message is None:
+            return self._mail_reason(decided, closed)
         phone = int(decided.message.to_number[1:])
         if phone in self._phones:
             return Skip.DUPLICATE
         self._phones.add(phone)
         return None
 
+    def _mail_reason(self, decided: Decided, closed: Mapping[str, Skip]) -> Skip | None:
+        address = email_sql.folded(decided.email.address) if decided.email is not None else ""
+        if address in self._addresses:
+            return Skip.DUPLICATE_ADDRESS
+        if address in closed:
+            return closed[address]
+        self._addresses.add(address)
+        return None
+
     def _count(self, decided: Decided, member: Recipient) -> None:
+        if decided.email is not None:
+            self._by_parts[1] += 1
+            self._by_variant[decided.variant] += 1
+            self._count_gaps(decided, member)
+            return
         text = decided.message.text if decided.message is not None else None
         if text is None:
             return
@@ -145,6 +167,9 @@ class _Adding:
         else:
             self._cost += decided.cost
             self._currency = decided.price.currency
+        self._count_gaps(decided, member)
+
+    def _count_gaps(self, decided: Decided, member: Recipient) -> None:
         for name in self._terms.texts[decided.variant].empty(member.fields):
             self._gaps[name] += 1
             self._example = self._example or member.contact_id

@@ -8,7 +8,6 @@ choice, whatever fields of contacts are called.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,22 +43,21 @@ class Shortened:
 
 
 @lru_cache(256)
-def shortened(source: str, *, markup: bool = False) -> Shortened:
-    """Replace the links of a text; of HTML where it is `markup`, in which & is written &amp;."""
+def shortened(source: str) -> Shortened:
+    """Replace the links of a text."""
     pieces: list[str] = []
     links: dict[str, int] = {}
     end = 0
     for found in _FOUND.finditer(source):
         if found["link"] is None:
             continue
-        written = _without_what_follows(found["link"])
-        link = html.unescape(written) if markup else written
-        goes_on = written == found["link"] and _GOES_ON.match(source, found.end())
+        link = _without_what_follows(found["link"])
+        goes_on = link == found["link"] and _GOES_ON.match(source, found.end())
         if goes_on or not _leads_somewhere(link):
             continue
         place = links.setdefault(link, len(links))
         pieces += source[end : found.start()], f"{{{{ {PREFIX}{place} }}}}"
-        end = found.start() + len(written)
+        end = found.start() + len(link)
     return Shortened("".join((*pieces, source[end:])), tuple(links))
 
 

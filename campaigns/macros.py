@@ -25,8 +25,8 @@ from liquid.exceptions import FilterValueError, LiquidError, ResourceLimitError
 from liquid.output import LimitedStringIO
 from liquid.stringify import to_liquid_string
 
-from gateway.registry.errors import BadValue
-from gateway.translation import Sentence, sentence
+from campaigns.text_errors import TextError, TooMuch
+from gateway.translation import sentence
 
 LONGEST_SOURCE: Final = 10_000
 """Characters of a text as it is written."""
@@ -52,19 +52,6 @@ between a check and its leaving."""
 Fields = Mapping[str, Any]
 """What macros read: texts, numbers, truths, None, and linked objects as mappings or lists of them."""
 _Piece = Callable[[Fields], str]
-
-
-class TextError(BadValue):
-    """A text that cannot be read, and where: `line` from 1, `column` from 1; 0 for the text as a whole."""
-
-    def __init__(self, told: Sentence | str, line: int = 0, column: int = 0) -> None:
-        super().__init__(told)
-        self.line = line
-        self.column = column
-
-
-class TooMuch(Exception):
-    """A text that grows or works beyond all bounds for one contact; the others may get theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,8 @@ class ContactListing:
     email: str | None
     language: str
     no_sms: bool
+    opted_out: bool
+    """Has sent STOP from the main phone."""
     tags: tuple[str, ...]
     created_at: float
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from campaigns.campaign import Content, text_for
-from campaigns.macros import Fields, Macros, TooMuch
-from campaigns.model import Recipient
-from campaigns.schedule import opens_at
+from campaigns.emails import Email, subject_line
+from campaigns.model import Channel, Obstacle, Recipient
+from campaigns.schedule import Openings
 from campaigns.short_texts import ShortText
+from campaigns.text_errors import TooMuch
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -23,6 +25,10 @@ from gateway.routing.router import NOWHERE
 from gateway.sms import OutgoingSms, Priority, SmsText
 from gateway.sms_text import prepare
 from gateway.translation import Sentence, sentence
+from gateway.writing.mime import UnsafeHeaderError, wire_address
+
+if TYPE_CHECKING:
+    from campaigns.macros import Macros
 
 
 class Skip(StrEnum):
@@ -39,6 +45,11 @@ class Skip(StrEnum):
     TEXT = "text"
     NO_ROUTE = "no-route"
     GONE = "gone"
+    NO_ADDRESS = "no-address"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    DUPLICATE_ADDRESS = "duplicate-address"
+    NO_SUBJECT = "no-subject"
 
     @property
     def words(self) -> Sentence:
@@ -58,6 +69,11 @@ _WORDS = {
     Skip.TEXT: sentence("the text cannot be made from this contact's fields"),
     Skip.NO_ROUTE: sentence("no operator takes messages to this number"),
     Skip.GONE: sentence("was deleted before it was time"),
+    Skip.NO_ADDRESS: sentence("has no mail address"),
+    Skip.UNSUBSCRIBED: sentence("has unsubscribed from e-mails"),
+    Skip.BOUNCED: sentence("has a mail address that does not exist, as its server has said"),
+    Skip.DUPLICATE_ADDRESS: sentence("has the same mail address as another contact who gets it"),
+    Skip.NO_SUBJECT: sentence("would get an empty subject"),
 }
 
 
@@ -75,6 +91,18 @@ class Decided:
     """A word of `Skip` where there is neither message nor later moment."""
     due_at: float | None = None
     """When the contact's window opens."""
+    email: Email | None = None
+    """Of a campaign by e-mail."""
+
+    @property
+    def id(self) -> str | None:
+        """Of the message or mail; None where there is none."""
+        return self.message.id if self.message is not None else self.email.id if self.email is not None else None
+
+    @property
+    def parts(self) -> int:
+        """What it takes of the campaign's budget: SMS parts, or one mail."""
+        return self.message.text.parts if self.message is not None else int(self.email is not None)
 
     @property
     def cost(self) -> int:
@@ -98,8 +126,19 @@ class Terms:
     """That the account may write to; None for all."""
     max_parts: int
     lead: Lead
+    openings: Openings
+    """When messages may leave."""
+    subjects: Mapping[str, Macros] = field(default_factory=dict)
+    """Of e-mails, by variant."""
     short: Mapping[str, ShortText] = field(default_factory=dict)
     """The texts with short links, by variant, where the campaign has them."""
+
+    def render(self, variant: str, member: Recipient) -> str:
+        """The text of a variant for a contact. Raises TooMuch."""
+        short = self.short.get(variant)
+        if short is None:
+            return self.texts[variant].render(member.fields)
+        return short.macros.render(short.fields(member))
 
 
 def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
@@ -107,16 +146,14 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     if reason := _unreachable(member, terms):
         return Decided(member.contact_id, reason=reason)
     content = terms.content
-    if not whenever and not content.window.always:
-        opens = opens_at(content.window, member.zone, now)
+    if not whenever and not terms.openings.always:
+        opens = terms.openings.at(member.zone, member.country or country_of(member.phone or ""), now)
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
     _, variant = text_for(content.texts, member.language)
-    short = terms.short.get(variant)
-    if short is None:
-        text = written(terms.texts[variant], member.fields, smart=content.smart)
-    else:
-        text = written(short.macros, short.fields(member), smart=content.smart)
+    if content.channel is Channel.EMAIL:
+        return _email(member, terms, variant, message_id)
+    text = _written(terms, variant, member)
     if isinstance(text, SmsText) and text.parts > terms.max_parts:
         text = Skip.TOO_LONG
     if isinstance(text, Skip):
@@ -127,8 +164,26 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     return Decided(member.contact_id, variant, message, price * text.parts if price else None)
 
 
+def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decided:
+    try:
+        address = wire_address(member.email or "")
+    except UnsafeHeaderError:
+        return Decided(member.contact_id, variant, reason=Skip.NO_ADDRESS)
+    of = text_for(terms.content.subjects, member.language)[1]
+    try:
+        text = terms.render(variant, member).strip()
+        subject = subject_line(terms.subjects[of].render(member.fields))
+    except TooMuch:
+        return Decided(member.contact_id, variant, reason=Skip.TEXT)
+    if not text or not subject:
+        return Decided(member.contact_id, variant, reason=Skip.NO_SUBJECT if text else Skip.NO_TEXT)
+    return Decided(member.contact_id, variant, email=Email(mail_id, address, subject, text, member.language))
+
+
 def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     """Why nothing can go to a contact, whatever the text."""
+    if terms.content.channel is Channel.EMAIL:
+        return Skip.NO_ADDRESS if member.obstacle(Channel.EMAIL) is Obstacle.NO_EMAIL else None
     if member.phone is None:
         return Skip.NO_PHONE
     if member.no_sms:
@@ -140,13 +195,13 @@ def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     return None
 
 
-def written(macros: Macros, fields: Fields, *, smart: bool) -> SmsText | Skip:
+def _written(terms: Terms, variant: str, member: Recipient) -> SmsText | Skip:
     """The very text that a contact would get, or why there is none."""
     try:
-        own = macros.render(fields).strip()
+        own = terms.render(variant, member).strip()
     except TooMuch:
         return Skip.TEXT
-    return prepare(own, smart=smart) if own else Skip.NO_TEXT
+    return prepare(own, smart=terms.content.smart) if own else Skip.NO_TEXT
 
 
 def _message(account: Account, phone: str, text: SmsText, message_id: str, now: float) -> OutgoingSms:

@@ -20,13 +20,14 @@ from functools import partial
 
 from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign, Cause, Deed, State
+from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
-from campaigns.macros import TextError
-from campaigns.model import Recipient
+from campaigns.model import Channel, Recipient
 from campaigns.recipients import Decided, Skip, Terms, decide
 from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
 from campaigns.terms import TermsMaker, wanted_by
+from campaigns.text_errors import TextError
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
@@ -34,7 +35,7 @@ from gateway.model import Account, Clock, OutgoingMail, new_id
 from gateway.registry.errors import AccountError
 from gateway.settings import LimitSettings
 from gateway.spending import DAY, charge
-from gateway.store import bulk_sql
+from gateway.store import bulk_sql, mail_queue_sql
 from gateway.store.bulk_sql import Bulk
 from gateway.store.database import Database, StoreUnavailableError
 
@@ -42,6 +43,8 @@ PAGE = 500
 """Contacts of one transaction: beyond that its fixed cost no longer shows, and others wait for it."""
 AHEAD = 20_000
 """Messages of campaigns that wait in the spool at most, of all together."""
+MAILS_AHEAD = 2_000
+"""Mails of campaigns that wait in the queue at most: each holds its whole text there."""
 FULL_SECONDS = 0.25
 """How long a campaign waits before it looks whether there is room again."""
 POLL_SECONDS = 1.0
@@ -65,6 +68,13 @@ class _Run:
     """Messages that its pace allows at the moment."""
     at: float = 0.0
     """When they were counted, on the monotonic clock."""
+    organisation: str = ""
+    """In whose name mails leave."""
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether it is one of e-mails."""
+        return self.campaign.content.channel is Channel.EMAIL
 
     @property
     def limited(self) -> bool:
@@ -107,6 +117,8 @@ class Runner:
         lease: str,
         providers: Sequence[str],
         departs: Callable[[], None] = lambda: None,
+        emails: EmailWriter,
+        mail_queued: Callable[[], None] = lambda: None,
         ahead: int = AHEAD,
         page: int = PAGE,
     ) -> None:
@@ -121,6 +133,8 @@ class Runner:
         self._lease = lease
         self._providers = tuple(providers)
         self._departs = departs
+        self._emails = emails
+        self._mail_queued = mail_queued
         self._ahead = ahead
         self._page = page
         self._wake = asyncio.Event()
@@ -211,7 +225,9 @@ class Runner:
         if terms is None:
             await self._pause(campaign, cause)
             return None
-        return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic())
+        owner = await self._accounts.organisation(campaign.org_id)
+        name = owner.name if owner is not None else ""
+        return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name)
 
     async def _through_audience(self, run: _Run) -> None:
         """Page after page, the next one read while this one is being committed; then those who wait."""
@@ -291,7 +307,16 @@ class Runner:
             exhausted=page.last,
             spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
             waited=waited,
+            mails=self._mails(run, decided, now),
         )
+
+    def _mails(self, run: _Run, decided: Sequence[Decided], now: float) -> dict[str, OutgoingMail]:
+        campaign, account = run.campaign.id, run.terms.account
+        return {
+            each.email.id: self._emails.mail(each.email, campaign, each.contact_id, account, run.organisation, now)
+            for each in decided
+            if each.email is not None
+        }
 
     async def _after(self, run: _Run, advanced: Advanced) -> Advanced | None:
         """Go on from where a page has led."""
@@ -301,7 +326,7 @@ class Runner:
                 run.tokens -= advanced.messages
                 run.room -= advanced.messages
                 if advanced.messages:
-                    self._departs()
+                    (self._mail_queued if run.by_mail else self._departs)()
                 return advanced
             case Went.CAPPED:
                 tomorrow = (math.floor(self._clock.now() / DAY) + 1) * DAY
@@ -348,7 +373,7 @@ class Runner:
         while not self._stopping.is_set():
             size = self._paced(run)
             if size and run.room <= 0:
-                run.room = await self._free()
+                run.room = await self._free(run)
             size = min(size, run.room)
             if size > 0:
                 return size
@@ -356,8 +381,12 @@ class Runner:
                 await asyncio.wait_for(self._stopping.wait(), FULL_SECONDS)
         return 0
 
-    async def _free(self) -> int:
+    async def _free(self, run: _Run) -> int:
         """How many more messages may wait in the spool, for one campaign of those that are under way."""
+        if run.by_mail:
+            most = min(self._ahead, MAILS_AHEAD)
+            waiting = await self._database.read(partial(mail_queue_sql.waiting_in_bulk, most=most))
+            return (most - waiting) // max(1, len(self._runs))
         until = self._clock.now() + POLL_SECONDS
         look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
         return (self._ahead - await self._database.read(look)) // max(1, len(self._runs))

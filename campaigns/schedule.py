@@ -1,15 +1,17 @@
-"""When a campaign may write to somebody: a window of the day in the contact's own time zone. Pure.
+"""When a campaign may write to somebody: its window, quiet hours and holidays, by the contact's own clock. Pure.
 
-In: a window, a zone's name (IANA), a moment. Out: the moment at which it may leave, now or later. Where clocks are put
-forward the window opens with the hour that follows; where they are put back it opens the first time.
+In: a calendar, a zone's name (IANA), a country, a moment. Out: the moment at which it may leave, now or later. Where
+clocks are put forward a window opens with the hour that follows; where they are put back it opens the first time, and
+is open again as soon as its hours are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.registry.errors import BadValue
@@ -83,10 +85,139 @@ def _opens_at(window: Window, zone: str, minute: int) -> float:
         return 0.0
     for later in range(9):
         day = moment.date() + timedelta(days=later)
-        opens = datetime(day.year, day.month, day.day, window.begins // 60, window.begins % 60, tzinfo=place)
-        if day.weekday() in window.days and opens.timestamp() > minute * 60:
-            return opens.timestamp()
+        if day.weekday() not in window.days:
+            continue
+        for fold in (0, 1):  # where clocks are put back the hour comes twice
+            opens = _moment(day, window.begins, place, fold)
+            if opens > minute * 60:
+                return opens
     raise AssertionError("a window opens within eight days")
+
+
+def _moment(day: date, minutes: int, place: tzinfo | None, fold: int = 0) -> float:
+    return datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=place, fold=fold).timestamp()
+
+
+# --- with quiet hours and holidays ---------------------------------------------------------------------------------
+
+
+class Holidays(Protocol):
+    """Knows holidays."""
+
+    def __call__(self, country: str, year: int) -> Collection[date]:
+        """Those of a country (ISO 3166) in a year; none where it is not known."""
+        ...
+
+
+class Zones(Protocol):
+    """Knows where countries are."""
+
+    def __call__(self, country: str) -> Sequence[str]:
+        """The time zones of a country (ISO 3166), the one of most people first; none where it is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """All that says when messages may leave."""
+
+    window: Window = ALWAYS
+    awake: Window = ALWAYS
+    """What quiet hours leave of the day."""
+    holidays: Holidays | None = None
+    """None where they are days as all others."""
+    zones: Zones | None = None
+
+    @property
+    def always(self) -> bool:
+        """Whether it is never shut."""
+        return self.window.always and self.awake.always and self.holidays is None
+
+
+MOST_STEPS: Final = 500
+"""From one thing that is shut to the next, until it is said that they never open together."""
+
+
+def zone_of(calendar: Calendar, zone: str, country: str) -> str:
+    """The zone to go by: the contact's; the country's; the campaign's, and that first where the country has it."""
+    own = calendar.window.zone
+    if zone and _zone(zone) is not None:
+        return zone
+    known = calendar.zones(country) if calendar.zones is not None and country else ()
+    return own if own in known or not known else known[0]
+
+
+def next_opening(calendar: Calendar, zone: str, country: str, now: float) -> float | None:
+    """When a message may leave: `now` itself where nothing is against it; None where that never comes."""
+    if calendar.always:
+        return now
+    zone = zone_of(calendar, zone, country)
+    at = now
+    for _ in range(MOST_STEPS):
+        hour = opens_at(calendar.awake, zone, opens_at(calendar.window, zone, at))
+        later = _after_holiday(calendar, zone, country, hour)
+        if later == at:
+            return at
+        at = later
+    return None
+
+
+def _after_holiday(calendar: Calendar, zone: str, country: str, at: float) -> float:
+    if calendar.holidays is None or not country:
+        return at
+    place = _zone(zone) or _zone("UTC")
+    day = datetime.fromtimestamp(at, place).date()
+    if day not in calendar.holidays(country, day.year):
+        return at
+    return _moment(day + timedelta(days=1), 0, place)
+
+
+class Openings:
+    """Openings of one calendar, worked out once for all contacts of a zone, a country and a minute."""
+
+    __slots__ = ("_calendar", "_known", "_minute")
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._known: dict[tuple[str, str], float] = {}
+        self._minute = 0
+
+    @property
+    def always(self) -> bool:
+        """Whether it is never shut."""
+        return self._calendar.always
+
+    def at(self, zone: str, country: str, now: float) -> float:
+        """When a message may leave; where that never comes, when the campaign's own window opens."""
+        minute = int(now) // 60
+        if minute != self._minute:
+            self._minute, self._known = minute, {}
+        opens = self._known.get((zone, country))
+        if opens is None:
+            found = next_opening(self._calendar, zone, country, minute * 60)
+            if found is None:
+                found = opens_at(self._calendar.window, zone_of(self._calendar, zone, country), minute * 60)
+            opens = self._known[zone, country] = found if found > minute * 60 else 0.0
+        return opens or now
+
+
+def awake_hours(quiet: str) -> Window:
+    """What quiet hours as "21:00-08:00" leave of the day; "" leaves all of it. Raises BadValue."""
+    if not quiet:
+        return ALWAYS
+    hours = read_window(quiet)
+    return Window(hours.ends % _DAY_MINUTES, hours.begins, zone=hours.zone)
+
+
+def ever_opens(window: Window, awake: Window) -> bool:
+    """Whether a campaign's window and the hours that are not quiet have a minute in common."""
+    return bool(_minutes_of(window) & _minutes_of(awake))
+
+
+def _minutes_of(window: Window) -> set[int]:
+    if window.begins < window.ends:
+        return set(range(window.begins, window.ends))
+    return set(range(window.begins, _DAY_MINUTES)) | set(range(window.ends))
 
 
 def read_window(text: str, zone: str = "UTC") -> Window:

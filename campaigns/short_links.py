@@ -15,14 +15,13 @@ from functools import partial
 from typing import Final
 from urllib.parse import quote
 
-from campaigns import macros
 from campaigns.links import is_personal, is_target
-from campaigns.macros import TextError, TooMuch
 from campaigns.short_codes import ShortCodes
 from campaigns.short_texts import Shortener
 from campaigns.store import audience_sql, link_sql
 from campaigns.store.link_schema import NOBODY
 from campaigns.store.link_sql import Clicks, Link
+from campaigns.text_errors import TextError, TooMuch
 from gateway import maillog
 from gateway.keyring import Keyring
 from gateway.maillog import Event
@@ -91,6 +90,8 @@ class ShortLinks:
     async def _target(self, link: Link) -> str | None:
         written = link.written
         if is_personal(written):
+            from campaigns import macros  # the library behind it is paid for by who has such links
+
             look = partial(audience_sql.some, org_id=link.org_id, contact_ids=[link.contact_id])
             found = await self._database.read(look) if link.contact_id != NOBODY else []
             try:

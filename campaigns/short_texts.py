@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from campaigns import macros
 from campaigns.links import PREFIX, shortened
-from campaigns.macros import Fields, Macros
 from campaigns.model import Recipient
 from campaigns.short_codes import MOST_CONTACTS, ShortCodes
+
+if TYPE_CHECKING:
+    from campaigns.macros import Fields, Macros
 
 NO_LINKS: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -56,8 +57,10 @@ class Shortener:
         """Texts by variant; a link that has no number yet is as long as one that has. Raises TextError."""
         return {variant: self.text(source, numbers) for variant, source in texts.items()}
 
-    def text(self, source: str, numbers: Mapping[str, int], *, markup: bool = False) -> ShortText:
-        """One text, of HTML where it is `markup`."""
-        short = shortened(source, markup=markup)
+    def text(self, source: str, numbers: Mapping[str, int]) -> ShortText:
+        """One text."""
+        from campaigns import macros  # the library behind it is paid for by who has campaigns
+
+        short = shortened(source)
         links = tuple((f"{PREFIX}{place}", numbers.get(link, 0)) for place, link in enumerate(short.links))
         return ShortText(macros.read(short.source), links, self)

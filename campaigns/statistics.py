@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from campaigns.campaign import Campaign
-from campaigns.store import link_sql
+from campaigns.model import Channel
+from campaigns.store import email_sql, link_sql
 from campaigns.store import statistics_sql as sql
 from campaigns.store.link_sql import LinkClicks
 from gateway.money import Money
@@ -29,7 +30,7 @@ class Figures:
     """What became of a campaign's messages."""
 
     states: Mapping[str, int] = field(default_factory=dict)
-    """SMS by the words of `MessageState`."""
+    """SMS by the words of `MessageState`; e-mails: queued, sent, failed, bounced, unsubscribed before they left."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Those that failed, by the words of `FailureReason`; "" where nothing is known."""
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -45,7 +46,7 @@ class Figures:
     replies: int = 0
     """Phones that have answered."""
     optouts: int = 0
-    """Phones that have said STOP since they got it."""
+    """Phones that have said STOP since they got it; addresses that have unsubscribed by it."""
     clicked: int = 0
     """Contacts that have followed a short link."""
     links: tuple[LinkClicks, ...] = ()
@@ -78,7 +79,18 @@ class CampaignStatistics:
         return figures
 
 
+def _of_emails(connection: sql.Reads, campaign: Campaign) -> Figures:
+    return Figures(
+        states=email_sql.states(connection, campaign.id),
+        skipped=sql.skipped(connection, campaign.id),
+        variants=sql.variants(connection, campaign.id),
+        optouts=email_sql.left_after(connection, campaign.id),
+    )
+
+
 def _read(connection: sql.Reads, campaign: Campaign) -> Figures:
+    if campaign.content.channel is Channel.EMAIL:
+        return _of_emails(connection, campaign)
     groups = sql.by_state(connection, campaign.id)
     states: dict[str, int] = {}
     failures: dict[str, int] = {}

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from campaigns import macros
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content
+from campaigns.countries import holidays_of, zones_of
 from campaigns.recipients import Terms
+from campaigns.schedule import ALWAYS, Calendar, Openings, awake_hours, ever_opens
 from campaigns.short_texts import NO_LINKS, Shortener
 from gateway.accounts import Accounts
 from gateway.model import Account
 from gateway.money import Money
+from gateway.registry.errors import BadValue
 from gateway.routing.configured import make_router
 from gateway.routing.router import Router, led
 from gateway.settings import GatewaySettings
 from gateway.sms import OutgoingSms
 from gateway.spending import countries_of
+from gateway.translation import sentence
 
 
 def wanted_by(org_id: str, terms: Terms) -> Wanted:
     """What has to be read of the contacts of a campaign."""
-    names = {name for text in terms.texts.values() for name in text.names}
+    names = {name for text in (*terms.texts.values(), *terms.subjects.values()) for name in text.names}
     return Wanted(org_id, terms.content.audience, frozenset(name.partition(".")[0] for name in names))
 
 
@@ -35,6 +38,7 @@ class TermsMaker:
         self._router: Router = make_router(settings)
         self._routed = bool(settings.route)
         self._priced = bool(settings.price)
+        self._awake = awake_hours(settings.campaigns.quiet_hours)
 
     async def sender(self, account_id: str) -> Account | None:
         """The account that a campaign leaves from; None where it may not send."""
@@ -46,6 +50,8 @@ class TermsMaker:
 
     def terms(self, content: Content, account: Account, links: Mapping[str, int] = NO_LINKS) -> Terms:
         """What a campaign's decisions hang on; `links` are the numbers of its links. Raises TextError."""
+        from campaigns import macros  # the library behind it is paid for by who has campaigns
+
         return Terms(
             content=content,
             account=account,
@@ -53,8 +59,27 @@ class TermsMaker:
             countries=countries_of(account.region, self._settings.limits),
             max_parts=self._settings.dialog.max_parts,
             lead=self._lead,
+            openings=Openings(self.calendar(content)),
+            subjects={variant: macros.read(text) for variant, text in content.subjects.items()},
             short=self._shortener.texts(content.texts, links) if content.short_links else {},
         )
+
+    def calendar(self, content: Content) -> Calendar:
+        """When a campaign may write to people."""
+        rests = self._settings.campaigns.holidays and not content.any_day
+        awake = ALWAYS if content.any_hour else self._awake
+        return Calendar(content.window, awake, holidays_of if rests else None, zones_of)
+
+    def check_hours(self, content: Content) -> None:
+        """Raise BadValue where a campaign could never write to anybody."""
+        calendar = self.calendar(content)
+        if not ever_opens(calendar.window, calendar.awake):
+            raise BadValue(
+                sentence(
+                    "the window lies in the quiet hours, %(hours)s: choose another, or let the campaign write in them",
+                    hours=self._settings.campaigns.quiet_hours,
+                )
+            )
 
     async def of(self, campaign: Campaign) -> Terms | None:
         """The terms of a campaign; None where its account may not send. Raises TextError."""

@@ -29,9 +29,11 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f<>\u2028\u2029]")
 _KEY = re.compile(r"([0-9a-fA-F]{32})(?:\+.*)?")
 _RETURN_PATH = re.compile(r"[bB]-([A-Za-z0-9_=-]+(?:\.[A-Za-z0-9_=-]+)*)")
+_LEAVE = re.compile(r"[uU]-([A-Za-z0-9]+)")
 _ROLES = {
     "subscribe": AddressKind.SUBSCRIBE,
     "unsubscribe": AddressKind.UNSUBSCRIBE,
+    "campaign": AddressKind.CAMPAIGN,
     "postmaster": AddressKind.OPERATOR,
     "abuse": AddressKind.OPERATOR,
 }
@@ -42,12 +44,16 @@ _FEWEST_DIGITS, _MOST_DIGITS = 4, 20
 
 
 def read_recipient(
-    address: str, domains: Collection[str], return_path_ok: Callable[[str], bool] | None = None
+    address: str,
+    domains: Collection[str],
+    return_path_ok: Callable[[str], bool] | None = None,
+    leave_ok: Callable[[str], bool] | None = None,
 ) -> LocalAddress:
     """Understand one recipient address of ours.
 
     The value of a number is its local part, unquoted. A `+detail` behind a key or a role is allowed and ignored.
-    `return_path_ok` says whether a return-path token is one that we made; without it every well-formed token passes.
+    `return_path_ok` says whether a return-path token is one that we made, `leave_ok` the same of one that unsubscribes;
+    without it every well-formed token passes.
     Raises Refusal.
     """
     local, domain = _take_apart(address)
@@ -59,6 +65,8 @@ def read_recipient(
         raise errors.not_our_domain()
     kind, value = _meaning(local)
     if kind is AddressKind.RETURN_PATH and return_path_ok is not None and not return_path_ok(value):
+        raise errors.no_such_recipient()
+    if kind is AddressKind.LEAVE and leave_ok is not None and not leave_ok(value):
         raise errors.no_such_recipient()
     return LocalAddress(kind, value, address)
 
@@ -72,6 +80,14 @@ def return_path(token: str, domain: str) -> str:
     local = f"b-{token}"
     if not _RETURN_PATH.fullmatch(local) or len(local) > _MAX_LOCAL:
         raise ValueError("a return-path token is 1 to 62 letters, digits, '-', '_', '=' or single dots")
+    return f"{local}@{domain}"
+
+
+def leave_address(token: str, domain: str) -> str:
+    """Where somebody writes who wants no more mail of campaigns. Raises ValueError when the token does not fit."""
+    local = f"u-{token}"
+    if not _LEAVE.fullmatch(local) or len(local) > _MAX_LOCAL:
+        raise ValueError("a token that unsubscribes is 1 to 62 letters and digits")
     return f"{local}@{domain}"
 
 
@@ -147,6 +163,9 @@ def _meaning(local: str) -> tuple[AddressKind, str]:
     token = _RETURN_PATH.fullmatch(local)
     if token:
         return AddressKind.RETURN_PATH, token[1]
+    leaving = _LEAVE.fullmatch(local)
+    if leaving:
+        return AddressKind.LEAVE, leaving[1]
     raise errors.no_such_recipient()
 
 

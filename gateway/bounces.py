@@ -50,6 +50,20 @@ def read_bounce(content: bytes) -> Bounce | None:
         return None  # the library's ways of saying that this is no mail that a server wrote
 
 
+def is_complaint(content: bytes) -> bool:
+    """Whether a mail says that its reader called one of ours junk (RFC 5965)."""
+    try:
+        mail = message_from_bytes(content[:_MAX_SIZE])
+        kind = str(mail.get_param("report-type", "")).lower()
+        if mail.get_content_type() != "multipart/report" or kind != "feedback-report":
+            return False
+        reports = [part for part in _parts(mail) if part.get_content_type() == "message/feedback-report"]
+        # The library reads a message/* part as a mail with fields; others than "not-spam" are complaints.
+        return any("feedback-type: not-spam" not in part.as_string().lower() for part in reports)
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
 def _understood(mail: Message, parts: list[Message]) -> Bounce | None:
     reports = [part for part in parts if part.get_content_type() in _REPORT_TYPES]
     if reports:

@@ -177,6 +177,26 @@ def ambiguous_key() -> Refusal:
     )
 
 
+def no_campaigns() -> Refusal:
+    """The proven sender may not start campaigns, or must not by mail."""
+    return Refusal(
+        550,
+        "5.7.1",
+        sentence("you may not start campaigns by mail: ask your administrator for the role of a sender"),
+        cause="no campaigns",
+    )
+
+
+def several_accounts() -> Refusal:
+    """The sender of a campaign has accounts under several keys."""
+    return Refusal(
+        550,
+        "5.1.3",
+        sentence("you have several accounts: make the campaign on the web page, where you choose one"),
+        cause="several accounts",
+    )
+
+
 def paused_key() -> Refusal:
     """The key is paused; only the owner of an account under it is told so."""
     return Refusal(

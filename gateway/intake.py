@@ -17,7 +17,7 @@ from gateway.address import read_recipient
 from gateway.dialog_in import DialogIn
 from gateway.enrolment import Enrolment
 from gateway.errors import Refusal
-from gateway.keyring import Keyring
+from gateway.keyring import LEAVING, Keyring
 from gateway.mail_auth import MailAuth
 from gateway.mail_parse import parse
 from gateway.maillog import Event
@@ -36,7 +36,8 @@ _ROOM = {kind: AddressKind.KEY if kind in _SMS else kind for kind in AddressKind
 
 Replies = dict[LocalAddress, Reply]
 _Takes = Callable[[Envelope], Awaitable[Replies]]
-_TakesProven = Callable[[Envelope, ParsedMail, Proof], Awaitable[Replies]]
+TakesProven = Callable[[Envelope, ParsedMail, Proof], Awaitable[Replies]]
+"""Decides on a mail that a person wrote and somebody vouches for; raises the Refusal."""
 
 
 class Intake:
@@ -52,18 +53,25 @@ class Intake:
         dialog: DialogIn,
         enrolment: Enrolment,
         returned: Returned,
+        leave: _Takes | None = None,
+        campaign: TakesProven | None = None,
     ) -> None:
+        """`leave` takes what is written to addresses that unsubscribe from campaigns, `campaign` what to campaign@."""
         self._settings = settings
         self._accounts = accounts
         self._keyring = keyring
         self._mail_auth = mail_auth
         self._rooms: tuple[tuple[frozenset[AddressKind], _Takes], ...] = (
             (frozenset({AddressKind.RETURN_PATH}), returned.take_bounce),
+            (frozenset({AddressKind.LEAVE}), leave or returned.take_operator_mail),
             (frozenset({AddressKind.OPERATOR}), returned.take_operator_mail),
             (frozenset({AddressKind.SUBSCRIBE}), self._proven(enrolment.subscribe)),
             (frozenset({AddressKind.UNSUBSCRIBE}), self._proven(enrolment.unsubscribe)),
             (frozenset(_SMS), self._proven(dialog.take)),
         )
+        if campaign is not None:
+            self._rooms += ((frozenset({AddressKind.CAMPAIGN}), self._proven(campaign)),)
+        self._takes_campaigns = campaign is not None
 
     # --- RCPT and AUTH ---------------------------------------------------------------------------------------------
 
@@ -75,7 +83,9 @@ class Intake:
         so_far: Sequence[LocalAddress],
     ) -> LocalAddress:
         """Understand one RCPT address, or raise the Refusal that explains why not."""
-        local = read_recipient(address, self._settings.mail.domains, self._is_return_path)
+        local = read_recipient(address, self._settings.mail.domains, self._is_return_path, self._may_leave)
+        if local.kind is AddressKind.CAMPAIGN and not self._takes_campaigns:
+            raise errors.no_such_recipient()
         if any(_ROOM[local.kind] is not _ROOM[other.kind] for other in so_far):
             raise errors.one_kind_at_a_time()
         try:
@@ -89,6 +99,9 @@ class Intake:
 
     def _is_return_path(self, token: str) -> bool:
         return self._keyring.open_token(token) is not None
+
+    def _may_leave(self, token: str) -> bool:
+        return self._keyring.open_token(token, LEAVING) is not None
 
     async def _check_key(self, local: LocalAddress) -> None:
         if await self._accounts.find_key(local.value) is None:
@@ -147,7 +160,7 @@ class Intake:
         )
         return dict.fromkeys(envelope.recipients, Reply(refusal=answer))
 
-    def _proven(self, take: _TakesProven) -> _Takes:
+    def _proven(self, take: TakesProven) -> _Takes:
         """Read the mail, leave machines unanswered, and ask who wrote it, before `take` sees it."""
 
         async def taken(envelope: Envelope) -> Replies:

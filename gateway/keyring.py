@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SIZE = 32
 """Bytes in the secret file."""
+LEAVING = "leaving"
+"""The purpose of tokens that unsubscribe from campaigns."""
 _SEALED = "v1."
 _NONCE = 12
 _MAC = 10
@@ -99,20 +101,20 @@ class Keyring:
         """Whether `token` is the one for the value, in constant time, in upper or lower case."""
         return hmac.compare_digest(self.token(purpose, value).encode(), token.lower().encode())
 
-    def sign_token(self, value: str) -> str:
+    def sign_token(self, value: str, purpose: str = "token") -> str:
         """A value and its MAC in the letters a-z and 2-7: fit for a local part, whatever relays do to its case.
 
         A message id (ULID) becomes 44 characters, so that a prefix still fits (RFC 5321 §4.5.3.1.1: 64 octets).
         """
         packed = _pack(value)
-        return _base32(packed + self._mac("token", packed))
+        return _base32(packed + self._mac(purpose, packed))
 
-    def open_token(self, token: str) -> str | None:
-        """The value of a token that `sign_token` made, else None."""
+    def open_token(self, token: str, purpose: str = "token") -> str | None:
+        """The value of a token that `sign_token` made for this purpose, else None."""
         try:
             raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
             packed, mac = raw[:-_MAC], raw[-_MAC:]
-            if _base32(raw) != token.lower() or not hmac.compare_digest(mac, self._mac("token", packed)):
+            if _base32(raw) != token.lower() or not hmac.compare_digest(mac, self._mac(purpose, packed)):
                 return None
             return _unpack(packed)
         except (ValueError, binascii.Error):

@@ -34,6 +34,8 @@ class LogFilter:
     """The key that it was sent under: of outgoing SMS alone."""
     phone: str | None = None
     """The other side, E.164 or a name."""
+    phones: frozenset[str] = frozenset()
+    """The same: any of them."""
     number: str | None = None
     """Our side, E.164."""
     provider: str | None = None

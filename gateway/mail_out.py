@@ -17,6 +17,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from gateway import maillog
 from gateway.delivery.dkim_sign import Signer, load_signer
@@ -41,6 +42,7 @@ from gateway.store.mail_queue_sql import (
     Release,
     Settlement,
     claim,
+    may_leave,
     next_due,
     release,
     settle,
@@ -63,6 +65,8 @@ _FIRST_DELAY, _LONGEST_DELAY, _LONGEST_DELAY_AWAY = 30.0, 4 * 3600.0, 900.0
 
 MarkMailbox = Callable[[str, str | None], Awaitable[None]]
 """`mark_mailbox(account_id, fault)`: why the account's mailbox refuses mail; None once it takes mail."""
+
+Settling = Callable[[Any, Sequence[Settlement]], list[bool]]
 
 
 def retry_delay(attempts: int, *, away: bool, chance: float) -> float:
@@ -89,8 +93,13 @@ class MailOut:
         resolver: Resolver,
         lease: str | None = None,
         mx_port: int = 25,
+        settle: Settling = settle,
     ) -> None:
-        """`lease` is this process's token in the spool; what a dead process held is then free at once."""
+        """`lease` is this process's token in the spool; what a dead process held is then free at once.
+
+        `settle` is the work that makes outcomes stand.
+        """
+        self._settle_work = settle
         self._settings = settings
         self._database = database
         self._mark_mailbox = mark_mailbox
@@ -100,6 +109,9 @@ class MailOut:
         self._limit = _IN_HAND * settings.mail_out.concurrency
         self._signed: Groups[OutgoingMail, bytes] = Groups(self._sign, most=_SIGNED_AT_ONCE)
         self._slots = asyncio.Semaphore(settings.mail_out.concurrency)
+        # Mails of campaigns leave connections and room in hand to all others.
+        self._bulk_slots = asyncio.Semaphore(max(1, settings.mail_out.concurrency // 2))
+        self._bulk: set[str] = set()
         self._lease = lease or new_id(clock.now())
         self._wake = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
@@ -166,6 +178,12 @@ class MailOut:
         room = self._limit - len(self._in_hand)
         return room if 2 * room >= self._limit else 0
 
+    def _bulk_room(self) -> int:
+        """How many mails of campaigns may be claimed."""
+        room = self._limit // 2 - len(self._bulk)
+        self._wants_room = self._wants_room or room <= 0
+        return max(room, 0)
+
     async def _woken(self) -> bool:
         """Wait for a reason to look, for a moment at most; whether there was one."""
         try:
@@ -185,7 +203,7 @@ class MailOut:
 
     async def _claim(self, limit: int) -> int:
         now = self._clock.now()
-        claimed = await self._database.write(claim, Claim(now, self._lease, now + LEASE, limit))
+        claimed = await self._database.write(claim, Claim(now, self._lease, now + LEASE, limit, self._bulk_room()))
         for each in claimed:
             self._take(each)
         return len(claimed)
@@ -196,11 +214,14 @@ class MailOut:
         if mail_id not in self._in_hand:
             task = asyncio.create_task(self._handle(claimed), name=f"mail {mail_id}")
             self._in_hand[mail_id] = task
+            if claimed.mail.kind is MailKind.CAMPAIGN:
+                self._bulk.add(mail_id)
             task.add_done_callback(partial(self._done, mail_id))
 
     def _done(self, mail_id: str, task: asyncio.Task[None]) -> None:
         del self._in_hand[mail_id]
-        if self._wants_room and self._room():
+        self._bulk.discard(mail_id)
+        if self._wants_room and self._room() and 4 * len(self._bulk) <= self._limit:
             self._wants_room = False
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -224,10 +245,23 @@ class MailOut:
     # --- one mail --------------------------------------------------------------------------------------------------
 
     async def _handle(self, claimed: ClaimedMail) -> None:
+        if claimed.mail.kind is not MailKind.CAMPAIGN:
+            return await self._deliver(claimed)
+        async with self._bulk_slots:
+            return await self._deliver(claimed)
+
+    async def _may_leave(self, mail: OutgoingMail) -> bool:
+        """Whether nothing has come between: a pause, a cancel, somebody who unsubscribes."""
+        return mail.kind is not MailKind.CAMPAIGN or await self._database.read(partial(may_leave, mail_id=mail.id))
+
+    async def _deliver(self, claimed: ClaimedMail) -> None:
         signed = self._signed.put(claimed.mail)
         async with self._slots:
             now = self._clock.now()
             if self._stopping or claimed.until - now < _ATTEMPT or self._relay.appetite() == 0:
+                await self._database.write(release, Release(self._lease, now, (claimed.mail.id,)))
+                return
+            if not await self._may_leave(claimed.mail):
                 await self._database.write(release, Release(self._lease, now, (claimed.mail.id,)))
                 return
             delivery = await self._attempt(claimed.mail, signed)
@@ -263,7 +297,8 @@ class MailOut:
                 retry_at = now + _delay(mail.attempts + 1, delivery)
                 return Settlement(mail.id, claimed.lease, QUEUED, now, cause, retry_at=retry_at)
             cause = f"given up: {cause}"
-        return Settlement(mail.id, claimed.lease, FAILED, now, cause, tell=self._tell_operator(mail, cause, now))
+        told = self._tell_operator(mail, cause, now)
+        return Settlement(mail.id, claimed.lease, FAILED, now, cause, about_mailbox=delivery.about_mailbox, tell=told)
 
     def _tell_operator(self, mail: OutgoingMail, cause: str, now: float) -> NewMails | None:
         """One mail for an answer that did not arrive."""
@@ -287,7 +322,7 @@ class MailOut:
         """Make the outcome durable. While the database is away the mail stays in hand: it must not leave again."""
         while True:
             try:
-                await self._database.write(settle, settlement)
+                await self._database.write(self._settle_work, settlement)
             except StoreUnavailableError as error:
                 _note_fault(error, id=settlement.id)
                 if self._stopping:

@@ -176,8 +176,11 @@ class AddressKind(StrEnum):
     NUMBER = "number"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
+    CAMPAIGN = "campaign"
     OPERATOR = "operator"
     RETURN_PATH = "return-path"
+    LEAVE = "leave"
+    """Who writes there wants no more mail of campaigns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,8 @@ class MailKind(StrEnum):
     OPERATOR = "operator"
     ACCESS = "access"
     """A link that lets somebody in to the web pages."""
+    CAMPAIGN = "campaign"
+    """One of many alike, to a contact; it leaves behind all others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,19 @@ class LimitSettings(Section):
     """Phones with adjacent numbers that one account may write to within a day before the operator is told; 0: never."""
 
 
+class CampaignSettings(Section):
+    """`[campaigns]`: when they may write to people, which of them a second person approves, how links are written."""
+
+    approval_above: int = Field(0, ge=0, description="recipients, 0 for never")
+    quiet_hours: Annotated[str, AfterValidator(forms.hours)] = "21:00-08:00"
+    """By the clock of the contact; "" for none."""
+    holidays: bool = True
+    """Whether they rest on the holidays of the contact's country."""
+    by_mail: bool = True
+    short_url: Annotated[str, AfterValidator(forms.short_url)] = ""
+    """What short links begin with; empty: `[http] public_url` and /l/."""
+
+
 class ProviderSettings(BaseModel):
     """`[[provider]]`: a name, a kind, and whatever the kind's adapter takes."""
 
@@ -284,13 +297,6 @@ class RetentionSettings(Section):
     texts_days: Annotated[int, AfterValidator(forms.texts_days)] = 0
     metadata_days: Annotated[int, AfterValidator(forms.metadata_days)] = 0
     """Of the rows around the texts; texts go with them at the latest."""
-
-
-class CampaignSettings(Section):
-    """`[campaigns]`: writing to many at once."""
-
-    short_url: Annotated[str, AfterValidator(forms.short_url)] = ""
-    """What short links begin with; empty: `[http] public_url` and /l/."""
 
 
 class WebhookSettings(Section):

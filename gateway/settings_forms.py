@@ -208,6 +208,17 @@ def timezone(value: str) -> str:
     return value
 
 
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def hours(value: str) -> str:
+    """From one time of the day to another, or nothing."""
+    written = value.replace(" ", "")
+    if written and (not _HOURS.fullmatch(written) or written[:5] == written[6:]):
+        raise ValueError('must be two times of the day ("21:00-08:00"), or empty')
+    return written
+
+
 def country(value: str) -> str:
     """A country whose phones are meant, "001" for phones of no country."""
     return value if value == "001" else region(value)

@@ -6,11 +6,15 @@ import asyncio
 import io
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
 from playwright.async_api import Page, async_playwright, expect
 
+from campaigns.model import Draft, Point
+from campaigns.store.contact_sql import Change, store
+from gateway.store.opening import open_database
 from tests.gateway_process import Gateway, wait_for
 from tests.visitors import QUIET, House
 from web.identity.roles import Role
@@ -45,6 +49,7 @@ async def main() -> None:
             await keep(page, "conversation")
             await page.goto(f"{house.url}/write?account={house.firm.email}")
             await write(page)
+            await campaign(page, house)
             await house.leave()
             await browser.close()
 
@@ -105,6 +110,31 @@ async def write(page: Page) -> None:
     )
     await expect(page.get_by_role("button", name="Take the cheaper text")).to_be_visible()
     await keep(page, "write")
+
+
+async def campaign(page: Page, house: House) -> None:
+    """What one contact would get, and a campaign that has left."""
+    names = {"Anders Holm": "+4530643064", "Lise Krogh": "+4520417733", "Omar Bach": "+4528460912"}
+    database = await open_database(f"sqlite:///{house.gateway.folder / 'brevdue.db'}")
+    try:
+        drafts = [Draft(name, phones=(Point(phone),)) for name, phone in names.items()]
+        await database.write(store, Change(house.org_id, time.time(), drafts))
+    finally:
+        await database.close()
+    text = 'Hej {{ first_name | default: "kunde" }}! Nu er det tid til vinterdæk. Hilsen Anna'
+    account = ("--account", house.firm.email, "--where", "")
+    made = house.gateway.run("campaign", "create", "Vinterdæk", *account, "--text", text).strip()
+    await page.goto(f"{house.url}/campaigns/{made}/check")
+    await page.get_by_role("link", name="Lise Krogh").click()
+    await expect(page.locator("#message")).to_contain_text("Hej Lise!")
+    await keep(page, "campaign-check")
+    house.gateway.run("campaign", "start", made)
+    await page.goto(f"{house.url}/campaigns/{made}")
+    await expect(page.locator("#figures").get_by_role("status")).to_have_text("finished")
+    await expect(page.get_by_text("Delivered over time").first).to_be_visible()
+    delivered = page.locator("#figures dt", has_text="delivered").locator("xpath=following-sibling::dd[1]")
+    await expect(delivered).to_have_text(str(len(names)))
+    await keep(page, "campaign")
 
 
 async def keep(page: Page, name: str) -> None:

@@ -11,9 +11,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaigns.short_links import ShortLinks
+from campaigns.unsubscribing import Unsubscribing
 from gateway.providers.base import Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from web.health import Check, health_routes
+from web.leaving import LeavingDoor
 from web.metrics import Sources, metric_routes
 from web.problems import Faults, ProblemResponse, answer_problems
 from web.short_links import short_link_routes
@@ -100,6 +102,7 @@ def make_app(
     webhooks: Mapping[str, Webhooks] | None = None,
     site: ASGIApp | None = None,
     short_links: ShortLinks | None = None,
+    unsubscribing: Unsubscribing | None = None,
 ) -> FastAPI:
     """Put the application together; `webhooks` are the providers that call us, `region` says how phones write numbers.
 
@@ -124,5 +127,7 @@ def make_app(
         app.mount("/", site)
     for layer in (Faults, PlainForms, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
+    if unsubscribing is not None:  # mail programs post from wherever they show the mail
+        app.add_middleware(LeavingDoor, unsubscribing=unsubscribing)
     app.add_middleware(WebhookDoor, providers=webhooks or {})  # before all of them: providers are no browsers
     return app

@@ -23,6 +23,12 @@ _TOO_BIG = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
     b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s"
 )
+LARGE_PATHS = frozenset({b"/imports", b"/api/v1/imports"})
+"""What takes files of contacts: who asks is looked at before more than a little of the body is read."""
+LARGE = "brevdue.large"
+"""In the scope of such a request: called with a number of bytes by what has found out who asks, it lets so many in."""
+LARGE_SECONDS = 3600.0
+"""How long they may take."""
 MAX_CONNECTIONS = 1000
 """Connections at the same time; one more is closed at once."""
 
@@ -34,6 +40,10 @@ class BoundedConnection(HttpToolsProtocol):
     _size = 0
     """Bytes of the request that is coming in."""
     _in_head = True
+    _most = MAX_REQUEST
+    """Bytes of the request that may come in."""
+    _large = False
+    """Whether it may be one with a large file."""
     _unread = 0
     """Bytes of a body that is too big and still comes; they are thrown away."""
 
@@ -57,13 +67,14 @@ class BoundedConnection(HttpToolsProtocol):
             return
         self._size += len(data)
         super().data_received(data)
-        if self._size > (MAX_HEAD if self._in_head else MAX_REQUEST) and self._deadline is not None:
+        if self._size > (MAX_HEAD if self._in_head else self._room()) and self._deadline is not None:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
         """Begin a request: here its time begins as well, unless it has."""
         super().on_message_begin()
         self._in_head = True
+        self._most = MAX_REQUEST
         if self._deadline is None:
             self._wait()
 
@@ -71,7 +82,10 @@ class BoundedConnection(HttpToolsProtocol):
         """The body follows, unless it says that it is too big."""
         self._in_head = False
         length = int(next((value for name, value in self.headers if name == b"content-length"), b"0")[:20] or 0)
-        if MAX_REQUEST < length <= MAX_TOLD and (self.cycle is None or self.cycle.response_complete):
+        self._large = self.url.partition(b"?")[0] in LARGE_PATHS
+        if self._large:
+            self.scope[LARGE] = self._let_in  # type: ignore[literal-required] # of our own
+        elif MAX_REQUEST < length <= MAX_TOLD and (self.cycle is None or self.cycle.response_complete):
             self._unread = length
             words = b"This is too big: %d MB at most. Choose a smaller file.\n" % (MAX_REQUEST // 1_000_000)
             self.transport.write(_TOO_BIG % (len(words), words))
@@ -93,6 +107,18 @@ class BoundedConnection(HttpToolsProtocol):
         self._size = 0
         self._in_head = True
         super().on_message_complete()
+
+    def _let_in(self, most: int) -> None:
+        """Take a large body, for as long as one takes."""
+        if self._deadline is not None:
+            self._most = most
+            self._wait_no_more()
+            self._deadline = self.loop.call_later(LARGE_SECONDS, self._cut)
+
+    def _room(self) -> int:
+        """Bytes that may come: what is left of a large file that was refused is thrown away, so that it is told so."""
+        refused = self._large and self.cycle is not None and self.cycle.response_complete
+        return max(self._most, MAX_TOLD) if refused else self._most
 
     def _throw_away(self, size: int) -> None:
         self._unread -= size

@@ -19,6 +19,8 @@ from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
 
+from gateway import local_forms
+from gateway.money import Money
 from gateway.registry.errors import AccountError
 from gateway.translation import SOURCE, Sentence, Translations, Value, known, translations
 
@@ -126,6 +128,11 @@ def _untold(form: str, *asked: str | int) -> str:
 def number(value: float) -> str:
     """A number as the viewer's language groups it."""
     return format_decimal(value, locale=tongue().locale)
+
+
+def amount(money: Money) -> str:
+    """Money as the viewer's language writes it, with as many places as it needs: "0,158 DKK"."""
+    return local_forms.amount(money, tongue().words.language)
 
 
 def moment(at: float | None, form: str = "short") -> str:

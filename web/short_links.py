@@ -11,21 +11,19 @@ import time
 from typing import Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.datastructures import Headers
 
 from campaigns.short_links import DOOR, ShortLinks
 from gateway.rates import Rate
+from web.by_link import HEADERS, languages, page
+from web.language import gettext as _
+from web.language import speak
 
 MISSES: Final = 30
 """Codes that lead nowhere, from one address, before it has to wait."""
 MISS_SECONDS: Final = 10.0
 """How long it takes until one more is free."""
-_PRIVATE: Final = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow",
-}
 _MACHINES: Final = re.compile(
     r"bot\b|bot/|crawl|spider|preview|slurp|facebookexternalhit|facebookcatalog|meta-external|whatsapp|telegram|viber"
     r"|skypeuri|discord|slack|embedly|pinterest|vkshare|headless|lighthouse|scan|monitor|curl/|wget/|python|java/|okhttp"
@@ -36,10 +34,6 @@ _MACHINES: Final = re.compile(
 """What machines that look ahead call themselves; people's programs call themselves Mozilla."""
 _AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers by which browsers say that nobody has asked yet."""
-_PAGE: Final = (
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-    "<title>{title}</title><h1>{title}</h1><p>{text}</p></html>"
-)
 
 
 def short_link_routes(links: ShortLinks) -> APIRouter:
@@ -49,17 +43,19 @@ def short_link_routes(links: ShortLinks) -> APIRouter:
 
     @router.api_route(DOOR + "{code}", methods=["GET", "HEAD"])
     async def follow(request: Request, code: str) -> Response:
+        speak(languages(request.headers.get("accept-language", "")), ())
         client = request.client.host if request.client else ""
         wait = misses.wait(client, time.monotonic())
         if wait:
-            return _page(429, "Too many tries", "Try again in a while.", {"Retry-After": str(int(wait) + 1)})
+            later = {"Retry-After": str(int(wait) + 1)}
+            return page(429, _("Too many tries"), _("Try again in a while."), headers=later)
         followed = await links.follow(code)
         if followed is None:
             misses.count(client, time.monotonic())
-            return _page(404, "This link leads nowhere", "Look whether it was copied as a whole.")
+            return page(404, _("This link leads nowhere"), _("Look whether it was copied as a whole."))
         if request.method == "GET" and not looks_ahead(request.headers):
             links.clicked(followed)
-        return Response(status_code=302, headers=_PRIVATE | {"Location": followed.target})
+        return Response(status_code=302, headers=HEADERS | {"Location": followed.target})
 
     return router
 
@@ -70,7 +66,3 @@ def looks_ahead(headers: Headers) -> bool:
         return True
     agent = headers.get("user-agent", "")
     return not agent or _MACHINES.search(agent) is not None
-
-
-def _page(status: int, title: str, text: str, headers: dict[str, str] | None = None) -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(title=title, text=text), status, _PRIVATE | (headers or {}))

@@ -19,11 +19,20 @@ from web.pages.accounts import account_pages
 from web.pages.attention import attention_pages
 from web.pages.audit import audit_pages
 from web.pages.bulk import bulk_pages
+from web.pages.campaign_edit import campaign_edit_pages
+from web.pages.campaign_run import campaign_run_pages
+from web.pages.campaigns import campaign_pages
+from web.pages.contact_card import contact_card_pages
+from web.pages.contact_fields import contact_field_pages
+from web.pages.contact_messages import contact_message_pages
+from web.pages.contacts import contact_files, contact_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
 from web.pages.employee import employee_pages
 from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
+from web.pages.groups import group_pages
+from web.pages.imports import import_pages
 from web.pages.keys import key_pages
 from web.pages.links import link_pages
 from web.pages.me import my_pages
@@ -69,6 +78,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         my_pages(desk.me),
         people_pages(desk),
         audit_pages(desk.audit),
+        import_pages(desk),
         bulk_pages(desk),  # before the pages of single accounts
         account_pages(desk),
         employee_pages(desk),
@@ -81,9 +91,18 @@ def make_site(parts: SiteParts) -> FastAPI:
         attention_pages(desk),
         conversation_pages(desk),
         write_pages(desk),
+        campaign_edit_pages(desk),  # before the pages of single campaigns
+        campaign_run_pages(desk),
+        campaign_pages(desk),
         gateway_pages(desk),
         privacy_pages(desk),
         webhook_pages(desk),
+        contact_files(desk),
+        contact_pages(desk),  # these two before the pages of single contacts
+        contact_field_pages(desk),
+        group_pages(desk),
+        contact_message_pages(desk),
+        contact_card_pages(desk),
     ):
         app.include_router(pages, include_in_schema=False)
     app.mount("/api/v1", parts.api)

@@ -17,12 +17,13 @@ import uvloop
 from brevdue.app import Role, Rooms
 from campaigns.audience import ContactReaders
 from campaigns.campaign import Content
+from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.model import Audience, Draft, Point
 from campaigns.runner import Runner
 from campaigns.store.contact_sql import Change, store
 from gateway.model import Account
-from gateway.settings import GatewaySettings, LimitSettings, MailSettings, StoreSettings
+from gateway.settings import CampaignSettings, GatewaySettings, LimitSettings, MailSettings, StoreSettings
 from gateway.store.opening import open_database
 
 TEXT = 'Hej {{ first_name | default: "du" }}! Husk vores forårsfest den 3. maj kl. 14, {{ name }}. Hilsen Anna'
@@ -53,6 +54,7 @@ async def measure(url: str, folder: Path, number: int) -> dict[str, float]:
     settings = GatewaySettings(
         mail=MailSettings(domains=("sms.example.com",)),
         store=StoreSettings(url=url, secret_file=folder / "secret"),
+        campaigns=CampaignSettings(quiet_hours="03:00-03:01"),
         limits=LimitSettings(account_parts=0, key_parts=0, organisation_parts=0),
     )
     rooms = Rooms(settings, await open_database(url), frozenset({Role.SCHEDULE}), shared=False)
@@ -91,6 +93,7 @@ def _boundless(rooms: Rooms, number: int) -> Runner:
         letters=CampaignLetters(rooms.settings.mail, rooms.clock),
         lease=rooms.spool.lease,
         providers=tuple(rooms.providers),
+        emails=EmailWriter(rooms.settings.mail, rooms.settings.http.public_url, rooms.keyring),
         ahead=2 * number,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,15 +13,16 @@ from typing import BinaryIO, Final, cast
 from campaigns import drafts, vcards
 from campaigns.contacts import Contacts
 from campaigns.imports import workbook
-from campaigns.imports.merging import Merged, ReadRow, RefusedRow, Row, merge, read_rows, why
-from campaigns.imports.plan import MOST_COLUMNS, Plan, checked, digest, guessed
+from campaigns.imports.merging import Fate, Merged, ReadRow, RefusedRow, Row, merge, read_rows
+from campaigns.imports.plan import FIELD_WORDS, MOST_COLUMNS, Plan, checked, digest, guessed
+from campaigns.model import Attribute, Book
 from campaigns.store import import_sql as sql
 from campaigns.store.import_sql import Import, ImportState
 from gateway import csv_cells, sheet_file
 from gateway.model import Clock, new_id
 from gateway.registry.errors import BadValue, NotFound
 from gateway.store.database import Database
-from gateway.translation import sentence
+from gateway.translation import SOURCE, Translations, sentence, translations
 
 CHUNK: Final = 250
 """Rows that become contacts in one transaction: some 30 ms of the one that writes."""
@@ -29,6 +30,7 @@ MAX_BYTES: Final = 500_000_000
 MAX_ROWS: Final = 2_000_000
 _LONGEST_CELL: Final = 4_000
 _PREVIEWED: Final = 100
+ENGLISH: Final = translations(SOURCE, "campaigns", "gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Preview:
 
     rows: Sequence[ReadRow]
     refused: Sequence[RefusedRow]
+    fates: Mapping[int, Fate]
+    """By line, of the rows that are not refused."""
     new: int
     updated: int
     same: int
@@ -83,16 +87,20 @@ class Imports:
             raise BadValue(sentence("the file is empty"))
         await self._database.write(sql.uploaded, (import_id, head, count, number))
 
-    async def find(self, org_id: str, import_id: str) -> Import:
-        """An import. Raises NotFound."""
+    async def find(self, org_id: str | None, import_id: str) -> Import:
+        """An import; without an organisation, whoever's it is. Raises NotFound."""
         found = await self._database.read(partial(sql.find, org_id=org_id, import_id=import_id))
         if found is None:
             raise NotFound(sentence("there is no such import"))
         return found
 
-    async def latest(self, org_id: str, count: int = 50) -> list[Import]:
-        """The organisation's imports, the latest first."""
-        return await self._database.read(partial(sql.latest, org_id=org_id, count=count))
+    async def latest(self, org_id: str | None, count: int = 50, before: str = "") -> list[Import]:
+        """The organisation's imports, or everybody's, the latest first; those older than one of them."""
+        return await self._database.read(partial(sql.latest, org_id=org_id, count=count, before=before))
+
+    async def sample(self, org_id: str, import_id: str) -> Sequence[Row]:
+        """The first rows as they stand in the file. Raises NotFound."""
+        return await self._sample(await self.find(org_id, import_id))
 
     async def plan(self, org_id: str, import_id: str) -> Plan:
         """How the file would be read: as the last one with its head, or guessed. Raises NotFound."""
@@ -107,15 +115,19 @@ class Imports:
                 pass
         return guessed([cells for _, cells in sample], book)
 
-    async def preview(self, org_id: str, import_id: str, plan: Plan) -> Preview:
-        """What would become of the first rows. Raises BadValue for a plan that cannot be carried out."""
+    async def preview(self, org_id: str, import_id: str, plan: Plan, more: Sequence[Attribute] = ()) -> Preview:
+        """What would become of the first rows; `more` are fields that are not there yet.
+
+        Raises NotFound, BadValue for a plan that cannot be carried out.
+        """
         found = await self.find(org_id, import_id)
         book = await self._contacts.book(org_id)
+        book = replace(book, attributes={**book.attributes, **{("", each.key): each for each in more}})
         fit = checked(plan, len(found.head), book)
         sample = (await self._sample(found))[1 if fit.has_head else 0 :]
         rows, refused = read_rows(sample, fit, book)
         merged: Merged = merge(rows, fit, await self._database.read(partial(sql.known, of=book, rows=rows)))
-        return Preview(rows, [*refused, *merged.refused], len(merged.new), merged.updates, merged.same)
+        return Preview(rows, [*refused, *merged.refused], merged.fates, len(merged.new), merged.updates, merged.same)
 
     async def _sample(self, found: Import) -> list[Row]:
         rows = await self._database.read(partial(sql.chunk, import_id=found.id, number=0))
@@ -143,7 +155,7 @@ class Imports:
             try:
                 rows.append(ReadRow(place, drafts.checked(replace(card, attributes=known), book)))
             except drafts.BadDraft as error:
-                refused.append(RefusedRow(place, why(error.problems), (card.name,)))
+                refused.append(RefusedRow(place, error.problems, (card.name,)))
         joined = await self._database.write(sql.join, (org_id, rows, Plan(()), self._clock.now()))
         return joined, refused
 
@@ -153,13 +165,15 @@ class Imports:
         if not await self._database.write(sql.cancel, (org_id, import_id, self._clock.now())):
             raise BadValue(sentence("this import is over"))
 
-    async def refused(self, org_id: str, import_id: str) -> AsyncIterator[bytes]:
+    async def refused(self, org_id: str, import_id: str, words: Translations = ENGLISH) -> AsyncIterator[bytes]:
         """The rows that were refused as a CSV file: line, why, and the cells as they were. Raises NotFound."""
         found = await self.find(org_id, import_id)
+        book = await self._contacts.book(org_id)
         named = found.plan is None or found.plan.has_head
-        head = found.head if named else [f"Column {n}" for n in range(1, len(found.head) + 1)]
-        rows = ((each.line, each.why, *each.cells) async for each in self._refusals(found.id))
-        async for piece in csv_cells.lines(("Line", "Why", *head), rows):
+        unnamed = (words.gettext("Column %(number)s", number=n) for n in range(1, len(found.head) + 1))
+        head = found.head if named else tuple(unnamed)
+        rows = ((each.line, told(each, book, words), *each.cells) async for each in self._refusals(found.id))
+        async for piece in csv_cells.lines((words.gettext("Line"), words.gettext("Why"), *head), rows):
             yield piece
 
     async def _refusals(self, import_id: str) -> AsyncIterator[RefusedRow]:
@@ -168,6 +182,16 @@ class Imports:
             for each in some:
                 yield each
             after = some[-1].line
+
+
+def told(row: RefusedRow, of: Book, words: Translations) -> str:
+    """Why a row was refused, each sentence with the field that it is about."""
+    said = []
+    for name, problem in row.problems.items():
+        own = of.attributes.get(("", name))
+        field = words.say(FIELD_WORDS[name]) if name in FIELD_WORDS else own.label if own else name
+        said.append(f"{field}: {words.say(problem)}" if field else words.say(problem))
+    return "; ".join(said)
 
 
 async def _save(path: Path, content: AsyncIterator[bytes]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from campaigns.drafts import NOBODY, BadDraft, named, read
 from campaigns.imports.plan import IGNORED, Existing, Plan
@@ -38,9 +39,14 @@ class RefusedRow:
     """A row that nothing becomes of, and why."""
 
     line: int
-    why: str
-    """In English, each sentence with the field that it is about."""
+    problems: Mapping[str, Sentence]
+    """What is wrong, by the field that it is about; "" for the whole row."""
     cells: Sequence[str]
+
+    @property
+    def why(self) -> str:
+        """The same in English, each sentence with its field."""
+        return why(self.problems)
 
 
 def read_rows(rows: Sequence[Row], plan: Plan, of: Book) -> tuple[list[ReadRow], list[RefusedRow]]:
@@ -53,13 +59,13 @@ def read_rows(rows: Sequence[Row], plan: Plan, of: Book) -> tuple[list[ReadRow],
         try:
             found.append(_read_row(line, cells, plan, of))
         except BadDraft as error:
-            refused.append(RefusedRow(line, why(error.problems), cells))
+            refused.append(RefusedRow(line, error.problems, cells))
     return found, refused
 
 
 def why(problems: Mapping[str, Sentence]) -> str:
     """What is wrong with a row, field by field."""
-    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    return "; ".join(f"{name}: {problem}" if name else str(problem) for name, problem in problems.items())
 
 
 def _read_row(line: int, cells: Sequence[str], plan: Plan, of: Book) -> ReadRow:
@@ -113,6 +119,15 @@ class Known:
     """What is stored of each."""
 
 
+class Fate(StrEnum):
+    """What becomes of a row."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    SAME = "same"
+    """It says nothing new, or the contact is to stay as it is."""
+
+
 @dataclass(slots=True)
 class Merged:
     """What becomes of rows."""
@@ -126,6 +141,8 @@ class Merged:
     refused: list[RefusedRow] = field(default_factory=list)
     updates: int = 0
     """Rows that changed a contact that was known, or one of an earlier row."""
+    fates: dict[int, Fate] = field(default_factory=dict)
+    """By line, of those that were not refused."""
 
 
 def merge(rows: Sequence[ReadRow], plan: Plan, known: Known) -> Merged:
@@ -143,10 +160,11 @@ def merge(rows: Sequence[ReadRow], plan: Plan, known: Known) -> Merged:
             _join_new(row, place, plan, done)
         elif plan.create:
             done.new.append(named(replace(row.draft, no_sms=bool(row.no_sms))))
+            done.fates[row.line] = Fate.NEW
             place = len(done.new) - 1
         else:
-            why = str(sentence("no contact has this phone or e-mail address"))
-            done.refused.append(RefusedRow(row.line, why, row.cells))
+            unknown = sentence("no contact has this phone or e-mail address")
+            done.refused.append(RefusedRow(row.line, {"": unknown}, row.cells))
         if place is not None:
             places.update(dict.fromkeys(_keys(done.new[place]), place))
     return done
@@ -171,19 +189,22 @@ def _join_known(row: ReadRow, contact_id: int, plan: Plan, known: Known, done: M
     done.met.add(contact_id)
     before = done.changed.get(contact_id, known.drafts[contact_id])
     after = joined(before, row) if plan.existing is Existing.UPDATE else before
-    if after == before:
-        done.same += 1
-    else:
+    _count(row, after != before, done)
+    if after != before:
         done.changed[contact_id] = after
-        done.updates += 1
 
 
 def _join_new(row: ReadRow, place: int, plan: Plan, done: Merged) -> None:
     before = done.new[place]
     after = joined(before, row) if plan.existing is Existing.UPDATE else before
-    done.same += after == before
-    done.updates += after != before
+    _count(row, after != before, done)
     done.new[place] = after
+
+
+def _count(row: ReadRow, changed: bool, done: Merged) -> None:  # noqa: FBT001 - what was asked just before
+    done.same += not changed
+    done.updates += changed
+    done.fates[row.line] = Fate.UPDATED if changed else Fate.SAME
 
 
 def joined(before: Draft, row: ReadRow) -> Draft:

@@ -19,10 +19,22 @@ import orjson
 from campaigns.model import Book
 from campaigns.values import fold
 from gateway.registry.errors import BadValue
-from gateway.translation import sentence
+from gateway.translation import Sentence, sentence
 
 IGNORED: Final = ""
 FIELDS: Final = ("name", "first_name", "last_name", "phone", "email", "language", "zone", "no_sms", "tags")
+FIELD_WORDS: Final[dict[str, Sentence]] = {
+    "name": sentence("name"),
+    "first_name": sentence("first name"),
+    "last_name": sentence("last name"),
+    "phone": sentence("phone"),
+    "email": sentence("e-mail"),
+    "language": sentence("language"),
+    "zone": sentence("time zone"),
+    "no_sms": sentence("no SMS"),
+    "tags": sentence("tags"),
+}
+"""How people read the fields."""
 SEVERAL: Final = frozenset({"phone", "email", "tags"})
 """What more than one column may mean."""
 MOST_COLUMNS: Final = 200
@@ -101,7 +113,8 @@ def checked(plan: Plan, width: int, of: Book) -> Plan:
     used = [each for each in columns if each != IGNORED and each not in SEVERAL]
     twice = next((each for each in used if used.count(each) > 1), None)
     if twice is not None:
-        raise BadValue(sentence("two columns cannot both be %(name)s", name=twice))
+        own = next((each.label for each in of.own() if each.key == twice), twice)
+        raise BadValue(sentence("two columns cannot both be %(name)s", name=FIELD_WORDS.get(twice, own)))
     if not {"name", "first_name", "last_name", "phone", "email"} & set(columns):
         raise BadValue(sentence("choose which column is the name, the phone or the e-mail address"))
     if plan.consent and not (plan.consent_wording and plan.consent_how):

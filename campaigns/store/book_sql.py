@@ -43,6 +43,11 @@ def book(connection: Connection, org_id: str) -> Book | None:
     )
 
 
+def owner(connection: Connection, book_id: int) -> str | None:
+    """The organisation whose book it is; None for no such book."""
+    return connection.execute(select(contact_books.c.org_id).where(contact_books.c.id == book_id)).scalar_one_or_none()
+
+
 def made_book(connection: Connection, org_id: str) -> Book:
     """The same, made where there is none, and held: changes of one book wait in line until this one is committed."""
     connection.execute(insert_or(connection, contact_books).values(org_id=org_id).on_conflict_do_nothing())

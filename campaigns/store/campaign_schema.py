@@ -13,12 +13,16 @@ campaigns = Table(
     Column("org_id", ForeignKey("organisations.id"), nullable=False),
     Column("account_id", ForeignKey("accounts.id"), nullable=False),  # the responsible person's: it sends
     Column("name", Text, nullable=False),
+    Column("channel", String, nullable=False, server_default="sms"),  # sms, email
+    Column("subjects", Text, nullable=False, server_default=""),  # JSON, as texts; of e-mails
     Column("texts", Text, nullable=False),  # JSON: texts with macros by language, "" for all others
     Column("audience", Text, nullable=False),
     Column("launch", String, nullable=False),  # instant, deferred
     Column("start_at", Double),
     Column("send_window", String, nullable=False, server_default=""),  # "mon-fri 09:00-20:00"; empty: always
     Column("zone", String, nullable=False, server_default="UTC"),  # of contacts whose own is not known
+    Column("any_hour", Boolean, nullable=False, server_default=text("false")),  # in quiet hours as well
+    Column("any_day", Boolean, nullable=False, server_default=text("false")),  # on holidays as well
     Column("smart", Boolean, nullable=False, server_default=text("true")),
     Column("short_links", Boolean, nullable=False, server_default=text("false")),
     Column("per_minute", Integer, nullable=False, server_default="0"),
@@ -26,6 +30,15 @@ campaigns = Table(
     Column("max_parts", BigInteger, nullable=False, server_default="0"),
     Column("max_cost", BigInteger),
     Column("currency", String, nullable=False, server_default=""),
+    Column("asked_by", String, nullable=False, server_default=""),  # who started it and needs an approval
+    Column("asked_id", String, nullable=False, server_default=""),  # "person:ID", "key:ID", "terminal:name"
+    Column("asked_at", Double),
+    Column("asked_for", Integer, nullable=False, server_default="0"),  # contacts of its audience then
+    Column("answered_by", String, nullable=False, server_default=""),  # who approved it or sent it back
+    Column("answered_id", String, nullable=False, server_default=""),
+    Column("answered_at", Double),
+    Column("approved", Boolean, nullable=False, server_default=text("false")),
+    Column("answer", Text, nullable=False, server_default=""),  # the word with which it was sent back
     Column("state", String, nullable=False),
     Column("state_at", Double, nullable=False),
     Column("cause", String, nullable=False, server_default=""),
@@ -62,6 +75,15 @@ campaign_recipients = Table(
     Column("variant", String, nullable=False, server_default=""),  # the language of its text
     Column("message_id", String),
     Column("at", Double, nullable=False),  # when that was decided; of one that waits, when it is due
+    Column("address", String),  # of an e-mail, folded: an address gets one
+    Index(
+        "ix_campaign_recipients_address",
+        "campaign_id",
+        "address",
+        unique=True,
+        sqlite_where=text("address IS NOT NULL"),
+        postgresql_where=text("address IS NOT NULL"),
+    ),
     Index(
         "ix_campaign_recipients_waiting",
         "campaign_id",
@@ -71,4 +93,16 @@ campaign_recipients = Table(
         postgresql_where=text("state = 'waiting'"),
     ),
     sqlite_with_rowid=False,
+)
+
+campaign_mails = Table(
+    "campaign_mails",  # what was shown by mail, and waits for "OK"
+    metadata,
+    Column("campaign_id", String, primary_key=True),  # stands in the Subject
+    Column("account_id", String, nullable=False),  # whose answer counts
+    Column("identity", String, nullable=False),  # of the mail: one that comes again makes no second campaign
+    Column("digest", String, nullable=False),  # of what was shown
+    Column("asked_at", Double, nullable=False),
+    Column("answered_at", Double),
+    Index("ix_campaign_mails_identity", "account_id", "identity", unique=True),
 )

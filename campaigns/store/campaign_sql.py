@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, update
 
+from campaigns.approval import Approval
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
-from campaigns.model import Audience
+from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
-from campaigns.store import link_sql
+from campaigns.store import email_sql, link_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import Origin, OutgoingMail
 from gateway.money import Money
@@ -21,7 +22,9 @@ from gateway.store.dialect import insert as insert_new
 from gateway.store.mail_queue_sql import NewMails
 from gateway.store.route_sql import waiting_for
 from gateway.store.schema import mails, messages, processes
+from gateway.translation import sentence
 
+CHANGED = sentence("the campaign has been changed meanwhile: look at it again")
 _DUE = text("state IN ('scheduled', 'running')")
 """As the index says it."""
 
@@ -38,7 +41,7 @@ def add(connection: Connection, items: Sequence[Campaign]) -> list[None]:
             "created_by": item.created_by,
             "available_at": item.available_at,
         }
-        connection.execute(insert(campaigns).values(**row, **_content_row(item.content)))
+        connection.execute(insert(campaigns).values(**row, **content_row(item.content)))
         link_sql.keep(connection, item)
     return [None] * len(items)
 
@@ -51,6 +54,8 @@ class Edit:
     campaign_id: str
     content: Content
     now: float
+    anew: bool = False
+    """Whether one that waits for its start has to be started anew, since it may have grown."""
 
 
 def edit(connection: Connection, items: Sequence[Edit]) -> list[Campaign | NotNow | None]:
@@ -63,15 +68,19 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
     if campaign is None:
         return None
     try:
-        after(campaign, Deed.EDIT, item.now)
+        state = after(campaign, Deed.EDIT, item.now)
     except NotNow as objection:
         return objection
-    changed = _content_row(item.content)
-    if campaign.state is State.SCHEDULED:
+    if item.anew and state is State.SCHEDULED:
+        state = State.DRAFT
+    changed = content_row(item.content)
+    if state is not campaign.state:
+        changed |= {"state": state, "state_at": item.now, "asked_at": None, "approved": False}
+    if state is State.SCHEDULED:
         changed["available_at"] = item.content.start_at or item.now
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**changed))
-    campaign = replace(campaign, content=item.content)
-    return replace(campaign, links=link_sql.keep(connection, campaign))
+    link_sql.keep(connection, replace(campaign, content=item.content))
+    return find(connection, None, campaign.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,8 @@ class Wish:
     cause: str = ""
     letter: OutgoingMail | None = None
     """What is told about it, in the same transaction."""
+    content: Content | None = None
+    """What it must still say, where that was looked at before."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -101,6 +112,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
         state = after(campaign, wish.deed, wish.now)
     except NotNow as objection:
         return objection
+    if wish.content is not None and wish.content != campaign.content:
+        return NotNow(CHANGED)
     if wish.deed is Deed.FINISH and _is_unfinished(connection, campaign):
         return campaign
     if wish.deed is Deed.DELETE:
@@ -180,7 +193,7 @@ def _is_unfinished(connection: Connection, campaign: Campaign) -> bool:
     for provider in waiting_for(connection):
         if connection.execute(queued.where(messages.c.provider == provider).limit(1)).first() is not None:
             return True
-    return False
+    return email_sql.is_queued(connection, campaign.id)
 
 
 # --- found ---------------------------------------------------------------------------------------------------------
@@ -198,13 +211,17 @@ def find(connection: Connection, org_id: str | None, campaign_id: str, *, lock: 
     return replace(campaign, links=link_sql.numbers(connection, campaign.id)) if row.short_links else campaign
 
 
-def listing(connection: Connection, org_id: str | None, most: int, before: str | None = None) -> list[Campaign]:
+def listing(
+    connection: Connection, org_id: str | None, most: int, before: str | None = None, state: State | None = None
+) -> list[Campaign]:
     """Campaigns of an organisation, or of all, the newest first."""
     query = select(campaigns).order_by(campaigns.c.id.desc()).limit(most)
     if org_id is not None:
         query = query.where(campaigns.c.org_id == org_id)
     if before is not None:
         query = query.where(campaigns.c.id < before)
+    if state is not None:
+        query = query.where(campaigns.c.state == state)
     return [campaign_of(row) for row in connection.execute(query)]
 
 
@@ -273,17 +290,22 @@ def _audience(text: str) -> Audience:
     return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
 
 
-def _content_row(content: Content) -> dict[str, Any]:
+def content_row(content: Content) -> dict[str, Any]:
+    """The columns that hold what people write and choose."""
     limits = content.limits
     return {
         "name": content.name,
         "account_id": content.account_id,
         "texts": json.dumps(dict(content.texts), ensure_ascii=False),
+        "channel": content.channel,
+        "subjects": json.dumps(dict(content.subjects), ensure_ascii=False) if content.subjects else "",
         "audience": _audience_text(content.audience),
         "launch": content.launch,
         "start_at": content.start_at,
         "send_window": write_window(content.window),
         "zone": content.window.zone,
+        "any_hour": content.any_hour,
+        "any_day": content.any_day,
         "smart": content.smart,
         "short_links": content.short_links,
         "per_minute": limits.per_minute,
@@ -306,6 +328,10 @@ def campaign_of(row: Any) -> Campaign:
         start_at=row.start_at,
         window=read_window(row.send_window, row.zone),
         limits=Limits(row.per_minute, row.per_week, row.max_parts, cost),
+        any_hour=bool(row.any_hour),
+        any_day=bool(row.any_day),
+        channel=Channel(row.channel),
+        subjects=json.loads(row.subjects) if row.subjects else {},
         smart=bool(row.smart),
         short_links=bool(row.short_links),
     )
@@ -324,4 +350,14 @@ def campaign_of(row: Any) -> Campaign:
         exhausted=bool(row.exhausted),
         available_at=row.available_at,
         counts=Counts(row.recipients, row.messages, row.waiting, row.skipped, row.parts, row.cost),
+        approval=Approval(
+            asked_by=row.asked_by,
+            asked_id=row.asked_id,
+            asked_at=row.asked_at,
+            recipients=row.asked_for,
+            answered_by=row.answered_by,
+            answered_at=row.answered_at,
+            approved=bool(row.approved),
+            word=row.answer,
+        ),
     )

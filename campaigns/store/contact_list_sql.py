@@ -26,6 +26,7 @@ from campaigns.values import fold
 from gateway import paging
 from gateway.paging import COUNTED_TO, Cursor, Page, Place
 from gateway.registry.employee_address import fold_email
+from gateway.store import optout_sql
 
 _PHONE = re.compile(r"\+?[\d\s().-]{3,}")
 _SEPARATORS = re.compile(r"[\s().+-]")
@@ -139,12 +140,16 @@ def listings(connection: Connection, of: Book, ids: Sequence[int]) -> list[Conta
     query = select(contacts, contact_facts.c.tags).join(contact_facts, contact_facts.c.id == contacts.c.id)
     found: list[ContactListing] = []
     for some in chunks(sorted(ids)):
-        for row in connection.execute(query.where(contacts.c.id.in_(some)).order_by(contacts.c.id)):
-            tags = tags_of(row.tags, names)
-            found.append(
-                ContactListing(row.id, row.name, row.phone, row.email, row.language, row.no_sms, tags, row.created_at)
-            )
+        rows = connection.execute(query.where(contacts.c.id.in_(some)).order_by(contacts.c.id)).all()
+        stopped = optout_sql.stopped(connection, {(of.org_id, row.phone) for row in rows if row.phone})
+        found += (_listing(row, tags_of(row.tags, names), (of.org_id, row.phone) in stopped) for row in rows)
     return found
+
+
+def _listing(row: Any, tags: tuple[str, ...], stopped: bool) -> ContactListing:  # noqa: FBT001 - a column
+    return ContactListing(
+        row.id, row.name, row.phone, row.email, row.language, row.no_sms, stopped, tags, row.created_at
+    )
 
 
 def by_points(connection: Connection, of: Book, kind: PointKind, values: Sequence[str]) -> dict[str, list[int]]:

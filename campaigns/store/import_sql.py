@@ -6,12 +6,13 @@ twice. Two processes at the same chunk do it once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from campaigns.imports.merging import Known, Merged, ReadRow, RefusedRow, Row, merge
 from campaigns.imports.plan import Plan
@@ -23,6 +24,7 @@ from campaigns.store.book_sql import made_book
 from campaigns.store.schema import contact_imports, import_chunks, import_plans, import_refusals
 from gateway.registry.employee_address import fold_email
 from gateway.store.dialect import insert as insert_or
+from gateway.translation import Sentence
 
 
 class ImportState(StrEnum):
@@ -65,17 +67,23 @@ class Import:
         return self.done_chunks / self.chunks if self.chunks else float(self.state is ImportState.FINISHED)
 
 
-def find(connection: Connection, org_id: str, import_id: str) -> Import | None:
-    """An import of an organisation's."""
-    mine = (contact_imports.c.id == import_id, contact_imports.c.org_id == org_id)
-    row = connection.execute(select(contact_imports).where(*mine)).one_or_none()
+def find(connection: Connection, org_id: str | None, import_id: str) -> Import | None:
+    """An import of an organisation's; None is whoever's it is."""
+    query = select(contact_imports).where(contact_imports.c.id == import_id)
+    row = connection.execute(_of(query, org_id)).one_or_none()
     return None if row is None else _to_import(row)
 
 
-def latest(connection: Connection, org_id: str, count: int) -> list[Import]:
-    """The organisation's imports, the latest first."""
-    query = select(contact_imports).where(contact_imports.c.org_id == org_id)
+def latest(connection: Connection, org_id: str | None, count: int, before: str = "") -> list[Import]:
+    """The organisation's imports, or those of all, the latest first; those older than one of them."""
+    query = _of(select(contact_imports), org_id)
+    if before:
+        query = query.where(contact_imports.c.id < before)
     return [_to_import(row) for row in connection.execute(query.order_by(contact_imports.c.id.desc()).limit(count))]
+
+
+def _of(query: Select[Any], org_id: str | None) -> Select[Any]:
+    return query if org_id is None else query.where(contact_imports.c.org_id == org_id)
 
 
 def running(connection: Connection) -> Import | None:
@@ -248,7 +256,12 @@ def _step(connection: Connection, item: Step) -> bool:
         connection.execute(
             insert(import_refusals),
             [
-                {"import_id": item.import_id, "line": each.line, "why": each.why, "cells": _json(each.cells)}
+                {
+                    "import_id": item.import_id,
+                    "line": each.line,
+                    "why": _written(each.problems),
+                    "cells": _json(each.cells),
+                }
                 for each in refused
             ],
         )
@@ -353,7 +366,27 @@ def refusals(connection: Connection, import_id: str, after: int, size: int) -> l
     """Rows that were refused, by line, after one of them."""
     mine = (import_refusals.c.import_id == import_id, import_refusals.c.line > after)
     query = select(import_refusals).where(*mine).order_by(import_refusals.c.line).limit(size)
-    return [RefusedRow(row.line, row.why, orjson.loads(row.cells)) for row in connection.execute(query)]
+    return [RefusedRow(row.line, _problems(row.why), orjson.loads(row.cells)) for row in connection.execute(query)]
+
+
+def _written(problems: Mapping[str, Sentence]) -> str:
+    """What is wrong, kept so that it can be said in any language."""
+    return orjson.dumps({name: _pieces(problem) for name, problem in problems.items()}).decode()
+
+
+def _pieces(said: Sentence) -> list[Any]:
+    values = {name: _pieces(each) if isinstance(each, Sentence) else each for name, each in said.values.items()}
+    return [said.text, values, said.many, said.amount]
+
+
+def _problems(kept: str) -> dict[str, Sentence]:
+    return {name: _sentence(pieces) for name, pieces in orjson.loads(kept).items()}
+
+
+def _sentence(pieces: list[Any]) -> Sentence:
+    text, values, many, amount = pieces
+    said = {name: _sentence(each) if isinstance(each, list) else each for name, each in values.items()}
+    return Sentence(text, said, many, amount)
 
 
 def waiting_chunks(connection: Connection, import_id: str) -> int:

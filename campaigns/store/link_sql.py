@@ -11,7 +11,7 @@ from campaigns.campaign import Campaign
 from campaigns.links import links_of
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.store.link_schema import NOBODY, campaign_links, link_clicks
-from campaigns.store.schema import contact_books
+from campaigns.store.schema import contact_books, contacts
 from gateway.store.dialect import insert as insert_new
 from gateway.store.prepared import Prepared
 
@@ -19,7 +19,7 @@ from gateway.store.prepared import Prepared
 
 
 def keep(connection: Connection, campaign: Campaign) -> Mapping[str, int]:
-    """Give every link of a campaign a number, where it has short ones; all that it has, or has had, by how it is written.
+    """Give every link of a campaign a number, where it has short ones; the numbers, by how the links are written.
 
     A link that is no longer in the text keeps its number: a test may have gone out with it.
     """
@@ -100,6 +100,7 @@ _STANDING = Prepared(
                 campaign_recipients.c.campaign_id == campaign_links.c.campaign_id,
                 campaign_recipients.c.contact_id == bindparam("contact"),
                 campaign_recipients.c.state == "sent",
+                contacts.c.id == campaign_recipients.c.contact_id,  # it may have been deleted since
             )
             .label("got"),
         )
@@ -144,8 +145,8 @@ def _add(connection: Connection, values: Mapping[str, float]) -> None:
 def forget_contacts(connection: Connection, contact_ids: Sequence[int]) -> None:
     """Let clicks of contacts that are deleted be nobody's; they stay counted."""
     theirs = link_clicks.c.contact_id.in_(contact_ids)
-    for row in connection.execute(select(link_clicks).where(theirs)).all():
-        _add(connection, {**row._mapping, "contact_id": NOBODY})
+    for row in connection.execute(select(link_clicks).where(theirs)).mappings().all():
+        _add(connection, {**row, "contact_id": NOBODY})
     connection.execute(delete(link_clicks).where(theirs))
 
 
@@ -176,7 +177,10 @@ def of_campaign(connection: Connection, campaign_id: str) -> list[LinkClicks]:
 
 
 def clicked(connection: Connection, campaign_id: str) -> int:
-    """Contacts that have followed any link of a campaign; of those that were deleted, those of the link that most of them followed."""
+    """Contacts that have followed any link of a campaign.
+
+    Of those that were deleted it is not known who followed which: so many as have followed the same one, at least.
+    """
     mine = select(campaign_links.c.id).where(campaign_links.c.campaign_id == campaign_id)
     known = select(func.count(func.distinct(link_clicks.c.contact_id))).where(
         link_clicks.c.link_id.in_(mine), link_clicks.c.contact_id != NOBODY

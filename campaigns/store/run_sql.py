@@ -6,8 +6,8 @@ decided stands with its messages, and what was not, does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, select, update
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
-from campaigns.store import campaign_sql
+from campaigns.store import campaign_sql, email_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import OutgoingMail
 from gateway.store import bulk_sql
@@ -51,6 +51,8 @@ class Advance:
     """What is told where the campaign's own limit is reached."""
     waited: bool = False
     """Whether these are contacts that have waited for their window: the cursor stays."""
+    mails: Mapping[str, OutgoingMail] = field(default_factory=dict)
+    """Those of a campaign by e-mail, by their ids."""
 
 
 class Went(StrEnum):
@@ -84,7 +86,7 @@ def advance(connection: Connection, items: Sequence[Advance]) -> list[Advanced]:
 
 
 _RECIPIENT = Gathered(
-    campaign_recipients, ("campaign_id", "contact_id", "state", "reason", "variant", "message_id", "at")
+    campaign_recipients, ("campaign_id", "contact_id", "state", "reason", "variant", "message_id", "at", "address")
 )
 _DECIDE = Prepared(
     lambda _dialect: (
@@ -99,6 +101,7 @@ _DECIDE = Prepared(
             variant=bindparam("language"),
             message_id=bindparam("message"),
             at=bindparam("moment"),
+            address=bindparam("mailbox"),
         )
     )
 )
@@ -109,9 +112,7 @@ _STANDING = Prepared(
 
 def _advance(connection: Connection, item: Advance) -> Advanced:
     row = next(iter(_STANDING.rows(connection, {"campaign": item.campaign_id})), None)
-    if row is None or row.state != State.RUNNING or row.lease != item.lease:
-        return Advanced(Went.ASIDE)
-    if not item.waited and row.cursor != item.was:
+    if row is None or not _may_go_on(row, item):
         return Advanced(Went.ASIDE)
     if item.bulk is not None and not bulk_sql.is_current(connection, item.bulk.revision):
         return Advanced(Went.STALE)
@@ -121,13 +122,25 @@ def _advance(connection: Connection, item: Advance) -> Advanced:
     if decided and not kept:
         _pause(connection, item)
         return Advanced(Went.SPENT)
+    if item.mails:
+        mails = [item.mails[each.email.id] for each in kept if each.email is not None]
+        refused = email_sql.put(connection, row.org_id, item.campaign_id, mails)
+        return _write(connection, row, item, kept, refused, (len(mails) - len(refused), 0))
     taken, bulk = _put(connection, item, kept)
     if bulk is not None and taken.looked_at < len(bulk.messages):
         first_left = bulk.messages[taken.looked_at]
         kept = kept[: next(place for place, each in enumerate(kept) if each.message is first_left)]
         if not kept:
             return Advanced(Went.CAPPED)
-    return _write(connection, row, item, kept, taken, bulk)
+    refused = _refused(taken, bulk) if bulk is not None else {}
+    return _write(connection, row, item, kept, refused, _spent(kept, taken, bulk))
+
+
+def _may_go_on(row: Any, item: Advance) -> bool:
+    """Whether the campaign runs, here, and stands where the page begins."""
+    if row.state != State.RUNNING or row.lease != item.lease:
+        return False
+    return item.waited or bool(row.cursor == item.was)
 
 
 def _put(connection: Connection, item: Advance, decided: Sequence[Decided]) -> tuple[Taken, Bulk | None]:
@@ -142,10 +155,21 @@ def _put(connection: Connection, item: Advance, decided: Sequence[Decided]) -> t
     return bulk_sql.put(connection, bulk), bulk
 
 
+def _spent(kept: Sequence[Decided], taken: Taken, bulk: Bulk | None) -> tuple[int, int]:
+    """Parts and costs of messages that were stored."""
+    costs = [each.cost for each in kept if each.message is not None]
+    parts = sum(bulk.charge.parts[place] for place in taken.stored) if bulk is not None else 0
+    return parts, sum(costs[place] for place in taken.stored)
+
+
 def _write(
-    connection: Connection, row: Any, item: Advance, kept: Sequence[Decided], taken: Taken, bulk: Bulk | None
+    connection: Connection,
+    row: Any,
+    item: Advance,
+    kept: Sequence[Decided],
+    refused: Mapping[str, Skip],
+    spent: tuple[int, int],
 ) -> Advanced:
-    refused = _refused(taken, bulk) if bulk is not None else {}
     rows = list(_rows(item, kept, refused))
     (_DECIDE if item.waited else _RECIPIENT).many(connection, rows)
     standing = [each["state"] for each in rows] if not item.waited else [each["standing"] for each in rows]
@@ -153,9 +177,7 @@ def _write(
     whole = len(kept) == len(item.decided)
     cursor = row.cursor if item.waited or not kept else kept[-1].contact_id
     exhausted = bool(row.exhausted) if item.waited else whole and item.exhausted
-    parts = sum(bulk.charge.parts[place] for place in taken.stored) if bulk is not None else 0
-    costs = [each.cost for each in kept if each.message is not None]
-    cost = sum(costs[place] for place in taken.stored)
+    parts, cost = spent
     connection.execute(
         update(campaigns)
         .where(campaigns.c.id == item.campaign_id)
@@ -180,20 +202,21 @@ def _refused(taken: Taken, bulk: Bulk) -> dict[str, Skip]:
     return refused | {bulk.messages[place].id: Skip.DUPLICATE for place in taken.doubled}
 
 
-def _rows(item: Advance, kept: Sequence[Decided], refused: dict[str, Skip]) -> Iterator[dict[str, Any]]:
+def _rows(item: Advance, kept: Sequence[Decided], refused: Mapping[str, Skip]) -> Iterator[dict[str, Any]]:
     for each in kept:
-        message_id = each.message.id if each.message is not None else None
+        message_id = each.id
         against = refused.get(message_id or "")
         reason = against or each.reason
         message_id = None if against else message_id
         state = Standing.SENT if message_id else Standing.WAITING if each.due_at is not None else Standing.SKIPPED
-        values = state, reason, each.variant, message_id, each.due_at or item.at
-        names = ("standing", "why", "language", "message", "moment") if item.waited else _NAMES
+        address = email_sql.folded(each.email.address) if message_id and each.email is not None else None
+        values = state, reason, each.variant, message_id, each.due_at or item.at, address
+        names = ("standing", "why", "language", "message", "moment", "mailbox") if item.waited else _NAMES
         keys = ("campaign", "contact") if item.waited else ("campaign_id", "contact_id")
         yield dict(zip((*keys, *names), (item.campaign_id, each.contact_id, *values), strict=True))
 
 
-_NAMES = ("state", "reason", "variant", "message_id", "at")
+_NAMES = ("state", "reason", "variant", "message_id", "at", "address")
 
 
 # --- what stands against them --------------------------------------------------------------------------------------
@@ -206,10 +229,10 @@ def _room(row: Any, decided: Sequence[Decided]) -> int:
     parts = row.max_parts - row.parts if row.max_parts else None
     cost = row.max_cost - row.cost if row.max_cost is not None else None
     for place, each in enumerate(decided):
-        if each.message is None:
+        if each.id is None:
             continue
         if parts is not None:
-            parts -= each.message.text.parts
+            parts -= each.parts
         if cost is not None:
             cost -= each.cost
         if (parts is not None and parts < 0) or (cost is not None and cost < 0):
@@ -279,13 +302,13 @@ def messages_within(connection: Connection, org_id: str, contacts: Sequence[int]
 def _not_too_often(
     connection: Connection, row: Any, item: Advance, decided: tuple[Decided, ...]
 ) -> tuple[Decided, ...]:
-    contacts = [each.contact_id for each in decided if each.message is not None] if row.per_week else []
+    contacts = [each.contact_id for each in decided if each.id is not None] if row.per_week else []
     if not contacts:
         return decided
     times = messages_within(connection, row.org_id, contacts, item.at)
     return tuple(
-        replace(each, message=None, reason=Skip.WEEKLY)
-        if each.message is not None and times.get(each.contact_id, 0) >= row.per_week
+        replace(each, message=None, email=None, reason=Skip.WEEKLY)
+        if each.id is not None and times.get(each.contact_id, 0) >= row.per_week
         else each
         for each in decided
     )

@@ -26,10 +26,10 @@ from sqlalchemy import (
     text,
 )
 
-from campaigns.store import campaign_schema, link_schema
+from campaigns.store import campaign_schema, email_schema, link_schema
 from gateway.store.schema import metadata
 
-__all__ = ["campaign_schema"]
+__all__ = ["campaign_schema", "email_schema", "link_schema"]
 
 SLOTS = 16
 """Attributes of each kind of value that filters compare in `contact_facts`; those beyond are read from `contacts`."""
@@ -185,7 +185,7 @@ contact_imports = Table(
     Column("id", String, primary_key=True),
     Column("org_id", ForeignKey("organisations.id"), nullable=False),
     Column("name", String, nullable=False),  # the file's
-    Column("state", String, nullable=False),  # uploading, mapped, running, finished, cancelled
+    Column("state", String, nullable=False),  # uploading, ready, running, finished, cancelled
     Column("head", Text, nullable=False),  # a JSON list: how the columns are called
     Column("plan", Text, nullable=False, server_default=""),  # JSON of campaigns.imports.plan
     Column("by", String, nullable=False, server_default=""),
@@ -220,7 +220,7 @@ import_refusals = Table(
     metadata,
     Column("import_id", String, primary_key=True),
     Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("why", Text, nullable=False),
+    Column("why", Text, nullable=False),  # JSON: by field, the pieces of a sentence that is said in any language
     Column("cells", Text, nullable=False),  # a JSON list, as the file has them
     sqlite_with_rowid=False,
 )

@@ -35,9 +35,9 @@ VALID_FOR = 7 * 86_400
 _OVERSIGNED = ("from", "to", "cc", "reply-to", "subject", "date", "message-id")
 _SIGNED = frozenset(_OVERSIGNED) | {
     "sender", "in-reply-to", "references", "auto-submitted", "mime-version", "content-type",
-    "content-transfer-encoding", "content-id", "content-description",
+    "content-transfer-encoding", "content-id", "content-description", "list-unsubscribe", "list-unsubscribe-post",
 }  # fmt: skip
-"""RFC 6376 §5.4.1: what a reader or a reader's program sees."""
+"""RFC 6376 §5.4.1: what a reader or a reader's program sees; RFC 8058 §4: what unsubscribes must be signed."""
 _BASE64_LINE = 72
 _BLANKS = re.compile(rb"[ \t]+")
 _BLANKS_AT_END = re.compile(rb"[ \t]+(?=\r\n)")

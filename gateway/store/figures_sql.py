@@ -99,7 +99,9 @@ def figures(connection: Connection, now: float) -> Figures:
             select(func.count()).select_from(messages).where(_UNTOLD, messages.c.state == MessageState.UNKNOWN)
         ),
         mails=count(select(func.count()).select_from(mail_queue).where(mail_waits)),
-        mails_overdue_seconds=age(select(func.min(mail_queue.c.available_at)).where(mail_waits)),
+        mails_overdue_seconds=age(
+            select(func.min(mail_queue.c.available_at)).where(mail_waits, mail_queue.c.priority == 0)
+        ),
         held=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.HELD)),
         asked=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.ASKED)),
         unrouted=count(select(func.count()).select_from(inbound).where(inbound.c.state == InboundState.UNROUTED)),

@@ -1,6 +1,7 @@
-"""SQL of holding back: the queued messages of a record stay, or end, from the commit on that says so.
+"""SQL of holding back: the queued messages and mails of a record stay, or end, from the commit on that says so.
 
-Messages are not looked for when a hold begins: departing (`spool_sql.depart`) meets them, and parks or fails each once.
+Messages are not looked for when a hold begins: departing (`spool_sql.depart`, `mail_queue_sql.claim`) meets them, and
+parks or fails each once.
 What is under way already is not called back. Only messages of campaigns are held.
 """
 
@@ -8,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, update
+from sqlalchemy import Connection, bindparam, delete, literal_column, update
 
 from gateway.store.dialect import insert
 from gateway.store.hold_schema import holds
 from gateway.store.prepared import Prepared
 from gateway.store.route_sql import waiting_for
-from gateway.store.schema import messages
+from gateway.store.schema import mail_queue, messages
 from gateway.store.spool_items import AT_ONCE
 from gateway.store.spool_sql import PARKED
 
@@ -29,6 +30,19 @@ _FREE = Prepared(
             messages.c.mail_id == bindparam("record"),
         )
         .values(available_at=bindparam("due"), cause="")
+    )
+)
+
+_FREE_MAIL = Prepared(
+    lambda _dialect: (
+        update(mail_queue)
+        .where(
+            mail_queue.c.state == literal_column("'queued'"),
+            mail_queue.c.priority == literal_column("1"),
+            mail_queue.c.available_at >= bindparam("parked"),
+            mail_queue.c.about == bindparam("record"),
+        )
+        .values(available_at=bindparam("due"))
     )
 )
 
@@ -60,6 +74,7 @@ def _put(connection: Connection, record_id: str, now: float, *, ended: bool) -> 
 
 
 def _unpark(connection: Connection, record_id: str) -> None:
+    _FREE_MAIL.many(connection, [{"parked": PARKED, "record": record_id, "due": AT_ONCE}])
     providers: Sequence[str] = list(waiting_for(connection))
     _FREE.many(
         connection,

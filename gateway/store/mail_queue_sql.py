@@ -17,8 +17,10 @@ from sqlalchemy import (
     Double,
     LargeBinary,
     Row,
+    Select,
     and_,
     bindparam,
+    exists,
     func,
     literal,
     literal_column,
@@ -29,10 +31,14 @@ from sqlalchemy import (
 from sqlalchemy import insert as insert_into
 
 from gateway.model import MailKind, OutgoingMail
+from gateway.store.hold_schema import holds
 from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import accounts, mail_queue
+from gateway.store.spool_sql import PARKED
 
 QUEUED, SENT, FAILED = "queued", "sent", "failed"
+CANCELLED = "cancelled"
+"""Why a mail failed whose campaign was cancelled."""
 # In words of SQL, not as parameters: the index of waiting mails serves no other condition.
 _WAITS = mail_queue.c.state == literal_column("'queued'")
 
@@ -63,6 +69,8 @@ class Claim:
     lease: str
     until: float
     limit: int
+    bulk: int = 0
+    """How many of these may be of campaigns, where others leave room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +92,15 @@ class Settlement:
     at: float
     cause: str = ""
     retry_at: float | None = None
+    about_mailbox: bool = False
+    """Whether it failed because its mailbox takes no mail."""
     tell: NewMails | None = None
     """Mails that this outcome calls for, queued in the same transaction, unless the account's mailbox is marked."""
 
 
 _COLUMNS = (
     "id", "kind", "return_path", "recipient", "content", "account_id", "about", "state", "created_at", "available_at",
-    "lease", "lease_until", "attempts",
+    "lease", "lease_until", "attempts", "priority",
 )  # fmt: skip
 _NEW = Prepared(lambda _dialect: insert_into(mail_queue).values({name: bindparam(name) for name in _COLUMNS}))
 
@@ -116,23 +126,25 @@ def _new_row(mail: OutgoingMail, item: NewMails) -> dict[str, Any]:
         "lease": item.hold.lease if item.hold else None,
         "lease_until": item.hold.until if item.hold else None,
         "attempts": mail.attempts,
+        "priority": 1 if mail.kind is MailKind.CAMPAIGN else 0,
     }
 
 
 def claim(connection: Connection, items: Sequence[Claim]) -> list[list[ClaimedMail]]:
-    """Work: lease up to `limit` due mails, the longest due first."""
+    """Work: lease up to `limit` due mails, the longest due first; those of campaigns behind all others."""
     return [_claim(connection, item) for item in items]
 
 
 def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
     due = (
         select(mail_queue)
-        .where(_WAITS, mail_queue.c.available_at <= item.now)
+        .where(_WAITS, mail_queue.c.priority == 0, mail_queue.c.available_at <= item.now)
         .order_by(mail_queue.c.available_at, mail_queue.c.id)
         .limit(item.limit)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(due).all()
+    rows = list(connection.execute(due))
+    rows += _bulk(connection, item, min(item.bulk, item.limit - len(rows)))
     if not rows:
         return []
     connection.execute(
@@ -141,6 +153,46 @@ def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
         .values(lease=item.lease, lease_until=item.until, available_at=item.until)
     )
     return [ClaimedMail(_mail(row), item.lease, item.until) for row in rows]
+
+
+def _bulk(connection: Connection, item: Claim, most: int) -> list[Row[tuple[object, ...]]]:
+    """Due mails of campaigns; those of campaigns that are held are parked on the way, or end."""
+    found: list[Row[tuple[object, ...]]] = []
+    while len(found) < most:
+        query: Select[Any] = (
+            select(mail_queue, holds.c.ended)
+            .outerjoin(holds, holds.c.record_id == mail_queue.c.about)
+            .where(_WAITS, mail_queue.c.priority == 1, mail_queue.c.available_at <= item.now)
+            .where(mail_queue.c.id.not_in([row.id for row in found]))
+            .order_by(mail_queue.c.available_at, mail_queue.c.id)
+            .limit(most - len(found))
+            .with_for_update(skip_locked=True, of=mail_queue)
+        )
+        rows = connection.execute(query).all()
+        found += [row for row in rows if row.ended is None]
+        held = [row.id for row in rows if row.ended is not None and not row.ended]
+        ended = [row.id for row in rows if row.ended]
+        if held:
+            connection.execute(update(mail_queue).where(mail_queue.c.id.in_(held)).values(available_at=PARKED))
+        if ended:
+            fate = {"state": FAILED, "settled_at": item.now, "cause": CANCELLED, "content": b""}
+            connection.execute(update(mail_queue).where(mail_queue.c.id.in_(ended)).values(**fate))
+        if not held and not ended:
+            break
+    return found
+
+
+def may_leave(connection: Connection, mail_id: str) -> bool:
+    """Query: whether a mail that is in hand still waits, and nothing holds it back."""
+    held = exists().where(holds.c.record_id == mail_queue.c.about)
+    query: Select[Any] = select(literal_column("1")).where(mail_queue.c.id == mail_id, _WAITS, ~held)
+    return connection.execute(query).first() is not None
+
+
+def waiting_in_bulk(connection: Connection, most: int) -> int:
+    """Query: how many mails of campaigns wait and are not held back, counted no further than `most`."""
+    some = select(mail_queue.c.id).where(_WAITS, mail_queue.c.priority == 1, mail_queue.c.available_at < PARKED)
+    return int(connection.execute(select(func.count()).select_from(some.limit(most).subquery())).scalar_one())
 
 
 def _marked_accounts(connection: Connection, account_ids: set[str]) -> set[str]:
@@ -303,6 +355,6 @@ def retry(connection: Connection, items: Sequence[Retry]) -> list[bool]:
 
 def next_due(connection: Connection) -> float | None:
     """Query: the moment from which the next mail may be claimed; None for an empty queue."""
-    query = select(func.min(mail_queue.c.available_at)).where(_WAITS)
-    due: float | None = connection.execute(query).scalar_one()
-    return due
+    first = func.min(mail_queue.c.available_at)
+    moments = [connection.execute(select(first).where(_WAITS, mail_queue.c.priority == at)).scalar() for at in (0, 1)]
+    return min((each for each in moments if each is not None), default=None)

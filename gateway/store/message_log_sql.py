@@ -161,7 +161,8 @@ def _looks_at(source: Source) -> int:
     if source.wanted.changed_since is not None:
         return LIVE
     owned = source.wanted.org_id or source.wanted.account_id
-    return LOOKED_AT_IN_INDEX if source.wanted.phone and owned and not _ends_badly(source) else LOOKED_AT
+    by_phone = source.wanted.phone or source.wanted.phones
+    return LOOKED_AT_IN_INDEX if by_phone and owned and not _ends_badly(source) else LOOKED_AT
 
 
 def _ends_badly(source: Source) -> bool:
@@ -223,6 +224,8 @@ def _conditions(source: Source) -> list[ColumnElement[bool]]:
     if source.way is Way.OUT:
         asked += [(table.c.key_id, wanted.key_id), (table.c.reason, wanted.reason)]
     conditions: list[ColumnElement[bool]] = [column == value for column, value in asked if value is not None]
+    if wanted.phones:
+        conditions.append(source.phone.in_(sorted(wanted.phones)))
     if source.states:
         conditions.append(table.c.state.in_(source.states))
     if wanted.text is not None:

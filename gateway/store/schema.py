@@ -46,6 +46,7 @@ organisations = Table(
     Column("created_at", Double, nullable=False),
     Column("texts_days", Integer),  # how long texts are kept, 0 for ever; NULL: as [retention] says
     Column("metadata_days", Integer),  # the same for the rows around them
+    Column("approval_above", Integer),  # contacts from which on a campaign needs a second person; NULL: as [campaigns]
 )
 
 api_keys = Table(
@@ -452,7 +453,8 @@ mail_queue = Table(
     Column("recipient", String, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("account_id", String),
-    Column("about", String, index=True),  # the inbound SMS, message or mail that it is about
+    Column("about", String, index=True),  # the inbound SMS, message, mail or campaign that it is about
+    Column("priority", Integer, nullable=False, server_default="0"),  # 1: of a campaign, behind all others
     Column("state", String, nullable=False),  # queued, sent, failed
     Column("created_at", Double, nullable=False),
     Column("available_at", Double, nullable=False),
@@ -475,6 +477,7 @@ mail_queue = Table(
     ),
     Index(
         "ix_mail_queue_due",
+        "priority",
         "available_at",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),

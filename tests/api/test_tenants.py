@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
@@ -18,10 +19,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from campaigns.contacts import Contacts
+from campaigns.groups import Groups
+from campaigns.imports.imports import Imports
+from campaigns.model import Attribute, AttributeType, Draft, LinkedObject, Point
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.scopes import KEY_SCOPES, Scope
 from gateway.store import directory_sql
+from gateway.store.database import Database
 from gateway.store.opening import open_database
 from tests.api.conftest import Answer, Client, Firm
 from tests.gateway_process import Gateway, wait_for
@@ -75,8 +81,10 @@ def things(gateway: Gateway, other: Firm) -> Things:
     wait_for(lambda: other.client.get(f"/messages/{doubt}").body["state"] == "unknown", "an SMS in doubt", 40)
     called = f"/webhooks/{webhook}/calls"
     call = wait_for(lambda: other.client.get(called).body["items"], "a call")[0]["id"]
+    campaign = gateway.run("campaign", "create", "Spring", "--account", other.email, "--text", "Hej", "--json")
     return Things(
         {
+            ("campaigns", "campaign_id"): json.loads(campaign)["id"],
             ("messages", "message_id"): message,
             ("incoming", "message_id"): incoming["id"],
             ("conversations", "account_id"): other.account_id,
@@ -322,6 +330,9 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
         account = await database.read(lambda connection: directory_sql.account(connection, olga))
         assert account is not None
         held = await identity.sessions.start(account, "127.0.0.1", "test")
+        uploaded = await _import(database, org_id)
+        contact, linked = await _contact(database, org_id)
+        group = await _group(database, org_id)
         return People(
             owner,
             reader,
@@ -329,12 +340,41 @@ async def _people(gateway: Gateway, acme: Firm, other: Firm) -> People:
             {
                 ("people", "person_id"): their_owner.id,
                 ("people", "link_id"): link.id,
+                ("imports", "import_id"): uploaded,
+                ("contacts", "contact_id"): str(contact),
+                ("contacts", "kind"): "order",
+                ("contacts", "number"): str(linked),
+                ("contacts", "key"): "shoe_size",
+                ("groups", "group_id"): group,
                 ("me", "session_id"): session.id,
                 ("me", "passkey_id"): passkey.id,
             },
         )
     finally:
         await database.close()
+
+
+async def _import(database: Database, org_id: str) -> str:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"Name;Phone\nHemmeligt;30643001\n"
+
+    clock = SystemClock()
+    return (await Imports(database, Contacts(database, clock), clock).upload(org_id, "x.csv", content())).id
+
+
+async def _contact(database: Database, org_id: str) -> tuple[int, int]:
+    """A contact with an order, and what the organisation knows of both."""
+    contacts = Contacts(database, SystemClock())
+    await contacts.define(org_id, Attribute("shoe_size", "Hemmeligt", AttributeType.NUMBER))
+    await contacts.define(org_id, Attribute("paid", "Paid", AttributeType.YES_NO, kind="order"))
+    contact = await contacts.add(org_id, Draft(name="Hemmeligt", phones=(Point("+4530643001"),)))
+    return contact, await contacts.link(org_id, contact, LinkedObject("order", {"paid": True}))
+
+
+async def _group(database: Database, org_id: str) -> str:
+    clock = SystemClock()
+    book = await Contacts(database, clock).book(org_id)
+    return (await Groups(database, clock).make(book, "Hemmeligt", "has: phone")).id
 
 
 async def _org_id(firm_of: Firm) -> str:

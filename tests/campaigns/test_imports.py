@@ -93,7 +93,7 @@ async def test_a_file_with_mistakes(
         ["4", "phone: 12 is no phone number: too short", "Bo", "12", "bo@firm.example", "Odense", "", ""],
         [
             "5",
-            "email: 'cy@' is not a mail address: write it like anna@example.com; born: there is no day 31.02.1990",
+            "e-mail: 'cy@' is not a mail address: write it like anna@example.com; Født: there is no day 31.02.1990",
             "Cy",
             "30643063",
             "cy@",

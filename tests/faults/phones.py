@@ -44,8 +44,9 @@ class _Journal:
 
     def count(self, kind: str) -> Counter[str]:
         """How often each text was the subject of such a line."""
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        entries = (json.loads(line) for line in lines)
+        written = self._path.read_text() if self._path.exists() else ""
+        lines = written.splitlines(keepends=True)
+        entries = (json.loads(line) for line in lines if line.endswith("\n"))  # the last one may be half written
         return Counter(entry["text"] for entry in entries if entry["kind"] == kind)
 
 

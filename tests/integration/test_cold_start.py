@@ -12,7 +12,7 @@ import pytest
 from tests.gateway_process import BREVDUE, Gateway
 
 MEGABYTE = 1024 * 1024
-LATER = ["alembic", "PIL", "qrcode", "segno", "jinja2", "prometheus_client", "asyncpg", "rich.live"]
+LATER = ["alembic", "PIL", "qrcode", "segno", "jinja2", "prometheus_client", "asyncpg", "rich.live", "liquid"]
 """What only some deployments, some commands or some mails need."""
 
 

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from sqlalchemy import Connection, func, select, update
 
-from gateway.delivery.dkim_sign import DkimKeyError
+from gateway.delivery.dkim_sign import DkimKeyError, load_signer
 from gateway.dns import DnsResolver
 from gateway.mail_compose import dialog_mail
 from gateway.mail_out import MailOut, retry_delay
 from gateway.model import Account, MailKind, OutgoingMail, new_id
-from gateway.settings import GatewaySettings
+from gateway.settings import DkimSettings, GatewaySettings
 from gateway.sms import InboundSms
 from gateway.store import mail_queue_sql as queue
 from gateway.store import schema
@@ -551,6 +551,18 @@ async def test_both_signatures_verify_and_guard_what_they_should(store, tmp_path
     for field in (b"From: boss@good.example\r\n", b"Subject: other\r\n", b"To: x@y.dk\r\n", b"Reply-To: x@y.dk\r\n"):
         assert valid(field + content) == [False, False]
     assert valid(content + b"more\r\n") == [False, False]
+
+
+@pytest.mark.proves("DKIM: our signature", "campaign: one-click")
+async def test_what_unsubscribes_is_signed(tmp_path: Path) -> None:
+    key = write_key(tmp_path / "e.pem", ed25519.Ed25519PrivateKey.generate())
+    signer = load_signer(DkimSettings(ed25519_key=key), DOMAIN)
+    mail = (
+        b"From: a@b.dk\r\nList-Unsubscribe: <https://b.dk/u/x>\r\n"
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\nx\r\n"
+    )
+    tags = signer.sign(mail, 0.0).partition(b"h=")[2].partition(b";")[0].replace(b"\r\n ", b"").split(b":")
+    assert {b"list-unsubscribe", b"list-unsubscribe-post"} <= set(tags)
 
 
 @pytest.mark.proves("DKIM: our signature")

@@ -44,6 +44,7 @@ UNDERSTOOD = [
     ("Subscribe@SMS.EXAMPLE.COM", AddressKind.SUBSCRIBE, "subscribe"),
     ("subscribe+dansk@sms.example.com", AddressKind.SUBSCRIBE, "subscribe"),
     ("UNSUBSCRIBE@blåbær.dk", AddressKind.UNSUBSCRIBE, "unsubscribe"),
+    ("Campaign@sms.example.com", AddressKind.CAMPAIGN, "campaign"),
     ("postmaster@sms.example.com", AddressKind.OPERATOR, "postmaster"),
     ("POSTMASTER@sms.example.com", AddressKind.OPERATOR, "postmaster"),
     ("postmaster", AddressKind.OPERATOR, "postmaster"),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from campaigns.campaign import Campaign, Content, Deed, Launch, Limits, NotNow, State, after, may, text_for
 from campaigns.content import checked, field_names, startable
-from campaigns.macros import TextError
 from campaigns.model import Attribute, AttributeType, Audience, Book
 from campaigns.schedule import ALWAYS, Window, opens_at, read_window, write_window, zone_named
+from campaigns.text_errors import TextError
 from gateway.registry.errors import BadValue
 
 

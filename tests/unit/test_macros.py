@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.macros import LONGEST_SOURCE, LONGEST_TEXT, TextError, TooMuch, read
+from campaigns.macros import LONGEST_SOURCE, LONGEST_TEXT, read
+from campaigns.text_errors import TextError, TooMuch
 
 pytestmark = pytest.mark.proves("C9")
 ANNA = {"first_name": "Anna", "name": "Anna Hansen", "order": {"number": 17, "paid": True}, "vacant": "", "none": None}

@@ -51,10 +51,6 @@ def test_a_text_stays_what_it_is_around_its_links() -> None:
     assert links_of([source, "https://x.dk/a https://w.dk"]) == (*short.links, "https://w.dk")
 
 
-def test_markup_writes_links_otherwise() -> None:
-    assert shortened('<a href="https://x.dk/?a=1&amp;b=2">x</a>', markup=True).links == ("https://x.dk/?a=1&b=2",)
-
-
 @pytest.mark.proves(ROW)
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "//x.dk", "/x", "http:///x", "https://x.dk\n", "", "data:,x"])
 def test_a_target_is_of_the_web(url: str) -> None:

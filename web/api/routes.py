@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from web.api.accounts import account_routes
 from web.api.attention import attention_routes
+from web.api.campaigns import campaign_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
@@ -29,6 +30,7 @@ def api_routes(desk: Desk) -> APIRouter:
         optout_routes,
         webhook_routes,
         spend_routes,
+        campaign_routes,
     ):
         routes.include_router(subject(desk))
     return routes

@@ -8,8 +8,15 @@ from web.desk.accounts import AccountDesk
 from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
+from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaigns import CampaignDesk
+from web.desk.contact_fields import FieldDesk
+from web.desk.contact_history import ContactHistory
+from web.desk.contacts import ContactDesk
 from web.desk.door import Door
 from web.desk.figures import FigureDesk
+from web.desk.groups import GroupDesk
+from web.desk.imports import ImportDesk
 from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
@@ -32,11 +39,14 @@ class Desk:
 
     accounts: AccountDesk
     bulk: BulkDesk
+    imports: ImportDesk
     keys: KeyDesk
     numbers: NumberDesk
     messages: MessageDesk
     attention: AttentionDesk
     sending: SendingDesk
+    campaigns: CampaignDesk
+    estimates: EstimateDesk
     optouts: OptOutDesk
     spend: SpendDesk
     figures: FigureDesk
@@ -46,6 +56,10 @@ class Desk:
     providers: ProviderDesk
     routes: RouteDesk
     webhooks: WebhookDesk
+    contacts: ContactDesk
+    contact_fields: FieldDesk
+    groups: GroupDesk
+    contact_history: ContactHistory
     people: PeopleDesk
     me: MyDesk
     audit: AuditDesk

@@ -18,7 +18,6 @@ from web.identity.model import Awaits, Link, LinkKind, Person
 from web.identity.openid import Beginning
 from web.identity.passkeys import Question
 from web.identity.post import Post
-from web.identity.roles import Role
 from web.identity.sessions import person_actor
 from web.identity.sign_in import SignedIn
 from web.identity.single_sign_on import SingleSignOn
@@ -228,8 +227,3 @@ class Door:
             raise DeadLink
         await self._identity.links.use(token)
         return await self._identity.sessions.start(account, browser.peer_ip, browser.user_agent)
-
-
-def must_have_second(word: str) -> frozenset[Role]:
-    """Whom `[web] require_second_factor` means."""
-    return {"nobody": frozenset[Role](), "operators": frozenset({Role.OPERATOR})}.get(word, frozenset(Role))

@@ -49,7 +49,7 @@ class SendingDesk:
         """
         sender = await named_account(self._accounts, actor, account)
         actor.require_for(Scope.MESSAGES_SEND, sender.id)
-        return await self._sending.send(Wish(sender.id, tuple(phones), text, _author(actor), identity))
+        return await self._sending.send(Wish(sender.id, tuple(phones), text, author_of(actor), identity))
 
     async def count(self, actor: Actor, text: str, account: str = "", phones: Sequence[str] = ()) -> Quote:
         """Parts, alphabet, what is dear, a cheaper text; with an account and phones, the price where it is known.
@@ -68,6 +68,7 @@ class SendingDesk:
         return await self._pricing.estimate(sender, known, prepare(counted.text, smart=self._dialog.smart))
 
 
-def _author(actor: Actor) -> Author:
+def author_of(actor: Actor) -> Author:
+    """Who a message is from, as its record says it."""
     origin = Origin.API if actor.kind is ActorKind.KEY else Origin.PAGE
     return Author(origin, actor.kind, actor.id, actor.name, actor.peer_ip)

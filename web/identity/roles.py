@@ -51,3 +51,8 @@ def may_grant(giver: Role, given: Role) -> bool:
     """Whether a person of one role may make somebody another: nobody gives more than they have."""
     order = list(Role)
     return order.index(given) >= order.index(giver) and giver in {Role.OPERATOR, Role.OWNER, Role.ADMINISTRATOR}
+
+
+def must_have_second(word: str) -> frozenset[Role]:
+    """Whom `[web] require_second_factor` means."""
+    return {"nobody": frozenset[Role](), "operators": frozenset({Role.OPERATOR})}.get(word, frozenset(Role))

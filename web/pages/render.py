@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from gateway.numbers import display
 from gateway.scopes import Scope
-from web.language import NAMES, ago, moment, number, teach, tongue
+from web.language import NAMES, ago, amount, moment, number, teach, tongue
 from web.pages.asked import csrf_token, keep_visit
 from web.pages.browsers import browser_words
 from web.pages.cookies import Cookies
@@ -39,7 +39,14 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     teach(environment)
-    environment.filters |= {"phone": display, "moment": moment, "number": number, "ago": ago, "browser": browser_words}
+    environment.filters |= {
+        "phone": display,
+        "amount": amount,
+        "moment": moment,
+        "number": number,
+        "ago": ago,
+        "browser": browser_words,
+    }
     environment.globals |= {
         "event_words": event_words,
         "state_words": state_words,

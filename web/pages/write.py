@@ -45,7 +45,7 @@ def write_pages(desk: Desk) -> APIRouter:
         phones: Annotated[str, Form()] = "",
         text: Annotated[str, Form()] = "",
     ) -> Response:
-        quote = await _quote(desk, actor, account, phones, text)
+        quote = await quote_of(desk, actor, account, phones, text)
         return page(request, "write/count.html", quote=quote, pieces=list(marked(quote)))
 
     @router.post("")
@@ -74,7 +74,7 @@ async def _form(
     request: Request, desk: Desk, actor: Actor, account: str, phones: str, text: str, *, error: str = ""
 ) -> Response:
     actor.require(Scope.MESSAGES_SEND)
-    quote = await _quote(desk, actor, account, phones, text)
+    quote = await quote_of(desk, actor, account, phones, text)
     return page(
         request,
         "write/page.html",
@@ -98,7 +98,7 @@ async def _offered(desk: Desk, actor: Actor, typed: str) -> list[str]:
     return [each.account.email for each in found.items[:_OFFERED]]
 
 
-async def _quote(desk: Desk, actor: Actor, account: str, phones: str, text: str) -> Quote:
+async def quote_of(desk: Desk, actor: Actor, account: str, phones: str, text: str) -> Quote:
     """What it would cost; where account or phones are not ready yet, without a price."""
     try:
         return await desk.sending.count(actor, text, account, _split(phones))

@@ -52,3 +52,9 @@ document.addEventListener("click", (event) => {
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
 });
+
+document.addEventListener("change", (event) => {
+  const all = event.target.closest("[data-ticks]");
+  if (!all) return;
+  for (const box of all.form.querySelectorAll(`input[name="${all.dataset.ticks}"]`)) box.checked = all.checked;
+});

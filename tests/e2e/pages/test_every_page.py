@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from campaigns.contacts import Contacts
+from campaigns.imports.imports import Imports
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
 from gateway.store.opening import open_database
@@ -39,7 +41,7 @@ ELSEWHERE = {
     "/sign-in/second-factor": "is asked for with half a session",
 }
 """Pages that cannot simply be asked for, and why."""
-PARTS = {"/attention/count", "/write/accounts"}
+PARTS = {"/attention/count", "/write/accounts", "/campaigns/accounts", "/campaigns/people"}
 """What only a script asks for: no page of its own."""
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 120))"""
@@ -107,13 +109,16 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     firm.client.call("PUT", "/optouts/+4530643002")
     own = json.loads(gateway.run("number", "give", "--org", firm.name, "--to", "info@firm.example", "--json"))["number"]
     gateway.run("keyword", "add", own, "TILBUD", "--to", "salg@firm.example")
+    campaign = gateway.run(
+        "campaign", "create", LONG, "--account", firm.email, "--text", "Hej {{ name }}", "--where", ""
+    )
     webhook = firm.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
     gateway.sms(PHONE)
     gateway.text(PHONE, firm.number, "Tak, jeg kommer kl. 15")
     gateway.text(PHONE, "+45609946999998", "Er der nogen?")
     wait_for(lambda: firm.client.get(f"/messages/{doubtful}").body["state"] == "unknown", "the lost answer")
     wait_for(lambda: firm.client.get("/incoming").body["items"], "the answer")
-    person, invitation, own_link = await _people(house)
+    person, invitation, own_link, uploaded = await _people(house)
     made = Guests(
         operator=await house.visit(Role.OPERATOR),
         owner=await house.visit(Role.OWNER),
@@ -121,6 +126,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
         stranger=await house.visit(),
         samples={
             ("accounts", "account_id"): firm.account_id,
+            ("campaigns", "campaign_id"): campaign.strip(),
             ("conversations", "account_id"): firm.account_id,
             ("conversations", "phone"): PHONE,
             ("keys", "key_id"): firm.key_id,
@@ -128,6 +134,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("numbers", "number"): own,
             ("webhooks", "webhook_id"): webhook,
             ("optouts", "phone"): "+4530643002",
+            ("imports", "import_id"): uploaded,
             ("people", "person_id"): person,
             ("link", "token"): invitation,
             ("attention", "verdict"): "sent",
@@ -140,14 +147,20 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     hand = await page.locator("a[href$='/hand']").first.get_attribute("href")
     assert hand is not None
     made.samples["/attention/{message_id}/hand", "message_id"] = hand.split("/")[2]
+    page = await made.owner.goto("/imports/new")
+    table = {"name": "contacts.csv", "mimeType": "text/csv", "buffer": b"Name,Phone\nAnders And,+4530643064\n"}
+    await page.get_by_label("Table").set_input_files([table])
+    await page.get_by_role("button", name="Look at it first").click()
+    await page.wait_for_url(re.compile(r"/imports/(?!new)\w+"))
+    made.samples["imports", "import_id"] = page.url.split("/")[4].partition("?")[0]
     page = await made.employee.goto(f"/link/{own_link}")
     await page.get_by_role("main").get_by_role("button").click()
     yield made
     await house.leave()
 
 
-async def _people(house: House) -> tuple[str, str, str]:
-    """The id of a person, and the tokens of an invitation and of an employee's link to their account."""
+async def _people(house: House) -> tuple[str, str, str, str]:
+    """The id of a person, the tokens of an invitation and of an employee's link to their account; and an import."""
     keyring = Keyring.load(house.gateway.folder / "brevdue.secret")
     database = await open_database(f"sqlite:///{house.gateway.folder / 'brevdue.db'}")
     try:
@@ -158,9 +171,15 @@ async def _people(house: House) -> tuple[str, str, str]:
             LinkKind.INVITATION, org_id=org_id, email="new@firm.example", role=Role.SENDER
         )
         own = await identity.links.make(LinkKind.SIGN_IN, org_id=org_id, account_id=firm.account_id, email=firm.email)
-        return person.id, invited, own
+        clock = SystemClock()
+        imports = Imports(database, Contacts(database, clock), clock)
+        return person.id, invited, own, (await imports.upload(org_id, "people.csv", _table())).id
     finally:
         await database.close()
+
+
+async def _table() -> AsyncIterator[bytes]:
+    yield b"Name;Phone;City\nAnna;30643061;Aarhus\nBo;12;Odense\n"
 
 
 @pytest.mark.proves("axe", "page weight", "a phone's window")

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from campaigns.approval import Approver
+from campaigns.approval_letters import ApprovalLetters
+from campaigns.approvals import Approvals
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content, Deed, State
+from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.model import Recipient
 from campaigns.runner import Runner
@@ -24,7 +28,7 @@ from campaigns.terms import TermsMaker
 from gateway.accounts import Accounts
 from gateway.keyring import Keyring
 from gateway.model import Account, Clock, SystemClock, new_id
-from gateway.settings import DialogSettings, GatewaySettings, MailSettings, PoolSettings
+from gateway.settings import CampaignSettings, DialogSettings, GatewaySettings, MailSettings, PoolSettings
 from gateway.sms_out import SmsOut
 from gateway.spool import Spool
 from gateway.store import optout_sql
@@ -35,6 +39,8 @@ from tests.waiting import until
 
 CODES = ShortCodes(bytes(32))
 SHORTENER = Shortener("https://s.example/", CODES)
+AT_ANY_HOUR = CampaignSettings(quiet_hours="", holidays=False)
+"""Tests run at night and on holidays."""
 OURS = PoolSettings(provider="a", range="+45609946000000..+45609946000999")
 
 
@@ -80,8 +86,11 @@ class Office:
     def __init__(self, database: Database, folder: Path, clock: Clock | None = None, **tables: Any) -> None:
         self.database = database
         self.clock = clock or SystemClock()
+        tables = {"campaigns": AT_ANY_HOUR} | tables
         self.settings = GatewaySettings(mail=MailSettings(domains=("sms.example.com",)), **tables)
-        self.accounts = Accounts(database, Keyring(bytes(32)), (OURS,), DialogSettings(), self.clock)
+        self.approvers: list[Approver] = []
+        self.keyring = Keyring(bytes(32))
+        self.accounts = Accounts(database, self.keyring, (OURS,), DialogSettings(), self.clock)
         self.spool = Spool(database, self.clock, folder)
         self.provider = Told("a")
         self.out = SmsOut(spool=self.spool, database=database, providers={"a": self.provider}, clock=self.clock)
@@ -100,9 +109,22 @@ class Office:
                 "letters": CampaignLetters(self.settings.mail, self.clock),
                 "lease": self.spool.lease,
                 "providers": ("a",),
+                "emails": EmailWriter(self.settings.mail, "https://sms.example.com", self.keyring),
             }
             | more
         )
+
+    def approvals(self) -> Approvals:
+        return Approvals(
+            database=self.database,
+            approvers=self,
+            letters=ApprovalLetters(self.settings.mail, "https://sms.example.com", self.clock),
+            above=self.settings.campaigns.approval_above,
+            clock=self.clock,
+        )
+
+    async def of(self, org_id: str) -> Sequence[Approver]:
+        return self.approvers
 
     async def account(self, email: str = "anna@firm.example", org: str = "Acme") -> Account:
         organisation = await self.accounts.ensure_organisation(org, "DK", "da")

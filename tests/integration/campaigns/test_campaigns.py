@@ -13,13 +13,13 @@ from campaigns.audience import ContactReaders, Wanted
 from campaigns.campaign import Campaign, Cause, Content, Launch, Limits, NotNow, State
 from campaigns.campaigns import Campaigns
 from campaigns.estimate import Estimate
-from campaigns.macros import TextError
 from campaigns.model import Audience, Draft, Group, Point
 from campaigns.recipients import Skip
 from campaigns.schedule import Window
 from campaigns.store import group_sql
 from campaigns.store.contact_sql import Change, store
 from campaigns.terms import TermsMaker
+from campaigns.text_errors import TextError
 from gateway.listed_sms import LogFilter
 from gateway.message_log import MessageLog
 from gateway.model import Account, Author, Origin, new_id
@@ -59,6 +59,7 @@ class Bureau:
             terms=TermsMaker(office.settings, office.accounts, SHORTENER),
             sending=self._sending(),
             dialog=office.settings.dialog,
+            approvals=office.approvals(),
             clock=office.clock,
             nudge=self.runner.nudge,
         )

@@ -18,13 +18,13 @@ from gateway.registry.errors import BadValue, NotFound
 from gateway.settings import DialogSettings, MailSettings, PoolSettings
 from gateway.store.schema import mail_queue
 from tests.integration.identity.conftest import PASSWORD, House
-from web.desk.door import Browser, Door, must_have_second
+from web.desk.door import Browser, Door
 from web.desk.people import PeopleDesk
 from web.identity.actor import Actor, ActorKind, NotAllowed
 from web.identity.errors import DeadLink, LastOfTheirKind, TooManyAttempts, WeakPassword
 from web.identity.model import LinkKind, Person
 from web.identity.post import Post
-from web.identity.roles import Role, may_grant
+from web.identity.roles import Role, may_grant, must_have_second
 from web.identity.sessions import person_actor
 from web.identity.throttle import MAIL_BURST
 

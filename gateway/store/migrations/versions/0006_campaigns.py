@@ -197,6 +197,7 @@ def upgrade() -> None:
     sa.Column('variant', sa.String(), server_default='', nullable=False),
     sa.Column('message_id', sa.String(), nullable=True),
     sa.Column('at', sa.Double(), nullable=False),
+    sa.Column('address', sa.String(), nullable=True),
     sa.PrimaryKeyConstraint('campaign_id', 'contact_id', name=op.f('pk_campaign_recipients')),
     sqlite_with_rowid=False
     )
@@ -215,6 +216,8 @@ def upgrade() -> None:
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('texts', sa.Text(), nullable=False),
+    sa.Column('channel', sa.String(), server_default='sms', nullable=False),
+    sa.Column('subjects', sa.Text(), server_default='', nullable=False),
     sa.Column('audience', sa.Text(), nullable=False),
     sa.Column('launch', sa.String(), nullable=False),
     sa.Column('start_at', sa.Double(), nullable=True),
@@ -273,3 +276,50 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_index('ix_link_clicks_contact_id', 'link_clicks', ['contact_id'], unique=False)
+    # --- approval by a second person, campaigns by mail, quiet hours
+    op.add_column('organisations', sa.Column('approval_above', sa.Integer(), nullable=True))
+    op.add_column('campaigns', sa.Column('asked_by', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('asked_id', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('asked_at', sa.Double(), nullable=True))
+    op.add_column('campaigns', sa.Column('asked_for', sa.Integer(), server_default='0', nullable=False))
+    op.add_column('campaigns', sa.Column('answered_by', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('answered_id', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('answered_at', sa.Double(), nullable=True))
+    op.add_column('campaigns', sa.Column('approved', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.add_column('campaigns', sa.Column('answer', sa.Text(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('any_hour', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.add_column('campaigns', sa.Column('any_day', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.create_table('campaign_mails',
+    sa.Column('campaign_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('identity', sa.String(), nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('asked_at', sa.Double(), nullable=False),
+    sa.Column('answered_at', sa.Double(), nullable=True),
+    sa.PrimaryKeyConstraint('campaign_id', name=op.f('pk_campaign_mails'))
+    )
+    op.create_index('ix_campaign_mails_identity', 'campaign_mails', ['account_id', 'identity'], unique=True)
+
+    # --- campaigns by e-mail
+    op.add_column('mail_queue', sa.Column('priority', sa.Integer(), server_default='0', nullable=False))
+    op.drop_index('ix_mail_queue_due', 'mail_queue')
+    op.create_index('ix_mail_queue_due', 'mail_queue', ['priority', 'available_at'], unique=False, sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_campaign_recipients_address', 'campaign_recipients', ['campaign_id', 'address'], unique=True, sqlite_where=sa.text('address IS NOT NULL'), postgresql_where=sa.text('address IS NOT NULL'))
+    op.create_table('email_optouts',
+    sa.Column('org_id', sa.String(), nullable=False),
+    sa.Column('address', sa.String(), nullable=False),
+    sa.Column('since', sa.Double(), nullable=False),
+    sa.Column('how', sa.String(), nullable=False),
+    sa.Column('campaign_id', sa.String(), nullable=True),
+    sa.Column('ended_at', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_email_optouts_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'address', name=op.f('pk_email_optouts'))
+    )
+    op.create_table('email_bounces',
+    sa.Column('org_id', sa.String(), nullable=False),
+    sa.Column('address', sa.String(), nullable=False),
+    sa.Column('at', sa.Double(), nullable=False),
+    sa.Column('cause', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_email_bounces_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'address', name=op.f('pk_email_bounces'))
+    )

@@ -1,0 +1,94 @@
+"""Approval of large campaigns by a second person. Pure.
+
+In: who asks for what, and what was asked before. Out: an objection, or none. Above so many contacts a start only asks;
+somebody else reads the campaign, approves it or sends it back with a word. Whoever runs the machine may do both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from gateway.translation import Sentence, sentence
+
+LONGEST_WORD: Final = 1000
+"""Characters with which a campaign is sent back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who starts or approves."""
+
+    kind: str
+    """person, key, terminal."""
+    id: str
+    name: str
+    """As people know them: a mail address, or a key's label."""
+
+    @property
+    def token(self) -> str:
+        """What tells them from all others."""
+        return f"{self.kind}:{self.id}"
+
+    @property
+    def owns_machine(self) -> bool:
+        """Whether they give commands on the machine itself, where nothing could keep them from anything."""
+        return self.kind == "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who asked, for how many, and what was answered."""
+
+    asked_by: str = ""
+    asked_id: str = ""
+    """The `Who.token`."""
+    asked_at: float | None = None
+    """None where nobody asks (any more): the campaign was small, or was changed."""
+    recipients: int = 0
+    """Contacts of the audience when it was asked."""
+    answered_by: str = ""
+    answered_at: float | None = None
+    approved: bool = False
+    word: str = ""
+    """Why it was sent back."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether it waits for an approval, or has one."""
+        return self.asked_at is not None and (self.approved or self.answered_at is None)
+
+
+UNASKED: Final = Approval()
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Somebody who may approve, and is told."""
+
+    id: str
+    email: str
+    language: str
+
+
+class Approvers(Protocol):
+    """Knows who may approve."""
+
+    async def of(self, org_id: str) -> Sequence[Approver]:
+        """Everybody who may approve a campaign of this organisation."""
+        ...
+
+
+def is_large(recipients: int, above: int) -> bool:
+    """Whether so many contacts need an approval; above 0 nothing does."""
+    return bool(above) and recipients > above
+
+
+def objection(approval: Approval, who: Who, asked_at: float | None = None) -> Sentence | None:
+    """Why somebody cannot answer; `asked_at` is what they have read, where that is known."""
+    if asked_at is not None and asked_at != approval.asked_at:
+        return sentence("the campaign was changed and started anew: look at it again")
+    if who.token == approval.asked_id and not who.owns_machine:
+        return sentence("you have started this campaign yourself: another person has to approve it")
+    return None

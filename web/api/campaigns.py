@@ -1,0 +1,198 @@
+"""`/campaigns`: looked at, checked, estimated, started and stopped (C7-C12)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from campaigns.campaign import Campaign, State
+from campaigns.campaigns import PAGE
+from gateway.paging import Page
+from gateway.scopes import Scope
+from web.api.answers import listed, one, told
+from web.api.forms import Amount, Form, Id, Line, Listed, Moment, Shown, Word, amount, moment, moment_or_none
+from web.api.routing import Caller, ThingId, needs, router
+from web.desk.desk import Desk
+
+
+class CampaignShown(Shown):
+    """A campaign as it stands."""
+
+    id: Id
+    name: str = Field(examples=["Spring"])
+    account: Id
+    texts: dict[str, str] = Field(
+        examples=[{"": "Hej {{ first_name }}"}], description='By language; "" for all contacts of any other.'
+    )
+    state: State
+    cause: str = Field(examples=[""], description="Why it rests where nobody has told it to.")
+    created_at: Moment
+    start_at: Moment | None
+    started_at: Moment | None
+    finished_at: Moment | None
+    recipients: int = Field(examples=[1000], description="Contacts that were looked at.")
+    messages: int = Field(examples=[980])
+    waiting: int = Field(examples=[0], description="Contacts whose hours are shut at the moment.")
+    skipped: int = Field(examples=[20])
+
+
+class CampaignFigures(Shown):
+    """What became of a campaign's messages."""
+
+    states: dict[str, int] = Field(examples=[{"delivered": 970}])
+    skipped: dict[str, int] = Field(examples=[{"opted-out": 20}])
+    variants: dict[str, int] = Field(examples=[{"da": 900}])
+    parts: int = Field(examples=[980])
+    costs: list[Amount] = Field(description="What providers have said; empty where they say nothing.")
+    replies: int = Field(examples=[12], description="Phones that have answered.")
+    optouts: int = Field(examples=[1], description="Phones that have said STOP since.")
+
+
+class EstimateShown(Shown):
+    """What would happen if a campaign started now."""
+
+    contacts: int = Field(examples=[1000])
+    messages: int = Field(examples=[980])
+    parts: int = Field(examples=[980])
+    cost: Amount | None = Field(description="As far as prices are known.")
+    unpriced: int = Field(examples=[0], description="Messages of which no price is known.")
+    skipped: dict[str, int] = Field(examples=[{"opted-out": 20}])
+    gaps: dict[str, int] = Field(examples=[{"first_name": 3}], description="Macros that leave a gap, and in how many.")
+
+
+class CopyForm(Form):
+    """What a copy is called."""
+
+    name: Word = Field(examples=["Summer"])
+
+
+class SendBackForm(Form):
+    """Why it is sent back."""
+
+    word: Annotated[str, Field(max_length=1000)] = Field("", examples=["Write we, not I."])
+
+
+def campaign_routes(desk: Desk) -> APIRouter:
+    """Routes under `/campaigns`."""
+    routes = router("campaigns")
+    _add_looking(routes, desk)
+    _add_running(routes, desk)
+    return routes
+
+
+def _add_looking(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/campaigns", response_model=Listed[CampaignShown], **needs(Scope.CAMPAIGNS_READ))
+    async def list_campaigns(
+        request: Request,
+        caller: Caller,
+        state: Annotated[State | None, Query()] = None,
+        cursor: Annotated[Line | None, Query(description="The `next` of the page before.")] = None,
+    ) -> Response:
+        """Campaigns, the newest first."""
+        found = await desk.campaigns.list(caller, state=state, before=cursor)
+        following = found[-1].id if len(found) == PAGE else None
+        return listed(request, Page(tuple(_shown(each) for each in found), next=following))
+
+    @routes.get("/campaigns/{campaign_id}", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_READ, 304, 404))
+    async def get_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """One campaign."""
+        return one(request, _shown(await desk.campaigns.get(caller, campaign_id)))
+
+    @routes.get(
+        "/campaigns/{campaign_id}/statistics", response_model=CampaignFigures, **needs(Scope.CAMPAIGNS_READ, 404)
+    )
+    async def get_campaign_statistics(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """How its messages stand, as of a moment ago."""
+        figures = (await desk.campaigns.standing(caller, campaign_id)).figures
+        shown = CampaignFigures(
+            states=dict(figures.states),
+            skipped=dict(figures.skipped),
+            variants=dict(figures.variants),
+            parts=figures.parts,
+            costs=[each for each in map(amount, figures.costs) if each],
+            replies=figures.replies,
+            optouts=figures.optouts,
+        )
+        return told(request, shown)
+
+
+def _add_running(routes: APIRouter, desk: Desk) -> None:
+    @routes.post(
+        "/campaigns/{campaign_id}/copy",
+        status_code=201,
+        response_model=CampaignShown,
+        **needs(Scope.CAMPAIGNS_WRITE, 404, is_repeatable=True),
+    )
+    async def copy_campaign(request: Request, caller: Caller, campaign_id: ThingId, form: CopyForm) -> Response:
+        """A draft that says the same."""
+        made = await desk.campaigns.copy(caller, campaign_id, form.name)
+        return one(request, _shown(made), 201, f"/campaigns/{made.id}")
+
+    @routes.post("/campaigns/{campaign_id}/estimate", response_model=EstimateShown, **needs(Scope.CAMPAIGNS_READ, 404))
+    async def estimate_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """Make every text and count: exact for this moment. Nothing is sent. Large audiences take their time."""
+        found = await desk.estimates.whole(caller, campaign_id)
+        shown = EstimateShown(
+            contacts=found.total,
+            messages=found.messages,
+            parts=found.parts,
+            cost=amount(found.cost),
+            unpriced=found.unpriced,
+            skipped={str(reason): count for reason, count in found.skipped.items()},
+            gaps=dict(found.gaps),
+        )
+        return told(request, shown)
+
+    @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def start_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """Start it, or let it wait for its start date; a large one waits until somebody else approves it."""
+        return one(request, _shown(await desk.campaigns.start(caller, campaign_id)))
+
+    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def approve_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """Let one start that waits for approval; never by the key that has started it."""
+        return one(request, _shown(await desk.campaigns.approve(caller, campaign_id)))
+
+    @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def send_back_campaign(
+        request: Request, caller: Caller, campaign_id: ThingId, form: SendBackForm
+    ) -> Response:
+        """Let one that waits for approval be a draft again; never by the key that has started it."""
+        return one(request, _shown(await desk.campaigns.send_back(caller, campaign_id, form.word)))
+
+    @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def pause_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """From now on nothing leaves."""
+        return one(request, _shown(await desk.campaigns.pause(caller, campaign_id)))
+
+    @routes.post("/campaigns/{campaign_id}/resume", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def resume_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """It goes on where it was; nobody gets it twice."""
+        return one(request, _shown(await desk.campaigns.resume(caller, campaign_id)))
+
+    @routes.post("/campaigns/{campaign_id}/cancel", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def cancel_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
+        """Nothing more leaves, for ever."""
+        return one(request, _shown(await desk.campaigns.cancel(caller, campaign_id)))
+
+
+def _shown(campaign: Campaign) -> CampaignShown:
+    return CampaignShown(
+        id=campaign.id,
+        name=campaign.content.name,
+        account=campaign.content.account_id,
+        texts=dict(campaign.content.texts),
+        state=campaign.state,
+        cause=campaign.cause,
+        created_at=moment(campaign.created_at),
+        start_at=moment_or_none(campaign.content.start_at),
+        started_at=moment_or_none(campaign.started_at),
+        finished_at=moment_or_none(campaign.finished_at),
+        recipients=campaign.counts.recipients,
+        messages=campaign.counts.messages,
+        waiting=campaign.counts.waiting,
+        skipped=campaign.counts.skipped,
+    )

@@ -1,0 +1,239 @@
+"""The form of a campaign, section by section: what its fields hold, and how a content is read from them.
+
+In: what was typed. Out: a `Content`; or a `WrongField`, which names the field beside which the reason stands. A section
+is one template with one `Section` here, so a new subject adds its own and touches none of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from campaigns.campaign import Content, Launch, Limits
+from campaigns.model import Audience
+from campaigns.schedule import read_window, write_window
+from gateway.money import Money
+from gateway.registry.errors import AccountError, BadValue
+from gateway.translation import sentence
+from web.language import tongue
+
+Typed = Mapping[str, Any]
+"""What the fields of the form hold: texts, and lists of texts."""
+
+
+class WrongField(Exception):
+    """A field that cannot be read, and why."""
+
+    def __init__(self, field: str, error: AccountError) -> None:
+        super().__init__(field)
+        self.field = field
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the form."""
+
+    template: str
+    fields: Callable[[FormData], Typed]
+    """What was typed, as it is shown again."""
+    shown: Callable[[Content], Typed]
+    """What the fields hold of a content that is there."""
+    read: Callable[[Typed, Content], Content]
+    """The content with what was typed. Raises WrongField."""
+
+
+def typed_of(form: FormData) -> dict[str, Any]:
+    """All that was typed."""
+    return {name: value for section in SECTIONS for name, value in section.fields(form).items()}
+
+
+def shown_of(content: Content) -> dict[str, Any]:
+    """All fields of a content."""
+    return {name: value for section in SECTIONS for name, value in section.shown(content).items()}
+
+
+def read_content(typed: Typed, account_id: str) -> Content:
+    """What was typed as a content. Raises WrongField."""
+    content = Content(name="", account_id=account_id, texts={})
+    for section in SECTIONS:
+        content = section.read(typed, content)
+    return content
+
+
+def field_of(error: AccountError, typed: Typed) -> str:
+    """The field that a reason belongs to which only the whole content gave."""
+    from campaigns.text_errors import TextError
+
+    if isinstance(error, TextError):
+        return "text"
+    if not " ".join(typed["name"].split()) or len(typed["name"]) > 200:
+        return "name"
+    return "where" if typed["whom"] == "where" else ""
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _texts(form: FormData, name: str) -> list[str]:
+    return [value for value in form.getlist(name) if isinstance(value, str)]
+
+
+def _plain(*names: str) -> Callable[[FormData], Typed]:
+    return lambda form: {name: _text(form, name) for name in names}
+
+
+# --- what it is called and says ------------------------------------------------------------------------------------
+
+
+def _read_name(typed: Typed, content: Content) -> Content:
+    return replace(content, name=typed["name"])
+
+
+def _text_fields(form: FormData) -> Typed:
+    languages, texts = _texts(form, "language"), _texts(form, "variant")
+    return {"text": _text(form, "text"), "variants": list(zip(languages, texts, strict=False))}
+
+
+def _shown_texts(content: Content) -> Typed:
+    return {"text": content.texts.get("", ""), "variants": [pair for pair in content.texts.items() if pair[0]]}
+
+
+def _read_texts(typed: Typed, content: Content) -> Content:
+    texts = {"": typed["text"].replace("\r\n", "\n")}
+    for language, text in typed["variants"]:
+        if not text.strip():
+            continue
+        code = language.strip().lower()
+        if not code or code in texts:
+            raise WrongField("variants", BadValue(sentence("choose another language for each further text")))
+        texts[code] = text.replace("\r\n", "\n")
+    return replace(content, texts=texts)
+
+
+# --- who gets it ---------------------------------------------------------------------------------------------------
+
+
+def _audience_fields(form: FormData) -> Typed:
+    whom = _text(form, "whom")
+    return {
+        "whom": whom if whom in {"everybody", "where"} else "chosen",
+        "where": _text(form, "where"),
+        "groups": _texts(form, "groups"),
+        "without": _texts(form, "without"),
+        "contacts": list(dict.fromkeys(each for each in _texts(form, "contacts") if each.isdecimal())),
+    }
+
+
+def _shown_audience(content: Content) -> Typed:
+    audience = content.audience
+    whom = "chosen" if audience.filter is None else ("where" if audience.filter else "everybody")
+    return {
+        "whom": whom,
+        "where": audience.filter or "",
+        "groups": list(audience.groups),
+        "without": list(audience.without),
+        "contacts": [str(each) for each in audience.contacts],
+    }
+
+
+def audience_of(typed: Typed) -> Audience:
+    """Whom the fields mean. Raises WrongField."""
+    if typed["whom"] == "where" and not typed["where"].strip():
+        raise WrongField("where", BadValue(sentence("write a condition, or choose everybody")))
+    wanted = {"chosen": None, "everybody": "", "where": typed["where"].strip()}[typed["whom"]]
+    contacts = tuple(int(each) for each in typed["contacts"] if len(each) < 19)
+    return Audience(contacts, tuple(typed["groups"]), wanted, tuple(typed["without"]))
+
+
+def _read_audience(typed: Typed, content: Content) -> Content:
+    return replace(content, audience=audience_of(typed))
+
+
+# --- when it leaves, and how much ----------------------------------------------------------------------------------
+
+
+def _shown_launch(content: Content) -> Typed:
+    at = content.start_at
+    local = datetime.fromtimestamp(at, tongue().zone).strftime("%Y-%m-%dT%H:%M") if at is not None else ""
+    return {
+        "launch": str(content.launch),
+        "start_at": local,
+        "window": write_window(content.window),
+        "zone": content.window.zone,
+        "any_hour": "on" if content.any_hour else "",
+        "any_day": "on" if content.any_day else "",
+    }
+
+
+def _read_launch(typed: Typed, content: Content) -> Content:
+    deferred = typed["launch"] == Launch.DEFERRED
+    start_at = _moment(typed["start_at"]) if deferred else None
+    try:
+        window = read_window(typed["window"], typed["zone"].strip() or "UTC")
+    except BadValue as error:
+        raise WrongField("window", error) from error
+    launch = Launch.DEFERRED if deferred else Launch.INSTANT
+    rests = {"any_hour": typed["any_hour"] == "on", "any_day": typed["any_day"] == "on"}
+    return replace(content, launch=launch, start_at=start_at, window=window, **rests)
+
+
+def _moment(written: str) -> float:
+    """A time of the viewer's clock."""
+    try:
+        local = datetime.fromisoformat(written.strip()).replace(tzinfo=tongue().zone)
+        return local.astimezone(UTC).timestamp()
+    except (ValueError, OverflowError) as error:
+        wrong = BadValue(sentence("a deferred campaign has a start date: choose one, or launch it at once"))
+        raise WrongField("start_at", wrong) from error
+
+
+def _shown_limits(content: Content) -> Typed:
+    limits = content.limits
+    amount, _, currency = str(limits.cost or "").partition(" ")
+    counts = {"per_minute": limits.per_minute, "per_week": limits.per_week, "max_parts": limits.parts}
+    return {name: str(value or "") for name, value in counts.items()} | {"max_cost": amount, "currency": currency}
+
+
+def _read_limits(typed: Typed, content: Content) -> Content:
+    per_minute, per_week, parts = (_number(typed, name) for name in ("per_minute", "per_week", "max_parts"))
+    cost = Money.of(typed["max_cost"], typed["currency"]) if typed["max_cost"].strip() else None
+    if typed["max_cost"].strip() and (cost is None or cost.thousandths < 0):
+        raise WrongField("max_cost", BadValue(sentence("write an amount and a currency, as 100 DKK")))
+    return replace(content, limits=Limits(per_minute, per_week, parts, cost))
+
+
+def _number(typed: Typed, name: str) -> int:
+    written = typed[name].strip()
+    if not written:
+        return 0
+    if not (written.isascii() and written.isdecimal() and len(written) <= 9):
+        raise WrongField(name, BadValue(sentence("write a number, or nothing for no limit")))
+    return int(written)
+
+
+_LAUNCH_FIELDS = ("launch", "start_at", "window", "zone", "any_hour", "any_day")
+SECTIONS: Sequence[Section] = (
+    Section("campaigns/edit_name.html", _plain("name", "account"), lambda content: {"name": content.name}, _read_name),
+    Section("campaigns/edit_text.html", _text_fields, _shown_texts, _read_texts),
+    Section("campaigns/edit_audience.html", _audience_fields, _shown_audience, _read_audience),
+    Section(
+        "campaigns/edit_launch.html",
+        _plain("launch", "start_at", "window", "zone", "any_hour", "any_day"),
+        _shown_launch,
+        _read_launch,
+    ),
+    Section(
+        "campaigns/edit_limits.html",
+        _plain("per_minute", "per_week", "max_parts", "max_cost", "currency"),
+        _shown_limits,
+        _read_limits,
+    ),
+)
+"""In the order of the page."""

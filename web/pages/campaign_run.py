@@ -1,0 +1,214 @@
+"""Before a campaign starts, and starting and stopping it: check, estimate, questions, deeds (C10)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from campaigns.campaign import Campaign, State
+from campaigns.campaigns import Checked
+from gateway.errors import Refusal
+from gateway.registry.errors import AccountError
+from gateway.scopes import Scope
+from web.desk.desk import Desk
+from web.identity.actor import Actor
+from web.language import gettext as _
+from web.language import say, told, tongue
+from web.pages.asked import Asked
+from web.pages.campaigns import WORDS
+from web.pages.render import done, page
+
+
+def campaign_run_pages(desk: Desk) -> APIRouter:
+    """Routes under `/campaigns/{id}` that look ahead and do."""
+    router = APIRouter(prefix="/campaigns/{campaign_id}")
+    _add_check(router, desk)
+    _add_estimate(router, desk)
+    _add_deeds(router, desk)
+    _add_approval(router, desk)
+    return router
+
+
+def _add_check(router: APIRouter, desk: Desk) -> None:
+    @router.get("/check")
+    async def check(request: Request, actor: Asked, campaign_id: str, search: str = "", contact: str = "") -> Response:
+        return await _check(request, desk, actor, campaign_id, search, contact)
+
+    @router.post("/test")
+    async def test(
+        request: Request,
+        actor: Asked,
+        campaign_id: str,
+        contact: Annotated[str, Form()] = "",
+        phone: Annotated[str, Form()] = "",
+    ) -> Response:
+        try:
+            sent = await desk.campaigns.test(actor, campaign_id, _number(contact), phone)
+        except Refusal as refusal:
+            error = refusal.say(tongue().words)
+        except AccountError as wrong:
+            error = told(wrong)
+        else:
+            refused = next((each.refusal for each in sent.phones if each.refusal), None)
+            if refused is None:
+                words = _("The test is on its way to %(phone)s", phone=phone)
+                return done(request, words, f"/campaigns/{campaign_id}/check?contact={_number(contact)}")
+            error = refused.say(tongue().words)
+        return await _check(request, desk, actor, campaign_id, "", contact, phone=phone, test_error=error)
+
+
+async def _check(
+    request: Request,
+    desk: Desk,
+    actor: Actor,
+    campaign_id: str,
+    search: str,
+    contact: str,
+    *,
+    phone: str = "",
+    test_error: str = "",
+) -> Response:
+    campaign = await desk.campaigns.get(actor, campaign_id)
+    got: Checked | None = None
+    error = ""
+    if contact:
+        try:
+            got = await desk.campaigns.check(actor, campaign_id, _number(contact))
+        except AccountError as wrong:
+            error = told(wrong)
+    found = await desk.campaigns.people(actor, campaign.org_id, search)
+    values: dict[str, Any] = {"campaign": campaign, "search": search, "contact": contact, "got": got, "found": found}
+    values |= {"error": error, "why_not": say(got.reason.words) if got and got.reason else ""}
+    values |= {"phone": phone, "test_error": test_error}
+    status = 422 if test_error else 200
+    return page(request, "campaigns/check.html", fragment="results", status=status, **values, **WORDS)
+
+
+def _number(written: str) -> int:
+    """The id of a contact; 0, which is nobody's, for what is none."""
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < 19 else 0
+
+
+def _add_estimate(router: APIRouter, desk: Desk) -> None:
+    @router.get("/estimate")
+    async def estimate(request: Request, actor: Asked, campaign_id: str) -> Response:
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        return page(request, "campaigns/estimate.html", fragment="estimate", **await _estimate(desk, actor, campaign))
+
+    @router.post("/estimate")
+    async def anew(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_WRITE)
+        await desk.estimates.begin(actor, campaign_id, anew=True)
+        return done(request, _("It is estimated anew"), f"/campaigns/{campaign_id}/estimate")
+
+
+async def _estimate(desk: Desk, actor: Actor, campaign: Campaign) -> dict[str, Any]:
+    begun = await desk.estimates.begin(actor, campaign.id)
+    estimate = begun.estimate
+    skipped = estimate.skipped if estimate is not None else {}
+    return {
+        "campaign": campaign,
+        "begun": begun,
+        "estimate": estimate,
+        "error": told(begun.error) if begun.error else "",
+        "skipped": sorted(((say(reason.words), count) for reason, count in skipped.items()), key=lambda each: -each[1]),
+        **WORDS,
+    }
+
+
+def _add_deeds(router: APIRouter, desk: Desk) -> None:
+    @router.get("/start")
+    async def ask_start(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_RUN)
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        values = await _estimate(desk, actor, campaign)
+        return page(request, "campaigns/start.html", fragment="ahead", **values, refused="")
+
+    @router.post("/start")
+    async def start(request: Request, actor: Asked, campaign_id: str) -> Response:
+        try:
+            started = await desk.campaigns.start(actor, campaign_id)
+        except AccountError as error:
+            campaign = await desk.campaigns.get(actor, campaign_id)
+            values = await _estimate(desk, actor, campaign)
+            return page(request, "campaigns/start.html", status=422, **values, refused=told(error))
+        words = {
+            State.SCHEDULED: _("Campaign is scheduled"),
+            State.APPROVAL: _("It is so large that somebody else has to approve it: they are told by mail"),
+        }.get(started.state, _("Campaign started"))
+        return done(request, words, f"/campaigns/{campaign_id}", away=True)
+
+    for name, scope in (
+        ("pause", Scope.CAMPAIGNS_RUN),
+        ("resume", Scope.CAMPAIGNS_RUN),
+        ("cancel", Scope.CAMPAIGNS_RUN),
+        ("delete", Scope.CAMPAIGNS_WRITE),
+    ):
+        _add_deed(router, desk, name, scope)
+
+
+def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
+    """A question, and the deed after it."""
+
+    @router.get(f"/{name}", name=f"ask_{name}")
+    async def ask(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(scope)
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        return page(request, "campaigns/deed.html", fragment="dialog", campaign=campaign, deed=name, error="")
+
+    @router.post(f"/{name}", name=f"do_{name}")
+    async def do(request: Request, actor: Asked, campaign_id: str) -> Response:
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        deeds: dict[str, Callable[[Actor, str], Awaitable[object]]] = {
+            "pause": desk.campaigns.pause,
+            "resume": desk.campaigns.resume,
+            "cancel": desk.campaigns.cancel,
+            "delete": desk.campaigns.delete,
+        }
+        try:
+            await deeds[name](actor, campaign_id)
+        except AccountError as error:
+            values: dict[str, Any] = {"campaign": campaign, "deed": name, "error": told(error)}
+            return page(request, "campaigns/deed.html", fragment="dialog", status=422, **values)
+        words = {
+            "pause": _("Campaign paused"),
+            "resume": _("Campaign goes on"),
+            "cancel": _("Campaign cancelled"),
+            "delete": _("Campaign deleted"),
+        }
+        to = "/campaigns" if name == "delete" else f"/campaigns/{campaign_id}"
+        return done(request, words[name], to, away=True)
+
+
+def _add_approval(router: APIRouter, desk: Desk) -> None:
+    """The answer of a second person to a large campaign."""
+
+    @router.get("/approval")
+    async def ask(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_RUN)
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        return page(request, "campaigns/approval.html", fragment="dialog", campaign=campaign, word="", error="")
+
+    @router.post("/approval")
+    async def answer(
+        request: Request,
+        actor: Asked,
+        campaign_id: str,
+        answer: Annotated[str, Form()] = "",
+        word: Annotated[str, Form()] = "",
+        asked_at: Annotated[float | None, Form()] = None,
+    ) -> Response:
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        try:
+            if answer == "approve":
+                await desk.campaigns.approve(actor, campaign_id, asked_at)
+            else:
+                await desk.campaigns.send_back(actor, campaign_id, word, asked_at)
+        except AccountError as error:
+            values: dict[str, Any] = {"campaign": campaign, "word": word, "error": told(error)}
+            return page(request, "campaigns/approval.html", fragment="dialog", status=422, **values)
+        words = _("Campaign approved") if answer == "approve" else _("Campaign sent back")
+        return done(request, words, f"/campaigns/{campaign_id}", away=True)

@@ -1,0 +1,124 @@
+"""Campaigns: the list, several side by side, and how one stands while it runs (C12)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from babel.dates import format_datetime
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from campaigns.campaign import Deed, State, may
+from campaigns.campaigns import PAGE
+from campaigns.recipients import Skip
+from campaigns.statistics import Figures
+from gateway.registry.errors import AccountError
+from gateway.scopes import Scope
+from web import charts
+from web.charts import Bar, Heading, Series
+from web.desk.desk import Desk
+from web.identity.actor import Actor
+from web.language import gettext as _
+from web.language import number, say, told, tongue
+from web.pages.asked import Asked
+from web.pages.campaign_wording import campaign_cause, campaign_colour, campaign_state
+from web.pages.drawing import Drawn
+from web.pages.render import done, page
+
+_COMPARED = 6
+WORDS: dict[str, Any] = {
+    "campaign_state": campaign_state,
+    "campaign_colour": campaign_colour,
+    "campaign_cause": campaign_cause,
+}
+"""What every template of campaigns may say."""
+
+
+def campaign_pages(desk: Desk) -> APIRouter:
+    """Routes under `/campaigns`."""
+    router = APIRouter(prefix="/campaigns")
+
+    @router.get("")
+    async def listing(request: Request, actor: Asked, state: str = "", before: str = "") -> Response:
+        chosen = State(state) if state in set(State) else None
+        found = await desk.campaigns.list(actor, state=chosen, before=before or None)
+        values: dict[str, Any] = {"found": found, "state": state, "states": list(State), "more": len(found) == PAGE}
+        return page(request, "campaigns/list.html", fragment="results", **WORDS, **values)
+
+    @router.get("/compare")
+    async def compare(request: Request, actor: Asked, id: Annotated[list[str], Query()] = []) -> Response:  # noqa: A002, B006 - the query's name; never changed
+        actor.require(Scope.CAMPAIGNS_READ)
+        standing = [await desk.campaigns.standing(actor, each) for each in dict.fromkeys(id[:_COMPARED])]
+        return page(request, "campaigns/compare.html", standing=standing, **WORDS)
+
+    _add_copying(router, desk)
+
+    @router.get("/{campaign_id}")
+    async def campaign(request: Request, actor: Asked, campaign_id: str) -> Response:
+        return page(request, "campaigns/one.html", fragment="figures", **await _standing(desk, actor, campaign_id))
+
+    return router
+
+
+def _add_copying(router: APIRouter, desk: Desk) -> None:
+    @router.get("/{campaign_id}/copy")
+    async def ask(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_WRITE)
+        found = await desk.campaigns.get(actor, campaign_id)
+        name = _("%(name)s, copy", name=found.content.name)
+        return page(request, "campaigns/copy.html", fragment="dialog", campaign=found, name=name, error="")
+
+    @router.post("/{campaign_id}/copy")
+    async def copy(request: Request, actor: Asked, campaign_id: str, name: Annotated[str, Form()] = "") -> Response:
+        found = await desk.campaigns.get(actor, campaign_id)
+        try:
+            made = await desk.campaigns.copy(actor, campaign_id, name)
+        except AccountError as error:
+            values: dict[str, Any] = {"campaign": found, "name": name, "error": told(error)}
+            return page(request, "campaigns/copy.html", fragment="dialog", status=422, **values)
+        return done(request, _("%(name)s is saved", name=made.content.name), f"/campaigns/{made.id}/edit", away=True)
+
+
+async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any]:
+    standing = await desk.campaigns.standing(actor, campaign_id)
+    state = standing.campaign.state
+    return {
+        "campaign": standing.campaign,
+        "account": standing.account,
+        "figures": standing.figures,
+        "live": state in {State.RUNNING, State.SCHEDULED, State.PAUSED, State.FINISHED},
+        "may_answer": desk.campaigns.may_answer(actor, standing.campaign),
+        "deeds": {str(deed) for deed in Deed if may(state, deed)},
+        "skipped": [(skip_words(reason), count) for reason, count in sorted(standing.figures.skipped.items())],
+        "drawn": _drawn(standing.figures),
+        **WORDS,
+    }
+
+
+def skip_words(reason: str) -> str:
+    """Why somebody gets nothing."""
+    return say(Skip(reason).words) if reason in set(Skip) else reason
+
+
+def _drawn(figures: Figures) -> Drawn | None:
+    """What was delivered over time."""
+    if not figures.delivered:
+        return None
+    zone, locale = tongue().zone, tongue().locale
+    counts = dict(figures.delivered)
+    first, last = figures.delivered[0][0], figures.delivered[-1][0]
+    places = [first + n * figures.span for n in range(int((last - first) / figures.span) + 1)][-400:]
+    shape = "d. MMM" if figures.span >= 86_400 else "HH:mm"
+    bars = [
+        Bar(
+            format_datetime(datetime.fromtimestamp(at, zone), shape, locale=locale),
+            format_datetime(datetime.fromtimestamp(at, zone), "short", locale=locale),
+            (float(counts.get(at, 0)),),
+        )
+        for at in places
+    ]
+    series = (Series(_("delivered"), "c-delivered"),)
+    heading = Heading("delivered", _("Delivered over time"), f"{_('delivered')}: {number(sum(counts.values()))}")
+    rows = tuple((bar.whole, number(bar.values[0])) for bar in bars if bar.values[0])
+    return Drawn(charts.bars(heading, series, bars, number), series, (_("When"), _("delivered")), rows)
