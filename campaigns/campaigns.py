@@ -126,6 +126,10 @@ class Campaigns:
         await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
         return content
 
+    def bare(self, text: str, *, short_links: bool) -> str:
+        """A text as it is where every macro is empty. Raises TextError, TooMuch."""
+        return self._terms.bare(text, short_links=short_links)
+
     # --- found -----------------------------------------------------------------------------------------------------
 
     async def get(self, org_id: str | None, campaign_id: str) -> Campaign:

@@ -64,6 +64,15 @@ class TermsMaker:
             short=self._shortener.texts(content.texts, links) if content.short_links else {},
         )
 
+    def bare(self, text: str, *, short_links: bool) -> str:
+        """A text as it is where every macro is empty, with links as long as they will be. Raises TextError, TooMuch."""
+        from campaigns import macros  # see `terms`
+
+        if not short_links:
+            return macros.read(text).render({})
+        short = self._shortener.text(text, NO_LINKS)
+        return short.macros.render({name: self._shortener.address(link, 0) for name, link in short.links})
+
     def calendar(self, content: Content) -> Calendar:
         """When a campaign may write to people."""
         rests = self._settings.campaigns.holidays and not content.any_day

@@ -27,6 +27,7 @@ class CampaignShown(Shown):
     texts: dict[str, str] = Field(
         examples=[{"": "Hej {{ first_name }}"}], description='By language; "" for all contacts of any other.'
     )
+    short_links: bool = Field(examples=[True], description="Whether links are replaced by short ones that are counted.")
     state: State
     cause: str = Field(examples=[""], description="Why it rests where nobody has told it to.")
     created_at: Moment
@@ -39,6 +40,14 @@ class CampaignShown(Shown):
     skipped: int = Field(examples=[20])
 
 
+class LinkFigures(Shown):
+    """How often a link was followed."""
+
+    link: str = Field(examples=["https://example.com/spring"], description="As the text writes it.")
+    contacts: int = Field(examples=[80], description="Each once.")
+    clicks: int = Field(examples=[95])
+
+
 class CampaignFigures(Shown):
     """What became of a campaign's messages."""
 
@@ -49,6 +58,8 @@ class CampaignFigures(Shown):
     costs: list[Amount] = Field(description="What providers have said; empty where they say nothing.")
     replies: int = Field(examples=[12], description="Phones that have answered.")
     optouts: int = Field(examples=[1], description="Phones that have said STOP since.")
+    clicked: int = Field(examples=[82], description="Contacts that have followed a short link.")
+    links: list[LinkFigures]
 
 
 class EstimateShown(Shown):
@@ -115,6 +126,8 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
             costs=[each for each in map(amount, figures.costs) if each],
             replies=figures.replies,
             optouts=figures.optouts,
+            clicked=figures.clicked,
+            links=[LinkFigures(link=each.written, contacts=each.people, clicks=each.clicks) for each in figures.links],
         )
         return told(request, shown)
 
@@ -185,6 +198,7 @@ def _shown(campaign: Campaign) -> CampaignShown:
         name=campaign.content.name,
         account=campaign.content.account_id,
         texts=dict(campaign.content.texts),
+        short_links=campaign.content.short_links,
         state=campaign.state,
         cause=campaign.cause,
         created_at=moment(campaign.created_at),

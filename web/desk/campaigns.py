@@ -106,6 +106,10 @@ class CampaignDesk:
             (name, labels.get(name, name)) for name in sorted(field_names(book), key=lambda name: ("." in name, name))
         ]
 
+    def bare(self, text: str, *, short_links: bool) -> str:
+        """A text as it is where every macro is empty. Raises TextError, TooMuch."""
+        return self._campaigns.bare(text, short_links=short_links)
+
     async def senders(self, actor: Actor, org_id: str, typed: str = "", most: int = 20) -> Sequence[Account]:
         """Open accounts that fit what is typed, those that wrote last first (C7)."""
         place = await self.place(actor, org_id)

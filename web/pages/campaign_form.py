@@ -57,9 +57,9 @@ def shown_of(content: Content) -> dict[str, Any]:
     return {name: value for section in SECTIONS for name, value in section.shown(content).items()}
 
 
-def read_content(typed: Typed, account_id: str) -> Content:
-    """What was typed as a content. Raises WrongField."""
-    content = Content(name="", account_id=account_id, texts={})
+def read_content(typed: Typed, account_id: str, before: Content | None = None) -> Content:
+    """What was typed as a content, with all of `before` that the form does not ask for. Raises WrongField."""
+    content = replace(before or Content("", "", {}), account_id=account_id)
     for section in SECTIONS:
         content = section.read(typed, content)
     return content
@@ -115,6 +115,10 @@ def _read_texts(typed: Typed, content: Content) -> Content:
             raise WrongField("variants", BadValue(sentence("choose another language for each further text")))
         texts[code] = text.replace("\r\n", "\n")
     return replace(content, texts=texts)
+
+
+def _read_links(typed: Typed, content: Content) -> Content:
+    return replace(content, short_links=typed["short_links"] == "on")
 
 
 # --- who gets it ---------------------------------------------------------------------------------------------------
@@ -222,6 +226,12 @@ _LAUNCH_FIELDS = ("launch", "start_at", "window", "zone", "any_hour", "any_day")
 SECTIONS: Sequence[Section] = (
     Section("campaigns/edit_name.html", _plain("name", "account"), lambda content: {"name": content.name}, _read_name),
     Section("campaigns/edit_text.html", _text_fields, _shown_texts, _read_texts),
+    Section(
+        "campaigns/edit_links.html",
+        _plain("short_links"),
+        lambda content: {"short_links": "on" if content.short_links else ""},
+        _read_links,
+    ),
     Section("campaigns/edit_audience.html", _audience_fields, _shown_audience, _read_audience),
     Section(
         "campaigns/edit_launch.html",
