@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content
@@ -10,6 +11,7 @@ from campaigns.countries import holidays_of, zones_of
 from campaigns.recipients import Terms
 from campaigns.schedule import ALWAYS, Calendar, Openings, awake_hours, ever_opens
 from campaigns.short_texts import NO_LINKS, Shortener
+from campaigns.trial import NEVER, Rule, Split, versions_of
 from gateway.accounts import Accounts
 from gateway.model import Account
 from gateway.money import Money
@@ -26,6 +28,17 @@ def wanted_by(org_id: str, terms: Terms) -> Wanted:
     """What has to be read of the contacts of a campaign."""
     names = {name for text in (*terms.texts.values(), *terms.subjects.values()) for name in text.names}
     return Wanted(org_id, terms.content.audience, frozenset(name.partition(".")[0] for name in names))
+
+
+def split_of(campaign: Campaign) -> Split | None:
+    """Who of a campaign gets which version of its text; None where it has one."""
+    content = campaign.content
+    if content.trial is None:
+        return None
+    began = campaign.started_at or content.start_at or campaign.created_at
+    until = NEVER if content.trial.rule is Rule.HAND else began + content.trial.hours * 3600
+    versions = versions_of(content.texts)
+    return Split(campaign.id, versions, content.trial.share, until, campaign.verdict.winner)
 
 
 class TermsMaker:
@@ -93,7 +106,11 @@ class TermsMaker:
     async def of(self, campaign: Campaign) -> Terms | None:
         """The terms of a campaign; None where its account may not send. Raises TextError."""
         account = await self.sender(campaign.content.account_id)
-        return None if account is None else self.terms(campaign.content, account, campaign.links)
+        return None if account is None else self.of_campaign(campaign, account)
+
+    def of_campaign(self, campaign: Campaign, account: Account) -> Terms:
+        """What the decisions of a campaign hang on that stands in the database. Raises TextError."""
+        return replace(self.terms(campaign.content, account, campaign.links), split=split_of(campaign))
 
     def _lead(self, message: OutgoingSms) -> tuple[OutgoingSms, Money | None]:
         if not self._routed and not self._priced:

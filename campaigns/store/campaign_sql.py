@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, update
+from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, true, update
 
 from campaigns.approval import Approval
-from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
+from campaigns.campaign import UNDECIDED, Campaign, Cause, Content, Counts, Deed, Launch, Limits, NotNow, State, after
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
 from campaigns.store import email_sql, link_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
+from campaigns.trial import Rule, Trial, Verdict, VersionFigures
 from gateway.model import Origin, OutgoingMail
 from gateway.money import Money
 from gateway.store import hold_sql, mail_queue_sql
@@ -272,6 +273,8 @@ def rest(connection: Connection, items: Sequence[Rest]) -> list[None]:
         connection.execute(
             update(campaigns)
             .where(campaigns.c.id == item.campaign_id, campaigns.c.lease.is_(None), campaigns.c.state == State.RUNNING)
+            # Somebody may have given the verdict meanwhile: then there is something to do at once.
+            .where(campaigns.c.winner == "" if item.cause == Cause.WINNER else true())
             .values(available_at=item.until, cause=item.cause)
         )
     return [None] * len(items)
@@ -288,6 +291,20 @@ def _audience_text(audience: Audience) -> str:
 def _audience(text: str) -> Audience:
     said = json.loads(text)
     return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
+
+
+def _trial(text: str) -> Trial | None:
+    if not text:
+        return None
+    said = json.loads(text)
+    return Trial(said["share"], Rule(said["rule"]), said["hours"])
+
+
+def _verdict(row: Any) -> Verdict:
+    if not row.winner:
+        return UNDECIDED
+    figures = tuple(VersionFigures(**each) for each in json.loads(row.decided_on))
+    return Verdict(row.winner, row.decided_at, row.decided_by, figures)
 
 
 def content_row(content: Content) -> dict[str, Any]:
@@ -308,6 +325,7 @@ def content_row(content: Content) -> dict[str, Any]:
         "any_day": content.any_day,
         "smart": content.smart,
         "short_links": content.short_links,
+        "trial": json.dumps(asdict(content.trial)) if content.trial is not None else "",
         "per_minute": limits.per_minute,
         "per_week": limits.per_week,
         "max_parts": limits.parts,
@@ -334,6 +352,7 @@ def campaign_of(row: Any) -> Campaign:
         subjects=json.loads(row.subjects) if row.subjects else {},
         smart=bool(row.smart),
         short_links=bool(row.short_links),
+        trial=_trial(row.trial),
     )
     return Campaign(
         id=row.id,
@@ -349,6 +368,7 @@ def campaign_of(row: Any) -> Campaign:
         cursor=row.cursor,
         exhausted=bool(row.exhausted),
         available_at=row.available_at,
+        verdict=_verdict(row),
         counts=Counts(row.recipients, row.messages, row.waiting, row.skipped, row.parts, row.cost),
         approval=Approval(
             asked_by=row.asked_by,
