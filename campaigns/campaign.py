@@ -269,7 +269,7 @@ def text_for(texts: Mapping[str, str], language: str, version: str = FIRST) -> t
     for variant in (before + wanted, before + wanted.partition("-")[0], before):
         if variant in texts:
             return texts[variant], variant
-    variant = next((each for each in texts if version_of(each) == version), None)
-    if variant is None:
+    any_language = next((each for each in texts if version_of(each) == version), None)
+    if any_language is None:
         return text_for(texts, language)
-    return texts[variant], variant
+    return texts[any_language], any_language

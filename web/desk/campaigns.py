@@ -232,6 +232,11 @@ class CampaignDesk:
         """Nothing more leaves, for ever. Raises NotFound, NotNow."""
         return await self._run(actor, "campaign.cancel", self._campaigns.cancel, campaign_id)
 
+    async def pick(self, actor: Actor, campaign_id: str, version: str) -> Campaign:
+        """Let a version of the text go to all who wait for the winner. Raises NotFound, NotNow, BadValue."""
+        deed = partial(self._campaigns.pick, version=version, by=actor.name)
+        return await self._run(actor, "campaign.pick", deed, campaign_id)
+
     async def _run(
         self,
         actor: Actor,

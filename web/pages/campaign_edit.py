@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, Content, Deed, may
 from campaigns.text_errors import TooMuch
+from campaigns.trial import Rule
 from gateway.composer import count
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
@@ -26,6 +27,7 @@ from web.pages.campaign_form import (
     shown_of,
     typed_of,
 )
+from web.pages.campaign_wording import campaign_rule
 from web.pages.render import done, page
 
 
@@ -117,6 +119,7 @@ async def _form(
         "campaigns/edit.html",
         status=422 if errors else 200,
         campaign=campaign,
+        rules=[(str(rule), campaign_rule(rule)) for rule in Rule],
         closed=campaign is not None and not may(campaign.state, Deed.EDIT),
         org_id=org_id,
         sections=[each.template for each in SECTIONS],
