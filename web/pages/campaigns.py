@@ -96,10 +96,15 @@ async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any
         "may_answer": desk.campaigns.may_answer(actor, standing.campaign),
         "deeds": {str(deed) for deed in Deed if may(state, deed)},
         "skipped": [(skip_words(reason), count) for reason, count in sorted(standing.figures.skipped.items())],
+        "texts": sorted(standing.campaign.content.texts.items(), key=_place),
         "judged_at": _judged_at(standing.campaign),
         "drawn": _drawn(standing.figures),
         **WORDS,
     }
+
+
+def _place(text: tuple[str, str]) -> tuple[str, str]:
+    return version_of(text[0]), language_of(text[0])
 
 
 def _judged_at(campaign: Campaign) -> float | None:
