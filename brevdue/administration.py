@@ -71,6 +71,7 @@ class Desk:
         """Writes and starts campaigns. Whichever process runs campaigns sees within a second what was started."""
         from campaigns.audience import ContactReaders
         from campaigns.campaigns import Campaigns
+        from campaigns.short_links import shortener_of
         from campaigns.terms import TermsMaker
 
         clock = SystemClock()
@@ -78,7 +79,7 @@ class Desk:
             database=self.database,
             accounts=self.accounts,
             readers=ContactReaders(self.database, clock),
-            terms=TermsMaker(self.settings, self.accounts),
+            terms=TermsMaker(self.settings, self.accounts, shortener_of(self.settings, self.keyring)),
             sending=self.sending,
             dialog=self.settings.dialog,
             approvals=self.approvals,

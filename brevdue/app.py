@@ -34,6 +34,7 @@ from campaigns.imports.importing import Importing
 from campaigns.imports.imports import Imports
 from campaigns.letters import CampaignLetters
 from campaigns.runner import Runner
+from campaigns.short_links import ShortLinks, codes_of, shortener_of
 from campaigns.store import email_sql
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.terms import TermsMaker
@@ -292,7 +293,12 @@ class Rooms:
     @cached_property
     def terms_maker(self) -> TermsMaker:
         """What campaigns go by."""
-        return TermsMaker(self.settings, self.accounts)
+        return TermsMaker(self.settings, self.accounts, shortener_of(self.settings, self.keyring))
+
+    @cached_property
+    def short_links(self) -> ShortLinks:
+        """Short links are followed."""
+        return ShortLinks(self.database, codes_of(self.keyring), self.clock)
 
     @cached_property
     def campaign_runner(self) -> Runner:
@@ -455,6 +461,7 @@ class Rooms:
                 name: provider for name, provider in self.providers.items() if isinstance(provider, SimulatorProvider)
             },
             region=self.settings.dialog.region,
+            short_links=self.short_links,
             sources=Sources(
                 version=version("brevdue"),
                 totals=self.tally_files.totals,
@@ -508,6 +515,7 @@ def _services(rooms: Rooms) -> list[Service]:
     if Role.SMTP in roles:
         services.append(rooms.edge)
     if Role.HTTP in roles:
+        services.append(rooms.short_links)
         http = rooms.settings.http
         proxies = list(map(str, http.proxy_networks))
         services.append(WebServer(rooms.web, http.host, http.port, proxies=proxies, reuse_port=rooms.shared))

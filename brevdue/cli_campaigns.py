@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign, Limits
     from campaigns.estimate import Estimate
     from campaigns.model import Audience
+    from campaigns.trial import VersionFigures
     from gateway.model import Account
 
 campaign = App(name="campaign", help="Campaigns: one text to many contacts, from one account.")
@@ -50,6 +51,16 @@ async def create(
     per_week: Annotated[int, Parameter(help="Leave out who has got so many SMS of campaigns this week.")] = 0,
     max_parts: Annotated[int, Parameter(help="Pause after so many SMS parts.")] = 0,
     max_cost: Annotated[str, Parameter(help="Pause before it costs more: '100 DKK'.")] = "",
+    short_links: Annotated[bool, Parameter(help="Replace links by short ones, and count who follows them.")] = False,
+    ab: Annotated[
+        list[str] | None, Parameter(help="Another version to try beside the text: b=Hej, b/da=Hej, c=Hallo.")
+    ] = None,
+    ab_share: Annotated[int, Parameter(help="Percent of the audience that each version is tried on.")] = 10,
+    ab_rule: Annotated[
+        Literal["clicks", "answers", "opt-outs", "delivered", "hand"],
+        Parameter(help="What tells the winner, which all others get; hand: `pick` does."),
+    ] = "hand",
+    ab_hours: Annotated[float, Parameter(help="Hours from the start until the rule decides.")] = 24.0,
     options: Options = DEFAULT,
 ) -> None:
     """Write a campaign; nobody gets anything before it is started. Prints its id."""
@@ -57,6 +68,7 @@ async def create(
     from campaigns.campaign import Content, Launch
     from campaigns.model import Channel
     from campaigns.schedule import read_window
+    from campaigns.trial import Rule, Trial
 
     async with desk(options) as at:
         with in_a_sentence():
@@ -64,7 +76,11 @@ async def create(
             content = Content(
                 name=name,
                 account_id=owner.id,
-                texts={"": text, **dict(_variant(each) for each in variant or ())},
+                texts={
+                    "": text,
+                    **dict(_variant(each) for each in variant or ()),
+                    **dict(_version(each) for each in ab or ()),
+                },
                 audience=await _audience(at, owner, contact or (), group or (), without or (), where),
                 launch=Launch.DEFERRED if start_at is not None else Launch.INSTANT,
                 start_at=start_at.timestamp() if start_at is not None else None,
@@ -72,6 +88,8 @@ async def create(
                 any_hour=any_hour,
                 any_day=any_day,
                 limits=_limits(per_minute, per_week, max_parts, max_cost),
+                short_links=short_links,
+                trial=Trial(ab_share, Rule(ab_rule), ab_hours) if ab else None,
                 channel=Channel(channel),
                 subjects={"": subject, **dict(_variant(each, "--subject-variant") for each in subject_variant or ())},
             )
@@ -85,6 +103,14 @@ def _variant(written: str, option: str = "--variant") -> tuple[str, str]:
     if not equals or not language.strip():
         raise CommandError(f"{option} takes a language and a text: da=Hej, not '{written}'")
     return language.strip(), text
+
+
+def _version(written: str) -> tuple[str, str]:
+    version, equals, text = written.partition("=")
+    version, _, language = version.strip().lower().partition("/")
+    if not equals or len(version) != 1 or not "b" <= version <= "e":
+        raise CommandError(f"--ab takes a letter from b to e and a text: b=Hej, or b/da=Hej, not '{written}'")
+    return f"{version}/{language}", text
 
 
 def _limits(per_minute: int, per_week: int, parts: int, cost: str) -> Limits:
@@ -162,7 +188,24 @@ async def show_campaign(campaign_id: Id, /, *, options: Options = DEFAULT) -> No
     values |= {f"failed: {reason or 'unknown'}": count for reason, count in sorted(figures.failures.items())}
     values |= {f"skipped: {reason}": count for reason, count in sorted(figures.skipped.items())}
     values |= {"replies": figures.replies, "opt-outs": figures.optouts}
+    if found.content.short_links:
+        values["clicked"] = figures.clicked
+        values |= {f"clicks: {link.written}": f"{link.clicks} of {link.people}" for link in figures.links}
+    values |= _versions(found, figures.versions)
     facts(values, options)
+
+
+def _versions(found: Campaign, figures: Sequence[VersionFigures]) -> Row:
+    """How versions of the text stand, and which the others get."""
+    if found.content.trial is None:
+        return {}
+    verdict = found.verdict
+    said = f"{verdict.winner.upper()}, by {verdict.by or 'the rule'}" if verdict.winner else "not decided yet"
+    values: dict[str, Any] = {"winner": said, "decided": moment(verdict.at)}
+    for each in figures:
+        reached = f"{each.delivered} delivered, {each.clicked} clicked, {each.answered} answered"
+        values[f"version {each.version.upper()}"] = f"{each.sent} sent, {reached}, {each.opted_out} opted out"
+    return values
 
 
 def _approval(found: Campaign) -> Row:
@@ -310,6 +353,28 @@ async def approval(
                 await at.note("campaign.approval", owner.id, owner.id, above="configured" if reset else above)
             now = await at.approvals.above(owner.id)
     say(f"above {now} contacts" if now else "never", {"org": owner.name, "above": now}, options)
+
+
+@campaign.command
+async def pick(
+    campaign_id: Id,
+    version: Annotated[str, Parameter(help="The version, by its letter.")],
+    /,
+    *,
+    options: Options = DEFAULT,
+) -> None:
+    """Let one version of the text go to all who wait for the winner."""
+    from brevdue.administration import desk, in_a_sentence
+
+    async with desk(options) as at:
+        with in_a_sentence():
+            found = await at.campaigns.pick(None, campaign_id, version, person())
+            await at.note("campaign.pick", found.id, found.org_id, version=found.verdict.winner)
+    say(
+        f"{found.content.name}: the others get {found.verdict.winner.upper()}",
+        {"winner": found.verdict.winner},
+        options,
+    )
 
 
 @campaign.command

@@ -15,11 +15,13 @@ from typing import Final
 from campaigns.approval import UNASKED, Approval
 from campaigns.model import Audience, Channel
 from campaigns.schedule import ALWAYS, Window
+from campaigns.trial import FIRST, Trial, Verdict, version_of
 from gateway.money import Money
 from gateway.registry.errors import AccountError
 from gateway.translation import sentence
 
 NOBODY: Final = Audience()
+UNDECIDED: Final = Verdict()
 
 
 class State(StrEnum):
@@ -80,6 +82,8 @@ class Cause(StrEnum):
     """Its text cannot be read any more."""
     AUDIENCE = "audience"
     """A group or a field that its audience is chosen by is gone."""
+    WINNER = "winner"
+    """It waits for the verdict on its versions, for the others are to get the best."""
 
 
 _MAY: Final[Mapping[State, frozenset[Deed]]] = {
@@ -159,6 +163,10 @@ class Content:
     """Of e-mails, with macros, by language as the texts."""
     smart: bool = True
     """Whether typographic characters are written in GSM-7 where that saves parts."""
+    trial: Trial | None = None
+    """How versions of its text are tried, where it has several."""
+    short_links: bool = False
+    """Whether links in the texts are replaced by short ones whose clicks are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,10 @@ class Campaign:
     available_at: float = 0.0
     """When there is something to do."""
     counts: Counts = field(default_factory=Counts)
+    verdict: Verdict = UNDECIDED
+    """On its versions."""
+    links: Mapping[str, int] = field(default_factory=dict)
+    """The numbers of its links, by how its texts write them; empty where it has no short ones, and in lists."""
     approval: Approval = UNASKED
 
 
@@ -247,11 +259,17 @@ _WHY_NOT: Final = {
 }
 
 
-def text_for(texts: Mapping[str, str], language: str) -> tuple[str, str]:
-    """The text for a contact's language ("da", "pt-BR"), and its variant: the language, or "" for the common text."""
+def text_for(texts: Mapping[str, str], language: str, version: str = FIRST) -> tuple[str, str]:
+    """The text for a contact's language ("da", "pt-BR"), and its variant: the language, or "" for the common text.
+
+    Of a version that there is none of it is A's.
+    """
     wanted = language.lower().replace("_", "-")
-    for variant in (wanted, wanted.partition("-")[0], ""):
+    before = "" if version == FIRST else f"{version}/"
+    for variant in (before + wanted, before + wanted.partition("-")[0], before):
         if variant in texts:
             return texts[variant], variant
-    variant = next(iter(texts))
-    return texts[variant], variant
+    any_language = next((each for each in texts if version_of(each) == version), None)
+    if any_language is None:
+        return text_for(texts, language)
+    return texts[any_language], any_language

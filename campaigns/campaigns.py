@@ -22,6 +22,7 @@ from campaigns.recipients import Skip, Terms, decide
 from campaigns.statistics import CampaignStatistics, Figures
 from campaigns.store import book_sql, campaign_sql, email_sql, run_sql, statistics_sql
 from campaigns.terms import TermsMaker, wanted_by
+from campaigns.trials import Trials
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
@@ -92,6 +93,7 @@ class Campaigns:
         self._nudge = nudge
         self._estimator = Estimator(database, readers, clock)
         self._statistics = CampaignStatistics(database)
+        self._trials = Trials(database, clock)
 
     # --- written ---------------------------------------------------------------------------------------------------
 
@@ -125,6 +127,10 @@ class Campaigns:
         self._terms.check_hours(content)
         await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
         return content
+
+    def bare(self, text: str, *, short_links: bool) -> str:
+        """A text as it is where every macro is empty. Raises TextError, TooMuch."""
+        return self._terms.bare(text, short_links=short_links)
 
     # --- found -----------------------------------------------------------------------------------------------------
 
@@ -211,6 +217,14 @@ class Campaigns:
         """Forget a draft, or one that was cancelled before it began."""
         await self._do(org_id, campaign_id, Deed.DELETE)
 
+    async def pick(self, org_id: str | None, campaign_id: str, version: str, by: str) -> Campaign:
+        """Let a version of the text go to all who wait for the verdict. Raises NotNow, BadValue."""
+        campaign = await self.get(org_id, campaign_id)
+        decided = self._done(await self._trials.pick(campaign, version, by))
+        maillog.note(Event.CAMPAIGN, id=campaign.id, state=decided.state, winner=decided.verdict.winner)
+        self._nudge()
+        return decided
+
     async def _sender(self, campaign: Campaign) -> Account:
         account = await self._terms.sender(campaign.content.account_id)
         if account is None:
@@ -239,7 +253,7 @@ class Campaigns:
         """Estimates that grow; the last one is finished."""
         campaign = await self.get(org_id, campaign_id)
         startable(campaign.content)
-        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        terms = self._terms.of_campaign(campaign, await self._sender(campaign))
         async for estimate in self._estimator.estimate(campaign, terms):
             yield estimate
 
@@ -249,13 +263,13 @@ class Campaigns:
         if not campaign.content.texts:
             startable(campaign.content)
         account = await self._sender(campaign)
-        terms = self._terms.terms(campaign.content, account)
+        terms = self._terms.of_campaign(campaign, account)
         return await self._check(campaign, terms, contact_id)
 
     async def example(self, org_id: str | None, campaign_id: str) -> Checked | None:
         """What the first of the audience would get who gets anything; None where none of the first hundred does."""
         campaign = await self.get(org_id, campaign_id)
-        terms = self._terms.terms(campaign.content, await self._sender(campaign))
+        terms = self._terms.of_campaign(campaign, await self._sender(campaign))
         for member in await self._readers.page(wanted_by(campaign.org_id, terms), 0, PAGE):
             got = await self._check(campaign, terms, member.contact_id)
             if got.text is not None:
@@ -274,7 +288,7 @@ class Campaigns:
             message, email, reason = None, None, Skip.WEEKLY
         if email is not None and (closed := await self._closed(campaign, email)) is not None:
             email, reason = None, closed
-        due = decide(found[0], terms, now, "").due_at
+        due = decide(found[0], replace(terms, split=None), now, "").due_at
         return Checked(
             recipient=found[0],
             sender=(message.sender or message.from_number) if message else self._sender_of(terms),

@@ -6,13 +6,15 @@ put right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from campaigns.campaign import NOBODY, Content, Launch
+from campaigns.links import shortened
 from campaigns.model import Book, Channel
 from campaigns.text_errors import TextError, TooMuch
+from campaigns.trial import FIRST, VERSIONS, Rule, Trial, version_of, versions_of
 from gateway.registry.errors import BadValue
 from gateway.sms import SmsText
 from gateway.sms_text import prepare
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
 """Fields that every contact has."""
 LONGEST_NAME: Final = 200
+MOST_HOURS: Final = 30 * 24
 
 
 def field_names(book: Book | None) -> frozenset[str]:
@@ -40,6 +43,10 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     texts = {variant.lower(): text for variant, text in content.texts.items() if text.strip()}
     for text in texts.values():
         _check_text(text, known, content, max_parts)
+    if content.trial is None:
+        texts = {variant: text for variant, text in texts.items() if version_of(variant) == FIRST}
+    else:
+        _check_trial(content.trial, texts, content)
     subjects = {variant.lower(): " ".join(text.split()) for variant, text in content.subjects.items() if text.strip()}
     for text in subjects.values():
         _check_names(_read(text), known)
@@ -51,6 +58,20 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
         raise BadValue(sentence("a limit is a number from 0 on; 0 is none"))
     return replace(content, name=name, texts=texts, subjects=subjects)
+
+
+def _check_trial(trial: Trial, texts: Mapping[str, str], content: Content) -> None:
+    versions = versions_of(texts)
+    if FIRST not in versions or len(versions) < 2 or not set(versions) <= set(VERSIONS):
+        raise BadValue(sentence("to try versions, write two texts or more, up to %(most)s", most=len(VERSIONS)))
+    if trial.share < 1 or trial.share * len(versions) > 100:
+        raise BadValue(
+            sentence("each version is tried on 1 to %(most)s percent of the audience", most=100 // len(versions))
+        )
+    if not 0 < trial.hours <= MOST_HOURS:
+        raise BadValue(sentence("the winner is found within %(most)s hours", most=MOST_HOURS))
+    if trial.rule is Rule.CLICKS and not content.short_links:
+        raise BadValue(sentence("clicks are counted on short links only: let the campaign have them"))
 
 
 def startable(content: Content) -> None:
@@ -72,6 +93,8 @@ def _read(text: str) -> Macros:
 def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
     read = _read(text)
     _check_names(read, known)
+    if content.short_links:
+        read = _read(shortened(text).source)
     shortest = _shortest(read, content) if content.channel is Channel.SMS else None
     if shortest is not None and shortest.parts > max_parts:
         raise TextError(

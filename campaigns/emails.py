@@ -4,7 +4,8 @@ In: a subject and a text that were made for a contact. Out: a mail in plain text
 be unsubscribed from with one click. It comes from our own domain, which we sign for, in the organisation's name;
 answers go to the person responsible, and what cannot be delivered comes back to us.
 
-Promises: nothing in it tells who has read it; the HTML is the text, escaped, and nothing else.
+Promises: nothing in it tells who has read it, unless the campaign counts clicks; the HTML is the text, escaped, and
+nothing else.
 """
 
 from __future__ import annotations

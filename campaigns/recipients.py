@@ -16,7 +16,9 @@ from campaigns.campaign import Content, text_for
 from campaigns.emails import Email, subject_line
 from campaigns.model import Channel, Obstacle, Recipient
 from campaigns.schedule import Openings
+from campaigns.short_texts import ShortText
 from campaigns.text_errors import TooMuch
+from campaigns.trial import FIRST, Split, version_of
 from gateway.model import Account
 from gateway.money import Money
 from gateway.numbers import country_of
@@ -129,21 +131,46 @@ class Terms:
     """When messages may leave."""
     subjects: Mapping[str, Macros] = field(default_factory=dict)
     """Of e-mails, by variant."""
+    short: Mapping[str, ShortText] = field(default_factory=dict)
+    """The texts with short links, by variant, where the campaign has them."""
+    split: Split | None = None
+    """Who gets which version, where several are tried."""
+
+    def render(self, variant: str, member: Recipient) -> str:
+        """The text of a variant for a contact. Raises TooMuch."""
+        short = self.short.get(variant)
+        if short is None:
+            return self.texts[variant].render(member.fields)
+        return short.macros.render(short.fields(member))
 
 
 def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, whenever: bool = False) -> Decided:
     """What a contact gets at a moment; `whenever` regardless of its window."""
     if reason := _unreachable(member, terms):
         return Decided(member.contact_id, reason=reason)
-    content = terms.content
+    split = terms.split
+    version = FIRST if split is None else split.version(member.contact_id)
+    if version is None and not whenever and split is not None:
+        return Decided(member.contact_id, due_at=split.until)
     if not whenever and not terms.openings.always:
         opens = terms.openings.at(member.zone, member.country or country_of(member.phone or ""), now)
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
-    _, variant = text_for(content.texts, member.language)
-    if content.channel is Channel.EMAIL:
+    if version is None and split is not None:
+        # Nobody knows which it will be: the dearest, so that no more is spent than was said.
+        return max((_decided(member, terms, now, message_id, each) for each in split.versions), key=_dearness)
+    return _decided(member, terms, now, message_id, version or FIRST)
+
+
+def _dearness(decided: Decided) -> tuple[int, int]:
+    return decided.cost, decided.parts
+
+
+def _decided(member: Recipient, terms: Terms, now: float, message_id: str, version: str) -> Decided:
+    _, variant = text_for(terms.content.texts, member.language, version)
+    if terms.content.channel is Channel.EMAIL:
         return _email(member, terms, variant, message_id)
-    text = written(terms.texts[variant], member, smart=content.smart)
+    text = _written(terms, variant, member)
     if isinstance(text, SmsText) and text.parts > terms.max_parts:
         text = Skip.TOO_LONG
     if isinstance(text, Skip):
@@ -159,9 +186,9 @@ def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decid
         address = wire_address(member.email or "")
     except UnsafeHeaderError:
         return Decided(member.contact_id, variant, reason=Skip.NO_ADDRESS)
-    of = text_for(terms.content.subjects, member.language)[1]
+    of = text_for(terms.content.subjects, member.language, version_of(variant))[1]
     try:
-        text = terms.texts[variant].render(member.fields).strip()
+        text = terms.render(variant, member).strip()
         subject = subject_line(terms.subjects[of].render(member.fields))
     except TooMuch:
         return Decided(member.contact_id, variant, reason=Skip.TEXT)
@@ -185,13 +212,13 @@ def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     return None
 
 
-def written(macros: Macros, member: Recipient, *, smart: bool) -> SmsText | Skip:
+def _written(terms: Terms, variant: str, member: Recipient) -> SmsText | Skip:
     """The very text that a contact would get, or why there is none."""
     try:
-        own = macros.render(member.fields).strip()
+        own = terms.render(variant, member).strip()
     except TooMuch:
         return Skip.TEXT
-    return prepare(own, smart=smart) if own else Skip.NO_TEXT
+    return prepare(own, smart=terms.content.smart) if own else Skip.NO_TEXT
 
 
 def _message(account: Account, phone: str, text: SmsText, message_id: str, now: float) -> OutgoingSms:

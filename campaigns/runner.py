@@ -28,6 +28,7 @@ from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
 from campaigns.terms import TermsMaker, wanted_by
 from campaigns.text_errors import TextError
+from campaigns.trials import Trials
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
@@ -135,6 +136,7 @@ class Runner:
         self._departs = departs
         self._emails = emails
         self._mail_queued = mail_queued
+        self._trials = Trials(database, clock)
         self._ahead = ahead
         self._page = page
         self._wake = asyncio.Event()
@@ -345,8 +347,9 @@ class Runner:
             size = await self._room(run)
             if size == 0:
                 break
-            now = self._clock.now()
-            ids = await self._database.read(partial(run_sql.open_now, campaign_id=run.campaign.id, now=now, most=size))
+            await self._judge(run)
+            look = partial(run_sql.open_now, campaign_id=run.campaign.id, now=self._clock.now(), most=size)
+            ids = await self._database.read(partial(look, split=run.terms.split))
             if not ids:
                 return await self._wait_or_finish(run)
             members = await self._readers.some(run.wanted, ids)
@@ -357,10 +360,19 @@ class Runner:
                 return None
         return await self._rest(run.campaign.id, self._clock.now())
 
+    async def _judge(self, run: _Run) -> None:
+        """Find the version that the others get, where one is wanted and it is time."""
+        split = run.terms.split
+        if split is not None and not split.winner:
+            winner = await self._trials.judge(run.campaign.id)
+            run.terms = replace(run.terms, split=replace(split, winner=winner))
+
     async def _wait_or_finish(self, run: _Run) -> None:
         opens = await self._database.read(partial(run_sql.next_opening, campaign_id=run.campaign.id))
         if opens is not None:
-            return await self._rest(run.campaign.id, opens)
+            split = run.terms.split
+            judges = split is not None and not split.winner and opens == split.until
+            return await self._rest(run.campaign.id, opens, Cause.WINNER if judges else "")
         campaign = await self._do(run.campaign.id, Deed.FINISH)
         if campaign is not None and campaign.state is State.RUNNING:
             await self._rest(run.campaign.id, self._clock.now() + POLL_SECONDS)

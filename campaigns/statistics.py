@@ -10,11 +10,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypedDict
 
 from campaigns.campaign import Campaign
 from campaigns.model import Channel
-from campaigns.store import email_sql
+from campaigns.store import email_sql, link_sql, trial_sql
 from campaigns.store import statistics_sql as sql
+from campaigns.store.link_sql import LinkClicks
+from campaigns.trial import VersionFigures
 from gateway.money import Money
 from gateway.store.database import Database
 
@@ -46,6 +49,12 @@ class Figures:
     """Phones that have answered."""
     optouts: int = 0
     """Phones that have said STOP since they got it; addresses that have unsubscribed by it."""
+    clicked: int = 0
+    """Contacts that have followed a short link."""
+    links: tuple[LinkClicks, ...] = ()
+    """The links, and how often each was followed."""
+    versions: tuple[VersionFigures, ...] = ()
+    """Of each version of the text, where several are tried."""
     delivered: tuple[tuple[float, int], ...] = ()
     """SMS that were delivered, by the beginning of a span of time."""
     span: float = 60.0
@@ -80,7 +89,23 @@ def _of_emails(connection: sql.Reads, campaign: Campaign) -> Figures:
         skipped=sql.skipped(connection, campaign.id),
         variants=sql.variants(connection, campaign.id),
         optouts=email_sql.left_after(connection, campaign.id),
+        **_of_links(connection, campaign),
     )
+
+
+class _OfLinks(TypedDict):
+    clicked: int
+    links: tuple[LinkClicks, ...]
+    versions: tuple[VersionFigures, ...]
+
+
+def _of_links(connection: sql.Reads, campaign: Campaign) -> _OfLinks:
+    short = campaign.content.short_links
+    return {
+        "clicked": link_sql.clicked(connection, campaign.id) if short else 0,
+        "links": tuple(link_sql.of_campaign(connection, campaign.id)) if short else (),
+        "versions": trial_sql.figures(connection, campaign) if campaign.content.trial is not None else (),
+    }
 
 
 def _read(connection: sql.Reads, campaign: Campaign) -> Figures:
@@ -112,6 +137,7 @@ def _read(connection: sql.Reads, campaign: Campaign) -> Figures:
         unpriced=unpriced,
         replies=sql.replies(connection, campaign.id, campaign.content.account_id, began),
         optouts=sql.optouts_since(connection, campaign.id, campaign.org_id, began),
+        **_of_links(connection, campaign),
         delivered=delivered,
         span=span,
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign, Content
 from campaigns.countries import holidays_of, zones_of
 from campaigns.recipients import Terms
 from campaigns.schedule import ALWAYS, Calendar, Openings, awake_hours, ever_opens
+from campaigns.short_texts import NO_LINKS, Shortener
+from campaigns.trial import NEVER, Rule, Split, versions_of
 from gateway.accounts import Accounts
 from gateway.model import Account
 from gateway.money import Money
@@ -25,12 +30,24 @@ def wanted_by(org_id: str, terms: Terms) -> Wanted:
     return Wanted(org_id, terms.content.audience, frozenset(name.partition(".")[0] for name in names))
 
 
+def split_of(campaign: Campaign) -> Split | None:
+    """Who of a campaign gets which version of its text; None where it has one."""
+    content = campaign.content
+    if content.trial is None:
+        return None
+    began = campaign.started_at or content.start_at or campaign.created_at
+    until = NEVER if content.trial.rule is Rule.HAND else began + content.trial.hours * 3600
+    versions = versions_of(content.texts)
+    return Split(campaign.id, versions, content.trial.share, until, campaign.verdict.winner)
+
+
 class TermsMaker:
     """Makes terms, by the settings of the gateway."""
 
-    def __init__(self, settings: GatewaySettings, accounts: Accounts) -> None:
+    def __init__(self, settings: GatewaySettings, accounts: Accounts, shortener: Shortener) -> None:
         self._settings = settings
         self._accounts = accounts
+        self._shortener = shortener
         self._router: Router = make_router(settings)
         self._routed = bool(settings.route)
         self._priced = bool(settings.price)
@@ -44,8 +61,8 @@ class TermsMaker:
         key = await self._accounts.key(account.key_id)
         return None if key is None or key.paused else account
 
-    def terms(self, content: Content, account: Account) -> Terms:
-        """What a campaign's decisions hang on. Raises TextError."""
+    def terms(self, content: Content, account: Account, links: Mapping[str, int] = NO_LINKS) -> Terms:
+        """What a campaign's decisions hang on; `links` are the numbers of its links. Raises TextError."""
         from campaigns import macros  # the library behind it is paid for by who has campaigns
 
         return Terms(
@@ -57,7 +74,17 @@ class TermsMaker:
             lead=self._lead,
             openings=Openings(self.calendar(content)),
             subjects={variant: macros.read(text) for variant, text in content.subjects.items()},
+            short=self._shortener.texts(content.texts, links) if content.short_links else {},
         )
+
+    def bare(self, text: str, *, short_links: bool) -> str:
+        """A text as it is where every macro is empty, with links as long as they will be. Raises TextError, TooMuch."""
+        from campaigns import macros  # see `terms`
+
+        if not short_links:
+            return macros.read(text).render({})
+        short = self._shortener.text(text, NO_LINKS)
+        return short.macros.render({name: self._shortener.address(link, 0) for name, link in short.links})
 
     def calendar(self, content: Content) -> Calendar:
         """When a campaign may write to people."""
@@ -79,7 +106,11 @@ class TermsMaker:
     async def of(self, campaign: Campaign) -> Terms | None:
         """The terms of a campaign; None where its account may not send. Raises TextError."""
         account = await self.sender(campaign.content.account_id)
-        return None if account is None else self.terms(campaign.content, account)
+        return None if account is None else self.of_campaign(campaign, account)
+
+    def of_campaign(self, campaign: Campaign, account: Account) -> Terms:
+        """What the decisions of a campaign hang on that stands in the database. Raises TextError."""
+        return replace(self.terms(campaign.content, account, campaign.links), split=split_of(campaign))
 
     def _lead(self, message: OutgoingSms) -> tuple[OutgoingSms, Money | None]:
         if not self._routed and not self._priced:

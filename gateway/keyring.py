@@ -120,6 +120,10 @@ class Keyring:
         except (ValueError, binascii.Error):
             return None
 
+    def key(self, purpose: str) -> bytes:
+        """A key of 32 bytes for a craft of its own."""
+        return self._subkey(f"key:{purpose}")
+
     def _mac(self, purpose: str, value: bytes) -> bytes:
         return hmac.digest(self._subkey(f"mac:{purpose}"), value, "sha256")[:_MAC]
 

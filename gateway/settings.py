@@ -211,7 +211,7 @@ class LimitSettings(Section):
 
 
 class CampaignSettings(Section):
-    """`[campaigns]`: when they may write to people, and which of them a second person approves."""
+    """`[campaigns]`: when they may write to people, which of them a second person approves, how links are written."""
 
     approval_above: int = Field(0, ge=0, description="recipients, 0 for never")
     quiet_hours: Annotated[str, AfterValidator(forms.hours)] = "21:00-08:00"
@@ -219,6 +219,8 @@ class CampaignSettings(Section):
     holidays: bool = True
     """Whether they rest on the holidays of the contact's country."""
     by_mail: bool = True
+    short_url: Annotated[str, AfterValidator(forms.short_url)] = ""
+    """What short links begin with; empty: `[http] public_url` and /l/."""
 
 
 class ProviderSettings(BaseModel):
@@ -333,12 +335,12 @@ class GatewaySettings(BaseModel):
     dns: DnsSettings = DnsSettings()
     dialog: DialogSettings = DialogSettings()
     limits: LimitSettings = LimitSettings()
-    campaigns: CampaignSettings = CampaignSettings()
     provider: tuple[ProviderSettings, ...] = (ProviderSettings(name="simulator", kind="simulator"),)
     pool: tuple[PoolSettings, ...] = (PoolSettings(provider="simulator", range="+45609946000000..+45609946999999"),)
     routing: RoutingSettings = RoutingSettings()
     route: tuple[RouteSettings, ...] = ()
     price: tuple[PriceSettings, ...] = ()
     retention: RetentionSettings = RetentionSettings()
+    campaigns: CampaignSettings = CampaignSettings()
     webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

@@ -107,6 +107,11 @@ def public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def short_url(value: str) -> str:
+    """What short links begin with, with the final slash; or empty."""
+    return public_url(value) + "/" if value else ""
+
+
 def issuer(value: str) -> str:
     """An OpenID Connect issuer, exactly as the provider writes it; "" for none. Plain http on this machine alone."""
     wanted = 'must be the https:// address that the provider calls its issuer ("https://login.example.com")'

@@ -10,6 +10,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from campaigns.short_links import ShortLinks
 from campaigns.unsubscribing import Unsubscribing
 from gateway.providers.base import Webhooks
 from gateway.providers.simulator import SimulatorProvider
@@ -17,6 +18,7 @@ from web.health import Check, health_routes
 from web.leaving import LeavingDoor
 from web.metrics import Sources, metric_routes
 from web.problems import Faults, ProblemResponse, answer_problems
+from web.short_links import short_link_routes
 from web.simulator import simulator_routes
 from web.static_files import static_files
 from web.webhooks import WebhookDoor
@@ -99,11 +101,12 @@ def make_app(
     sources: Sources | None = None,
     webhooks: Mapping[str, Webhooks] | None = None,
     site: ASGIApp | None = None,
+    short_links: ShortLinks | None = None,
     unsubscribing: Unsubscribing | None = None,
 ) -> FastAPI:
     """Put the application together; `webhooks` are the providers that call us, `region` says how phones write numbers.
 
-    `site` answers what people ask for, and programs under `/api`.
+    `site` answers what people ask for, and programs under `/api`; `short_links` those who follow one.
 
     `app.state.stopping` (an Event) tells endless answers that the server stops.
     """
@@ -115,6 +118,8 @@ def make_app(
     app.include_router(health_routes(checks))
     if sources is not None:
         app.include_router(metric_routes(sources, checks))
+    if short_links is not None:
+        app.include_router(short_link_routes(short_links))
     if simulators:
         app.include_router(simulator_routes(simulators, region))
     app.mount("/static", static_files)

@@ -11,7 +11,7 @@ import html
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaigns.emails import DOOR
@@ -20,20 +20,12 @@ from campaigns.unsubscribing import Unsubscribing, Way
 from gateway import maillog
 from gateway.maillog import Event
 from gateway.store.database import StoreUnavailableError
+from web.by_link import HEADERS, languages, page
 from web.language import gettext as _
-from web.language import speak, tongue
+from web.language import speak
 
 _MAX_BODY: Final = 10_000
 """Bytes: both forms are a few words."""
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex",
-}
 
 
 class LeavingDoor:
@@ -49,15 +41,15 @@ class LeavingDoor:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        speak(_languages(request.headers.get("accept-language", "")), ())
+        speak(languages(request.headers.get("accept-language", "")), ())
         try:
             answer = await self._answer(request, scope["path"].removeprefix(DOOR))
         except StoreUnavailableError as error:
             maillog.warn(Event.FAULT, cause=str(error), where=DOOR)
-            answer = _page(503, _("Try again later"), _("Nothing can be stored right now."))
+            answer = page(503, _("Try again later"), _("Nothing can be stored right now."))
         except Exception as error:  # the last place where it can be answered; its words stay in the log
             maillog.fault(Event.FAULT, error, where=DOOR)
-            answer = _page(500, _("Try again later"), _("Something went wrong here."))
+            answer = page(500, _("Try again later"), _("Something went wrong here."))
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request, token: str) -> Response:
@@ -65,10 +57,10 @@ class LeavingDoor:
             left = await self._unsubscribing.whom(token)
             return _unknown() if left is None else _asks(left)
         if request.method != "POST":
-            return Response("GET or POST\n", 405, headers=_HEADERS | {"Allow": "GET, HEAD, POST"})
+            return Response("GET or POST\n", 405, headers=HEADERS | {"Allow": "GET, HEAD, POST"})
         body = await _body(request)
         if body is None:
-            return Response("too much\n", 413, headers=_HEADERS)
+            return Response("too much\n", 413, headers=HEADERS)
         left = await self._unsubscribing.leave(token, Way.PAGE if b"page=1" in body else Way.ONE_CLICK)
         return _unknown() if left is None else _done(left)
 
@@ -82,31 +74,16 @@ async def _body(request: Request) -> bytes | None:
     return body
 
 
-def _languages(header: str) -> list[str]:
-    return [each.partition(";")[0].strip().partition("-")[0].lower() for each in header.split(",")[:10]]
-
-
 def _asks(left: Left) -> Response:
     button = f'<form method="post"><button name="page" value="1">{html.escape(_("Unsubscribe"))}</button></form>'
     words = _("Shall %(organisation)s write no more e-mails to this address?", organisation=left.organisation)
-    return _page(200, _("Unsubscribe"), words, button)
+    return page(200, _("Unsubscribe"), words, button)
 
 
 def _done(left: Left) -> Response:
     words = _("%(organisation)s sends no more such e-mails to this address.", organisation=left.organisation)
-    return _page(200, _("You are unsubscribed"), words)
+    return page(200, _("You are unsubscribed"), words)
 
 
 def _unknown() -> Response:
-    return _page(404, _("This link is not complete"), _("Copy the whole link from the e-mail, or answer the e-mail."))
-
-
-def _page(status: int, title: str, words: str, form: str = "") -> Response:
-    head = (
-        f'<!doctype html>\n<html lang="{tongue().words.language}"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-        '<link rel="stylesheet" href="/static/pages.css"></head>'
-    )
-    said = f"<h1>{html.escape(title)}</h1><p>{html.escape(words)}</p>{form}"
-    body = f'<body><main class="narrow">{said}</main></body></html>'
-    return HTMLResponse(f"{head}\n{body}\n", status, headers=_HEADERS)
+    return page(404, _("This link is not complete"), _("Copy the whole link from the e-mail, or answer the e-mail."))

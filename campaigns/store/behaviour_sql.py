@@ -1,4 +1,4 @@
-"""SQL of what contacts did about a campaign: received it, answered it."""
+"""SQL of what contacts did about a campaign: received it, answered it, clicked a link in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, text, union_al
 from campaigns.filters.tree import Mark
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.store.filter_sql import Behaviour
+from campaigns.store.link_schema import NOBODY, campaign_links, link_clicks
 from gateway.store.schema import ENDED_BADLY, inbound, messages
 
 
@@ -64,4 +65,14 @@ def answered(org_id: str, name: str) -> Select[Any]:
     )
 
 
-BEHAVIOURS: dict[Mark, Behaviour] = {Mark.RECEIVED: received, Mark.ANSWERED: answered}
+def clicked(org_id: str, name: str) -> Select[Any]:
+    """Contacts who have followed a link in it."""
+    ids = select(campaigns.c.id).where(*_called(org_id, name))
+    return (
+        select(link_clicks.c.contact_id)
+        .join(campaign_links, campaign_links.c.id == link_clicks.c.link_id)
+        .where(campaign_links.c.campaign_id.in_(ids), link_clicks.c.contact_id != NOBODY)
+    )
+
+
+BEHAVIOURS: dict[Mark, Behaviour] = {Mark.RECEIVED: received, Mark.ANSWERED: answered, Mark.CLICKED: clicked}

@@ -24,6 +24,12 @@ campaigns = Table(
     Column("any_hour", Boolean, nullable=False, server_default=text("false")),  # in quiet hours as well
     Column("any_day", Boolean, nullable=False, server_default=text("false")),  # on holidays as well
     Column("smart", Boolean, nullable=False, server_default=text("true")),
+    Column("short_links", Boolean, nullable=False, server_default=text("false")),
+    Column("trial", Text, nullable=False, server_default=""),  # JSON: how versions of the text are tried
+    Column("winner", String, nullable=False, server_default=""),  # the version that the others get, once it is decided
+    Column("decided_at", Double),
+    Column("decided_by", String, nullable=False, server_default=""),  # empty: the rule
+    Column("decided_on", Text, nullable=False, server_default=""),  # JSON: figures of the versions at that time
     Column("per_minute", Integer, nullable=False, server_default="0"),
     Column("per_week", Integer, nullable=False, server_default="0"),
     Column("max_parts", BigInteger, nullable=False, server_default="0"),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, update
+from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, true, update
 
 from campaigns.approval import Approval
-from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after
+from campaigns.campaign import UNDECIDED, Campaign, Cause, Content, Counts, Deed, Launch, Limits, NotNow, State, after
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
-from campaigns.store import email_sql
+from campaigns.store import email_sql, link_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
+from campaigns.trial import Rule, Trial, Verdict, VersionFigures
 from gateway.model import Origin, OutgoingMail
 from gateway.money import Money
 from gateway.store import hold_sql, mail_queue_sql
@@ -42,6 +43,7 @@ def add(connection: Connection, items: Sequence[Campaign]) -> list[None]:
             "available_at": item.available_at,
         }
         connection.execute(insert(campaigns).values(**row, **content_row(item.content)))
+        link_sql.keep(connection, item)
     return [None] * len(items)
 
 
@@ -78,6 +80,7 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
     if state is State.SCHEDULED:
         changed["available_at"] = item.content.start_at or item.now
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**changed))
+    link_sql.keep(connection, replace(campaign, content=item.content))
     return find(connection, None, campaign.id)
 
 
@@ -171,6 +174,7 @@ def _record(connection: Connection, campaign: Campaign, wish: Wish) -> None:
 
 def _delete(connection: Connection, campaign: Campaign) -> Campaign | NotNow:
     connection.execute(delete(campaign_recipients).where(campaign_recipients.c.campaign_id == campaign.id))
+    link_sql.forget(connection, campaign)
     connection.execute(delete(campaigns).where(campaigns.c.id == campaign.id))
     return replace(campaign, state=State.CANCELLED)
 
@@ -202,7 +206,10 @@ def find(connection: Connection, org_id: str | None, campaign_id: str, *, lock: 
     if org_id is not None:
         query = query.where(campaigns.c.org_id == org_id)
     row = connection.execute(query.with_for_update() if lock else query).first()
-    return None if row is None else campaign_of(row)
+    if row is None:
+        return None
+    campaign = campaign_of(row)
+    return replace(campaign, links=link_sql.numbers(connection, campaign.id)) if row.short_links else campaign
 
 
 def listing(
@@ -266,6 +273,8 @@ def rest(connection: Connection, items: Sequence[Rest]) -> list[None]:
         connection.execute(
             update(campaigns)
             .where(campaigns.c.id == item.campaign_id, campaigns.c.lease.is_(None), campaigns.c.state == State.RUNNING)
+            # Somebody may have given the verdict meanwhile: then there is something to do at once.
+            .where(campaigns.c.winner == "" if item.cause == Cause.WINNER else true())
             .values(available_at=item.until, cause=item.cause)
         )
     return [None] * len(items)
@@ -282,6 +291,20 @@ def _audience_text(audience: Audience) -> str:
 def _audience(text: str) -> Audience:
     said = json.loads(text)
     return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
+
+
+def _trial(text: str) -> Trial | None:
+    if not text:
+        return None
+    said = json.loads(text)
+    return Trial(said["share"], Rule(said["rule"]), said["hours"])
+
+
+def _verdict(row: Any) -> Verdict:
+    if not row.winner:
+        return UNDECIDED
+    figures = tuple(VersionFigures(**each) for each in json.loads(row.decided_on))
+    return Verdict(row.winner, row.decided_at, row.decided_by, figures)
 
 
 def content_row(content: Content) -> dict[str, Any]:
@@ -301,6 +324,8 @@ def content_row(content: Content) -> dict[str, Any]:
         "any_hour": content.any_hour,
         "any_day": content.any_day,
         "smart": content.smart,
+        "short_links": content.short_links,
+        "trial": json.dumps(asdict(content.trial)) if content.trial is not None else "",
         "per_minute": limits.per_minute,
         "per_week": limits.per_week,
         "max_parts": limits.parts,
@@ -326,6 +351,8 @@ def campaign_of(row: Any) -> Campaign:
         channel=Channel(row.channel),
         subjects=json.loads(row.subjects) if row.subjects else {},
         smart=bool(row.smart),
+        short_links=bool(row.short_links),
+        trial=_trial(row.trial),
     )
     return Campaign(
         id=row.id,
@@ -341,6 +368,7 @@ def campaign_of(row: Any) -> Campaign:
         cursor=row.cursor,
         exhausted=bool(row.exhausted),
         available_at=row.available_at,
+        verdict=_verdict(row),
         counts=Counts(row.recipients, row.messages, row.waiting, row.skipped, row.parts, row.cost),
         approval=Approval(
             asked_by=row.asked_by,

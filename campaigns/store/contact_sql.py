@@ -23,6 +23,7 @@ from campaigns.model import (
     PointKind,
     Values,
 )
+from campaigns.store import link_sql
 from campaigns.store.book_sql import book, labelled, made_book, numbers
 from campaigns.store.schema import (
     SLOTS,
@@ -194,6 +195,7 @@ def _remove(connection: Connection, org_id: str, ids: Sequence[int]) -> int:
             connection.execute(delete(table).where(table.c.contact_id.in_(some)))
         for table in (contact_facts, contacts):
             connection.execute(delete(table).where(table.c.id.in_(some)))
+        link_sql.forget_contacts(connection, some)
     return len(there)
 
 

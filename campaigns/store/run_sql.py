@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, func, select, update
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
 from campaigns.store import campaign_sql, email_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
+from campaigns.trial import Split
 from gateway.model import OutgoingMail
 from gateway.store import bulk_sql
 from gateway.store.bulk_sql import Bulk, Taken
@@ -317,15 +318,20 @@ def _not_too_often(
 # --- contacts that wait --------------------------------------------------------------------------------------------
 
 
-def open_now(connection: Connection, campaign_id: str, now: float, most: int) -> list[int]:
-    """Contacts whose window has opened, the longest ago first."""
+def open_now(connection: Connection, campaign_id: str, now: float, most: int, split: Split | None = None) -> list[int]:
+    """Contacts whose window has opened, the longest ago first; and those that wait for a verdict that is given."""
+    if split is None:
+        return _waiting(connection, campaign_id, campaign_recipients.c.at <= now, most)
+    if split.winner and (found := _waiting(connection, campaign_id, campaign_recipients.c.at == split.until, most)):
+        return found
+    opened = campaign_recipients.c.at <= now, campaign_recipients.c.at != split.until
+    return _waiting(connection, campaign_id, and_(*opened), most)
+
+
+def _waiting(connection: Connection, campaign_id: str, until: ColumnElement[bool], most: int) -> list[int]:
     query = (
         select(campaign_recipients.c.contact_id)
-        .where(
-            campaign_recipients.c.campaign_id == campaign_id,
-            campaign_recipients.c.state == "waiting",
-            campaign_recipients.c.at <= now,
-        )
+        .where(campaign_recipients.c.campaign_id == campaign_id, campaign_recipients.c.state == "waiting", until)
         .order_by(campaign_recipients.c.at, campaign_recipients.c.contact_id)
         .limit(most)
     )

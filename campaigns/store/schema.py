@@ -26,10 +26,10 @@ from sqlalchemy import (
     text,
 )
 
-from campaigns.store import campaign_schema, email_schema
+from campaigns.store import campaign_schema, email_schema, link_schema
 from gateway.store.schema import metadata
 
-__all__ = ["campaign_schema", "email_schema"]
+__all__ = ["campaign_schema", "email_schema", "link_schema"]
 
 SLOTS = 16
 """Attributes of each kind of value that filters compare in `contact_facts`; those beyond are read from `contacts`."""

@@ -119,3 +119,24 @@ def test_a_pause_from_the_command_line_holds_and_survives_a_kill(phones: Phones,
         assert len(ours(phones, "paused")) == so_far < PHONES
         gateway.run("campaign", "resume", campaign)
         assert finished(gateway, phones, campaign, "paused", PHONES) == (0, 0)
+
+
+@pytest.mark.proves("campaign: versions", "kill -9")
+def test_versions_whose_winner_is_found_amid_kills(phones: Phones, folder: Path) -> None:
+    chance = random.Random(time.time_ns())
+    with Gateway(folder, phones.toml) as gateway:
+        gateway.account(gateway.key())
+        contacts(gateway, PHONES)
+        versions = ("--ab", "b=tried {{ name }}", "--ab-share", "20", "--ab-rule", "delivered", "--ab-hours", "0.0025")
+        campaign = created(gateway, "tried", *versions)
+        gateway.run("campaign", "start", campaign)
+        verdicts = set()
+        for _ in range(6):
+            time.sleep(chance.random() * 2)
+            gateway.stop(signal.SIGKILL)
+            verdicts.add(shown(gateway, campaign)["winner"])
+            gateway.start()
+        finished(gateway, phones, campaign, "tried", PHONES)
+        figures = shown(gateway, campaign)
+        assert figures["winner"] in {"A, by the rule", "B, by the rule"}
+        assert verdicts <= {"not decided yet", figures["winner"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,12 +11,24 @@ from pydantic import Field
 
 from campaigns.campaign import Campaign, State
 from campaigns.campaigns import PAGE
+from campaigns.trial import Rule
 from gateway.paging import Page
 from gateway.scopes import Scope
 from web.api.answers import listed, one, told
 from web.api.forms import Amount, Form, Id, Line, Listed, Moment, Shown, Word, amount, moment, moment_or_none
 from web.api.routing import Caller, ThingId, needs, router
 from web.desk.desk import Desk
+
+
+class TrialShown(Shown):
+    """How versions of a text are tried; their texts stand under "b/", "b/da"."""
+
+    share: int = Field(examples=[10], description="Percent of the audience that get each version first.")
+    rule: Rule
+    hours: float = Field(examples=[24.0], description="From the start to the verdict.")
+    winner: str = Field(examples=["b"], description="What all others get; empty while it is not decided.")
+    decided_at: Moment | None
+    decided_by: str = Field(examples=[""], description="Empty: the rule.")
 
 
 class CampaignShown(Shown):
@@ -27,6 +40,8 @@ class CampaignShown(Shown):
     texts: dict[str, str] = Field(
         examples=[{"": "Hej {{ first_name }}"}], description='By language; "" for all contacts of any other.'
     )
+    short_links: bool = Field(examples=[True], description="Whether links are replaced by short ones that are counted.")
+    trial: TrialShown | None = Field(description="How versions of the text are tried; null where there is one.")
     state: State
     cause: str = Field(examples=[""], description="Why it rests where nobody has told it to.")
     created_at: Moment
@@ -39,6 +54,31 @@ class CampaignShown(Shown):
     skipped: int = Field(examples=[20])
 
 
+class VersionShown(Shown):
+    """What became of a version's messages."""
+
+    version: str = Field(examples=["a"])
+    sent: int = Field(examples=[100])
+    delivered: int = Field(examples=[97])
+    clicked: int = Field(examples=[12], description="Contacts.")
+    answered: int = Field(examples=[3])
+    opted_out: int = Field(examples=[1])
+
+
+class PickForm(Form):
+    """The version that all others get."""
+
+    version: Word = Field(examples=["b"])
+
+
+class LinkFigures(Shown):
+    """How often a link was followed."""
+
+    link: str = Field(examples=["https://example.com/spring"], description="As the text writes it.")
+    contacts: int = Field(examples=[80], description="Each once.")
+    clicks: int = Field(examples=[95])
+
+
 class CampaignFigures(Shown):
     """What became of a campaign's messages."""
 
@@ -49,6 +89,9 @@ class CampaignFigures(Shown):
     costs: list[Amount] = Field(description="What providers have said; empty where they say nothing.")
     replies: int = Field(examples=[12], description="Phones that have answered.")
     optouts: int = Field(examples=[1], description="Phones that have said STOP since.")
+    clicked: int = Field(examples=[82], description="Contacts that have followed a short link.")
+    links: list[LinkFigures]
+    versions: list[VersionShown] = Field(description="Empty where the text has one version.")
 
 
 class EstimateShown(Shown):
@@ -115,6 +158,9 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
             costs=[each for each in map(amount, figures.costs) if each],
             replies=figures.replies,
             optouts=figures.optouts,
+            clicked=figures.clicked,
+            links=[LinkFigures(link=each.written, contacts=each.people, clicks=each.clicks) for each in figures.links],
+            versions=[VersionShown(**asdict(each)) for each in figures.versions],
         )
         return told(request, shown)
 
@@ -163,6 +209,11 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
         """Let one that waits for approval be a draft again; never by the key that has started it."""
         return one(request, _shown(await desk.campaigns.send_back(caller, campaign_id, form.word)))
 
+    @routes.post("/campaigns/{campaign_id}/pick", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    async def pick_version(request: Request, caller: Caller, campaign_id: ThingId, form: PickForm) -> Response:
+        """Let a version go to all who wait for the winner. It is decided once."""
+        return one(request, _shown(await desk.campaigns.pick(caller, campaign_id, form.version)))
+
     @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
     async def pause_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """From now on nothing leaves."""
@@ -179,12 +230,28 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
         return one(request, _shown(await desk.campaigns.cancel(caller, campaign_id)))
 
 
+def _trial(campaign: Campaign) -> TrialShown | None:
+    trial, verdict = campaign.content.trial, campaign.verdict
+    if trial is None:
+        return None
+    return TrialShown(
+        share=trial.share,
+        rule=trial.rule,
+        hours=trial.hours,
+        winner=verdict.winner,
+        decided_at=moment_or_none(verdict.at),
+        decided_by=verdict.by,
+    )
+
+
 def _shown(campaign: Campaign) -> CampaignShown:
     return CampaignShown(
         id=campaign.id,
         name=campaign.content.name,
         account=campaign.content.account_id,
         texts=dict(campaign.content.texts),
+        short_links=campaign.content.short_links,
+        trial=_trial(campaign),
         state=campaign.state,
         cause=campaign.cause,
         created_at=moment(campaign.created_at),

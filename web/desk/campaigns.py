@@ -106,6 +106,10 @@ class CampaignDesk:
             (name, labels.get(name, name)) for name in sorted(field_names(book), key=lambda name: ("." in name, name))
         ]
 
+    def bare(self, text: str, *, short_links: bool) -> str:
+        """A text as it is where every macro is empty. Raises TextError, TooMuch."""
+        return self._campaigns.bare(text, short_links=short_links)
+
     async def senders(self, actor: Actor, org_id: str, typed: str = "", most: int = 20) -> Sequence[Account]:
         """Open accounts that fit what is typed, those that wrote last first (C7)."""
         place = await self.place(actor, org_id)
@@ -227,6 +231,11 @@ class CampaignDesk:
     async def cancel(self, actor: Actor, campaign_id: str) -> Campaign:
         """Nothing more leaves, for ever. Raises NotFound, NotNow."""
         return await self._run(actor, "campaign.cancel", self._campaigns.cancel, campaign_id)
+
+    async def pick(self, actor: Actor, campaign_id: str, version: str) -> Campaign:
+        """Let a version of the text go to all who wait for the winner. Raises NotFound, NotNow, BadValue."""
+        deed = partial(self._campaigns.pick, version=version, by=actor.name)
+        return await self._run(actor, "campaign.pick", deed, campaign_id)
 
     async def _run(
         self,

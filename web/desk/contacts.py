@@ -138,11 +138,6 @@ class ContactDesk:
                 found[point.value] = entry
         return found
 
-    async def groups(self, actor: Actor, org_id: str, *, listed: bool = False) -> Sequence[Group]:
-        """Groups by name; `listed`: only those whose members are listed. Raises NotFound."""
-        organisation = await self.organisation(actor, org_id)
-        return [each for each in await self._groups.all(organisation.id) if not (listed and each.dynamic)]
-
     # --- changing ----------------------------------------------------------------------------------------------
 
     async def add(self, actor: Actor, org_id: str, draft: Draft) -> Contact:

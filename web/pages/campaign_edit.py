@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import macros
 from campaigns.campaign import Campaign, Content, Deed, may
 from campaigns.text_errors import TooMuch
+from campaigns.trial import Rule
 from gateway.composer import count
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
@@ -27,6 +27,7 @@ from web.pages.campaign_form import (
     shown_of,
     typed_of,
 )
+from web.pages.campaign_wording import campaign_rule
 from web.pages.render import done, page
 
 
@@ -76,7 +77,8 @@ async def _save(request: Request, desk: Desk, actor: Actor, org_id: str, campaig
     form = await request.form()
     typed = typed_of(form)
     try:
-        content = read_content(typed, await _account_id(desk, actor, org_id, typed["account"]))
+        account_id = await _account_id(desk, actor, org_id, typed["account"])
+        content = read_content(typed, account_id, campaign.content if campaign else None)
         if campaign is None:
             saved = await desk.campaigns.create(actor, org_id, content)
         else:
@@ -117,6 +119,7 @@ async def _form(
         "campaigns/edit.html",
         status=422 if errors else 200,
         campaign=campaign,
+        rules=[(str(rule), campaign_rule(rule)) for rule in Rule],
         closed=campaign is not None and not may(campaign.state, Deed.EDIT),
         org_id=org_id,
         sections=[each.template for each in SECTIONS],
@@ -127,15 +130,16 @@ async def _form(
         people=await desk.campaigns.named(actor, org_id, ids) if reads and ids else [],
         offered=await desk.campaigns.senders(actor, org_id),
         zone_name=tongue().zone_name,
-        **_counted(typed["text"]),
+        **_counted(desk, typed),
         **await _members(desk, actor, org_id, typed),
     )
 
 
-def _counted(text: str) -> dict[str, Any]:
-    """What a text counts where every macro is empty, or why it cannot be read."""
+def _counted(desk: Desk, typed: dict[str, Any]) -> dict[str, Any]:
+    """What the text counts where every macro is empty, or why it cannot be read."""
     try:
-        return {"counted": count(macros.read(text).render({}), smart=True), "text_error": ""}
+        bare = desk.campaigns.bare(typed["text"], short_links=typed["short_links"] == "on")
+        return {"counted": count(bare, smart=True), "text_error": ""}
     except AccountError as error:
         return {"counted": None, "text_error": told(error)}
     except TooMuch:
@@ -157,7 +161,7 @@ def _add_looking_up(router: APIRouter, desk: Desk) -> None:
     async def text(request: Request, actor: Asked) -> Response:
         actor.require(Scope.CAMPAIGNS_WRITE)
         typed = typed_of(await request.form())
-        return page(request, "campaigns/count.html", **_counted(typed["text"]))
+        return page(request, "campaigns/count.html", **_counted(desk, typed))
 
     @router.post("/audience")
     async def audience(request: Request, actor: Asked, org: str = "") -> Response:

@@ -16,6 +16,7 @@ from starlette.datastructures import FormData
 from campaigns.campaign import Content, Launch, Limits
 from campaigns.model import Audience
 from campaigns.schedule import read_window, write_window
+from campaigns.trial import FIRST, VERSIONS, Rule, Trial, language_of, version_of
 from gateway.money import Money
 from gateway.registry.errors import AccountError, BadValue
 from gateway.translation import sentence
@@ -23,6 +24,10 @@ from web.language import tongue
 
 Typed = Mapping[str, Any]
 """What the fields of the form hold: texts, and lists of texts."""
+
+
+OTHERS = VERSIONS[1:3]
+"""Versions beside A that the form has room for."""
 
 
 class WrongField(Exception):
@@ -57,9 +62,9 @@ def shown_of(content: Content) -> dict[str, Any]:
     return {name: value for section in SECTIONS for name, value in section.shown(content).items()}
 
 
-def read_content(typed: Typed, account_id: str) -> Content:
-    """What was typed as a content. Raises WrongField."""
-    content = Content(name="", account_id=account_id, texts={})
+def read_content(typed: Typed, account_id: str, before: Content | None = None) -> Content:
+    """What was typed as a content, with all of `before` that the form does not ask for. Raises WrongField."""
+    content = replace(before or Content("", "", {}), account_id=account_id)
     for section in SECTIONS:
         content = section.read(typed, content)
     return content
@@ -102,7 +107,8 @@ def _text_fields(form: FormData) -> Typed:
 
 
 def _shown_texts(content: Content) -> Typed:
-    return {"text": content.texts.get("", ""), "variants": [pair for pair in content.texts.items() if pair[0]]}
+    variants = [pair for pair in content.texts.items() if pair[0] and version_of(pair[0]) == FIRST]
+    return {"text": content.texts.get("", ""), "variants": variants}
 
 
 def _read_texts(typed: Typed, content: Content) -> Content:
@@ -111,10 +117,55 @@ def _read_texts(typed: Typed, content: Content) -> Content:
         if not text.strip():
             continue
         code = language.strip().lower()
-        if not code or code in texts:
+        if not code or code in texts or "/" in code:
             raise WrongField("variants", BadValue(sentence("choose another language for each further text")))
         texts[code] = text.replace("\r\n", "\n")
     return replace(content, texts=texts)
+
+
+def _trial_fields(form: FormData) -> Typed:
+    texts = {version: _text(form, f"version_{version}") for version in OTHERS}
+    languages, translated = _texts(form, "version_language"), _texts(form, "version_variant")
+    variants = list(zip(languages, translated, strict=False))
+    return {**_plain("share", "rule", "hours")(form), "versions": texts, "version_variants": variants}
+
+
+def _shown_trial(content: Content) -> Typed:
+    trial = content.trial or Trial()
+    others = {variant: text for variant, text in content.texts.items() if version_of(variant) != FIRST}
+    return {
+        "versions": {version: others.get(f"{version}/", "") for version in OTHERS},
+        "version_variants": [pair for pair in others.items() if language_of(pair[0])],
+        "share": str(trial.share),
+        "rule": str(trial.rule),
+        "hours": f"{trial.hours:g}",
+    }
+
+
+def _read_trial(typed: Typed, content: Content) -> Content:
+    texts = {f"{version}/": text.replace("\r\n", "\n") for version, text in typed["versions"].items() if text.strip()}
+    for name, text in typed["version_variants"]:
+        if not text.strip():
+            continue
+        version, _, language = name.strip().lower().partition("/")
+        variant = f"{version}/{language.strip()}"
+        if version not in OTHERS or not language.strip() or variant in texts:
+            raise WrongField("versions", BadValue(sentence("write a version and a language, as b/da, each once")))
+        texts[variant] = text.replace("\r\n", "\n")
+    if not texts:
+        return replace(content, trial=None)
+    if typed["rule"] not in set(Rule):
+        raise WrongField("rule", BadValue(sentence("choose what tells the winner")))
+    try:
+        hours = float(typed["hours"].strip().replace(",", ".") or "0")
+    except ValueError as error:
+        raise WrongField("hours", BadValue(sentence("write a number of hours"))) from error
+    trial = Trial(_number(typed, "share"), Rule(typed["rule"]), hours)
+    return replace(content, texts={**content.texts, **texts}, trial=trial)
+
+
+def _read_links(typed: Typed, content: Content) -> Content:
+    return replace(content, short_links=typed["short_links"] == "on")
 
 
 # --- who gets it ---------------------------------------------------------------------------------------------------
@@ -222,6 +273,13 @@ _LAUNCH_FIELDS = ("launch", "start_at", "window", "zone", "any_hour", "any_day")
 SECTIONS: Sequence[Section] = (
     Section("campaigns/edit_name.html", _plain("name", "account"), lambda content: {"name": content.name}, _read_name),
     Section("campaigns/edit_text.html", _text_fields, _shown_texts, _read_texts),
+    Section("campaigns/edit_trial.html", _trial_fields, _shown_trial, _read_trial),
+    Section(
+        "campaigns/edit_links.html",
+        _plain("short_links"),
+        lambda content: {"short_links": "on" if content.short_links else ""},
+        _read_links,
+    ),
     Section("campaigns/edit_audience.html", _audience_fields, _shown_audience, _read_audience),
     Section(
         "campaigns/edit_launch.html",

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, State
 from campaigns.campaigns import Checked
+from campaigns.trial import versions_of
 from gateway.errors import Refusal
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
@@ -29,6 +30,7 @@ def campaign_run_pages(desk: Desk) -> APIRouter:
     _add_estimate(router, desk)
     _add_deeds(router, desk)
     _add_approval(router, desk)
+    _add_picking(router, desk)
     return router
 
 
@@ -212,3 +214,28 @@ def _add_approval(router: APIRouter, desk: Desk) -> None:
             return page(request, "campaigns/approval.html", fragment="dialog", status=422, **values)
         words = _("Campaign approved") if answer == "approve" else _("Campaign sent back")
         return done(request, words, f"/campaigns/{campaign_id}", away=True)
+
+
+def _add_picking(router: APIRouter, desk: Desk) -> None:
+    """The verdict of a person on versions that are tried."""
+
+    @router.get("/pick")
+    async def ask_pick(request: Request, actor: Asked, campaign_id: str) -> Response:
+        actor.require(Scope.CAMPAIGNS_RUN)
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        return page(request, "campaigns/pick.html", fragment="dialog", **_versions(campaign, ""), error="")
+
+    @router.post("/pick")
+    async def pick(request: Request, actor: Asked, campaign_id: str, version: Annotated[str, Form()] = "") -> Response:
+        try:
+            picked = await desk.campaigns.pick(actor, campaign_id, version)
+        except AccountError as error:
+            values = _versions(await desk.campaigns.get(actor, campaign_id), version)
+            return page(request, "campaigns/pick.html", fragment="dialog", status=422, **values, error=told(error))
+        words = _("Version %(letter)s goes to all others", letter=picked.verdict.winner.upper())
+        return done(request, words, f"/campaigns/{campaign_id}", away=True)
+
+
+def _versions(campaign: Campaign, chosen: str) -> dict[str, Any]:
+    there = versions_of(campaign.content.texts)
+    return {"campaign": campaign, "versions": [(each, each.upper()) for each in there], "version": chosen}

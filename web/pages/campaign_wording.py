@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaigns.campaign import Cause, State
+from campaigns.trial import Rule
 from web.language import gettext as _
 
 
@@ -27,6 +28,17 @@ def campaign_colour(state: str) -> str:
     )
 
 
+def campaign_rule(rule: Rule) -> str:
+    """What tells the winner among versions."""
+    return {
+        Rule.CLICKS: _("most clicks"),
+        Rule.ANSWERS: _("most answers"),
+        Rule.OPT_OUTS: _("fewest opt-outs"),
+        Rule.DELIVERED: _("most delivered"),
+        Rule.HAND: _("a person's choice"),
+    }[rule]
+
+
 def campaign_cause(cause: str) -> str:
     """Why a campaign rests."""
     known: dict[str, str] = {
@@ -34,5 +46,6 @@ def campaign_cause(cause: str) -> str:
         Cause.ACCOUNT: _("the account of the responsible person is closed, or its key paused"),
         Cause.TEXT: _("its text cannot be read any more"),
         Cause.AUDIENCE: _("a group or a field that its audience is chosen by is gone"),
+        Cause.WINNER: _("it waits for the winner among its versions"),
     }
     return known.get(cause, cause)

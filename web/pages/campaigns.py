@@ -9,10 +9,12 @@ from babel.dates import format_datetime
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from campaigns.campaign import Deed, State, may
+from campaigns.campaign import Campaign, Deed, State, may
 from campaigns.campaigns import PAGE
 from campaigns.recipients import Skip
 from campaigns.statistics import Figures
+from campaigns.terms import split_of
+from campaigns.trial import NEVER, language_of, version_of
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
 from web import charts
@@ -22,7 +24,7 @@ from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import number, say, told, tongue
 from web.pages.asked import Asked
-from web.pages.campaign_wording import campaign_cause, campaign_colour, campaign_state
+from web.pages.campaign_wording import campaign_cause, campaign_colour, campaign_rule, campaign_state
 from web.pages.drawing import Drawn
 from web.pages.render import done, page
 
@@ -31,6 +33,9 @@ WORDS: dict[str, Any] = {
     "campaign_state": campaign_state,
     "campaign_colour": campaign_colour,
     "campaign_cause": campaign_cause,
+    "campaign_rule": campaign_rule,
+    "version_of": version_of,
+    "language_of": language_of,
 }
 """What every template of campaigns may say."""
 
@@ -91,9 +96,23 @@ async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any
         "may_answer": desk.campaigns.may_answer(actor, standing.campaign),
         "deeds": {str(deed) for deed in Deed if may(state, deed)},
         "skipped": [(skip_words(reason), count) for reason, count in sorted(standing.figures.skipped.items())],
+        "texts": sorted(standing.campaign.content.texts.items(), key=_place),
+        "judged_at": _judged_at(standing.campaign),
         "drawn": _drawn(standing.figures),
         **WORDS,
     }
+
+
+def _place(text: tuple[str, str]) -> tuple[str, str]:
+    return version_of(text[0]), language_of(text[0])
+
+
+def _judged_at(campaign: Campaign) -> float | None:
+    """When the rule finds the winner that is waited for; None where somebody says it, or nothing is waited for."""
+    split = split_of(campaign)
+    if split is None or split.winner or split.until == NEVER or campaign.started_at is None:
+        return None
+    return split.until
 
 
 def skip_words(reason: str) -> str:

@@ -20,6 +20,8 @@ from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.model import Recipient
 from campaigns.runner import Runner
+from campaigns.short_codes import ShortCodes
+from campaigns.short_texts import Shortener
 from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaign_recipients
 from campaigns.terms import TermsMaker
@@ -35,6 +37,8 @@ from gateway.store.schema import messages
 from tests.integration.test_sms_out import Told
 from tests.waiting import until
 
+CODES = ShortCodes(bytes(32))
+SHORTENER = Shortener("https://s.example/", CODES)
 AT_ANY_HOUR = CampaignSettings(quiet_hours="", holidays=False)
 """Tests run at night and on holidays."""
 OURS = PoolSettings(provider="a", range="+45609946000000..+45609946000999")
@@ -99,7 +103,7 @@ class Office:
                 "database": self.database,
                 "accounts": self.accounts,
                 "readers": self.audience,
-                "terms": TermsMaker(self.settings, self.accounts),
+                "terms": TermsMaker(self.settings, self.accounts, SHORTENER),
                 "limits": self.settings.limits,
                 "clock": self.clock,
                 "letters": CampaignLetters(self.settings.mail, self.clock),

@@ -33,7 +33,7 @@ from gateway.store.database import alone
 from gateway.store.schema import inbound, mail_queue, messages
 from gateway.threads import Threads
 from gateway.trace import trace
-from tests.integration.campaigns.conftest import OURS, Office
+from tests.integration.campaigns.conftest import OURS, SHORTENER, Office
 
 PERSON = Author(Origin.PAGE, "person", "01PERSON", "anna@firm.example")
 EVERYBODY = Audience(filter="")
@@ -56,7 +56,7 @@ class Bureau:
             database=office.database,
             accounts=office.accounts,
             readers=office.audience,
-            terms=TermsMaker(office.settings, office.accounts),
+            terms=TermsMaker(office.settings, office.accounts, SHORTENER),
             sending=self._sending(),
             dialog=office.settings.dialog,
             approvals=office.approvals(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from campaigns.model import Draft, Point
+from campaigns.model import Channel, Draft, Point
 from tests.integration.pages.conftest import House
 
 TEXT = 'Hej {{ first_name | default: "du" }}! {{ language }}'
@@ -91,3 +92,65 @@ async def test_anothers_campaign_is_not_there(house: House):
         await stranger.post(f"/campaigns/{campaign_id}{path}", 404, name="Mine", account="tor@third.example")
     await stranger.get(f"/campaigns/compare?id={campaign_id}", 404)
     assert "Spring" not in await stranger.get("/campaigns")
+
+
+TRIED = {
+    "text": "A https://firm.example/a",
+    "short_links": "on",
+    "version_b": "B https://firm.example/b",
+    "version_language": "b/da",
+    "version_variant": "B på dansk",
+    "share": "25",
+    "rule": "hand",
+    "hours": "2,5",
+}
+
+
+@pytest.mark.proves("campaign: versions", "campaign: short links")
+async def test_versions_and_short_links_are_written_and_a_person_chooses_the_winner(house: House):
+    await contact(house, "Anna", "+4530643001")
+    wrong = {"name": "Spring", "account": "anna@firm.example", "whom": "everybody", "launch": "instant"} | TRIED
+    for field, value, place in (
+        ("share", "60", "1 to 50 percent"),
+        ("hours", "soon", 'id="e-hours"'),
+        ("version_language", "da", "as b/da, each once"),
+    ):
+        assert place in await house.owner.post("/campaigns/new", 422, **(wrong | {field: value}))
+    text = await house.owner.post("/campaigns/new", 422, **(wrong | {"rule": "clicks", "short_links": ""}))
+    assert "short links only" in text
+    campaign_id = await draft(house, **TRIED)
+    here = f"/campaigns/{campaign_id}"
+    text = await house.owner.get(f"{here}/edit")
+    for kept in ("B https://firm.example/b", 'value="b/da"', "B på dansk", 'value="25"', 'value="2.5"'):
+        assert kept in text, kept
+    content = (await house.site.rooms.campaigns.get(None, campaign_id)).content
+    assert dict(content.texts) == {"": TRIED["text"], "b/": TRIED["version_b"], "b/da": "B på dansk"}
+    await house.owner.post(f"{here}/pick", 422, version="b")
+    await house.owner.post(f"{here}/start")
+    text = await house.owner.get(here)
+    assert "Choose the winner now" in text
+    assert "https://firm.example/b" in text
+    assert "cannot be taken back" in await house.owner.get(f"{here}/pick")
+    await house.reader.post(f"{here}/pick", 403, version="b")
+    await house.owner.post(f"{here}/pick", 422, version="x")
+    await house.owner.post(f"{here}/pick", version="b")
+    assert "has chosen version B" in await house.owner.get(here)
+    assert "decided already" in await house.owner.post(f"{here}/pick", 422, version="a")
+    assert "campaign.pick" in [action for action, _ in await house.site.audited(house.org.id)]
+
+
+async def test_what_the_form_does_not_ask_for_stays(house: House):
+    campaign_id = await draft(house)
+    campaigns = house.site.rooms.campaigns
+    content = (await campaigns.get(None, campaign_id)).content
+    by_mail = replace(content, channel=Channel.EMAIL, subjects={"": "Hej"}, smart=False)
+    await campaigns.edit(house.org.id, campaign_id, by_mail)
+    values = {"name": "Autumn", "account": "anna@firm.example", "text": "Hej", "whom": "everybody"}
+    await house.owner.post(f"/campaigns/{campaign_id}/edit", **values, launch="instant", zone="UTC")
+    changed = (await campaigns.get(None, campaign_id)).content
+    assert (changed.name, changed.channel, changed.subjects, changed.smart) == (
+        "Autumn",
+        Channel.EMAIL,
+        {"": "Hej"},
+        False,
+    )

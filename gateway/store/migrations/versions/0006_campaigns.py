@@ -225,6 +225,12 @@ def upgrade() -> None:
     sa.Column('send_window', sa.String(), server_default='', nullable=False),
     sa.Column('zone', sa.String(), server_default='UTC', nullable=False),
     sa.Column('smart', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('short_links', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('trial', sa.Text(), server_default='', nullable=False),
+    sa.Column('winner', sa.String(), server_default='', nullable=False),
+    sa.Column('decided_at', sa.Double(), nullable=True),
+    sa.Column('decided_by', sa.String(), server_default='', nullable=False),
+    sa.Column('decided_on', sa.Text(), server_default='', nullable=False),
     sa.Column('per_minute', sa.Integer(), server_default='0', nullable=False),
     sa.Column('per_week', sa.Integer(), server_default='0', nullable=False),
     sa.Column('max_parts', sa.BigInteger(), server_default='0', nullable=False),
@@ -254,6 +260,28 @@ def upgrade() -> None:
     op.create_index('ix_campaigns_due', 'campaigns', ['available_at'], unique=False, sqlite_where=sa.text("state IN ('scheduled', 'running')"), postgresql_where=sa.text("state IN ('scheduled', 'running')"))
     op.create_index('ix_campaigns_organisation', 'campaigns', ['org_id', 'id'], unique=False)
 
+    # --- short links
+    op.create_table('campaign_links',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('campaign_id', sa.String(), nullable=False),
+    sa.Column('org_id', sa.String(), nullable=False),
+    sa.Column('written', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['org_id'], ['organisations.id'], name=op.f('fk_campaign_links_org_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_campaign_links')),
+    sqlite_autoincrement=True
+    )
+    op.create_index('ix_campaign_links_campaign_id', 'campaign_links', ['campaign_id'], unique=False)
+    op.create_table('link_clicks',
+    sa.Column('link_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('contact_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('clicks', sa.Integer(), nullable=False),
+    sa.Column('people', sa.Integer(), nullable=False),
+    sa.Column('first_at', sa.Double(), nullable=False),
+    sa.Column('last_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('link_id', 'contact_id', name=op.f('pk_link_clicks')),
+    sqlite_with_rowid=False
+    )
+    op.create_index('ix_link_clicks_contact_id', 'link_clicks', ['contact_id'], unique=False)
     # --- approval by a second person, campaigns by mail, quiet hours
     op.add_column('organisations', sa.Column('approval_above', sa.Integer(), nullable=True))
     op.add_column('campaigns', sa.Column('asked_by', sa.String(), server_default='', nullable=False))
