@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,9 +79,16 @@ def _watch(now: Any, options: Options) -> None:
     from rich.live import Live
 
     console = Console(highlight=False)
+    interrupts: list[int] = []
+
+    def interrupted(signum: int, _frame: object) -> None:
+        interrupts.append(signum)  # an exception alone can be lost in what it interrupts
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
-            while True:
+            while not interrupts:
                 began = time.monotonic()
                 live.update(screen(now(), watched=True), refresh=True)
                 time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - began)))

@@ -120,9 +120,7 @@ class Spool:
                 wish = replace(wish, after=removed.last) if removed.last else None
                 yield removed.moved
 
-    def _demand(
-        self, provider: str, room: int, budget: Budget | None = None, campaigns: int | None = None
-    ) -> Demand:
+    def _demand(self, provider: str, room: int, budget: Budget | None = None, campaigns: int | None = None) -> Demand:
         now = self._clock.now()
         rest_until, made_after = now + REST_SECONDS, now - GIVE_UP_AFTER
         most = room if campaigns is None else campaigns

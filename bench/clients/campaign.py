@@ -28,6 +28,7 @@ from gateway.store.opening import open_database
 
 TEXT = 'Hej {{ first_name | default: "du" }}! Husk vores forårsfest den 3. maj kl. 14, {{ name }}. Hilsen Anna'
 
+
 async def _estimate(rooms: Rooms, account: Account, campaign_id: str) -> float:
     began = time.perf_counter()
     async for _ in rooms.campaigns.estimate(account.org_id, campaign_id):

@@ -48,8 +48,9 @@ class _Journal:
 
     def entries(self, kind: str) -> Iterator[dict[str, Any]]:
         """Such lines, in order."""
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        return (entry for entry in map(json.loads, lines) if entry["kind"] == kind)
+        lines = self._path.read_text().splitlines(keepends=True) if self._path.exists() else []
+        entries = (json.loads(line) for line in lines if line.endswith("\n"))  # the last one may be half written
+        return (entry for entry in entries if entry["kind"] == kind)
 
 
 class SimulatedPhones(_Journal):

@@ -53,5 +53,5 @@ async def test_links_from_the_terminal(tmp_path: Path) -> None:
     found = await identity.links.look(rescue.rpartition("/")[2])
     assert (found.kind, found.person_id) == (LinkKind.RESCUE, root.id)
     actions = [entry.action for entry in await identity.audit.page(None)]
-    assert actions == ["person.rescue", "link.make", "link.make"]
+    assert actions == ["person.rescue", "link.make", "organisation.create", "link.make"]
     await database.close()
