@@ -88,15 +88,26 @@ class _Page:
 
     members: Sequence[Recipient]
     size: int
+    after: int = 0
+    """The cursor."""
+    gone: Sequence[int] = ()
+    """Contacts that are not there any more."""
+    waited: bool = False
+    """Whether they have waited for their window: then no cursor is moved."""
 
     @property
     def last(self) -> bool:
         """Whether nobody comes behind them."""
         return len(self.members) < self.size
 
-    def first(self, size: int) -> _Page:
-        """So many of them at most."""
-        return self if len(self.members) <= size else _Page(self.members[:size], size)
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A page that was decided on."""
+
+    page: _Page
+    item: Advance | None
+    """None where the account may not send."""
 
 
 class Runner:
@@ -230,19 +241,19 @@ class Runner:
         return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name)
 
     async def _through_audience(self, run: _Run) -> None:
-        """Page after page, the next one read while this one is being committed; then those who wait."""
-        ahead: asyncio.Task[_Page] | None = None
+        """Page after page, the next one read and decided on while this one is being committed; then those who wait."""
+        ahead: asyncio.Task[_Ready] | None = None
         try:
             while not run.campaign.exhausted:
                 size = await self._room(run)
                 if size == 0:
                     return await self._rest(run.campaign.id, self._clock.now())
-                page = (await (ahead or self._read(run, run.campaign.cursor, size))).first(size)
-                ahead = self._read_ahead(run, page)
-                went = await self._take(run, page)
+                ready = await (ahead or self._ready(run, run.campaign.cursor, size))
+                ahead = self._look_ahead(run, ready.page)
+                went = await self._take(run, ready)
                 if went is None:
                     return None
-                if ahead is not None and went.cursor != page.members[-1].contact_id:
+                if ahead is not None and went.cursor != ready.page.members[-1].contact_id:
                     ahead.cancel()
                     ahead = None
         finally:
@@ -250,28 +261,33 @@ class Runner:
                 ahead.cancel()
         return await self._release(run)
 
-    def _read_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Page] | None:
-        """Read what lies behind a page, where it will be wanted at once."""
-        if page.last or run.campaign.content.limits.per_minute:
+    def _look_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Ready] | None:
+        """Look at what lies behind a page, where there will be room for it at once."""
+        size = min(self._page, run.room - len(page.members))
+        if page.last or size <= 0 or run.campaign.content.limits.per_minute:
             return None
-        return asyncio.create_task(self._read(run, page.members[-1].contact_id, self._page))
+        return asyncio.create_task(self._ready(run, page.members[-1].contact_id, size))
 
-    async def _read(self, run: _Run, cursor: int, size: int) -> _Page:
-        members = await self._readers.page(run.wanted, cursor, size)
-        return _Page(members, size)
+    async def _ready(self, run: _Run, cursor: int, size: int) -> _Ready:
+        page = _Page(await self._readers.page(run.wanted, cursor, size), size, cursor)
+        return _Ready(page, await self._decide(run, page))
 
-    async def _take(self, run: _Run, page: _Page, *, gone: Sequence[int] = (), waited: bool = False) -> Advanced | None:
-        """Decide on a page and commit it; None where the campaign rests now."""
+    async def _decide(self, run: _Run, page: _Page) -> Advance | None:
+        revision, account = await self._sender(run)
+        return None if account is None else await asyncio.to_thread(self._decided, run, page, revision)
+
+    async def _take(self, run: _Run, ready: _Ready) -> Advanced | None:
+        """Commit a page; None where the campaign rests now."""
+        item = ready.item
         for _ in range(_TRIES):
-            revision, account = await self._sender(run)
-            if account is None:
+            if item is None:
                 await self._pause(run.campaign, Cause.ACCOUNT)
                 return None
-            item = await asyncio.to_thread(self._decided, run, page, revision, gone, waited)
             advanced = await self._database.write(run_sql.advance, item)
             if advanced.went is not Went.STALE:
                 return await self._after(run, advanced)
             await self._accounts.refresh()
+            item = await self._decide(run, ready.page)
         return None
 
     async def _sender(self, run: _Run) -> tuple[int, Account | None]:
@@ -285,11 +301,11 @@ class Runner:
             run.terms = replace(run.terms, account=account)
         return revision, account
 
-    def _decided(self, run: _Run, page: _Page, revision: int, gone: Sequence[int], waited: bool) -> Advance:  # noqa: FBT001 - asyncio.to_thread
+    def _decided(self, run: _Run, page: _Page, revision: int) -> Advance:
         now = self._clock.now()
         batch = new_id(now)
         decided = [decide(member, run.terms, now, f"{batch}.{number}") for number, member in enumerate(page.members, 1)]
-        decided += [Decided(contact_id, reason=Skip.GONE) for contact_id in gone]
+        decided += [Decided(contact_id, reason=Skip.GONE) for contact_id in page.gone]
         messages = tuple(each.message for each in decided if each.message is not None)
         account = run.terms.account
         bulk = None
@@ -303,10 +319,10 @@ class Runner:
             decided=tuple(decided),
             bulk=bulk,
             at=now,
-            was=run.campaign.cursor,
+            was=page.after,
             exhausted=page.last,
             spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
-            waited=waited,
+            waited=page.waited,
             mails=self._mails(run, decided, now),
         )
 
@@ -352,8 +368,8 @@ class Runner:
             members = await self._readers.some(run.wanted, ids)
             there = {member.contact_id for member in members}
             gone = [contact_id for contact_id in ids if contact_id not in there]
-            went = await self._take(run, _Page(members, len(members) + 1), gone=gone, waited=True)
-            if went is None:
+            page = _Page(members, len(members) + 1, gone=gone, waited=True)
+            if await self._take(run, _Ready(page, await self._decide(run, page))) is None:
                 return None
         return await self._rest(run.campaign.id, self._clock.now())
 

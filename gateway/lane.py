@@ -25,7 +25,7 @@ PATIENCE = 5
 PROBE_SECONDS = (0.5, 1.0, 2.0, 3.0, 5.0)
 """Pauses between probes; the last one repeats."""
 KEPT = 8
-"""Of the window campaigns leave one part in so many free: a dialog that comes need not wait for what they have begun."""
+"""Campaigns leave one part in so many of the window free: a dialog that comes need not wait for their answers."""
 POLL_SECONDS = 1.0
 """How often the spool is asked at least: other processes put messages there too."""
 

@@ -86,7 +86,9 @@ def advance(connection: Connection, items: Sequence[Advance]) -> list[Advanced]:
 
 
 _RECIPIENT = Gathered(
-    campaign_recipients, ("campaign_id", "contact_id", "state", "reason", "variant", "message_id", "at", "address")
+    campaign_recipients,
+    ("contact_id", "state", "reason", "variant", "message_id", "at", "address"),
+    same=("campaign_id",),
 )
 _DECIDE = Prepared(
     lambda _dialect: (
@@ -171,8 +173,13 @@ def _write(
     spent: tuple[int, int],
 ) -> Advanced:
     rows = list(_rows(item, kept, refused))
-    (_DECIDE if item.waited else _RECIPIENT).many(connection, rows)
-    standing = [each["state"] for each in rows] if not item.waited else [each["standing"] for each in rows]
+    if item.waited:
+        _DECIDE.many(
+            connection, [{"campaign": item.campaign_id, **dict(zip(_NAMES, each, strict=True))} for each in rows]
+        )
+    else:
+        _RECIPIENT.many(connection, rows, {"campaign_id": item.campaign_id})
+    standing = [each[1] for each in rows]
     sent, waiting = standing.count(Standing.SENT), standing.count(Standing.WAITING)
     whole = len(kept) == len(item.decided)
     cursor = row.cursor if item.waited or not kept else kept[-1].contact_id
@@ -202,21 +209,19 @@ def _refused(taken: Taken, bulk: Bulk) -> dict[str, Skip]:
     return refused | {bulk.messages[place].id: Skip.DUPLICATE for place in taken.doubled}
 
 
-def _rows(item: Advance, kept: Sequence[Decided], refused: Mapping[str, Skip]) -> Iterator[dict[str, Any]]:
+def _rows(item: Advance, kept: Sequence[Decided], refused: Mapping[str, Skip]) -> Iterator[tuple[Any, ...]]:
+    """Of each contact, in the order of `_NAMES`."""
     for each in kept:
         message_id = each.id
-        against = refused.get(message_id or "")
+        against = refused.get(message_id or "") if refused else None
         reason = against or each.reason
         message_id = None if against else message_id
         state = Standing.SENT if message_id else Standing.WAITING if each.due_at is not None else Standing.SKIPPED
         address = email_sql.folded(each.email.address) if message_id and each.email is not None else None
-        values = state, reason, each.variant, message_id, each.due_at or item.at, address
-        names = ("standing", "why", "language", "message", "moment", "mailbox") if item.waited else _NAMES
-        keys = ("campaign", "contact") if item.waited else ("campaign_id", "contact_id")
-        yield dict(zip((*keys, *names), (item.campaign_id, each.contact_id, *values), strict=True))
+        yield each.contact_id, state, reason, each.variant, message_id, each.due_at or item.at, address
 
 
-_NAMES = ("state", "reason", "variant", "message_id", "at", "address")
+_NAMES = ("contact", "standing", "why", "language", "message", "moment", "mailbox")
 
 
 # --- what stands against them --------------------------------------------------------------------------------------
