@@ -34,7 +34,7 @@ _ORGANISATION = "Firma A/S"
 _MAILS_A_SECOND, _SECONDS = 20, 20
 _P99_MS = 100
 _PAUSES, _BETWEEN = 10, 500
-_LISTEN_SECONDS = 3.0
+_LISTEN_SECONDS = 2.5
 _SILENCE_SECONDS = 1.0
 _PATIENCE = 120
 _ALL_DAY = '[campaigns]\nquiet_hours = ""\nholidays = false\n'
