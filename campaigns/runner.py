@@ -39,8 +39,10 @@ from gateway.store import bulk_sql, mail_queue_sql
 from gateway.store.bulk_sql import Bulk
 from gateway.store.database import Database, StoreUnavailableError
 
-PAGE = 500
-"""Contacts of one transaction: beyond that its fixed cost no longer shows, and others wait for it."""
+PAGE, SMALLEST_PAGE = 500, 100
+"""Contacts of one transaction at most: beyond that its fixed cost no longer shows; and what is always worth one."""
+LONGEST_SECONDS = 0.025
+"""How long a page may take to be committed, the wait for others included: they wait for it just as long."""
 AHEAD = 20_000
 """Messages of campaigns that wait in the spool at most, of all together."""
 MAILS_AHEAD = 2_000
@@ -70,6 +72,8 @@ class _Run:
     """When they were counted, on the monotonic clock."""
     organisation: str = ""
     """In whose name mails leave."""
+    page: int = PAGE
+    """Contacts that are committed at once."""
 
     @property
     def by_mail(self) -> bool:
@@ -80,6 +84,11 @@ class _Run:
     def limited(self) -> bool:
         """Whether the campaign may spend only so much."""
         return self.campaign.content.limits.end
+
+    def learn(self, took: float, most: int) -> None:
+        """Go by how long a page took: smaller ones where it was too long, half as large again where it was not."""
+        fitting = self.page * min(1.5, LONGEST_SECONDS / took) if took else most
+        self.page = int(min(most, max(SMALLEST_PAGE, fitting)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +247,9 @@ class Runner:
             return None
         owner = await self._accounts.organisation(campaign.org_id)
         name = owner.name if owner is not None else ""
-        return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name)
+        return _Run(
+            campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name, page=self._page
+        )
 
     async def _through_audience(self, run: _Run) -> None:
         """Page after page, the next one read and decided on while this one is being committed; then those who wait."""
@@ -263,7 +274,7 @@ class Runner:
 
     def _look_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Ready] | None:
         """Look at what lies behind a page, where there will be room for it at once."""
-        size = min(self._page, run.room - len(page.members))
+        size = min(run.page, run.room - len(page.members))
         if page.last or size <= 0 or run.campaign.content.limits.per_minute:
             return None
         return asyncio.create_task(self._ready(run, page.members[-1].contact_id, size))
@@ -283,7 +294,10 @@ class Runner:
             if item is None:
                 await self._pause(run.campaign, Cause.ACCOUNT)
                 return None
+            began = time.monotonic()
             advanced = await self._database.write(run_sql.advance, item)
+            if len(item.decided) >= SMALLEST_PAGE:
+                run.learn(time.monotonic() - began, self._page)
             if advanced.went is not Went.STALE:
                 return await self._after(run, advanced)
             await self._accounts.refresh()
@@ -411,11 +425,11 @@ class Runner:
         """How many contacts the campaign's pace allows now; a second's worth is saved up at most."""
         per_minute = run.campaign.content.limits.per_minute
         if not per_minute:
-            return self._page
+            return run.page
         now = time.monotonic()
         run.tokens = min(run.tokens + (now - run.at) * per_minute / 60, max(1.0, per_minute / 60))
         run.at = now
-        return min(self._page, int(run.tokens))
+        return min(run.page, int(run.tokens))
 
     # --- what is told ----------------------------------------------------------------------------------------------
 
