@@ -41,7 +41,7 @@ from gateway.store.database import Database, StoreUnavailableError
 
 PAGE, SMALLEST_PAGE = 500, 100
 """Contacts of one transaction at most: beyond that its fixed cost no longer shows; and what is always worth one."""
-LONGEST_SECONDS = 0.025
+LONGEST_SECONDS = 0.03
 """How long a page may take to be committed, the wait for others included: they wait for it just as long."""
 AHEAD = 20_000
 """Messages of campaigns that wait in the spool at most, of all together."""

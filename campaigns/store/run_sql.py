@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, func, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, literal_column, select, update
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
@@ -107,6 +107,23 @@ _DECIDE = Prepared(
         )
     )
 )
+_MOVE = Prepared(
+    lambda _dialect: (
+        update(campaigns)
+        .where(campaigns.c.id == bindparam("campaign"))
+        .values(
+            cursor=bindparam("place"),
+            exhausted=bindparam("over"),
+            cause=literal_column("''"),
+            recipients=campaigns.c.recipients + bindparam("looked_at"),
+            messages=campaigns.c.messages + bindparam("sent"),
+            waiting=campaigns.c.waiting + bindparam("wait"),
+            skipped=campaigns.c.skipped + bindparam("left_out"),
+            parts=campaigns.c.parts + bindparam("more_parts"),
+            cost=campaigns.c.cost + bindparam("more_cost"),
+        )
+    )
+)
 _STANDING = Prepared(
     lambda _dialect: select(campaigns).where(campaigns.c.id == bindparam("campaign")).with_for_update()
 )
@@ -185,21 +202,18 @@ def _write(
     cursor = row.cursor if item.waited or not kept else kept[-1].contact_id
     exhausted = bool(row.exhausted) if item.waited else whole and item.exhausted
     parts, cost = spent
-    connection.execute(
-        update(campaigns)
-        .where(campaigns.c.id == item.campaign_id)
-        .values(
-            cursor=cursor,
-            exhausted=exhausted,
-            cause="",
-            recipients=campaigns.c.recipients + (0 if item.waited else len(kept)),
-            messages=campaigns.c.messages + sent,
-            waiting=campaigns.c.waiting + waiting - (len(kept) if item.waited else 0),
-            skipped=campaigns.c.skipped + len(kept) - sent - waiting,
-            parts=campaigns.c.parts + parts,
-            cost=campaigns.c.cost + cost,
-        )
-    )
+    moved = {
+        "campaign": item.campaign_id,
+        "place": cursor,
+        "over": exhausted,
+        "looked_at": 0 if item.waited else len(kept),
+        "sent": sent,
+        "wait": waiting - (len(kept) if item.waited else 0),
+        "left_out": len(kept) - sent - waiting,
+        "more_parts": parts,
+        "more_cost": cost,
+    }
+    _MOVE.many(connection, [moved])
     return Advanced(Went.ON, cursor, exhausted, sent)
 
 
