@@ -16,7 +16,18 @@ from pathlib import Path
 from bench import report
 from bench.machine import setup
 from bench.results import Plan, Row
-from bench.rows import campaigns, edge, filters, full_spool, latency, mail_to_sms, million, sms_to_mail, standing
+from bench.rows import (
+    campaign_live,
+    campaigns,
+    edge,
+    filters,
+    full_spool,
+    latency,
+    mail_to_sms,
+    million,
+    sms_to_mail,
+    standing,
+)
 from bench.scratch import scratch
 from tests.gateway_process import BREVDUE
 
@@ -33,6 +44,8 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "start-full": million.start,
     "campaign": campaigns.campaigns,
     "filters": filters.filters,
+    "campaign-dialog": campaign_live.dialog,
+    "campaign-pause": campaign_live.pause,
     "start": standing.cold_start,
     "idle-smtp": standing.idle_smtp,
     "idle-tls": standing.idle_tls,

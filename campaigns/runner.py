@@ -40,8 +40,10 @@ from gateway.store import bulk_sql, mail_queue_sql
 from gateway.store.bulk_sql import Bulk
 from gateway.store.database import Database, StoreUnavailableError
 
-PAGE = 500
-"""Contacts of one transaction: beyond that its fixed cost no longer shows, and others wait for it."""
+PAGE, SMALLEST_PAGE = 500, 100
+"""Contacts of one transaction at most: beyond that its fixed cost no longer shows; and what is always worth one."""
+LONGEST_SECONDS = 0.03
+"""How long a page may take to be committed, the wait for others included: they wait for it just as long."""
 AHEAD = 20_000
 """Messages of campaigns that wait in the spool at most, of all together."""
 MAILS_AHEAD = 2_000
@@ -71,6 +73,8 @@ class _Run:
     """When they were counted, on the monotonic clock."""
     organisation: str = ""
     """In whose name mails leave."""
+    page: int = PAGE
+    """Contacts that are committed at once."""
 
     @property
     def by_mail(self) -> bool:
@@ -82,6 +86,11 @@ class _Run:
         """Whether the campaign may spend only so much."""
         return self.campaign.content.limits.end
 
+    def learn(self, took: float, most: int) -> None:
+        """Go by how long a page took: smaller ones where it was too long, half as large again where it was not."""
+        fitting = self.page * min(1.5, LONGEST_SECONDS / took) if took else most
+        self.page = int(min(most, max(SMALLEST_PAGE, fitting)))
+
 
 @dataclass(frozen=True, slots=True)
 class _Page:
@@ -89,15 +98,26 @@ class _Page:
 
     members: Sequence[Recipient]
     size: int
+    after: int = 0
+    """The cursor."""
+    gone: Sequence[int] = ()
+    """Contacts that are not there any more."""
+    waited: bool = False
+    """Whether they have waited for their window: then no cursor is moved."""
 
     @property
     def last(self) -> bool:
         """Whether nobody comes behind them."""
         return len(self.members) < self.size
 
-    def first(self, size: int) -> _Page:
-        """So many of them at most."""
-        return self if len(self.members) <= size else _Page(self.members[:size], size)
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A page that was decided on."""
+
+    page: _Page
+    item: Advance | None
+    """None where the account may not send."""
 
 
 class Runner:
@@ -229,22 +249,24 @@ class Runner:
             return None
         owner = await self._accounts.organisation(campaign.org_id)
         name = owner.name if owner is not None else ""
-        return _Run(campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name)
+        return _Run(
+            campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name, page=self._page
+        )
 
     async def _through_audience(self, run: _Run) -> None:
-        """Page after page, the next one read while this one is being committed; then those who wait."""
-        ahead: asyncio.Task[_Page] | None = None
+        """Page after page, the next one read and decided on while this one is being committed; then those who wait."""
+        ahead: asyncio.Task[_Ready] | None = None
         try:
             while not run.campaign.exhausted:
                 size = await self._room(run)
                 if size == 0:
                     return await self._rest(run.campaign.id, self._clock.now())
-                page = (await (ahead or self._read(run, run.campaign.cursor, size))).first(size)
-                ahead = self._read_ahead(run, page)
-                went = await self._take(run, page)
+                ready = await (ahead or self._ready(run, run.campaign.cursor, size))
+                ahead = self._look_ahead(run, ready.page)
+                went = await self._take(run, ready)
                 if went is None:
                     return None
-                if ahead is not None and went.cursor != page.members[-1].contact_id:
+                if ahead is not None and went.cursor != ready.page.members[-1].contact_id:
                     ahead.cancel()
                     ahead = None
         finally:
@@ -252,28 +274,36 @@ class Runner:
                 ahead.cancel()
         return await self._release(run)
 
-    def _read_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Page] | None:
-        """Read what lies behind a page, where it will be wanted at once."""
-        if page.last or run.campaign.content.limits.per_minute:
+    def _look_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Ready] | None:
+        """Look at what lies behind a page, where there will be room for it at once."""
+        size = min(run.page, run.room - len(page.members))
+        if page.last or size <= 0 or run.campaign.content.limits.per_minute:
             return None
-        return asyncio.create_task(self._read(run, page.members[-1].contact_id, self._page))
+        return asyncio.create_task(self._ready(run, page.members[-1].contact_id, size))
 
-    async def _read(self, run: _Run, cursor: int, size: int) -> _Page:
-        members = await self._readers.page(run.wanted, cursor, size)
-        return _Page(members, size)
+    async def _ready(self, run: _Run, cursor: int, size: int) -> _Ready:
+        page = _Page(await self._readers.page(run.wanted, cursor, size), size, cursor)
+        return _Ready(page, await self._decide(run, page))
 
-    async def _take(self, run: _Run, page: _Page, *, gone: Sequence[int] = (), waited: bool = False) -> Advanced | None:
-        """Decide on a page and commit it; None where the campaign rests now."""
+    async def _decide(self, run: _Run, page: _Page) -> Advance | None:
+        revision, account = await self._sender(run)
+        return None if account is None else await asyncio.to_thread(self._decided, run, page, revision)
+
+    async def _take(self, run: _Run, ready: _Ready) -> Advanced | None:
+        """Commit a page; None where the campaign rests now."""
+        item = ready.item
         for _ in range(_TRIES):
-            revision, account = await self._sender(run)
-            if account is None:
+            if item is None:
                 await self._pause(run.campaign, Cause.ACCOUNT)
                 return None
-            item = await asyncio.to_thread(self._decided, run, page, revision, gone, waited)
+            began = time.monotonic()
             advanced = await self._database.write(run_sql.advance, item)
+            if len(item.decided) >= SMALLEST_PAGE:
+                run.learn(time.monotonic() - began, self._page)
             if advanced.went is not Went.STALE:
                 return await self._after(run, advanced)
             await self._accounts.refresh()
+            item = await self._decide(run, ready.page)
         return None
 
     async def _sender(self, run: _Run) -> tuple[int, Account | None]:
@@ -287,11 +317,11 @@ class Runner:
             run.terms = replace(run.terms, account=account)
         return revision, account
 
-    def _decided(self, run: _Run, page: _Page, revision: int, gone: Sequence[int], waited: bool) -> Advance:  # noqa: FBT001 - asyncio.to_thread
+    def _decided(self, run: _Run, page: _Page, revision: int) -> Advance:
         now = self._clock.now()
         batch = new_id(now)
         decided = [decide(member, run.terms, now, f"{batch}.{number}") for number, member in enumerate(page.members, 1)]
-        decided += [Decided(contact_id, reason=Skip.GONE) for contact_id in gone]
+        decided += [Decided(contact_id, reason=Skip.GONE) for contact_id in page.gone]
         messages = tuple(each.message for each in decided if each.message is not None)
         account = run.terms.account
         bulk = None
@@ -305,10 +335,10 @@ class Runner:
             decided=tuple(decided),
             bulk=bulk,
             at=now,
-            was=run.campaign.cursor,
+            was=page.after,
             exhausted=page.last,
             spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
-            waited=waited,
+            waited=page.waited,
             mails=self._mails(run, decided, now),
         )
 
@@ -355,8 +385,8 @@ class Runner:
             members = await self._readers.some(run.wanted, ids)
             there = {member.contact_id for member in members}
             gone = [contact_id for contact_id in ids if contact_id not in there]
-            went = await self._take(run, _Page(members, len(members) + 1), gone=gone, waited=True)
-            if went is None:
+            page = _Page(members, len(members) + 1, gone=gone, waited=True)
+            if await self._take(run, _Ready(page, await self._decide(run, page))) is None:
                 return None
         return await self._rest(run.campaign.id, self._clock.now())
 
@@ -407,11 +437,11 @@ class Runner:
         """How many contacts the campaign's pace allows now; a second's worth is saved up at most."""
         per_minute = run.campaign.content.limits.per_minute
         if not per_minute:
-            return self._page
+            return run.page
         now = time.monotonic()
         run.tokens = min(run.tokens + (now - run.at) * per_minute / 60, max(1.0, per_minute / 60))
         run.at = now
-        return min(self._page, int(run.tokens))
+        return min(run.page, int(run.tokens))
 
     # --- what is told ----------------------------------------------------------------------------------------------
 

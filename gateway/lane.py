@@ -24,6 +24,8 @@ PATIENCE = 5
 """Temporary outcomes in a row before a lane is closed to all but a probe; or unknown ones, before it is avoided."""
 PROBE_SECONDS = (0.5, 1.0, 2.0, 3.0, 5.0)
 """Pauses between probes; the last one repeats."""
+KEPT = 8
+"""Campaigns leave one part in so many of the window free: a dialog that comes need not wait for their answers."""
 POLL_SECONDS = 1.0
 """How often the spool is asked at least: other processes put messages there too."""
 
@@ -35,6 +37,7 @@ class Lane:
         """Rates are in parts a second; 0 for as fast as the window allows."""
         self.provider = provider
         self.window = window
+        self._kept = window // KEPT
         self.taken = 0
         """Messages reserved or under way."""
         self.behind = False
@@ -76,14 +79,22 @@ class Lane:
         return True
 
     def draw(self, now: float) -> int:
-        """Take all room there is, for messages that wait in the spool; the number of them."""
-        room = self.window - self.taken
+        """Take room for messages that wait in the spool; the number of them.
+
+        What campaigns leave free is taken only where dialogs wait: else it is for those that come meanwhile.
+        """
         if self.closed:
             room = 1 if now >= self._probe_at and self.taken == 0 else 0
-        elif self._paced:
-            room = int(min(room, self._paces.room(now)))
+        else:
+            room = max(0, self.window - self.taken - (0 if self.behind else self._kept))
+            if self._paced:
+                room = int(min(room, self._paces.room(now)))
         self.taken += room
         return room
+
+    def for_campaigns(self, room: int) -> int:
+        """How much of the room that was just taken messages of campaigns may use."""
+        return room if self.closed else max(0, room - max(0, self.taken + self._kept - self.window))
 
     def budget(self, now: float) -> Budget | None:
         """What may begin of the messages that are drawn; None where no pace is set."""

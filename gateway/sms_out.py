@@ -158,7 +158,7 @@ class SmsOut:
             return
         begun = 0
         try:
-            departure = await self._spool.depart(lane.provider, room, lane.budget(now))
+            departure = await self._spool.depart(lane.provider, room, lane.budget(now), lane.for_campaigns(room))
             begun = len(departure.go)
             lane.drawn(departure, now)
             self._begin(lane, departure.go)

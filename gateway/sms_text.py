@@ -75,8 +75,13 @@ _PLAIN_FORMS = ("<wide>", "<narrow>", "<compat>", "<font>")
 
 def measure(text: str) -> SmsText:
     """Choose the alphabet and count units and parts. CR LF and a lone CR become LF; lone surrogates U+FFFD."""
-    text = _canonical(text)
-    if _is_basic(text):
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    basic = _is_basic(text)
+    if not basic:  # the main table holds composed characters alone
+        text = _composed(text)
+        basic = _is_basic(text)
+    if basic:
         units = len(text)
         parts = 1 if units <= GSM7_SINGLE else -(-units // GSM7_PART)
         return SmsText(text, Encoding.GSM7, parts, units)
@@ -184,9 +189,7 @@ def _is_basic(text: str) -> bool:
         return _ONLY_BASIC.fullmatch(text) is not None
 
 
-def _canonical(text: str) -> str:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+def _composed(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", _LONE_SURROGATE.sub("\ufffd", text))

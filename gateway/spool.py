@@ -94,9 +94,14 @@ class Spool:
         """The messages that were put under these keys (`Acceptance.dedupe`)."""
         return await self._database.read(lambda connection: accept_sql.stored(connection, identities))
 
-    async def depart(self, provider: str, room: int, budget: Budget | None = None) -> Departure:
-        """Commit that attempts of up to `room` due messages begin now, save those that may not go."""
-        return await self._database.write(spool_sql.depart, self._demand(provider, room, budget))
+    async def depart(
+        self, provider: str, room: int, budget: Budget | None = None, campaigns: int | None = None
+    ) -> Departure:
+        """Commit that attempts of up to `room` due messages begin now, save those that may not go.
+
+        Up to `campaigns` of these may be of campaigns, all where that is None.
+        """
+        return await self._database.write(spool_sql.depart, self._demand(provider, room, budget, campaigns))
 
     async def turn_away(self, known: Collection[str], word: str, escape: Escape | None = None) -> Departure:
         """Lead elsewhere, or put off, or give up in the end, messages that wait for a provider not among the known."""
@@ -115,10 +120,11 @@ class Spool:
                 wish = replace(wish, after=removed.last) if removed.last else None
                 yield removed.moved
 
-    def _demand(self, provider: str, room: int, budget: Budget | None = None) -> Demand:
+    def _demand(self, provider: str, room: int, budget: Budget | None = None, campaigns: int | None = None) -> Demand:
         now = self._clock.now()
         rest_until, made_after = now + REST_SECONDS, now - GIVE_UP_AFTER
-        return Demand(provider, room, self.lease, now, rest_until, made_after, budget)
+        most = room if campaigns is None else campaigns
+        return Demand(provider, room, most, self.lease, now, rest_until, made_after, budget)
 
     def leaves(self, messages: Sequence[OutgoingSms]) -> None:
         """The bytes of these messages may leave from now on: call it before they do."""

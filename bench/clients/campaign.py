@@ -14,32 +14,19 @@ from pathlib import Path
 
 import uvloop
 
+from bench.contacts import fill
 from brevdue.app import Role, Rooms
 from campaigns.audience import ContactReaders
 from campaigns.campaign import Content
 from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
-from campaigns.model import Audience, Draft, Point
+from campaigns.model import Audience
 from campaigns.runner import Runner
-from campaigns.store.contact_sql import Change, store
 from gateway.model import Account
 from gateway.settings import CampaignSettings, GatewaySettings, LimitSettings, MailSettings, StoreSettings
 from gateway.store.opening import open_database
 
 TEXT = 'Hej {{ first_name | default: "du" }}! Husk vores forårsfest den 3. maj kl. 14, {{ name }}. Hilsen Anna'
-_AT_ONCE = 10_000
-
-
-def draft(number: int) -> Draft:
-    """Contact `number`, with a phone of its own."""
-    phone = Point(f"+4520{number:06}" if number < 1_000_000 else f"+4521{number - 1_000_000:06}")
-    return Draft(f"Anders Hansen {number}", "Anders", phones=(phone,), language="da")
-
-
-async def _fill(rooms: Rooms, account: Account, number: int) -> None:
-    for first in range(0, number, _AT_ONCE):
-        drafts = [draft(each) for each in range(first, min(first + _AT_ONCE, number))]
-        await rooms.database.write(store, Change(account.org_id, time.time(), drafts))
 
 
 async def _estimate(rooms: Rooms, account: Account, campaign_id: str) -> float:
@@ -62,7 +49,7 @@ async def measure(url: str, folder: Path, number: int) -> dict[str, float]:
     organisation = await rooms.accounts.ensure_organisation("Firm", "DK", "da")
     key, _ = await rooms.accounts.create_key(organisation)
     account = await rooms.accounts.open_account(key.id, "anna@firm.example")
-    await _fill(rooms, account, number)
+    await fill(rooms.database, account.org_id, number)
     content = Content("Spring", account.id, {"": TEXT}, Audience(filter=""))
     campaign = await rooms.campaigns.create(account.org_id, content)
     estimated = await _estimate(rooms, account, campaign.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Executable, and_, false, func, or_, select, true
@@ -204,15 +204,18 @@ def recipients(
     linked = objects_of(connection, of, ids, kinds)
     agreed = {label.number: folded for (sort, folded), label in of.labels.items() if sort is LabelSort.CONSENT}
     every = [each.key for each in of.own()]
-    of_kinds = {name: [each.key for each in of.own(name)] for name in label_names(of, LabelSort.KIND).values()}
+    of_kinds = {
+        name: [each.key for each in of.own(name)]
+        for name in label_names(of, LabelSort.KIND).values()
+        if kinds is None or name in kinds
+    }
     found = []
     for row in rows:
-        objects = {each.kind: each.fields for each in reversed(linked.get(row.id, ()))}
-        fields = _fields(row, every) | {
-            kind: {key: objects.get(kind, {}).get(key) for key in keys}
-            for kind, keys in of_kinds.items()
-            if kinds is None or kind in kinds
-        }
+        fields = _fields(row, every)
+        if of_kinds:
+            objects = {each.kind: each.fields for each in reversed(linked.get(row.id, ()))}
+            for kind, keys in of_kinds.items():
+                fields[kind] = {key: objects.get(kind, {}).get(key) for key in keys}
         found.append(
             Recipient(
                 row.id,
@@ -223,8 +226,8 @@ def recipients(
                 row.zone,
                 (row.country or "").upper(),
                 bool(row.no_sms),
-                (of.org_id, row.phone) in stopped,
-                frozenset(agreed[int(each)] for each in (row.consents or "").split() if int(each) in agreed),
+                bool(stopped) and (of.org_id, row.phone) in stopped,
+                _agreed(row.consents, agreed) if row.consents else _NOTHING,
                 fields,
             )
         )
@@ -239,6 +242,13 @@ def some(
     if of is None:
         return []
     return recipients(connection, of, [each for each in contact_ids if of.first_id < each <= of.last_id], kinds)
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+def _agreed(consents: str, names: Mapping[int, str]) -> frozenset[str]:
+    return frozenset(names[number] for number in map(int, consents.split()) if number in names)
 
 
 def _fields(row: Any, every: Sequence[str]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
 
 from campaigns.model import Attribute, AttributeType, Book, Group, Label, LabelSort
 from campaigns.store.schema import (
@@ -21,16 +21,38 @@ from campaigns.store.schema import (
 )
 from campaigns.values import fold
 from gateway.store.dialect import insert as insert_or
+from gateway.store.prepared import Prepared
 from gateway.store.schema import organisations
+
+_BOOK = Prepared(
+    lambda _dialect: (
+        select(contact_books.c.id, organisations.c.region)
+        .join(organisations, organisations.c.id == contact_books.c.org_id)
+        .where(contact_books.c.org_id == bindparam("org"))
+    )
+)
+_ATTRIBUTES = Prepared(
+    lambda _dialect: (
+        select(contact_attributes)
+        .where(contact_attributes.c.book_id == bindparam("book"))
+        .order_by(contact_attributes.c.created_at, contact_attributes.c.key)
+    )
+)
+_LABELS = Prepared(
+    lambda _dialect: (
+        select(contact_labels).where(contact_labels.c.book_id == bindparam("book")).order_by(contact_labels.c.folded)
+    )
+)
+_GROUPS = Prepared(
+    lambda _dialect: (
+        select(contact_groups).where(contact_groups.c.org_id == bindparam("org")).order_by(contact_groups.c.folded)
+    )
+)
 
 
 def book(connection: Connection, org_id: str) -> Book | None:
     """An organisation's book; None for no such organisation, and for one that has had no contacts yet."""
-    row = connection.execute(
-        select(contact_books.c.id, organisations.c.region)
-        .join(organisations, organisations.c.id == contact_books.c.org_id)
-        .where(contact_books.c.org_id == org_id)
-    ).one_or_none()
+    row = next(iter(_BOOK.rows(connection, {"org": org_id})), None)
     if row is None:
         return None
     return Book(
@@ -69,11 +91,7 @@ def numbers(connection: Connection, book_id: int, count: int) -> range:
 
 
 def _attributes(connection: Connection, book_id: int) -> dict[tuple[str, str], Attribute]:
-    rows = connection.execute(
-        select(contact_attributes)
-        .where(contact_attributes.c.book_id == book_id)
-        .order_by(contact_attributes.c.created_at, contact_attributes.c.key)
-    )
+    rows = _ATTRIBUTES.rows(connection, {"book": book_id})
     return {
         (row.kind, row.key): Attribute(
             row.key,
@@ -88,16 +106,12 @@ def _attributes(connection: Connection, book_id: int) -> dict[tuple[str, str], A
 
 
 def _labels(connection: Connection, book_id: int) -> dict[tuple[LabelSort, str], Label]:
-    rows = connection.execute(
-        select(contact_labels).where(contact_labels.c.book_id == book_id).order_by(contact_labels.c.folded)
-    )
+    rows = _LABELS.rows(connection, {"book": book_id})
     return {(LabelSort(row.sort), row.folded): Label(row.number, row.name) for row in rows}
 
 
 def _groups(connection: Connection, org_id: str) -> dict[str, Group]:
-    rows = connection.execute(
-        select(contact_groups).where(contact_groups.c.org_id == org_id).order_by(contact_groups.c.folded)
-    )
+    rows = _GROUPS.rows(connection, {"org": org_id})
     return {row.folded: Group(row.id, row.org_id, row.name, row.filter, row.created_at, row.updated_at) for row in rows}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, func, literal_column, select, update
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
@@ -87,7 +87,9 @@ def advance(connection: Connection, items: Sequence[Advance]) -> list[Advanced]:
 
 
 _RECIPIENT = Gathered(
-    campaign_recipients, ("campaign_id", "contact_id", "state", "reason", "variant", "message_id", "at", "address")
+    campaign_recipients,
+    ("contact_id", "state", "reason", "variant", "message_id", "at", "address"),
+    same=("campaign_id",),
 )
 _DECIDE = Prepared(
     lambda _dialect: (
@@ -103,6 +105,23 @@ _DECIDE = Prepared(
             message_id=bindparam("message"),
             at=bindparam("moment"),
             address=bindparam("mailbox"),
+        )
+    )
+)
+_MOVE = Prepared(
+    lambda _dialect: (
+        update(campaigns)
+        .where(campaigns.c.id == bindparam("campaign"))
+        .values(
+            cursor=bindparam("place"),
+            exhausted=bindparam("over"),
+            cause=literal_column("''"),
+            recipients=campaigns.c.recipients + bindparam("looked_at"),
+            messages=campaigns.c.messages + bindparam("sent"),
+            waiting=campaigns.c.waiting + bindparam("wait"),
+            skipped=campaigns.c.skipped + bindparam("left_out"),
+            parts=campaigns.c.parts + bindparam("more_parts"),
+            cost=campaigns.c.cost + bindparam("more_cost"),
         )
     )
 )
@@ -172,28 +191,30 @@ def _write(
     spent: tuple[int, int],
 ) -> Advanced:
     rows = list(_rows(item, kept, refused))
-    (_DECIDE if item.waited else _RECIPIENT).many(connection, rows)
-    standing = [each["state"] for each in rows] if not item.waited else [each["standing"] for each in rows]
+    if item.waited:
+        _DECIDE.many(
+            connection, [{"campaign": item.campaign_id, **dict(zip(_NAMES, each, strict=True))} for each in rows]
+        )
+    else:
+        _RECIPIENT.many(connection, rows, {"campaign_id": item.campaign_id})
+    standing = [each[1] for each in rows]
     sent, waiting = standing.count(Standing.SENT), standing.count(Standing.WAITING)
     whole = len(kept) == len(item.decided)
     cursor = row.cursor if item.waited or not kept else kept[-1].contact_id
     exhausted = bool(row.exhausted) if item.waited else whole and item.exhausted
     parts, cost = spent
-    connection.execute(
-        update(campaigns)
-        .where(campaigns.c.id == item.campaign_id)
-        .values(
-            cursor=cursor,
-            exhausted=exhausted,
-            cause="",
-            recipients=campaigns.c.recipients + (0 if item.waited else len(kept)),
-            messages=campaigns.c.messages + sent,
-            waiting=campaigns.c.waiting + waiting - (len(kept) if item.waited else 0),
-            skipped=campaigns.c.skipped + len(kept) - sent - waiting,
-            parts=campaigns.c.parts + parts,
-            cost=campaigns.c.cost + cost,
-        )
-    )
+    moved = {
+        "campaign": item.campaign_id,
+        "place": cursor,
+        "over": exhausted,
+        "looked_at": 0 if item.waited else len(kept),
+        "sent": sent,
+        "wait": waiting - (len(kept) if item.waited else 0),
+        "left_out": len(kept) - sent - waiting,
+        "more_parts": parts,
+        "more_cost": cost,
+    }
+    _MOVE.many(connection, [moved])
     return Advanced(Went.ON, cursor, exhausted, sent)
 
 
@@ -203,21 +224,19 @@ def _refused(taken: Taken, bulk: Bulk) -> dict[str, Skip]:
     return refused | {bulk.messages[place].id: Skip.DUPLICATE for place in taken.doubled}
 
 
-def _rows(item: Advance, kept: Sequence[Decided], refused: Mapping[str, Skip]) -> Iterator[dict[str, Any]]:
+def _rows(item: Advance, kept: Sequence[Decided], refused: Mapping[str, Skip]) -> Iterator[tuple[Any, ...]]:
+    """Of each contact, in the order of `_NAMES`."""
     for each in kept:
         message_id = each.id
-        against = refused.get(message_id or "")
+        against = refused.get(message_id or "") if refused else None
         reason = against or each.reason
         message_id = None if against else message_id
         state = Standing.SENT if message_id else Standing.WAITING if each.due_at is not None else Standing.SKIPPED
         address = email_sql.folded(each.email.address) if message_id and each.email is not None else None
-        values = state, reason, each.variant, message_id, each.due_at or item.at, address
-        names = ("standing", "why", "language", "message", "moment", "mailbox") if item.waited else _NAMES
-        keys = ("campaign", "contact") if item.waited else ("campaign_id", "contact_id")
-        yield dict(zip((*keys, *names), (item.campaign_id, each.contact_id, *values), strict=True))
+        yield each.contact_id, state, reason, each.variant, message_id, each.due_at or item.at, address
 
 
-_NAMES = ("state", "reason", "variant", "message_id", "at", "address")
+_NAMES = ("contact", "standing", "why", "language", "message", "moment", "mailbox")
 
 
 # --- what stands against them --------------------------------------------------------------------------------------

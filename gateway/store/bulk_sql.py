@@ -25,12 +25,12 @@ from gateway.store.spool_items import AT_ONCE
 
 _MESSAGE = Gathered(
     messages,
-    (
-        "id", "mail_id", "org_id", "account_id", "key_id", "provider", "from_number", "to_number", "text", "encoding",
-        "parts", "units", "priority", "dedupe", "state", "state_at", "created_at", "available_at", "attempts", "sender",
-        "told_at",
-    ),
+    ("id", "to_number", "text", "encoding", "parts", "units", "provider", "sender", "dedupe"),
     unless=("dedupe",),
+    same=(
+        "mail_id", "org_id", "account_id", "key_id", "from_number", "priority", "state", "state_at", "created_at",
+        "available_at", "attempts", "told_at",
+    ),
 )  # fmt: skip
 
 
@@ -141,8 +141,8 @@ def _within_caps(ledger: Ledger, bulk: Bulk, clear: list[int]) -> tuple[list[int
 def _store(connection: Connection, bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> None:
     if not places:
         return
-    _MESSAGE.many(connection, list(_rows(bulk, places, identities)))
     first = bulk.messages[0]
+    _MESSAGE.many(connection, list(_rows(bulk, places, identities)), _same(bulk, first))
     _COUNT_SENT.many(connection, [{"account": first.account_id, "more": len(places), "moment": bulk.at}])
     if bulk.shared:
         # Where a number is shared, whom an account has written to says whose the answer is.
@@ -164,33 +164,39 @@ def _store(connection: Connection, bulk: Bulk, places: Sequence[int], identities
         )
 
 
-def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     for place in places:
         message = bulk.messages[place]
         text = message.text
-        yield {
-            "id": message.id,
-            "mail_id": bulk.record_id,
-            "org_id": message.org_id,
-            "account_id": message.account_id,
-            "key_id": message.key_id,
-            "provider": message.provider,
-            "from_number": message.from_number,
-            "to_number": message.to_number,
-            "text": text.text,
-            "encoding": text.encoding,
-            "parts": text.parts,
-            "units": text.units,
-            "priority": PRIORITIES[message.priority],
-            "dedupe": identities[place],
-            "state": MessageState.QUEUED,
-            "state_at": bulk.at,
-            "created_at": bulk.at,
-            "available_at": AT_ONCE,
-            "attempts": 0,
-            "sender": message.sender,
-            "told_at": bulk.at,
-        }
+        yield (
+            message.id,
+            message.to_number,
+            text.text,
+            text.encoding,
+            text.parts,
+            text.units,
+            message.provider,
+            message.sender,
+            identities[place],
+        )
+
+
+def _same(bulk: Bulk, first: OutgoingSms) -> dict[str, Any]:
+    """What all messages of one account and one moment share."""
+    return {
+        "mail_id": bulk.record_id,
+        "org_id": first.org_id,
+        "account_id": first.account_id,
+        "key_id": first.key_id,
+        "from_number": first.from_number,
+        "priority": PRIORITIES[first.priority],
+        "state": MessageState.QUEUED,
+        "state_at": bulk.at,
+        "created_at": bulk.at,
+        "available_at": AT_ONCE,
+        "attempts": 0,
+        "told_at": bulk.at,
+    }
 
 
 def _waiting(_dialect: str) -> Executable:

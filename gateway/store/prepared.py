@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -25,7 +26,9 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    literal_column,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
@@ -135,33 +138,45 @@ def insert_new(table: Table, columns: Sequence[str], unless: Sequence[str] = ())
 
 
 class Gathered:
-    """INSERT of many rows; those that are there already stay as they are.
+    """INSERT of many rows in one statement and one round; those that are there already stay as they are.
 
-    Where the database takes columns as lists (PostgreSQL), a thousand rows are one statement and one round; else the
-    statement is run once per row.
+    Columns travel as lists (PostgreSQL), or rows as one JSON array (SQLite): while the database works through them
+    Python does other things.
     """
 
-    def __init__(self, table: Table, columns: Sequence[str], unless: Sequence[str] = ()) -> None:
-        """See `insert_new`."""
+    def __init__(
+        self, table: Table, columns: Sequence[str], unless: Sequence[str] = (), same: Sequence[str] = ()
+    ) -> None:
+        """`columns` in the order of the values of a row; `same` have one value in all of them. See `insert_new`."""
         self._columns = tuple(columns)
-        self._one_by_one = insert_new(table, columns, unless)
-        self._at_once = Prepared(lambda dialect: _from_lists(dialect, table, columns, unless))
+        self._insert = Prepared(lambda dialect: _gathered(dialect, table, columns, unless, same))
 
-    def many(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Insert the rows."""
+    def many(self, connection: Connection, rows: Sequence[Sequence[Any]], same: Values | None = None) -> None:
+        """Insert the rows: texts, whole numbers, None; on SQLite a float that differs loses its last digits."""
         if not rows:
             return
-        if connection.dialect.name != "postgresql":
-            self._one_by_one.many(connection, rows)
-            return
-        lists = {f"all_{name}": [row[name] for row in rows] for name in self._columns}
-        self._at_once.many(connection, [lists])
+        given: dict[str, Any] = dict(same or {})
+        if connection.dialect.name == "postgresql":
+            given |= zip((f"all_{name}" for name in self._columns), map(list, zip(*rows, strict=True)), strict=True)
+        else:
+            given["rows"] = orjson.dumps(rows).decode()
+        self._insert.many(connection, [given])
 
 
-def _from_lists(dialect: str, table: Table, columns: Sequence[str], unless: Sequence[str]) -> Executable:
-    lists = [bindparam(f"all_{name}", type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
-    rows = func.unnest(*lists).table_valued(*(column(name) for name in columns), name="given").render_derived()
-    statement = insert_for(dialect, table).from_select(list(columns), select(*(rows.c[name] for name in columns)))
+def _gathered(
+    dialect: str, table: Table, columns: Sequence[str], unless: Sequence[str], same: Sequence[str]
+) -> Executable:
+    values: list[ColumnElement[Any]]
+    if dialect == "postgresql":
+        lists = [bindparam(f"all_{name}", type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
+        given = func.unnest(*lists).table_valued(*(column(name) for name in columns), name="given").render_derived()
+        values = [given.c[name] for name in columns]
+    else:
+        given = func.json_each(bindparam("rows", type_=Text())).table_valued("value")
+        values = [func.json_extract(given.c.value, literal_column(f"'$[{place}]'")) for place in range(len(columns))]
+    values += [bindparam(name, type_=table.c[name].type) for name in same]
+    rows = select(*values).select_from(given).where(true())  # a condition, lest ON CONFLICT be taken for a join's
+    statement = insert_for(dialect, table).from_select([*columns, *same], rows)
     return statement.on_conflict_do_nothing(index_elements=list(unless) or None)
 
 

@@ -137,6 +137,8 @@ class Demand:
     provider: str
     room: int
     """Messages at most."""
+    campaigns: int
+    """How many of these may be of campaigns."""
     lease: str
     now: float
     rest_until: float

@@ -99,7 +99,7 @@ def depart(connection: Connection, items: Sequence[Demand]) -> list[Departure]:
 
 
 def _depart(connection: Connection, demand: Demand) -> Departure:
-    due, records = _due_messages(connection, demand)
+    due, records, full = _due_messages(connection, demand)
     held = _holds(connection, set(records.values()))
     stopped = optout_sql.stopped(connection, {(message.org_id, message.to_number) for message in due})
     paused = _among(connection, _PAUSED, "keys", {message.key_id for message in due})
@@ -126,22 +126,21 @@ def _depart(connection: Connection, demand: Demand) -> Departure:
     put_off(connection, [(message, word, demand.rest_until) for message, word in rested])
     put_off(connection, [(message, word, PARKED) for message, word in parked])
     put_off(connection, [(message, TURN, demand.now + seconds) for message, seconds in sifted.later])
-    more = len(due) == demand.room or sifted.left > 0
+    more = full or sifted.left > 0
     return Departure(sifted.go, tuple(failed), (*rested, *parked), sifted.later, more=more)
 
 
-def _due_messages(connection: Connection, demand: Demand) -> tuple[list[OutgoingSms], dict[str, str]]:
-    """Messages that are due, and the records of those that could be held, by message."""
-    found: list[OutgoingSms] = []
-    records: dict[str, str] = {}
-    for rank in (0, 1):
-        if len(found) < demand.room:
-            wanted = {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": demand.room - len(found)}
-            rows = DUE.rows(connection, wanted)
-            found += map(message_of, rows)
-            if rank:
-                records = {row.id: row.mail_id for row in rows if row.mail_id is not None}
-    return found, records
+def _due_messages(connection: Connection, demand: Demand) -> tuple[list[OutgoingSms], dict[str, str], bool]:
+    """Messages that are due; the records of those that could be held, by message; whether there may be more."""
+
+    def due(rank: int, most: int) -> list[Any]:
+        return DUE.rows(connection, {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": most})
+
+    dialogs = due(0, demand.room)
+    most = min(demand.campaigns, demand.room - len(dialogs))
+    of_campaigns = due(1, most) if most > 0 else []
+    records = {row.id: row.mail_id for row in of_campaigns if row.mail_id is not None}
+    return [message_of(row) for row in (*dialogs, *of_campaigns)], records, len(of_campaigns) >= most
 
 
 def _holds(connection: Connection, records: set[str]) -> dict[str, bool]:

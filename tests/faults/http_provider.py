@@ -1,7 +1,8 @@
 """An SMS provider with an HTTP interface, in a process of its own, that misbehaves on demand.
 
 `python -m tests.faults.http_provider JOURNAL` prints its port. `POST /sms` takes {"id", "to", "text"}; what is taken is
-written to the journal, a JSON line each, before anything is answered. `PUT /fault/NAME` begins a fault.
+written to the journal, a JSON line each with the monotonic seconds, before anything is answered. `PUT /fault/NAME`
+begins a fault.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 
@@ -60,7 +62,7 @@ class HttpProvider:
         sms, fault = await request.json(), self._fault
         self._journal.write(json.dumps({"kind": "asked", **sms}) + "\n")
         if fault not in _TAKES_NOTHING:
-            self._journal.write(json.dumps({"kind": "received", **sms}) + "\n")
+            self._journal.write(json.dumps({"kind": "received", "at": time.monotonic(), **sms}) + "\n")
         match fault:
             case Fault.HANG | Fault.MUTE:
                 await asyncio.Event().wait()

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.faults.http_provider import Fault
 
@@ -44,10 +44,13 @@ class _Journal:
 
     def count(self, kind: str) -> Counter[str]:
         """How often each text was the subject of such a line."""
-        written = self._path.read_text() if self._path.exists() else ""
-        lines = written.splitlines(keepends=True)
+        return Counter(entry["text"] for entry in self.entries(kind))
+
+    def entries(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Such lines, in order."""
+        lines = self._path.read_text().splitlines(keepends=True) if self._path.exists() else []
         entries = (json.loads(line) for line in lines if line.endswith("\n"))  # the last one may be half written
-        return Counter(entry["text"] for entry in entries if entry["kind"] == kind)
+        return (entry for entry in entries if entry["kind"] == kind)
 
 
 class SimulatedPhones(_Journal):
@@ -97,6 +100,10 @@ range = "{numbers}"
     def asked(self) -> Counter[str]:
         """How often the provider was asked to send each text, whatever it did then."""
         return self.count("asked")
+
+    def arrivals(self) -> list[float]:
+        """When each SMS was received, in monotonic seconds."""
+        return [entry["at"] for entry in self.entries("received")]
 
     def die(self) -> None:
         """Be killed, with all that is in hand."""

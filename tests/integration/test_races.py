@@ -145,7 +145,7 @@ async def test_what_is_parked_while_its_hold_ends_is_not_left_behind(
     record = waits.mail.id
     await two[0].write(*accepted(waits))
     await two[0].write(alone(lambda connection: hold_sql.hold(connection, record, clock.now())), None)
-    demand = Demand("p", 10, "lease", clock.now(), clock.now() + 20, 0.0)
+    demand = Demand("p", 10, 10, "lease", clock.now(), clock.now() + 20, 0.0)
     let_go = alone(lambda connection: hold_sql.let_go(connection, record))
     departure, _ = await one_then_the_other(two, (spool_sql.depart, demand), (let_go, None))
     assert (len(departure.rested), departure.go) == (3, ())

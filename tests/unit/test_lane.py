@@ -60,6 +60,21 @@ def test_a_half_free_window_is_worth_a_draw_while_more_waits():
     assert lane.wake.is_set()
 
 
+@pytest.mark.proves("dialog goes first")
+def test_campaigns_leave_a_part_of_the_window_to_dialogs():
+    lane = Lane("p", 16)
+    room = lane.draw(0.0)
+    assert (room, lane.for_campaigns(room)) == (14, 14)
+    assert lane.reserve(some(2), 0.0), "a dialog that comes now need not wait"
+    assert not lane.reserve(some(1), 0.0)
+    lane.wait()
+    for _ in range(8):
+        lane.ended(Outcome.ACCEPTED, 0.0)
+    assert lane.wake.is_set()
+    room = lane.draw(0.0)
+    assert (room, lane.for_campaigns(room)) == (8, 6), "those that wait may have all of it, campaigns may not"
+
+
 @pytest.mark.proves("provider throttles")
 def test_a_provider_that_takes_nothing_gets_one_probe_at_a_time_ever_more_seldom():
     lane = closed_lane()
