@@ -32,7 +32,7 @@ from gateway import paging
 from gateway.model import Clock
 from gateway.paging import MAX_PAGE_SIZE, PAGE_SIZE, Count, Page
 from gateway.registry.errors import BadValue, NotFound
-from gateway.store.database import Database, alone
+from gateway.store.database import Database
 from gateway.translation import sentence
 
 _KEY = re.compile(r"[^\W\d_][\w]{0,39}")
@@ -51,11 +51,8 @@ class Contacts:
         return datetime.fromtimestamp(self._clock.now(), UTC).date()
 
     async def book(self, org_id: str) -> Book:
-        """What the organisation calls things; made when it is first asked for."""
-        found = await self._database.read(partial(book_sql.book, org_id=org_id))
-        if found is not None:
-            return found
-        return await self._database.write(alone(partial(book_sql.made_book, org_id=org_id)), None)
+        """What the organisation calls things."""
+        return await self._database.read(partial(book_sql.book_or_blank, org_id=org_id))
 
     # --- people ----------------------------------------------------------------------------------------------------
 

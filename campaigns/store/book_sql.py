@@ -24,6 +24,8 @@ from gateway.store.dialect import insert as insert_or
 from gateway.store.prepared import Prepared
 from gateway.store.schema import organisations
 
+_NO_BOOK = 0
+"""The number of a book that is not there: no contact's id lies in its range."""
 _BOOK = Prepared(
     lambda _dialect: (
         select(contact_books.c.id, organisations.c.region)
@@ -63,6 +65,12 @@ def book(connection: Connection, org_id: str) -> Book | None:
         _labels(connection, row.id),
         _groups(connection, org_id),
     )
+
+
+def book_or_blank(connection: Connection, org_id: str) -> Book:
+    """The same; where there is none yet, one as it would begin: looking makes none."""
+    region = select(organisations.c.region).where(organisations.c.id == org_id)
+    return book(connection, org_id) or Book(_NO_BOOK, org_id, connection.execute(region).scalar_one())
 
 
 def owner(connection: Connection, book_id: int) -> str | None:

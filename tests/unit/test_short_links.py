@@ -15,10 +15,9 @@ from tests.integration.campaigns.conftest import member
 from web.short_links import looks_ahead
 
 CODES = ShortCodes(bytes(32))
-ROW = "campaign: short links"
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 @pytest.mark.parametrize(
     ("text", "links"),
     [
@@ -38,7 +37,7 @@ def test_links_are_what_the_text_itself_names(text: str, links: list[str] | None
     assert list(shortened(text).links) == wanted
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 def test_a_text_stays_what_it_is_around_its_links() -> None:
     source = (
         "Hej {{ first_name }}! Se https://x.dk/a, (https://y.dk) og https://x.dk/a. {% if a %}https://z.dk{% endif %}"
@@ -51,13 +50,13 @@ def test_a_text_stays_what_it_is_around_its_links() -> None:
     assert links_of([source, "https://x.dk/a https://w.dk"]) == (*short.links, "https://w.dk")
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "//x.dk", "/x", "http:///x", "https://x.dk\n", "", "data:,x"])
 def test_a_target_is_of_the_web(url: str) -> None:
     assert not is_target(url)
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 @given(st.integers(0, MOST_LINKS), st.integers(0, MOST_CONTACTS))
 def test_a_code_says_its_numbers_and_is_as_long_as_every_other(link: int, contact: int) -> None:
     code = CODES.code(link, contact)
@@ -74,7 +73,7 @@ def test_whatever_is_read_as_a_code_is_numbers_or_nothing(code: str) -> None:
     assert numbers is None or CODES.code(*numbers) == code
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 def test_codes_of_neighbours_have_nothing_in_common() -> None:
     codes = [CODES.code(7, contact) for contact in range(1, 2001)]
     assert len(set(codes)) == 2000
@@ -89,7 +88,7 @@ def test_numbers_that_no_code_can_say_are_refused() -> None:
             CODES.code(link, contact)
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 def test_texts_with_short_links_are_equally_long_and_name_nobody() -> None:
     shortener = Shortener("https://s.example/", CODES)
     text = shortener.text("Hej {{ name }}: https://firm.dk/{{ name }}/ og https://x.dk", {"https://x.dk": 5})

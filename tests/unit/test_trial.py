@@ -15,7 +15,6 @@ from campaigns.trial import NEVER, Rule, Split, Trial, VersionFigures, best, by_
 from gateway.registry.errors import BadValue
 from tests.unit.test_campaign import campaign
 
-ROW = "campaign: versions"
 FOUND = [
     VersionFigures("a", 100, 90, 10, 5, 2),
     VersionFigures("b", 50, 40, 8, 2, 2),
@@ -23,7 +22,7 @@ FOUND = [
 ]
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 @pytest.mark.parametrize(
     ("rule", "version"),
     [(Rule.CLICKS, "b"), (Rule.ANSWERS, "c"), (Rule.OPT_OUTS, "c"), (Rule.DELIVERED, "c"), (Rule.HAND, "a")],
@@ -33,7 +32,7 @@ def test_the_best_is_told_by_shares_not_by_sums(rule: Rule, version: str) -> Non
     assert best(rule, FOUND[::-1]) == version
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 @pytest.mark.parametrize("rule", list(Rule))
 def test_of_two_that_are_as_good_the_first_wins_and_nobody_wins_by_having_sent_nothing(rule: Rule) -> None:
     same = [VersionFigures("b", 20, 18, 4, 2, 2), VersionFigures("a", 10, 9, 2, 1, 1)]
@@ -43,7 +42,7 @@ def test_of_two_that_are_as_good_the_first_wins_and_nobody_wins_by_having_sent_n
     assert best(rule, []) == "a"
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 def test_each_version_gets_its_share_and_always_the_same_contacts() -> None:
     split = Split("01CAMPAIGN", ("a", "b", "c"), 10, NEVER, "")
     given_ = {contact: split.version(contact) for contact in range(1, 20_001)}
@@ -84,7 +83,7 @@ def test_figures_of_languages_are_added_up() -> None:
     assert by_version(found) == (VersionFigures("a", 3, 2, 1), VersionFigures("b", 3, 0, 0, 1))
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 @pytest.mark.parametrize(
     ("texts", "trial", "why"),
     [

@@ -24,8 +24,6 @@ from web.app import make_app
 from web.server import WebServer
 from web.short_links import MISSES
 
-ROW = "campaign: short links"
-CLICKS = "campaign: clicks"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
 BASE = "https://s.example/"
 
@@ -72,7 +70,7 @@ async def street(office: Office, account: Account) -> AsyncIterator[Street]:
     await links.stop()
 
 
-@pytest.mark.proves(ROW, CLICKS, "campaign: estimate")
+@pytest.mark.proves("campaign: short links", "campaign: clicks", "campaign: estimate")
 async def test_a_click_is_the_contacts_and_leads_where_the_text_says(street: Street) -> None:
     bureau = street.bureau
     first, second = await bureau.contacts(draft(1), draft(2))
@@ -104,7 +102,7 @@ async def test_a_click_is_the_contacts_and_leads_where_the_text_says(street: Str
     assert second not in {row[1] for row in await street.clicks()}
 
 
-@pytest.mark.proves(CLICKS)
+@pytest.mark.proves("campaign: clicks")
 async def test_machines_are_led_and_not_counted(street: Street) -> None:
     await street.bureau.contacts(draft(1))
     await street.bureau.run(await street.bureau.create("Se https://firm.dk/a", short_links=True))
@@ -119,7 +117,7 @@ async def test_machines_are_led_and_not_counted(street: Street) -> None:
     assert await street.clicks() == []
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 async def test_what_is_no_code_leads_nowhere_and_who_tries_waits(street: Street) -> None:
     await street.bureau.contacts(draft(1))
     campaign = await street.bureau.create("Se https://firm.dk/a", short_links=True)
@@ -137,7 +135,7 @@ async def test_what_is_no_code_leads_nowhere_and_who_tries_waits(street: Street)
     assert (answer.status, "Retry-After" in answer.headers) == (429, True)
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 async def test_contacts_cannot_choose_where_a_link_leads(street: Street) -> None:
     evil = Draft("@evil.example/ \\\\evil\r\nLocation: x", phones=(Point("+4520000001"),))
     await street.bureau.contacts(evil)
@@ -148,7 +146,7 @@ async def test_contacts_cannot_choose_where_a_link_leads(street: Street) -> None
     assert not set(target) & set("\r\n \\")
 
 
-@pytest.mark.proves(ROW, CLICKS)
+@pytest.mark.proves("campaign: short links", "campaign: clicks")
 async def test_after_a_contact_is_deleted_its_link_leads_on_and_its_clicks_are_nobodys(street: Street) -> None:
     bureau = street.bureau
     first, second = await bureau.contacts(draft(1), draft(2))
@@ -165,7 +163,7 @@ async def test_after_a_contact_is_deleted_its_link_leads_on_and_its_clicks_are_n
     assert figures.clicked == 2
 
 
-@pytest.mark.proves(CLICKS)
+@pytest.mark.proves("campaign: clicks")
 async def test_nothing_is_counted_before_it_begins_and_a_stranger_is_nobody(street: Street) -> None:
     bureau = street.bureau
     first, second = await bureau.contacts(draft(1), draft(2, phones=()))
@@ -177,7 +175,7 @@ async def test_nothing_is_counted_before_it_begins_and_a_stranger_is_nobody(stre
     assert await street.clicks() == [(1, 0, 1, 0)]
 
 
-@pytest.mark.proves(CLICKS)
+@pytest.mark.proves("campaign: clicks")
 async def test_however_often_it_is_clicked_it_is_one_row_and_few_writes(street: Street) -> None:
     [contact] = await street.bureau.contacts(draft(1))
     await street.bureau.run(await street.bureau.create("Se https://firm.dk/a", short_links=True))
@@ -189,7 +187,7 @@ async def test_however_often_it_is_clicked_it_is_one_row_and_few_writes(street: 
     assert await street.clicks() == [(1, contact, 10_000, 1)]
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: short links")
 async def test_links_keep_their_numbers_while_a_draft_is_changed(street: Street) -> None:
     bureau = street.bureau
     campaign = await bureau.create("Se https://firm.dk/a", short_links=True)

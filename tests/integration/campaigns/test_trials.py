@@ -24,7 +24,6 @@ from gateway.store.schema import messages
 from tests.integration.campaigns.conftest import Office, member
 from tests.integration.campaigns.test_running import NINE, Clock
 
-ROW = "campaign: versions"
 TEXTS = {"": "A {{ first_name }}", "b/": "B {{ first_name }}"}
 FOUR_HOURS = 4 * 3600.0
 
@@ -60,7 +59,7 @@ async def deliver(office: Office, versions: str) -> None:
     await office.database.write(work, None)
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_versions_go_to_their_shares_and_the_best_to_all_others(tried: Office) -> None:
     campaign = await begun(tried, Rule.DELIVERED)
     assert (campaign.state, campaign.cause) == (State.RUNNING, Cause.WINNER)
@@ -88,7 +87,7 @@ async def test_versions_go_to_their_shares_and_the_best_to_all_others(tried: Off
     }
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_clicks_decide_contact_by_contact(tried: Office) -> None:
     said = {"": "A https://firm.dk/a", "b/": "B https://firm.dk/b"}
     # Contacts are only those whose clicks count while they are there, so the figures are read as the rule reads them.
@@ -112,14 +111,14 @@ def _clicked(connection: Any, items: Any) -> list[None]:
     return [None for _ in items]
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_who_is_as_good_loses_to_a(tried: Office) -> None:
     campaign = await begun(tried, Rule.OPT_OUTS)
     tried.clock.at = NINE + FOUR_HOURS  # type: ignore[attr-defined]
     assert (await tried.run(campaign)).verdict.winner == "a"
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_a_stop_counts_against_the_version_that_it_answers(tried: Office) -> None:
     campaign = await begun(tried, Rule.OPT_OUTS)
     account = await tried.account()
@@ -135,7 +134,7 @@ async def test_a_stop_counts_against_the_version_that_it_answers(tried: Office) 
     assert [each.opted_out for each in after.verdict.figures] == [1, 0]
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_by_hand_they_wait_until_somebody_says_which(tried: Office) -> None:
     campaign = await begun(tried, Rule.HAND)
     assert (campaign.cause, campaign.available_at) == (Cause.WINNER, NEVER)
@@ -150,7 +149,7 @@ async def test_by_hand_they_wait_until_somebody_says_which(tried: Office) -> Non
     assert (after.counts.messages, after.verdict.winner) == (400, "b")
 
 
-@pytest.mark.proves(ROW, "campaign: pause")
+@pytest.mark.proves("campaign: versions", "campaign: pause")
 async def test_a_campaign_that_rests_is_not_judged_and_somebody_may_still_say(tried: Office) -> None:
     campaign = await begun(tried, Rule.DELIVERED)
     await tried.do(campaign, Deed.PAUSE)
@@ -165,7 +164,7 @@ async def test_a_campaign_that_rests_is_not_judged_and_somebody_may_still_say(tr
     assert set((await tried.phones()).values()) == {1}
 
 
-@pytest.mark.proves(ROW, "kill -9")
+@pytest.mark.proves("campaign: versions", "kill -9")
 async def test_killed_while_it_decides_and_sends_it_is_decided_once_and_nobody_gets_two(tried: Office) -> None:
     campaign = await begun(tried, Rule.DELIVERED)
     await deliver(tried, "B")
@@ -190,7 +189,7 @@ async def test_killed_while_it_decides_and_sends_it_is_decided_once_and_nobody_g
     assert await tried.reasons() == {"sent": 400}
 
 
-@pytest.mark.proves(ROW, "campaign: one process")
+@pytest.mark.proves("campaign: versions", "campaign: one process")
 async def test_of_two_who_decide_at_once_one_does(tried: Office) -> None:
     campaign = await begun(tried, Rule.HAND)
     trials = Trials(tried.database, tried.clock)
@@ -198,7 +197,7 @@ async def test_of_two_who_decide_at_once_one_does(tried: Office) -> None:
     assert sorted(type(each).__name__ for each in outcomes) == ["Campaign", "NotNow", "NotNow", "NotNow"]
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_a_verdict_while_it_goes_to_rest_is_not_slept_through(tried: Office) -> None:
     campaign = await begun(tried, Rule.HAND)
     await Trials(tried.database, tried.clock).pick(campaign, "b", "anna")
@@ -208,7 +207,7 @@ async def test_a_verdict_while_it_goes_to_rest_is_not_slept_through(tried: Offic
     assert (await tried.run(campaign)).counts.messages == 400
 
 
-@pytest.mark.proves(ROW, "campaign: send window")
+@pytest.mark.proves("campaign: versions", "campaign: send window")
 async def test_windows_hold_for_versions_and_for_the_winner(tried: Office) -> None:
     tried.audience.list = [member(n, zone="America/New_York" if n % 2 else "Europe/Copenhagen") for n in range(1, 401)]
     campaign = await begun(tried, Rule.DELIVERED, window=Window(9 * 60, 20 * 60))
@@ -224,7 +223,7 @@ async def test_windows_hold_for_versions_and_for_the_winner(tried: Office) -> No
     assert (await texts(tried))["B"] > 20  # those of the trial whom it reached late got their own version
 
 
-@pytest.mark.proves(ROW, "campaign: limits")
+@pytest.mark.proves("campaign: versions", "campaign: limits")
 async def test_a_budget_ends_the_winner_as_well(tried: Office) -> None:
     campaign = await begun(tried, Rule.DELIVERED, limits=Limits(parts=300))
     tried.clock.at = NINE + FOUR_HOURS  # type: ignore[attr-defined]
@@ -232,7 +231,7 @@ async def test_a_budget_ends_the_winner_as_well(tried: Office) -> None:
     assert (after.state, after.cause, after.counts.parts) == (State.PAUSED, Cause.BUDGET, 300)
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_languages_and_versions_together(tried: Office) -> None:
     tried.audience.list = [member(n, language="da" if n % 2 else "de") for n in range(1, 401)]
     said = {"": "A", "da": "A-da", "b/": "B", "b/da": "B-da"}
@@ -244,13 +243,13 @@ async def test_languages_and_versions_together(tried: Office) -> None:
     assert sent["A-da"] + sent["B-da"] == sent["A"] + sent["B"] == 200
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_where_all_are_tried_nobody_waits(tried: Office) -> None:
     campaign = await begun(tried, Rule.HAND, trial=Trial(50, Rule.HAND))
     assert (campaign.counts.messages, campaign.counts.waiting) == (400, 0)
 
 
-@pytest.mark.proves(ROW)
+@pytest.mark.proves("campaign: versions")
 async def test_versions_of_e_mails_have_subjects_of_their_own(tried: Office) -> None:
     tried.audience.list = [member(n, email=f"a{n}@example.com") for n in range(1, 101)]
     subjects = {"": "Om A", "b/": "Om B"}
@@ -261,7 +260,7 @@ async def test_versions_of_e_mails_have_subjects_of_their_own(tried: Office) -> 
     assert all(each.sent for each in figures)
 
 
-@pytest.mark.proves(ROW, "campaign: estimate")
+@pytest.mark.proves("campaign: versions", "campaign: estimate")
 async def test_an_estimate_counts_the_dearest_for_those_who_wait(tried: Office) -> None:
     account = await tried.account()
     said = {"": "A", "b/": "B" * 200}
