@@ -29,7 +29,7 @@ Org: TypeAlias = Annotated[
 async def export(name: Name, /, *, org: Org = None, options: Options = DEFAULT) -> None:
     """Print all that is stored about a person, as JSON (docs/privacy.md). It names others too: read it first."""
     from brevdue.administration import desk
-    from gateway import privacy
+    from campaigns import privacy
     from gateway.maillog import Event
     from gateway.model import SystemClock
 
@@ -52,7 +52,7 @@ async def erase(
 ) -> None:
     """Remove a person's texts, and put a pseudonym in the place of number or address. Counts, money, STOP stay."""
     from brevdue.administration import desk
-    from gateway import privacy
+    from campaigns import privacy
     from gateway.maillog import Event
     from gateway.model import SystemClock
 

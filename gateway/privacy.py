@@ -23,7 +23,7 @@ from gateway.store.database import Database
 from gateway.store.erase_sql import Batch, Rest
 from gateway.store.person_sql import Found, Person, UnderWay
 
-__all__ = ["Erased", "Person", "StillUnderWay", "employee", "erase", "export", "phone"]
+__all__ = ["Erased", "Person", "StillUnderWay", "employee", "erase", "export", "phone", "readable"]
 
 FORMAT: Final = "brevdue.person/1"
 BATCH: Final = 200
@@ -64,11 +64,11 @@ async def export(database: Database, person: Person, clock: Clock) -> JsonDict:
         "made_at": _moment(clock.now()),
         "person": {"phone": person.phone} if person.phone else {"email": person.email},
         "organisation": person.org_id,
-        **{name: [_readable(row) for row in rows] for name, rows in stored.items()},
+        **{name: [readable(row) for row in rows] for name, rows in stored.items()},
     }
 
 
-def _readable(row: JsonDict) -> JsonDict:
+def readable(row: JsonDict) -> JsonDict:
     """Times as ISO 8601 in UTC; whatever else is stored, as it is."""
     return {name: _moment(value) if _is_moment(name, value) else value for name, value in row.items()}
 

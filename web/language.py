@@ -15,16 +15,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel import Locale
-from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal
-
 from gateway import local_forms
 from gateway.money import Money
 from gateway.registry.errors import AccountError
 from gateway.translation import SOURCE, Sentence, Translations, Value, known, translations
 
 if TYPE_CHECKING:
+    from babel import Locale
     from jinja2 import Environment
 
 NAMES: Final[Mapping[str, str]] = {"en": "English", "da": "Dansk", "de": "Deutsch", "fr": "Français", "ru": "Русский"}
@@ -44,6 +41,8 @@ class Tongue:
     @property
     def locale(self) -> Locale:
         """How dates and numbers are written; English as in Europe, the day before the month."""
+        from babel import Locale  # what it takes to import is paid by who looks at a page
+
         return Locale("en", "GB") if self.words.language == SOURCE else Locale(self.words.language)
 
 
@@ -127,6 +126,8 @@ def _untold(form: str, *asked: str | int) -> str:
 
 def number(value: float) -> str:
     """A number as the viewer's language groups it."""
+    from babel.numbers import format_decimal
+
     return format_decimal(value, locale=tongue().locale)
 
 
@@ -137,6 +138,8 @@ def amount(money: Money) -> str:
 
 def moment(at: float | None, form: str = "short") -> str:
     """A moment in the viewer's zone; empty for none. `form`: short, medium, long, or a pattern of Babel's."""
+    from babel.dates import format_datetime
+
     if at is None:
         return ""
     return format_datetime(datetime.fromtimestamp(at, UTC), form, tzinfo=tongue().zone, locale=tongue().locale)
@@ -144,6 +147,8 @@ def moment(at: float | None, form: str = "short") -> str:
 
 def ago(seconds: float) -> str:
     """How long ago, in round words."""
+    from babel.dates import format_timedelta
+
     return format_timedelta(-round(seconds), add_direction=True, locale=tongue().locale)
 
 

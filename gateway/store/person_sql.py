@@ -120,7 +120,8 @@ def _ids(connection: Connection, table: Table, of: ColumnElement[bool], org_id: 
 def _mail_ids(connection: Connection, person: Person, own: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
     ids = set[str]()
     for chunk in chunks(found):
-        query = select(messages.c.mail_id).where(messages.c.id.in_(chunk), messages.c.mail_id.is_not(None))
+        # Through the mails: the SMS of a campaign have its id there, and it is no mail.
+        query = select(mails.c.id).join(messages, messages.c.mail_id == mails.c.id).where(messages.c.id.in_(chunk))
         ids.update(connection.execute(query).scalars())
     if person.email:
         written = or_(
@@ -289,7 +290,7 @@ def under_way(connection: Connection, person: Person, found: Found, now: float) 
     # Of a mail to several phones all must have ended: its text is of all of them.
     of_mails = _count_by(connection, messages, messages.c.mail_id, found.mails, and_(~settled(), ~busy))
     waiting_of_mails = _count_by(connection, messages, messages.c.mail_id, found.mails, busy)
-    alone = messages.c.mail_id.is_(None)
+    alone = or_(messages.c.mail_id.is_(None), messages.c.mail_id.not_in(select(mails.c.id)))
     parts = 0
     if person.phone and person.org_id is None:
         parts = _count(connection, inbound_parts, waiting_parts(person))

@@ -368,6 +368,7 @@ def test_a_person_is_erased_from_the_shell(brevdue, nothing_held):
     done = json.loads(brevdue("person", "erase", "+4530643064", "--yes", "--json"))
     assert done["erased"] == {
         "letters": 0, "mails": 1, "incoming": 3, "conversations": 0, "messages": 1, "accounts": 0,
+        "contacts": 0, "campaign_mails": 0, "import_rows": 0,
     }  # fmt: skip
     assert json.loads(brevdue("message", "list", "--phone", "+4530643064", "--json")) == []
     assert {row["phone"] for row in json.loads(brevdue("message", "list", "--json"))} == {done["pseudonym"]}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gateway import maillog, privacy
+from campaigns import privacy
+from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
 from gateway.model import Clock, JsonDict, Organisation
 from gateway.numbers import NumberError, to_e164
-from gateway.privacy import Erased, Person
+from gateway.privacy import Erased, Person, employee, phone
 from gateway.registry.errors import BadValue, NotFound
 from gateway.retention import Days, days_of, set_days
 from gateway.scopes import Scope
@@ -65,9 +66,9 @@ class PrivacyDesk:
     async def _named(self, actor: Actor, org_id: str, name: str) -> Person:
         organisation = await self._organisation(actor, org_id)
         if "@" in name:
-            return privacy.employee(name.strip(), org_id)
+            return employee(name.strip(), org_id)
         try:
-            return privacy.phone(to_e164(name, organisation.region), org_id)
+            return phone(to_e164(name, organisation.region), org_id)
         except NumberError as error:
             raise BadValue(
                 sentence("'%(name)s' is neither a phone number nor a mail address", name=name[:100])
