@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property, partial
 from importlib.metadata import version
 from math import isinf
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -21,12 +22,7 @@ from brevdue.providers import make_providers
 from brevdue.readiness import readiness
 from brevdue.welcome import welcome
 from brevdue.workers import is_worker, tallies
-from campaigns.approval_letters import ApprovalLetters
-from campaigns.approvals import Approvals
 from campaigns.audience import ContactReaders
-from campaigns.by_mail.desk import CampaignByMail
-from campaigns.by_mail.letters import ByMailLetters
-from campaigns.campaigns import Campaigns
 from campaigns.contacts import Contacts
 from campaigns.emails import EmailWriter
 from campaigns.groups import Groups
@@ -57,7 +53,7 @@ from gateway.mail_auth import MailAuth
 from gateway.mail_out import MailOut
 from gateway.mail_parse import parse
 from gateway.maillog import Event
-from gateway.model import Service, SystemClock
+from gateway.model import Envelope, LocalAddress, ParsedMail, Proof, Reply, Service, SystemClock
 from gateway.outbox import Outbox
 from gateway.overdue import Overdue
 from gateway.pricing import Pricing
@@ -83,12 +79,14 @@ from gateway.threads import Threads
 from gateway.webhook_endpoints import WebhookEndpoints
 from gateway.webhooks_out import WebhooksOut
 from web.app import make_app
-from web.identity.approvers import NotesByMail, PeopleWhoApprove, PeopleWhoStart
-from web.identity.audit import Audit
-from web.identity.roles import must_have_second
 from web.later import Later
 from web.metrics import Sources
 from web.server import WebServer
+
+if TYPE_CHECKING:
+    from campaigns.approvals import Approvals
+    from campaigns.by_mail.desk import CampaignByMail
+    from campaigns.campaigns import Campaigns
 
 _ANY_MAIL = b"From: a@example.com\r\nSubject: 30643064\r\n\r\nHej\r\n\r\nSent from my iPhone\r\n> Hej\r\n"
 
@@ -326,30 +324,16 @@ class Rooms:
     @cached_property
     def campaigns(self) -> Campaigns:
         """Campaigns are written, started and looked at."""
-        return Campaigns(
-            database=self.database,
-            accounts=self.accounts,
-            readers=ContactReaders(self.database, self.clock),
-            terms=self.terms_maker,
-            sending=self.sending,
-            dialog=self.settings.dialog,
-            approvals=self.approvals,
-            clock=self.clock,
-            nudge=self.campaign_runner.nudge,
-        )
+        from brevdue.campaigning import campaigns_of
+
+        return campaigns_of(self)
 
     @cached_property
     def approvals(self) -> Approvals:
         """Large campaigns ask a second person."""
-        settings = self.settings
-        return Approvals(
-            database=self.database,
-            approvers=PeopleWhoApprove(self.database),
-            letters=ApprovalLetters(settings.mail, settings.http.public_url, self.clock),
-            above=settings.campaigns.approval_above,
-            clock=self.clock,
-            mail_queued=self.mail_out.nudge,
-        )
+        from brevdue.campaigning import approvals_of
+
+        return approvals_of(self)
 
     @cached_property
     def pricing(self) -> Pricing:
@@ -389,25 +373,18 @@ class Rooms:
                 complained=self.unsubscribing.complained,
             ),
             leave=self.unsubscribing.take,
-            campaign=self.campaign_by_mail.take if self.settings.campaigns.by_mail else None,
+            campaign=self._take_campaign if self.settings.campaigns.by_mail else None,
         )
 
     @cached_property
     def campaign_by_mail(self) -> CampaignByMail:
         """Campaigns are written and started by mail."""
-        settings = self.settings
-        return CampaignByMail(
-            database=self.database,
-            accounts=self.accounts,
-            campaigns=self.campaigns,
-            approvals=self.approvals,
-            starters=PeopleWhoStart(self.database, must_have_second(settings.web.require_second_factor)),
-            note=NotesByMail(Audit(self.database, self.clock)),
-            letters=ByMailLetters(settings.mail, settings.http.public_url, self.clock),
-            spool=self.spool,
-            clock=self.clock,
-            mail_queued=self.mail_out.nudge,
-        )
+        from brevdue.campaigning import by_mail_of
+
+        return by_mail_of(self)
+
+    async def _take_campaign(self, envelope: Envelope, mail: ParsedMail, proof: Proof) -> dict[LocalAddress, Reply]:
+        return await self.campaign_by_mail.take(envelope, mail, proof)
 
     @cached_property
     def public_http(self) -> PublicHttp:

@@ -17,6 +17,7 @@ from gateway.model import JsonDict
 from gateway.numbers import NumberError, display, to_e164
 from gateway.providers.simulator import MAGIC, SimulatorProvider
 from gateway.sms import InboundPart
+from web.endless import BEGINNING, STILL_HERE, streamed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -115,8 +116,7 @@ def _add_phone_actions(router: APIRouter, chosen: Chosen, region: str) -> None:
     async def events(request: Request, provider: str | None = None) -> StreamingResponse:
         """Stream what phones receive and send, as server-sent events."""
         stream = _stream(chosen(provider), request.app.state.stopping)
-        headers = {"X-Accel-Buffering": "no"}  # nginx passes each event on at once
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return streamed(stream)
 
 
 async def _stream(simulator: SimulatorProvider, stopping: asyncio.Event) -> AsyncIterator[str]:
@@ -125,12 +125,12 @@ async def _stream(simulator: SimulatorProvider, stopping: asyncio.Event) -> Asyn
         stop = asyncio.create_task(stopping.wait())
         stop.add_done_callback(lambda _: None if entries.full() else entries.put_nowait({}))
         try:
-            yield "retry: 1000\n: listening\n\n"
+            yield BEGINNING
             while True:
                 try:
                     entry = await asyncio.wait_for(entries.get(), QUIET_SECONDS)
                 except TimeoutError:
-                    yield ": still here\n\n"
+                    yield STILL_HERE
                     continue
                 if not entry or stopping.is_set():
                     return
