@@ -129,6 +129,8 @@ def _shown_channel(content: Content) -> Typed:
 
 def _read_channel(typed: Typed, content: Content) -> Content:
     """The subject of one language alone: those of others, written by an API or a command, stay."""
+    if not typed["channel"]:
+        return content
     subject = " ".join(typed["subject"].split())
     others = {language: text for language, text in content.subjects.items() if language}
     channel = Channel.EMAIL if typed["channel"] == Channel.EMAIL else Channel.SMS
