@@ -24,7 +24,6 @@ from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.campaign_estimates import EstimateDesk
-from web.desk.campaign_recipients import RecipientDesk
 from web.desk.campaigns import CampaignDesk
 from web.desk.contact_fields import FieldDesk
 from web.desk.contact_history import ContactHistory
@@ -136,7 +135,6 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         campaigns=CampaignDesk(
             rooms.campaigns, rooms.contacts, ContactReaders(rooms.database, rooms.clock), accounts, audit
         ),
-        recipients=RecipientDesk(rooms.campaigns, audit),
         estimates=EstimateDesk(rooms.campaigns, rooms.clock),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),

@@ -18,7 +18,6 @@ from campaigns.content import checked, field_names, startable
 from campaigns.emails import Email, html_of
 from campaigns.estimate import Estimate, Estimator
 from campaigns.model import Channel, Recipient
-from campaigns.recipient_list import RecipientList
 from campaigns.recipients import Skip, Terms, decide
 from campaigns.statistics import CampaignStatistics, Figures
 from campaigns.store import book_sql, campaign_sql, email_sql, run_sql, statistics_sql
@@ -95,7 +94,6 @@ class Campaigns:
         self._estimator = Estimator(database, readers, clock)
         self._statistics = CampaignStatistics(database)
         self._trials = Trials(database, clock)
-        self._recipients = RecipientList(database)
 
     # --- written ---------------------------------------------------------------------------------------------------
 
@@ -157,11 +155,6 @@ class Campaigns:
     async def figures(self, campaign: Campaign) -> Figures:
         """How its messages stand (C12)."""
         return await self._statistics.figures(campaign)
-
-    @property
-    def recipients(self) -> RecipientList:
-        """Who has got them."""
-        return self._recipients
 
     # --- done ------------------------------------------------------------------------------------------------------
 
@@ -263,14 +256,6 @@ class Campaigns:
         terms = self._terms.of_campaign(campaign, await self._sender(campaign))
         async for estimate in self._estimator.estimate(campaign, terms):
             yield estimate
-
-    async def skipped(self, org_id: str | None, campaign_id: str) -> AsyncIterator[tuple[Recipient, Skip]]:
-        """Everybody who would get nothing if it started now, and why."""
-        campaign = await self.get(org_id, campaign_id)
-        startable(campaign.content)
-        terms = self._terms.of_campaign(campaign, await self._sender(campaign))
-        async for each in self._estimator.skipped(campaign, terms):
-            yield each
 
     async def check(self, org_id: str | None, campaign_id: str, contact_id: int) -> Checked:
         """What one contact would get now. Raises NotFound for no such contact."""

@@ -25,7 +25,6 @@ from gateway.store.database import Database
 
 PAGE = 1000
 """Contacts between two looks at the progress."""
-EXAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,6 @@ class Estimate:
     """Macros that would leave a gap in a text, and in how many."""
     gap_example: int | None = None
     """A contact with a gap."""
-    examples: Mapping[Skip, tuple[int, ...]] = field(default_factory=dict)
-    """The first contacts of each reason, `EXAMPLES` at most."""
     finished: bool = False
 
 
@@ -67,29 +64,16 @@ class Estimator:
 
     async def estimate(self, campaign: Campaign, terms: Terms, page: int = PAGE) -> AsyncIterator[Estimate]:
         """Estimates of a campaign, each of a page more. Raises AccountError where its audience cannot be asked for."""
-        adding = _Adding(terms, await self._readers.count(wanted_by(campaign.org_id, terms)))
-        async for last, _ in self._walk(campaign, terms, adding, page):
-            yield adding.estimate(finished=last)
-
-    async def skipped(self, campaign: Campaign, terms: Terms) -> AsyncIterator[tuple[Recipient, Skip]]:
-        """Everybody who would get nothing, and why; in memory a page at a time. Raises AccountError as above."""
-        async for _, skipped in self._walk(campaign, terms, _Adding(terms, 0), PAGE):
-            for each in skipped:
-                yield each
-
-    async def _walk(
-        self, campaign: Campaign, terms: Terms, adding: _Adding, page: int
-    ) -> AsyncIterator[tuple[bool, list[tuple[Recipient, Skip]]]]:
-        """Decide on page after page, the next one read meanwhile: whether it was the last, and whom it skips."""
         wanted = wanted_by(campaign.org_id, terms)
+        adding = _Adding(terms, await self._readers.count(wanted))
         ahead = asyncio.create_task(self._page(campaign, wanted, 0, page))
         try:
             while True:
                 members, often, closed = await ahead
                 if len(members) == page:
                     ahead = asyncio.create_task(self._page(campaign, wanted, members[-1].contact_id, page))
-                skipped = await asyncio.to_thread(adding.add, members, often, closed, self._clock.now())
-                yield len(members) < page, skipped
+                await asyncio.to_thread(adding.add, members, often, closed, self._clock.now())
+                yield adding.estimate(finished=len(members) < page)
                 if len(members) < page:
                     return
         finally:
@@ -126,34 +110,22 @@ class _Adding:
         """As numbers, which take less room."""
         self._addresses: set[str] = set()
         self._skipped: Counter[Skip] = Counter()
-        self._examples: dict[Skip, list[int]] = {}
         self._by_parts: Counter[int] = Counter()
         self._by_encoding: Counter[Encoding] = Counter()
         self._by_variant: Counter[str] = Counter()
         self._gaps: Counter[str] = Counter()
         self._example: int | None = None
 
-    def add(
-        self, members: Sequence[Recipient], often: frozenset[int], closed: Mapping[str, Skip], now: float
-    ) -> list[tuple[Recipient, Skip]]:
-        """Decide on a page; those of it who get nothing."""
-        skipped: list[tuple[Recipient, Skip]] = []
+    def add(self, members: Sequence[Recipient], often: frozenset[int], closed: Mapping[str, Skip], now: float) -> None:
+        """Decide on a page."""
         for member in members:
             decided = decide(member, self._terms, now, "", whenever=True)
             reason = self._reason(decided, often, closed)
             if reason is not None:
-                skipped.append((member, reason))
-                self._skip(member, reason)
+                self._skipped[reason] += 1
             else:
                 self._count(decided, member)
         self._done += len(members)
-        return skipped
-
-    def _skip(self, member: Recipient, reason: Skip) -> None:
-        self._skipped[reason] += 1
-        examples = self._examples.setdefault(reason, [])
-        if len(examples) < EXAMPLES:
-            examples.append(member.contact_id)
 
     def _reason(self, decided: Decided, often: frozenset[int], closed: Mapping[str, Skip]) -> Skip | None:
         if decided.id is None:
@@ -217,6 +189,5 @@ class _Adding:
             by_variant=dict(self._by_variant),
             gaps=dict(self._gaps),
             gap_example=self._example,
-            examples={reason: tuple(ids) for reason, ids in self._examples.items()},
             finished=finished,
         )

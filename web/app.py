@@ -14,7 +14,6 @@ from campaigns.short_links import ShortLinks
 from campaigns.unsubscribing import Unsubscribing
 from gateway.providers.base import Webhooks
 from gateway.providers.simulator import SimulatorProvider
-from web.endless import KnowEnd
 from web.health import Check, health_routes
 from web.leaving import LeavingDoor
 from web.metrics import Sources, metric_routes
@@ -125,7 +124,7 @@ def make_app(
         app.include_router(simulator_routes(simulators, region))
     app.mount("/static", static_files)
     if site is not None:
-        app.mount("/", KnowEnd(site, app.state.stopping))
+        app.mount("/", site)
     for layer in (Faults, PlainForms, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
     if unsubscribing is not None:  # mail programs post from wherever they show the mail

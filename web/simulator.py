@@ -17,7 +17,6 @@ from gateway.model import JsonDict
 from gateway.numbers import NumberError, display, to_e164
 from gateway.providers.simulator import MAGIC, SimulatorProvider
 from gateway.sms import InboundPart
-from web.endless import BEGINNING, STILL_HERE, streamed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -116,7 +115,8 @@ def _add_phone_actions(router: APIRouter, chosen: Chosen, region: str) -> None:
     async def events(request: Request, provider: str | None = None) -> StreamingResponse:
         """Stream what phones receive and send, as server-sent events."""
         stream = _stream(chosen(provider), request.app.state.stopping)
-        return streamed(stream)
+        headers = {"X-Accel-Buffering": "no"}  # nginx passes each event on at once
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 async def _stream(simulator: SimulatorProvider, stopping: asyncio.Event) -> AsyncIterator[str]:
@@ -125,12 +125,12 @@ async def _stream(simulator: SimulatorProvider, stopping: asyncio.Event) -> Asyn
         stop = asyncio.create_task(stopping.wait())
         stop.add_done_callback(lambda _: None if entries.full() else entries.put_nowait({}))
         try:
-            yield BEGINNING
+            yield "retry: 1000\n: listening\n\n"
             while True:
                 try:
                     entry = await asyncio.wait_for(entries.get(), QUIET_SECONDS)
                 except TimeoutError:
-                    yield STILL_HERE
+                    yield ": still here\n\n"
                     continue
                 if not entry or stopping.is_set():
                     return

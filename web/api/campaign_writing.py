@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import Field
 
 from campaigns.campaigns import Checked
 from campaigns.recipients import Skip
-from campaigns.store.recipient_list_sql import ListedRecipient, RecipientState
 from gateway.scopes import Scope
-from web.api.answers import listed, nothing, one, only_if_unchanged, told
+from web.api.answers import nothing, one, only_if_unchanged, told
 from web.api.campaign_forms import CampaignEdit, CampaignForm, CampaignShown, ContactId, content_of, shown
-from web.api.forms import Amount, Form, Id, Line, Listed, Moment, Shown, amount, moment, moment_or_none
-from web.api.routing import Caller, IfMatch, Limit, ThingId, needs
+from web.api.forms import Amount, Form, Moment, Shown, amount, moment_or_none
+from web.api.routing import Caller, IfMatch, ThingId, needs
 from web.desk.desk import Desk
 
 
@@ -41,20 +38,6 @@ class CheckShown(Shown):
     reason: Skip | None = Field(description="Why the contact gets nothing.")
     due_at: Moment | None = Field(description="When the contact's hours begin, where they are shut now.")
     gaps: list[str] = Field(examples=[[]], description="Macros that leave a gap in the text.")
-
-
-class RecipientShown(Shown):
-    """What became of a contact."""
-
-    contact: str = Field(examples=["4294967297"])
-    name: str = Field(examples=["Anders Hansen"])
-    address: str = Field(examples=["+4530643064"])
-    state: str = Field(examples=["sent"], description="sent, failed, waiting or skipped.")
-    reason: str = Field(examples=[""], description="Why it was skipped.")
-    variant: str = Field(examples=["da"])
-    message: Id | None
-    message_state: str | None = Field(examples=["delivered"], description="Of an SMS.")
-    at: Moment = Field(description="When that was decided; of one that waits, when it is due.")
 
 
 def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
@@ -100,44 +83,6 @@ def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
     async def check_campaign(request: Request, caller: Caller, campaign_id: ThingId, form: CheckForm) -> Response:
         """What one contact would get now, word for word. Nothing is sent. Needs `contacts:read` as well."""
         return told(request, _checked(await desk.campaigns.check(caller, campaign_id, int(form.contact))))
-
-
-def add_recipients(routes: APIRouter, desk: Desk) -> None:
-    """The list of recipients."""
-
-    @routes.get(
-        "/campaigns/{campaign_id}/recipients",
-        response_model=Listed[RecipientShown],
-        **needs(Scope.CAMPAIGNS_READ, 404),
-    )
-    async def list_recipients(
-        request: Request,
-        caller: Caller,
-        campaign_id: ThingId,
-        state: Annotated[RecipientState | None, Query()] = None,
-        reason: Annotated[Skip | None, Query(description="Why it was skipped.")] = None,
-        cursor: Annotated[Line | None, Query(description="The `next` of the page before.")] = None,
-        limit: Limit = 50,
-    ) -> Response:
-        """Who has got it, who has not, and why, in the order of contacts. Needs `contacts:read` as well."""
-        found = await desk.recipients.page(
-            caller, campaign_id, state=state, reason=reason or "", cursor=cursor, size=limit
-        )
-        return listed(request, found.map(_recipient))
-
-
-def _recipient(each: ListedRecipient) -> RecipientShown:
-    return RecipientShown(
-        contact=str(each.contact_id),
-        name=each.name,
-        address=each.address,
-        state=each.state,
-        reason=each.reason,
-        variant=each.variant,
-        message=each.message_id,
-        message_state=each.message_state,
-        at=moment(each.at),
-    )
 
 
 def _checked(got: Checked) -> CheckShown:

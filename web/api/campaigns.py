@@ -15,7 +15,7 @@ from gateway.paging import Page
 from gateway.scopes import Scope
 from web.api.answers import listed, one, told
 from web.api.campaign_forms import CampaignShown, shown
-from web.api.campaign_writing import add_campaign_writing, add_recipients
+from web.api.campaign_writing import add_campaign_writing
 from web.api.forms import Amount, Form, Line, Listed, Shown, Word, amount
 from web.api.routing import Caller, ThingId, needs, router
 from web.desk.desk import Desk
@@ -90,7 +90,6 @@ def campaign_routes(desk: Desk) -> APIRouter:
     routes = router("campaigns")
     add_campaign_writing(routes, desk)
     _add_looking(routes, desk)
-    add_recipients(routes, desk)
     _add_running(routes, desk)
     return routes
 

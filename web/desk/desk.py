@@ -9,7 +9,6 @@ from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.campaign_estimates import EstimateDesk
-from web.desk.campaign_recipients import RecipientDesk
 from web.desk.campaigns import CampaignDesk
 from web.desk.contact_fields import FieldDesk
 from web.desk.contact_history import ContactHistory
@@ -49,7 +48,6 @@ class Desk:
     sending: SendingDesk
     campaigns: CampaignDesk
     estimates: EstimateDesk
-    recipients: RecipientDesk
     optouts: OptOutDesk
     spend: SpendDesk
     figures: FigureDesk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, State
 from campaigns.campaigns import Checked
-from campaigns.estimate import Estimate
 from campaigns.trial import versions_of
 from gateway.errors import Refusal
 from gateway.registry.errors import AccountError
@@ -111,27 +110,15 @@ def _add_estimate(router: APIRouter, desk: Desk) -> None:
 async def _estimate(desk: Desk, actor: Actor, campaign: Campaign) -> dict[str, Any]:
     begun = await desk.estimates.begin(actor, campaign.id)
     estimate = begun.estimate
+    skipped = estimate.skipped if estimate is not None else {}
     return {
         "campaign": campaign,
         "begun": begun,
         "estimate": estimate,
         "error": told(begun.error) if begun.error else "",
-        "skipped": await _skipped(desk, actor, campaign, estimate) if estimate is not None else [],
+        "skipped": sorted(((say(reason.words), count) for reason, count in skipped.items()), key=lambda each: -each[1]),
         **WORDS,
     }
-
-
-async def _skipped(
-    desk: Desk, actor: Actor, campaign: Campaign, estimate: Estimate
-) -> list[tuple[str, int, Sequence[tuple[int, str]]]]:
-    """Why contacts would get nothing, how many that are, and the first of them with their names."""
-    found = []
-    for reason, count in sorted(estimate.skipped.items(), key=lambda each: -each[1]):
-        examples = estimate.examples.get(reason, ())
-        reads = estimate.finished and actor.may(Scope.CONTACTS_READ) and actor.may(Scope.CAMPAIGNS_WRITE)
-        named = await desk.campaigns.named(actor, campaign.org_id, examples) if reads else ()
-        found.append((say(reason.words), count, named))
-    return found
 
 
 def _add_deeds(router: APIRouter, desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -25,7 +24,6 @@ from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import number, say, told, tongue
 from web.pages.asked import Asked
-from web.pages.campaign_live import is_live
 from web.pages.campaign_wording import campaign_cause, campaign_colour, campaign_rule, campaign_state
 from web.pages.drawing import Drawn
 from web.pages.render import done, page
@@ -94,7 +92,7 @@ async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any
         "campaign": standing.campaign,
         "account": standing.account,
         "figures": standing.figures,
-        "live": is_live(standing, time.time()),
+        "live": state in {State.RUNNING, State.SCHEDULED, State.PAUSED, State.FINISHED},
         "may_answer": desk.campaigns.may_answer(actor, standing.campaign),
         "deeds": {str(deed) for deed in Deed if may(state, deed)},
         "skipped": [(skip_words(reason), count) for reason, count in sorted(standing.figures.skipped.items())],

@@ -58,10 +58,3 @@ document.addEventListener("change", (event) => {
   if (!all) return;
   for (const box of all.form.querySelectorAll(`input[name="${all.dataset.ticks}"]`)) box.checked = all.checked;
 });
-
-// What changes while somebody looks: the server says so, and the part asks for itself anew.
-for (const part of document.querySelectorAll("[data-live]")) {
-  const stream = new EventSource(part.dataset.live);
-  stream.addEventListener("figures", () => htmx.trigger(part, "figures"));
-  addEventListener("pagehide", () => stream.close());
-}

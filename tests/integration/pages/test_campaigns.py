@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 from dataclasses import replace
-from typing import Any
 
-import aiohttp
 import pytest
 
 from campaigns.model import Channel, Draft, Point
@@ -158,65 +154,6 @@ async def test_what_the_form_does_not_ask_for_stays(house: House):
         {"": "Hej"},
         False,
     )
-
-
-async def run(house: House, campaign_id: str) -> None:
-    """Start it, and make its messages; nothing sends them here."""
-    await house.owner.post(f"/campaigns/{campaign_id}/start")
-    await house.site.rooms.campaign_runner.look()
-    await house.site.rooms.campaign_runner.idle()
-
-
-@pytest.mark.proves("C12")
-async def test_figures_come_by_themselves_while_it_runs(house: House):
-    await contact(house, "Anna", "+4530643001")
-    campaign_id = await draft(house)
-    here = f"/campaigns/{campaign_id}"
-    await house.owner.get(f"{here}/live", 204)
-    await house.owner.post(f"{here}/start")
-    assert f'data-live="{here}/live"' in await house.owner.get(here)
-    async with asyncio.timeout(30), house.owner.http.get(f"{here}/live") as events:
-        assert events.content_type == "text/event-stream"
-        first = await told(events)
-        assert (first["state"], first["messages"]) == ("running", 0)
-        await house.site.rooms.campaign_runner.look()
-        await house.site.rooms.campaign_runner.idle()
-        while (now := await told(events))["messages"] != 1:
-            pass
-        assert now["recipients"] == 1
-    await house.owner.get(f"/campaigns/{'0' * 26}/live", 404)
-    await house.site.stranger.get(f"{here}/live", 303)
-
-
-async def told(events: aiohttp.ClientResponse) -> dict[str, Any]:
-    """The next figures of a stream."""
-    while True:
-        line = (await events.content.readline()).decode()
-        assert line, "the stream has ended"
-        if line.startswith("data: "):
-            return dict(json.loads(line.removeprefix("data: ")))
-
-
-@pytest.mark.proves("C10", "C12")
-async def test_who_got_it_and_who_did_not_is_listed(house: House):
-    anna = await contact(house, "Anna", "+4530643001")
-    await contact(house, "=Silent", "+4530643002", no_sms=True)
-    campaign_id = await draft(house)
-    here = f"/campaigns/{campaign_id}"
-    assert "Nobody yet" in await house.owner.get(f"{here}/recipients")
-    assert "=Silent" in await estimated(house, campaign_id), "those who are skipped are named"
-    before = await house.owner.get(f"{here}/skipped.csv")
-    assert [line.split(",")[1:5] for line in before.splitlines()[1:]] == [["'=Silent", "'+4530643002", "", "no-sms"]]
-    await run(house, campaign_id)
-    listed = await house.owner.get(f"{here}/recipients")
-    assert f'href="/contacts/{anna}"' in listed
-    assert "=Silent" in listed
-    skipped = await house.owner.get(f"{here}/recipients?state=skipped&reason=no-sms")
-    assert "=Silent" in skipped
-    assert f'href="/contacts/{anna}"' not in skipped
-    assert "No recipient of this campaign stands like that" in await house.owner.get(f"{here}/recipients?state=failed")
-    rows = [line.split(",") for line in (await house.owner.get(f"{here}/recipients.csv")).splitlines()[1:]]
-    assert [(row[1], row[3], row[4]) for row in rows] == [("Anna", "sent", ""), ("'=Silent", "skipped", "no-sms")]
 
 
 @pytest.mark.proves("C8")
