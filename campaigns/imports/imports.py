@@ -120,6 +120,8 @@ class Imports:
         Raises NotFound, BadValue for a plan that cannot be carried out.
         """
         found = await self.find(org_id, import_id)
+        if found.state is not ImportState.READY:
+            raise _over()
         book = await self._contacts.book(org_id)
         book = replace(book, attributes={**book.attributes, **{("", each.key): each for each in more}})
         fit = checked(plan, len(found.head), book)
@@ -138,7 +140,7 @@ class Imports:
         fit = checked(plan, len(found.head), await self._contacts.book(org_id))
         start = sql.Start(org_id, import_id, fit, digest(found.head), self._clock.now())
         if not await self._database.write(sql.start, start):
-            raise BadValue(sentence("this import runs already, or is over"))
+            raise _over()
 
     async def cards(self, org_id: str, content: bytes) -> tuple[Merged, list[RefusedRow]]:
         """Take a file of vCards at once; what became of them, and the cards that cannot be meant, by place from 1.
@@ -181,6 +183,10 @@ class Imports:
             for each in some:
                 yield each
             after = some[-1].line
+
+
+def _over() -> BadValue:
+    return BadValue(sentence("this import runs already, or is over"))
 
 
 def told(row: RefusedRow, of: Book, words: Translations) -> str:
