@@ -242,7 +242,7 @@ class Rooms:
     @cached_property
     def imports(self) -> Imports:
         """Files of contacts are taken."""
-        return Imports(self.database, self.contacts, self.clock)
+        return Imports(self.database, self.contacts, self.clock, self.settings.store.secret_file.absolute().parent)
 
     @cached_property
     def importing(self) -> Importing:
