@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
+from campaigns.campaign import Campaign
 from gateway.listed_sms import Need
 from gateway.registry.errors import AccountError, NotFound
 from web.desk.attention import Verdict
@@ -50,6 +51,7 @@ def attention_pages(desk: Desk) -> APIRouter:
         values: dict[str, Any] = {
             "found": await desk.attention.list(actor, wish.wanted, cursor=wish.cursor or None),
             "counts": await desk.attention.count(actor),
+            "approvals": await approvals(desk, actor),
             "wish": wish,
             "names": await _names(desk, actor),
         }
@@ -57,11 +59,18 @@ def attention_pages(desk: Desk) -> APIRouter:
 
     @router.get("/count")
     async def count(request: Request, actor: Asked) -> Response:
-        return page(request, "attention/count.html", fragment="count", counts=await desk.attention.count(actor))
+        counts = await desk.attention.count(actor)
+        large = await approvals(desk, actor)
+        return page(request, "attention/count.html", fragment="count", counts=counts, approvals=large)
 
     _add_handing_on(router, desk)
     _add_verdicts(router, desk)
     return router
+
+
+async def approvals(desk: Desk, actor: Actor) -> list[Campaign]:
+    """Campaigns that the visitor may approve or send back, the longest waiting first."""
+    return [each for each in await desk.campaigns.waiting(actor) if desk.campaigns.may_answer(actor, each)]
 
 
 async def _names(desk: Desk, actor: Actor) -> dict[str, str]:

@@ -123,6 +123,7 @@ async def _form(
         rules=[(str(rule), campaign_rule(rule)) for rule in Rule],
         closed=campaign is not None and not may(campaign.state, Deed.EDIT),
         org_id=org_id,
+        organisations=await desk.organisations.list(actor) if actor.org_id is None and campaign is None else (),
         sections=[each.template for each in SECTIONS],
         typed=typed,
         errors=errors or {},

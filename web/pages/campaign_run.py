@@ -10,11 +10,13 @@ from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, State
 from campaigns.campaigns import Checked
+from campaigns.model import Channel
 from campaigns.trial import versions_of
 from gateway.errors import Refusal
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
 from web.desk.desk import Desk
+from web.desk.providers import ProviderFacts
 from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import say, told, tongue
@@ -84,9 +86,16 @@ async def _check(
     found = await desk.campaigns.people(actor, campaign.org_id, search)
     values: dict[str, Any] = {"campaign": campaign, "search": search, "contact": contact, "got": got, "found": found}
     values |= {"error": error, "why_not": say(got.reason.words) if got and got.reason else ""}
-    values |= {"phone": phone, "test_error": test_error}
+    values |= {"phone": phone, "test_error": test_error, "providers": await _providers(desk, actor, campaign)}
     status = 422 if test_error else 200
     return page(request, "campaigns/check.html", fragment="results", status=status, **values, **WORDS)
+
+
+async def _providers(desk: Desk, actor: Actor, campaign: Campaign) -> list[ProviderFacts]:
+    """Those that can be asked before a campaign by SMS starts (C5)."""
+    if campaign.content.channel is not Channel.SMS or not actor.may(Scope.PROVIDERS_READ):
+        return []
+    return await desk.providers.list(actor)
 
 
 def _number(written: str) -> int:

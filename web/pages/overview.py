@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from campaigns.campaign import Campaign, State
 from gateway.listed_sms import LogFilter, Way
 from gateway.scopes import Scope
 from gateway.statistics import Traffic
@@ -19,10 +20,13 @@ from web.language import gettext as _
 from web.language import tongue
 from web.pages import drawing
 from web.pages.asked import Asked
+from web.pages.attention import approvals
 from web.pages.render import page
 
 _LAST = 8
 """Messages that are shown."""
+_RUNNING = 3
+"""Campaigns that are shown."""
 _UNDER_WAY = frozenset({"queued", "submitting"})
 
 
@@ -55,6 +59,8 @@ def overview_pages(desk: Desk) -> APIRouter:
             "as_of": traffic.as_of,
             "drawn": drawing.traffic(traffic.slots, 1, by_day=False) if traffic.total.counts else None,
             "counts": await desk.attention.count(actor),
+            "approvals": await approvals(desk, actor),
+            "running": await _running(desk, actor),
             "last": last,
             "silent": await _silent(desk, actor),
             "pools": await desk.numbers.pool(actor),
@@ -76,6 +82,13 @@ async def _today(desk: Desk, actor: Actor) -> Traffic:
 def _count(traffic: Traffic, way: Way, states: frozenset[str] | None = None) -> int:
     counts = traffic.total.counts.items()
     return sum(count for (kind, state), count in counts if kind is way and (states is None or state in states))
+
+
+async def _running(desk: Desk, actor: Actor) -> list[Campaign]:
+    """The campaigns that leave now, the newest first."""
+    if not actor.may(Scope.CAMPAIGNS_READ):
+        return []
+    return (await desk.campaigns.list(actor, state=State.RUNNING))[:_RUNNING]
 
 
 async def _silent(desk: Desk, actor: Actor) -> list[ProviderFacts]:

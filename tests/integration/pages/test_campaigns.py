@@ -9,6 +9,8 @@ import pytest
 
 from campaigns.model import Channel, Draft, Point
 from tests.integration.pages.conftest import House
+from tests.integration.pages.traffic import sent
+from web.identity.roles import Role
 
 TEXT = 'Hej {{ first_name | default: "du" }}! {{ language }}'
 
@@ -83,8 +85,6 @@ async def test_anothers_campaign_is_not_there(house: House):
     other = await house.site.organisation("Third")
     await house.site.accounts.open_account(other[1].id, "tor@third.example")
     campaign_id = await draft(house)
-    from web.identity.roles import Role
-
     stranger = await house.site.person(Role.OWNER, other[0].id)
     for path in ("", "/edit", "/check", "/estimate", "/start", "/pause", "/copy"):
         await stranger.get(f"/campaigns/{campaign_id}{path}", 404)
@@ -167,3 +167,56 @@ async def test_an_e_mail_is_written_and_checked_in_the_form(house: House):
     kept = await house.owner.get(f"/campaigns/{campaign_id}/edit")
     assert 'value="Hej {{ first_name }}"' in kept
     assert "Subject" in kept
+
+
+@pytest.mark.proves("C5", "C10")
+async def test_the_provider_can_be_asked_from_the_check(house: House):
+    anna = await contact(house, "Anna", "+4530643001")
+    campaign_id = await draft(house)
+    page = await house.owner.get(f"/campaigns/{campaign_id}/check?contact={anna}")
+    asked = re.search(r'<form method="post" action="(/providers/[^"]+/ask)"', page)
+    assert asked is not None
+    assert "takes our credentials" in await house.owner.post(asked[1], 200)
+    assert "Left to send with" in await house.operator.post(asked[1], 200)
+    by_mail = await draft(house, name="Letter", channel="email", subject="News")
+    assert "/ask" not in await house.owner.get(f"/campaigns/{by_mail}/check")
+
+
+@pytest.mark.proves("campaign: approval", "attention")
+async def test_a_large_one_waits_where_others_find_it(house: House):
+    await house.site.rooms.approvals.set_above(house.org.id, 1)
+    for n in (1, 2):
+        await contact(house, f"Member {n}", f"+453064300{n}")
+    campaign_id = await draft(house)
+    await house.owner.post(f"/campaigns/{campaign_id}/start")
+    second = await house.site.person(Role.OWNER, house.org.id)
+    question = f"/campaigns/{campaign_id}/approval"
+    assert question in await second.get("/attention")
+    assert "Acme" in await house.operator.get("/attention")
+    assert ">1</span>" in await second.get("/attention/count", **{"HX-Request": "true"})
+    stranger = await house.site.person(Role.OWNER, house.other_org.id)
+    for nobody in (house.owner, house.reader, stranger):
+        assert "Nothing waits for you" in await nobody.get("/attention")
+    await second.post(question, answer="approve")
+    assert "Nothing waits for you" in await second.get("/attention")
+
+
+@pytest.mark.proves("C12")
+async def test_what_runs_stands_on_the_first_page(house: House):
+    await contact(house, "Anna", "+4530643001")
+    campaign_id = await draft(house)
+    await sent(house.site, house.account, "Hej")
+    assert "Running campaigns" not in await house.owner.get("/")
+    await house.owner.post(f"/campaigns/{campaign_id}/start")
+    text = await house.owner.get("/")
+    assert "Running campaigns" in text
+    assert f'href="/campaigns/{campaign_id}"' in text
+
+
+@pytest.mark.proves("C7", "tenants")
+async def test_an_operator_chooses_whose_campaign_it_is(house: House):
+    text = await house.operator.get(f"/campaigns/new?org={house.other_org.id}")
+    assert f'<option value="{house.other_org.id}" selected>Other</option>' in text
+    assert f'action="/campaigns/new?org={house.other_org.id}"' in text
+    assert "olga@other.example" in text
+    assert "Write for this organisation" not in await house.owner.get("/campaigns/new")
