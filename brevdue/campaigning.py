@@ -19,7 +19,7 @@ from web.identity.audit import Audit
 from web.identity.roles import must_have_second
 
 if TYPE_CHECKING:
-    from brevdue.app import Rooms
+    from brevdue.rooms import Rooms
 
 
 def campaigns_of(rooms: Rooms) -> Campaigns:

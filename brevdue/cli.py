@@ -71,8 +71,8 @@ def serve(
     import uvloop
 
     from brevdue.administration import in_a_sentence
-    from brevdue.app import read_roles
     from brevdue.app import serve as run
+    from brevdue.roles import read_roles
 
     with in_a_sentence():
         uvloop.run(run(settings, read_roles(roles)))

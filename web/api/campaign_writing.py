@@ -72,7 +72,9 @@ def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
         made = await desk.campaigns.create(caller, account.org_id, content_of(form, account.id))
         return one(request, shown(made), 201, f"/campaigns/{made.id}")
 
-    @routes.patch("/campaigns/{campaign_id}", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_WRITE, 404, 412))
+    @routes.patch(
+        "/campaigns/{campaign_id}", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_WRITE, 404, 409, 412)
+    )
     async def change_campaign(
         request: Request, caller: Caller, campaign_id: ThingId, form: CampaignEdit, if_match: IfMatch = None
     ) -> Response:
@@ -86,7 +88,7 @@ def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
         content = content_of(form, account_id, before.content)
         return one(request, shown(await desk.campaigns.edit(caller, campaign_id, content)))
 
-    @routes.delete("/campaigns/{campaign_id}", status_code=204, **needs(Scope.CAMPAIGNS_WRITE, 404))
+    @routes.delete("/campaigns/{campaign_id}", status_code=204, **needs(Scope.CAMPAIGNS_WRITE, 404, 409))
     async def delete_campaign(caller: Caller, campaign_id: ThingId) -> Response:
         """Forget a draft, or one that was cancelled before it began."""
         await desk.campaigns.delete(caller, campaign_id)

@@ -85,6 +85,9 @@ class SendBackForm(Form):
     word: Annotated[str, Field(max_length=1000)] = Field("", examples=["Write we, not I."])
 
 
+_RUNS = needs(Scope.CAMPAIGNS_RUN, 404, 409)
+
+
 def campaign_routes(desk: Desk) -> APIRouter:
     """Routes under `/campaigns`."""
     routes = router("campaigns")
@@ -160,39 +163,39 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
         )
         return told(request, said)
 
-    @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **_RUNS)
     async def start_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Start it, or let it wait for its start date; a large one waits until somebody else approves it."""
         return one(request, shown(await desk.campaigns.start(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **_RUNS)
     async def approve_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Let one start that waits for approval; never by the key that has started it."""
         return one(request, shown(await desk.campaigns.approve(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **_RUNS)
     async def send_back_campaign(
         request: Request, caller: Caller, campaign_id: ThingId, form: SendBackForm
     ) -> Response:
         """Let one that waits for approval be a draft again; never by the key that has started it."""
         return one(request, shown(await desk.campaigns.send_back(caller, campaign_id, form.word)))
 
-    @routes.post("/campaigns/{campaign_id}/pick", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/pick", response_model=CampaignShown, **_RUNS)
     async def pick_version(request: Request, caller: Caller, campaign_id: ThingId, form: PickForm) -> Response:
         """Let a version go to all who wait for the winner. It is decided once."""
         return one(request, shown(await desk.campaigns.pick(caller, campaign_id, form.version)))
 
-    @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **_RUNS)
     async def pause_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """From now on nothing leaves."""
         return one(request, shown(await desk.campaigns.pause(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/resume", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/resume", response_model=CampaignShown, **_RUNS)
     async def resume_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """It goes on where it was; nobody gets it twice."""
         return one(request, shown(await desk.campaigns.resume(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/cancel", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/cancel", response_model=CampaignShown, **_RUNS)
     async def cancel_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Nothing more leaves, for ever."""
         return one(request, shown(await desk.campaigns.cancel(caller, campaign_id)))

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from campaigns.campaign import NotNow
 from campaigns.drafts import BadDraft
 from campaigns.filters.errors import BadFilter
 from campaigns.text_errors import TextError
@@ -156,6 +157,7 @@ def _beside_fields(error: BadDraft | TextError | BadFilter) -> ProblemResponse:
 
 _KINDS: dict[type, tuple[int, str]] = {
     NotFound: (404, "not-found"),
+    NotNow: (409, "not-now"),
     AccountExists: (409, "account-exists"),
     NoFreeNumber: (409, "no-free-number"),
     NumberInUse: (409, "number-in-use"),
