@@ -123,7 +123,7 @@ def test_what_runs_is_not_changed_and_scopes_hold(gateway: Gateway, acme: Firm, 
     here = made.headers["location"].removeprefix("/api/v1")
     assert acme.client.post(f"{here}/start").body["state"] == "scheduled"
     assert acme.client.post(f"{here}/cancel").body["state"] == "cancelled"
-    assert acme.client.call("PATCH", here, {"name": "Late"}).status in {409, 422}
+    assert acme.client.call("PATCH", here, {"name": "Late"}).status == 409
     reader = Client(gateway, rest_key(gateway, acme.name, "campaigns:read"))
     assert reader.post("/campaigns", draft(acme)).code == "scope-missing"
     assert reader.call("PATCH", here, {"name": "x"}).code == "scope-missing"
