@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from campaigns.campaign import Campaign, Content, Launch, Limits, State
+from campaigns.drafts import BadDraft, told
 from campaigns.filters.words import LONGEST
 from campaigns.model import Audience, Channel
-from campaigns.schedule import read_window, write_window
+from campaigns.schedule import Window, read_window, write_window, zone_named
 from campaigns.trial import Rule, Trial
 from gateway.money import Money
 from gateway.registry.errors import BadValue
@@ -95,7 +96,7 @@ class CampaignForm(CampaignEdit):
 
 
 def content_of(form: CampaignEdit, account_id: str, before: Content | None = None) -> Content:
-    """The content that a form makes, of one that is there where there is one. Raises BadValue."""
+    """The content that a form makes, of one that is there where there is one. Raises BadDraft."""
     content = replace(before or Content("", "", {}), account_id=account_id)
     said = form.model_fields_set
     plain = {name: getattr(form, name) for name in ("name", "channel", "any_hour", "any_day", "short_links")}
@@ -114,8 +115,20 @@ def content_of(form: CampaignEdit, account_id: str, before: Content | None = Non
         content = replace(content, launch=Launch.INSTANT if at is None else Launch.DEFERRED, start_at=at)
     if form.window is not None or form.zone is not None:
         window = write_window(content.window) if form.window is None else form.window
-        content = replace(content, window=read_window(window, form.zone or content.window.zone))
+        zone = form.zone or content.window.zone
+        content = replace(content, window=_window(window, zone))
     return replace(content, limits=_limits(form, content.limits))
+
+
+def _window(written: str, zone: str) -> Window:
+    try:
+        zone_named(zone)
+    except BadValue as error:
+        raise BadDraft({"zone": told(error)}) from error
+    try:
+        return read_window(written, zone)
+    except BadValue as error:
+        raise BadDraft({"window": told(error)}) from error
 
 
 def _audience(form: AudienceForm) -> Audience:
@@ -136,7 +149,7 @@ def _limits(form: CampaignEdit, before: Limits) -> Limits:
         return replace(limits, cost=None)
     cost = Money.of(form.max_cost.amount, form.max_cost.currency)
     if cost is None:
-        raise BadValue(sentence("write an amount and a currency, as 100 DKK"))
+        raise BadDraft({"max_cost": sentence("write an amount and a currency, as 100 DKK")})
     return replace(limits, cost=cost)
 
 

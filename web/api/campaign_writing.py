@@ -11,7 +11,7 @@ from campaigns.recipients import Skip
 from gateway.scopes import Scope
 from web.api.answers import nothing, one, only_if_unchanged, told
 from web.api.campaign_forms import CampaignEdit, CampaignForm, CampaignShown, ContactId, content_of, shown
-from web.api.forms import Amount, Form, Moment, Shown, amount, moment_or_none
+from web.api.forms import Amount, Form, Id, Moment, Phone, Shown, Word, amount, moment_or_none
 from web.api.routing import Caller, IfMatch, ThingId, needs
 from web.desk.desk import Desk
 
@@ -38,6 +38,23 @@ class CheckShown(Shown):
     reason: Skip | None = Field(description="Why the contact gets nothing.")
     due_at: Moment | None = Field(description="When the contact's hours begin, where they are shut now.")
     gaps: list[str] = Field(examples=[[]], description="Macros that leave a gap in the text.")
+
+
+class TestForm(Form):
+    """Whose text goes to which phone."""
+
+    contact: ContactId = Field(examples=["4294967297"], description="Whose text it is.")
+    phone: Word = Field(examples=["+4530643064"], description="Where it goes: your own, say.")
+
+
+class TestShown(Shown):
+    """The SMS that was sent."""
+
+    message: Id = Field(description="`GET /messages/ID` tells what became of it.")
+    phone: Phone
+    text: str = Field(examples=["Hej Anders"])
+    parts: int = Field(examples=[1])
+    encoding: str = Field(examples=["gsm7"])
 
 
 def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
@@ -85,6 +102,25 @@ def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
     async def check_campaign(request: Request, caller: Caller, campaign_id: ThingId, form: CheckForm) -> Response:
         """What one contact would get now, word for word. Nothing is sent. Needs `contacts:read` as well."""
         return told(request, _checked(await desk.campaigns.check(caller, campaign_id, int(form.contact))))
+
+    @routes.post(
+        "/campaigns/{campaign_id}/test",
+        status_code=201,
+        response_model=TestShown,
+        **needs(Scope.MESSAGES_SEND, 404, is_repeatable=True),
+    )
+    async def test_campaign(request: Request, caller: Caller, campaign_id: ThingId, form: TestForm) -> Response:
+        """Send the text that a contact would get to another phone, once. Needs `contacts:read` and `campaigns:read`."""
+        sent = await desk.campaigns.test(caller, campaign_id, int(form.contact), form.phone)
+        (to,) = sent.phones
+        shown_sent = TestShown(
+            message=to.message_id or "",
+            phone=to.phone or to.written,
+            text=sent.text.text,
+            parts=sent.text.parts,
+            encoding=sent.text.encoding,
+        )
+        return told(request, shown_sent, 201)
 
 
 def _checked(got: Checked) -> CheckShown:
