@@ -63,8 +63,9 @@ class Importing:
         """Do one import to its end; no more of it where it is stopped, or another process does it."""
         for number in range(found.done_chunks, found.chunks):
             began = time.perf_counter()
-            if not await self._do(found, number):
-                return  # stopped, or another process does it
+            if not await self._do(found, number):  # stopped, or another process does it
+                await asyncio.sleep(self._rest * POLL)  # and not at each other's heels
+                return
             await asyncio.sleep(self._rest * (time.perf_counter() - began))
         await self._database.write(sql.finish, (found.id, self._clock.now()))
 

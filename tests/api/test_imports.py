@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import http.client
+import json
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from campaigns.imports.imports import MAX_BYTES
-from tests.api.conftest import PREFIX, Answer, Client, Firm, rest_key
+from tests.api.conftest import PREFIX, Answer, Client, Firm, firm, rest_key
 from tests.gateway_process import Gateway, wait_for
 from tests.unit.test_sheets import workbook
 
@@ -109,3 +112,34 @@ def test_a_file_with_an_idempotency_key_is_no_other_file(acme: Firm):
     first = acme.client.post("/imports", b"Name\nEva\n", Idempotency_Key="once")
     second = acme.client.post("/imports", b"Name\nFie\nGro\n", Idempotency_Key="once")
     assert (first.body["rows"], second.body["rows"]) == (2, 3), "a file is not compared: each is an import of its own"
+
+
+@pytest.mark.proves("contacts at the terminal")
+def test_a_terminal_and_a_gateway_work_at_the_same_file(gateway: Gateway, acme: Firm, tmp_path: Path):
+    people = 3000
+    place = tmp_path / "people.csv"
+    place.write_text("Name,Email\n" + "".join(f"Both {n},both-{n}@firm.example\n" for n in range(people)))
+    done = json.loads(gateway.run("contact", "import", str(place), "--org", acme.name, "--tag", "both", "--json"))
+    assert (done["state"], done["new"], done["same"], done["refused"]) == ("finished", people, 0, 0)
+    group = acme.client.post("/groups", {"name": "Both", "filter": "tag: both"}).body["id"]
+    assert acme.client.get(f"/groups/{group}/count").body == {"count": people}
+
+
+@pytest.mark.proves("kill -9")
+def test_a_gateway_that_is_killed_goes_on_where_it_was(tmp_path: Path):
+    people = 4000
+    with Gateway(tmp_path) as gateway:
+        acme = firm(gateway, "Acme A/S", "anna@acme.example")
+        rows = "Name,Email\n" + "".join(f"P {n},p-{n}@firm.example\n" for n in range(people))
+        here = f"/imports/{upload(acme, rows.encode()).body['id']}"
+        acme.client.post(f"{here}/start", {"tags": ["kept"]})
+        wait_for(lambda: acme.client.get(here).body["created"], "the first contacts")
+        gateway.stop(signal.SIGKILL)
+        gateway.start()
+        halfway = acme.client.get(here).body
+        assert 0 < halfway["created"] < people
+        wait_for(lambda: acme.client.get(here).body["state"] == "finished", "the end of the import", 60)
+        done = acme.client.get(here).body
+        assert (done["created"], done["same"], done["refused"]) == (people, 0, 0)
+        group = acme.client.post("/groups", {"name": "Kept", "filter": "tag: kept"}).body["id"]
+        assert acme.client.get(f"/groups/{group}/count").body == {"count": people}
