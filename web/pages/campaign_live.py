@@ -48,7 +48,7 @@ async def _events(
 ) -> AsyncIterator[str]:
     campaign = await desk.campaigns.get(actor, campaign_id)
     account = await desk.campaigns.responsible(actor, campaign)
-    stopping: asyncio.Event = request.app.state.stopping
+    stopping: asyncio.Event = request.state.stopping
     asked_at, seen = time.monotonic(), None
     async with desk.live.watch(campaign) as watched:
         while not stopping.is_set():
