@@ -28,6 +28,9 @@ from gateway.store.opening import open_database
 if TYPE_CHECKING:
     from campaigns.approvals import Approvals
     from campaigns.campaigns import Campaigns
+    from campaigns.contacts import Contacts
+    from campaigns.imports.importing import Importing
+    from campaigns.imports.imports import Imports
     from gateway.hand_delivery import HandDelivery
     from gateway.sending import Sending
 
@@ -85,6 +88,28 @@ class Desk:
             approvals=self.approvals,
             clock=clock,
         )
+
+    @property
+    def contacts(self) -> Contacts:
+        """Reads and changes contacts."""
+        from campaigns.contacts import Contacts
+
+        return Contacts(self.database, SystemClock())
+
+    @property
+    def imports(self) -> Imports:
+        """Takes files of contacts. They lie beside the database while they are read."""
+        from campaigns.imports.imports import Imports
+
+        directory = self.settings.store.secret_file.absolute().parent
+        return Imports(self.database, self.contacts, SystemClock(), directory)
+
+    @property
+    def importing(self) -> Importing:
+        """Makes contacts of what was taken."""
+        from campaigns.imports.importing import Importing
+
+        return Importing(database=self.database, contacts=self.contacts, clock=SystemClock())
 
     @property
     def approvals(self) -> Approvals:

@@ -41,6 +41,7 @@ app.command("brevdue.cli_status:status", name="status", help="How the gateway st
 app.command("brevdue.cli_messages:message", name="message", help="Messages: what came, what left, and why not.")
 app.command("brevdue.cli_webhooks:webhook", name="webhook", help="Webhooks: who is called when something happens.")
 app.command("brevdue.cli_campaigns:campaign", name="campaign", help="Campaigns: one text to many, from one account.")
+app.command("brevdue.cli_contacts:contact", name="contact", help="Contacts: people that one writes to.")
 app.command("brevdue.cli_routes:route", name="route", help="Routes: which provider carries what.")
 
 
@@ -70,8 +71,8 @@ def serve(
     import uvloop
 
     from brevdue.administration import in_a_sentence
-    from brevdue.app import read_roles
     from brevdue.app import serve as run
+    from brevdue.roles import read_roles
 
     with in_a_sentence():
         uvloop.run(run(settings, read_roles(roles)))

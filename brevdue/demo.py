@@ -25,8 +25,9 @@ from typing import TypeVar
 
 import aiosmtplib
 
-from brevdue.app import App, Rooms
+from brevdue.app import App
 from brevdue.console import CommandError
+from brevdue.rooms import Rooms
 from brevdue.settings import load
 from gateway import maillog
 from gateway.model import Account

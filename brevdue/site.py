@@ -59,7 +59,7 @@ from web.pages.cookies import Cookies
 from web.site import SiteParts, make_site
 
 if TYPE_CHECKING:
-    from brevdue.app import Rooms
+    from brevdue.rooms import Rooms
 
 
 def site_of(rooms: Rooms) -> FastAPI:

@@ -15,7 +15,7 @@ from web.identity.roles import Role
 from web.store import person_sql
 
 if TYPE_CHECKING:
-    from brevdue.app import Rooms
+    from brevdue.rooms import Rooms
     from web.identity.links import Links
 
 COMMAND = "brevdue admin link"

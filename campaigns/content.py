@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from campaigns.campaign import NOBODY, Content, Launch
+from campaigns.drafts import BadDraft, told
 from campaigns.links import shortened
 from campaigns.model import Book, Channel
 from campaigns.text_errors import TextError, TooMuch
@@ -36,10 +37,10 @@ def field_names(book: Book | None) -> frozenset[str]:
 
 
 def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
-    """A content that can be kept as a draft. Raises BadValue, TextError."""
+    """A content that can be kept as a draft. Raises BadDraft, TextError."""
     name = " ".join(content.name.split())
     if not name or len(name) > LONGEST_NAME:
-        raise BadValue(sentence("a campaign has a name of up to %(most)s characters", most=LONGEST_NAME))
+        raise BadDraft({"name": sentence("a campaign has a name of up to %(most)s characters", most=LONGEST_NAME)})
     texts = {variant.lower(): text for variant, text in content.texts.items() if text.strip()}
     for text in texts.values():
         _check_text(text, known, content, max_parts)
@@ -49,29 +50,30 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
         _check_trial(content.trial, texts, content)
     subjects = {variant.lower(): " ".join(text.split()) for variant, text in content.subjects.items() if text.strip()}
     for text in subjects.values():
-        _check_names(_read(text), known)
+        _check_subject(text, known)
     if content.launch is Launch.DEFERRED and content.start_at is None:
-        raise BadValue(sentence("a deferred campaign has a start date: choose one, or launch it at once"))
+        raise BadDraft({"start_at": sentence("a deferred campaign has a start date: choose one, or launch it at once")})
     if content.launch is Launch.INSTANT and content.start_at is not None:
-        raise BadValue(sentence("a campaign that is launched at once has no start date"))
+        raise BadDraft({"start_at": sentence("a campaign that is launched at once has no start date")})
     limits = content.limits
     if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
-        raise BadValue(sentence("a limit is a number from 0 on; 0 is none"))
+        raise BadDraft({"limits": sentence("a limit is a number from 0 on; 0 is none")})
     return replace(content, name=name, texts=texts, subjects=subjects)
 
 
 def _check_trial(trial: Trial, texts: Mapping[str, str], content: Content) -> None:
     versions = versions_of(texts)
     if FIRST not in versions or len(versions) < 2 or not set(versions) <= set(VERSIONS):
-        raise BadValue(sentence("to try versions, write two texts or more, up to %(most)s", most=len(VERSIONS)))
-    if trial.share < 1 or trial.share * len(versions) > 100:
-        raise BadValue(
-            sentence("each version is tried on 1 to %(most)s percent of the audience", most=100 // len(versions))
+        raise BadDraft(
+            {"trial": sentence("to try versions, write two texts or more, up to %(most)s", most=len(VERSIONS))}
         )
+    if trial.share < 1 or trial.share * len(versions) > 100:
+        most = 100 // len(versions)
+        raise BadDraft({"trial": sentence("each version is tried on 1 to %(most)s percent of the audience", most=most)})
     if not 0 < trial.hours <= MOST_HOURS:
-        raise BadValue(sentence("the winner is found within %(most)s hours", most=MOST_HOURS))
+        raise BadDraft({"trial": sentence("the winner is found within %(most)s hours", most=MOST_HOURS)})
     if trial.rule is Rule.CLICKS and not content.short_links:
-        raise BadValue(sentence("clicks are counted on short links only: let the campaign have them"))
+        raise BadDraft({"trial": sentence("clicks are counted on short links only: let the campaign have them")})
 
 
 def startable(content: Content) -> None:
@@ -102,6 +104,13 @@ def _check_text(text: str, known: frozenset[str], content: Content, max_parts: i
                 "the text takes %(parts)s SMS parts, and %(most)s is the most", parts=shortest.parts, most=max_parts
             )
         )
+
+
+def _check_subject(text: str, known: frozenset[str]) -> None:
+    try:
+        _check_names(_read(text), known)
+    except TextError as error:
+        raise BadDraft({"subjects": told(error)}) from error
 
 
 def _check_names(read: Macros, known: frozenset[str]) -> None:

@@ -62,7 +62,7 @@ def read(draft: Draft, of: Book) -> Draft:
         try:
             return read_it()
         except AccountError as error:
-            problems[name] = _told(error)
+            problems[name] = told(error)
             return otherwise
 
     found = Draft(
@@ -81,7 +81,8 @@ def read(draft: Draft, of: Book) -> Draft:
     return found
 
 
-def _told(error: AccountError) -> Sentence:
+def told(error: AccountError) -> Sentence:
+    """Why, as a sentence, whatever the error holds."""
     return error.told if isinstance(error.told, Sentence) else sentence("%(value)s", value=str(error))
 
 
@@ -205,5 +206,5 @@ def _read(attribute: Attribute, value: object, problems: dict[str, Sentence]) ->
     try:
         return read_value(attribute, value)
     except BadValue as error:
-        problems[attribute.key] = _told(error)
+        problems[attribute.key] = told(error)
         return None

@@ -153,7 +153,8 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     if version is None and not whenever and split is not None:
         return Decided(member.contact_id, due_at=split.until)
     if not whenever and not terms.openings.always:
-        opens = terms.openings.at(member.zone, member.country or country_of(member.phone or ""), now)
+        country = member.country or (country_of(member.phone) if member.phone else "")
+        opens = terms.openings.at(member.zone, country, now)
         if opens > now:
             return Decided(member.contact_id, due_at=opens)
     if version is None and split is not None:

@@ -7,10 +7,11 @@ is open again as soon as its hours are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import groupby
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -223,9 +224,9 @@ def _minutes_of(window: Window) -> set[int]:
 def read_window(text: str, zone: str = "UTC") -> Window:
     """Read "09:00-20:00" or "mon-fri 09:00-20:00"; "" is always. Raises BadValue."""
     words = text.lower().split()
+    zone_named(zone)
     if not words:
         return Window(0, _DAY_MINUTES, zone=zone)
-    zone_named(zone)
     try:
         begins, ends = (_minutes(each) for each in words[-1].split("-", 1))
         days = EVERY_DAY if len(words) == 1 else frozenset(day for word in words[:-1] for day in _days(word))
@@ -241,8 +242,15 @@ def write_window(window: Window) -> str:
     if window.always:
         return ""
     hours = "-".join(f"{each // 60:02}:{each % 60:02}" for each in (window.begins, window.ends))
-    days = "" if window.days == EVERY_DAY else " ".join(_DAYS[day] for day in sorted(window.days)) + " "
+    days = "" if window.days == EVERY_DAY else " ".join(_spans(sorted(window.days))) + " "
     return days + hours
+
+
+def _spans(days: Sequence[int]) -> Iterator[str]:
+    """Days as they are written: three or more in a row by the first and the last."""
+    for _, in_a_row in groupby(enumerate(days), key=lambda each: each[1] - each[0]):
+        names = [_DAYS[day] for _, day in in_a_row]
+        yield from ([f"{names[0]}-{names[-1]}"] if len(names) > 2 else names)
 
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from brevdue.app import ALL_ROLES, Rooms
+from brevdue.roles import ALL_ROLES
+from brevdue.rooms import Rooms
 from gateway.model import Account, ApiKey, Envelope, Listener, Organisation, Peer, new_id
 from gateway.settings import GatewaySettings
 from gateway.sms import InboundSms

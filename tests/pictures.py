@@ -124,6 +124,7 @@ async def campaign(page: Page, house: House) -> None:
     text = 'Hej {{ first_name | default: "kunde" }}! Nu er det tid til vinterdæk. Hilsen Anna'
     account = ("--account", house.firm.email, "--where", "")
     made = house.gateway.run("campaign", "create", "Vinterdæk", *account, "--text", text).strip()
+    await before(page, house, made)
     await page.goto(f"{house.url}/campaigns/{made}/check")
     await page.get_by_role("link", name="Lise Krogh").click()
     await expect(page.locator("#message")).to_contain_text("Hej Lise!")
@@ -135,6 +136,33 @@ async def campaign(page: Page, house: House) -> None:
     delivered = page.locator("#figures dt", has_text="delivered").locator("xpath=following-sibling::dd[1]")
     await expect(delivered).to_have_text(str(len(names)))
     await keep(page, "campaign")
+
+
+TABLE = """Navn;Mobil;E-mail;By;Bil
+Anders Holm;30643064;anders@kunde.example;Aarhus;Volvo V60
+Lise Krogh;20417733;lise@kunde.example;Risskov;Skoda Fabia
+Omar Bach;28460912;;Aarhus;VW Golf
+Tove Lind;12;tove@kunde.example;Viby;Toyota Yaris
+"""
+
+
+async def before(page: Page, house: House, campaign_id: str) -> None:
+    """Contacts from a table, a group of them, and the form of a campaign."""
+    await page.goto(f"{house.url}/imports/new")
+    await page.get_by_label("Table").set_input_files(
+        [{"name": "kunder.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}]
+    )
+    await page.get_by_role("button", name="Look at it first").click()
+    await expect(page.get_by_label("Mobil")).to_be_visible()
+    await keep(page, "import")
+    await page.goto(f"{house.url}/groups/build")
+    await page.get_by_label("Name of the group").fill("Kunder med mobil")
+    await page.locator("#text").fill("has: phone and (name ~ Holm or name ~ Krogh)")
+    await expect(page.locator("#counted .great")).to_have_text("2")
+    await keep(page, "group")
+    await page.goto(f"{house.url}/campaigns/{campaign_id}/edit")
+    await expect(page.locator("#members")).to_contain_text("contacts")
+    await keep(page, "campaign-form")
 
 
 async def keep(page: Page, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from fastapi.params import Form
 from fastapi.routing import iter_route_contexts
 
-from brevdue.app import Rooms
+from brevdue.rooms import Rooms
 from brevdue.site import site_of
 
 

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from brevdue.app import ALL_ROLES, Rooms
+from brevdue.roles import ALL_ROLES
+from brevdue.rooms import Rooms
 from brevdue.site import identity_of, site_of
 from gateway.model import Account, ApiKey, Organisation
 from gateway.settings import GatewaySettings, MailSettings, PoolSettings, StoreSettings

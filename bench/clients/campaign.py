@@ -15,7 +15,8 @@ from pathlib import Path
 import uvloop
 
 from bench.contacts import fill
-from brevdue.app import Role, Rooms
+from brevdue.roles import Role
+from brevdue.rooms import Rooms
 from campaigns.audience import ContactReaders
 from campaigns.campaign import Content
 from campaigns.emails import EmailWriter

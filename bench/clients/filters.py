@@ -20,7 +20,8 @@ from typing import Any
 import uvloop
 from sqlalchemy import Connection, insert, select, update
 
-from brevdue.app import Role, Rooms
+from brevdue.roles import Role
+from brevdue.rooms import Rooms
 from campaigns.model import Attribute, AttributeType, Audience, Book, Consent, Draft, LabelSort, Point
 from campaigns.store import consent_sql
 from campaigns.store.campaign_schema import campaign_recipients

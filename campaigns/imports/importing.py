@@ -57,9 +57,10 @@ class Importing:
     async def work(self) -> None:
         """Do all that there is to do."""
         while (found := await self._database.read(sql.running)) is not None:
-            await self._run(found)
+            await self.run(found)
 
-    async def _run(self, found: Import) -> None:
+    async def run(self, found: Import) -> None:
+        """Do one import to its end; no more of it where it is stopped, or another process does it."""
         for number in range(found.done_chunks, found.chunks):
             began = time.perf_counter()
             if not await self._do(found, number):

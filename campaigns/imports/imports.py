@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
 from campaigns import drafts, vcards
 from campaigns.contacts import Contacts
@@ -50,7 +50,7 @@ class Imports:
     """Takes files, and says how far they are."""
 
     def __init__(self, database: Database, contacts: Contacts, clock: Clock, directory: Path | None = None) -> None:
-        """`directory` is where files lie while they are read."""
+        """`directory` is where files lie while they are read: without a name, so that none outlives the process."""
         self._database = database
         self._contacts = contacts
         self._clock = clock
@@ -62,21 +62,20 @@ class Imports:
         coming = Import(
             new_id(now), org_id, name[:200], ImportState.UPLOADING, (), None, by, 0, 0, 0, 0, 0, 0, 0, now, None
         )
-        with tempfile.TemporaryDirectory(dir=self._directory, prefix="import-") as folder:
-            path = Path(folder) / "file"
-            await _save(path, content)
+        with tempfile.TemporaryFile(dir=self._directory) as file:
+            await _save(file, content)
             await self._database.write(sql.begin, coming)
             try:
-                await self._keep(coming.id, path)
+                await self._keep(coming.id, file)
             except BaseException:
                 await self._database.write(sql.cancel, (org_id, coming.id, now))
                 raise
         return await self.find(org_id, coming.id)
 
-    async def _keep(self, import_id: str, path: Path) -> None:
+    async def _keep(self, import_id: str, file: BinaryIO) -> None:
         head: Sequence[str] | None = None
         count = number = 0
-        async for rows in _chunks(path):
+        async for rows in _chunks(file):
             head = rows[0][1] if head is None else head
             count += len(rows)
             if count > MAX_ROWS:
@@ -121,6 +120,8 @@ class Imports:
         Raises NotFound, BadValue for a plan that cannot be carried out.
         """
         found = await self.find(org_id, import_id)
+        if found.state is not ImportState.READY:
+            raise _over()
         book = await self._contacts.book(org_id)
         book = replace(book, attributes={**book.attributes, **{("", each.key): each for each in more}})
         fit = checked(plan, len(found.head), book)
@@ -139,7 +140,7 @@ class Imports:
         fit = checked(plan, len(found.head), await self._contacts.book(org_id))
         start = sql.Start(org_id, import_id, fit, digest(found.head), self._clock.now())
         if not await self._database.write(sql.start, start):
-            raise BadValue(sentence("this import runs already, or is over"))
+            raise _over()
 
     async def cards(self, org_id: str, content: bytes) -> tuple[Merged, list[RefusedRow]]:
         """Take a file of vCards at once; what became of them, and the cards that cannot be meant, by place from 1.
@@ -184,6 +185,10 @@ class Imports:
             after = some[-1].line
 
 
+def _over() -> BadValue:
+    return BadValue(sentence("this import runs already, or is over"))
+
+
 def told(row: RefusedRow, of: Book, words: Translations) -> str:
     """Why a row was refused, each sentence with the field that it is about."""
     said = []
@@ -194,35 +199,35 @@ def told(row: RefusedRow, of: Book, words: Translations) -> str:
     return "; ".join(said)
 
 
-async def _save(path: Path, content: AsyncIterator[bytes]) -> None:
+async def _save(file: BinaryIO, content: AsyncIterator[bytes]) -> None:
     size = 0
-    with path.open("wb") as file:
-        async for block in content:
-            size += len(block)
-            if size > MAX_BYTES:
-                raise BadValue(sentence("the file is too big: %(most)s MB at most", most=MAX_BYTES // 1_000_000))
-            await asyncio.to_thread(file.write, block)
+    async for block in content:
+        size += len(block)
+        if size > MAX_BYTES:
+            raise BadValue(sentence("the file is too big: %(most)s MB at most", most=MAX_BYTES // 1_000_000))
+        await asyncio.to_thread(file.write, block)
     if not size:
         raise BadValue(sentence("the file is empty"))
+    file.flush()
+    file.seek(0)
 
 
-async def _chunks(path: Path) -> AsyncIterator[list[Row]]:
+async def _chunks(file: BinaryIO) -> AsyncIterator[list[Row]]:
     """The rows of a file that hold something, so many at a time."""
-    with path.open("rb") as file:
-        if sheet_file.is_workbook(file):
-            chunk: list[Row] = []
-            async for line, cells in workbook.rows(path):
-                if row := _kept(line, cells):
-                    chunk.append(row)
-                if len(chunk) >= CHUNK:
-                    yield chunk
-                    chunk = []
-            if chunk:
+    if sheet_file.is_workbook(file):
+        chunk: list[Row] = []
+        async for line, cells in workbook.rows(file):
+            if row := _kept(line, cells):
+                chunk.append(row)
+            if len(chunk) >= CHUNK:
                 yield chunk
-            return
-        found = sheet_file.rows(cast("BinaryIO", file))
-        while some := await asyncio.to_thread(_take, found):
-            yield some
+                chunk = []
+        if chunk:
+            yield chunk
+        return
+    found = sheet_file.rows(file)
+    while some := await asyncio.to_thread(_take, found):
+        yield some
 
 
 def _take(rows: Iterator[sheet_file.Row]) -> list[Row]:

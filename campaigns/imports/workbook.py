@@ -1,7 +1,7 @@
 """Reads a workbook in a process of its own, which writes each row as a line of JSON.
 
 A workbook is in memory as a whole while it is read, for a million rows most of a gigabyte. That is the memory of the
-process `python -m campaigns.imports.workbook FILE`, and ends with it; the gateway has one row at a time.
+process `python -m campaigns.imports.workbook < FILE`, and ends with it; the gateway has one row at a time.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import orjson
 
@@ -26,13 +25,14 @@ BOUNDS: Final = Bounds(unpacked=2_000_000_000, cells=25_000_000)
 _LONGEST_LINE: Final = 1 << 24
 
 
-async def rows(path: Path) -> AsyncIterator[sheet_file.Row]:
-    """The rows of a workbook. Raises BadValue."""
+async def rows(file: BinaryIO) -> AsyncIterator[sheet_file.Row]:
+    """The rows of a workbook, which is a file on a disk. Raises BadValue."""
+    file.seek(0)  # where it stands is shared with the process
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "campaigns.imports.workbook",
-        str(path),
+        stdin=file,
         stdout=asyncio.subprocess.PIPE,
         limit=_LONGEST_LINE,
     )
@@ -60,18 +60,17 @@ def _unreadable() -> BadValue:
     return BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV"))
 
 
-def _write(path: Path) -> None:
+def _write(file: BinaryIO) -> None:
     out = sys.stdout.buffer
-    with path.open("rb") as file:
-        try:
-            for row in sheet_file.rows(file, bounds=BOUNDS):
-                out.write(orjson.dumps(row) + b"\n")
-        except BadValue as error:
-            out.write(orjson.dumps(str(error)) + b"\n")
+    try:
+        for row in sheet_file.rows(file, bounds=BOUNDS):
+            out.write(orjson.dumps(row) + b"\n")
+    except BadValue as error:
+        out.write(orjson.dumps(str(error)) + b"\n")
     out.write(b"null\n")
     out.flush()
 
 
 if __name__ == "__main__":
     os.nice(10)
-    _write(Path(sys.argv[1]))
+    _write(sys.stdin.buffer)

@@ -62,6 +62,11 @@ class Import:
     finished_at: float | None
 
     @property
+    def people(self) -> int:
+        """Rows that could be somebody: without the head, where the plan knows of one."""
+        return max(0, self.rows - (self.plan is not None and self.plan.has_head))
+
+    @property
     def progress(self) -> float:
         """How much of it is done, from 0 to 1."""
         return self.done_chunks / self.chunks if self.chunks else float(self.state is ImportState.FINISHED)

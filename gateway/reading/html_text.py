@@ -13,14 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from gateway.reading.html_fence import fence_html
 from gateway.reading.html_styles import Attributes, is_hidden, is_tight, tight_selectors
 from gateway.reading.invisible import tidy_characters
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
 
 
 class Zone(IntEnum):
@@ -73,6 +74,8 @@ def html_to_text(html: str) -> str:
 def html_lines(html: str, zone_of: ZoneOf | None = None) -> list[Line]:
     """Return the shown lines in order, each with its zone. Marks (AFTER, HISTORY) are empty lines of their own."""
     fenced, styles = fence_html(html)
+    from selectolax.lexbor import LexborHTMLParser  # what it takes to load is paid by the first mail in HTML
+
     root = LexborHTMLParser(fenced).body
     if root is None:
         return []

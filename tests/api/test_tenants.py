@@ -84,6 +84,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
     group = other.client.post("/groups", {"name": "Hemmeligt", "filter": "has: phone"}).body["id"]
     return Things(
         {
+            ("imports", "import_id"): other.client.post("/imports", b"Name\nHemmeligt\n").body["id"],
             ("campaigns", "campaign_id"): json.loads(campaign)["id"],
             ("messages", "message_id"): message,
             ("incoming", "message_id"): incoming["id"],

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -149,13 +150,31 @@ async def test_a_workbook_is_read_as_people_see_it(
         (b'name\n"' + b"a" * 200_000 + b"\n", "a quote too many"),
     ],
 )
-async def test_what_cannot_be_read_says_what_to_do(
-    imports: Imports, org_id: str, content: bytes, words: str, tmp_path: Path
-):
+async def test_what_cannot_be_read_says_what_to_do(imports: Imports, org_id: str, content: bytes, words: str):
     with pytest.raises(BadValue, match=words):
         await imports.upload(org_id, "x", pieces(content))
-    assert not list(tmp_path.glob("import-*"))
     assert all(each.state is ImportState.CANCELLED for each in await imports.latest(org_id))
+
+
+@pytest.mark.parametrize("content", [FILE.encode(), workbook([["Navn", "Mobil"], ["Åse", "30643061"]])])
+async def test_a_file_that_comes_has_no_name_on_the_disk(
+    database: Database, contacts: Contacts, clock: SystemClock, org_id: str, tmp_path: Path, content: bytes
+):
+    place = tmp_path / "files"
+    place.mkdir()
+    opened: list[str] = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        async for piece in pieces(content, 20):
+            for each in Path("/proc/self/fd").iterdir():
+                with suppress(FileNotFoundError):  # that of the listing itself
+                    opened.append(str(each.readlink()))
+            assert not list(place.iterdir())
+            yield piece
+
+    await Imports(database, contacts, clock, place).upload(org_id, "x", slowly())
+    assert any(each.startswith(str(place)) for each in opened)
+    assert not list(place.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -9,49 +9,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from campaigns.campaign import Campaign, State
+from campaigns.campaign import State
 from campaigns.campaigns import PAGE
-from campaigns.trial import Rule
 from gateway.paging import Page
 from gateway.scopes import Scope
 from web.api.answers import listed, one, told
-from web.api.forms import Amount, Form, Id, Line, Listed, Moment, Shown, Word, amount, moment, moment_or_none
+from web.api.campaign_forms import CampaignShown, shown
+from web.api.campaign_writing import add_campaign_writing
+from web.api.forms import Amount, Form, Line, Listed, Shown, Word, amount
 from web.api.routing import Caller, ThingId, needs, router
 from web.desk.desk import Desk
-
-
-class TrialShown(Shown):
-    """How versions of a text are tried; their texts stand under "b/", "b/da"."""
-
-    share: int = Field(examples=[10], description="Percent of the audience that get each version first.")
-    rule: Rule
-    hours: float = Field(examples=[24.0], description="From the start to the verdict.")
-    winner: str = Field(examples=["b"], description="What all others get; empty while it is not decided.")
-    decided_at: Moment | None
-    decided_by: str = Field(examples=[""], description="Empty: the rule.")
-
-
-class CampaignShown(Shown):
-    """A campaign as it stands."""
-
-    id: Id
-    name: str = Field(examples=["Spring"])
-    account: Id
-    texts: dict[str, str] = Field(
-        examples=[{"": "Hej {{ first_name }}"}], description='By language; "" for all contacts of any other.'
-    )
-    short_links: bool = Field(examples=[True], description="Whether links are replaced by short ones that are counted.")
-    trial: TrialShown | None = Field(description="How versions of the text are tried; null where there is one.")
-    state: State
-    cause: str = Field(examples=[""], description="Why it rests where nobody has told it to.")
-    created_at: Moment
-    start_at: Moment | None
-    started_at: Moment | None
-    finished_at: Moment | None
-    recipients: int = Field(examples=[1000], description="Contacts that were looked at.")
-    messages: int = Field(examples=[980])
-    waiting: int = Field(examples=[0], description="Contacts whose hours are shut at the moment.")
-    skipped: int = Field(examples=[20])
 
 
 class VersionShown(Shown):
@@ -118,9 +85,13 @@ class SendBackForm(Form):
     word: Annotated[str, Field(max_length=1000)] = Field("", examples=["Write we, not I."])
 
 
+_RUNS = needs(Scope.CAMPAIGNS_RUN, 404, 409)
+
+
 def campaign_routes(desk: Desk) -> APIRouter:
     """Routes under `/campaigns`."""
     routes = router("campaigns")
+    add_campaign_writing(routes, desk)
     _add_looking(routes, desk)
     _add_running(routes, desk)
     return routes
@@ -137,12 +108,12 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
         """Campaigns, the newest first."""
         found = await desk.campaigns.list(caller, state=state, before=cursor)
         following = found[-1].id if len(found) == PAGE else None
-        return listed(request, Page(tuple(_shown(each) for each in found), next=following))
+        return listed(request, Page(tuple(map(shown, found)), next=following))
 
     @routes.get("/campaigns/{campaign_id}", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_READ, 304, 404))
     async def get_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """One campaign."""
-        return one(request, _shown(await desk.campaigns.get(caller, campaign_id)))
+        return one(request, shown(await desk.campaigns.get(caller, campaign_id)))
 
     @routes.get(
         "/campaigns/{campaign_id}/statistics", response_model=CampaignFigures, **needs(Scope.CAMPAIGNS_READ, 404)
@@ -150,7 +121,7 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
     async def get_campaign_statistics(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """How its messages stand, as of a moment ago."""
         figures = (await desk.campaigns.standing(caller, campaign_id)).figures
-        shown = CampaignFigures(
+        said = CampaignFigures(
             states=dict(figures.states),
             skipped=dict(figures.skipped),
             variants=dict(figures.variants),
@@ -162,7 +133,7 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
             links=[LinkFigures(link=each.written, contacts=each.people, clicks=each.clicks) for each in figures.links],
             versions=[VersionShown(**asdict(each)) for each in figures.versions],
         )
-        return told(request, shown)
+        return told(request, said)
 
 
 def _add_running(routes: APIRouter, desk: Desk) -> None:
@@ -175,13 +146,13 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
     async def copy_campaign(request: Request, caller: Caller, campaign_id: ThingId, form: CopyForm) -> Response:
         """A draft that says the same."""
         made = await desk.campaigns.copy(caller, campaign_id, form.name)
-        return one(request, _shown(made), 201, f"/campaigns/{made.id}")
+        return one(request, shown(made), 201, f"/campaigns/{made.id}")
 
     @routes.post("/campaigns/{campaign_id}/estimate", response_model=EstimateShown, **needs(Scope.CAMPAIGNS_READ, 404))
     async def estimate_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Make every text and count: exact for this moment. Nothing is sent. Large audiences take their time."""
         found = await desk.estimates.whole(caller, campaign_id)
-        shown = EstimateShown(
+        said = EstimateShown(
             contacts=found.total,
             messages=found.messages,
             parts=found.parts,
@@ -190,76 +161,41 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
             skipped={str(reason): count for reason, count in found.skipped.items()},
             gaps=dict(found.gaps),
         )
-        return told(request, shown)
+        return told(request, said)
 
-    @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **_RUNS)
     async def start_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Start it, or let it wait for its start date; a large one waits until somebody else approves it."""
-        return one(request, _shown(await desk.campaigns.start(caller, campaign_id)))
+        return one(request, shown(await desk.campaigns.start(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **_RUNS)
     async def approve_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Let one start that waits for approval; never by the key that has started it."""
-        return one(request, _shown(await desk.campaigns.approve(caller, campaign_id)))
+        return one(request, shown(await desk.campaigns.approve(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **_RUNS)
     async def send_back_campaign(
         request: Request, caller: Caller, campaign_id: ThingId, form: SendBackForm
     ) -> Response:
         """Let one that waits for approval be a draft again; never by the key that has started it."""
-        return one(request, _shown(await desk.campaigns.send_back(caller, campaign_id, form.word)))
+        return one(request, shown(await desk.campaigns.send_back(caller, campaign_id, form.word)))
 
-    @routes.post("/campaigns/{campaign_id}/pick", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/pick", response_model=CampaignShown, **_RUNS)
     async def pick_version(request: Request, caller: Caller, campaign_id: ThingId, form: PickForm) -> Response:
         """Let a version go to all who wait for the winner. It is decided once."""
-        return one(request, _shown(await desk.campaigns.pick(caller, campaign_id, form.version)))
+        return one(request, shown(await desk.campaigns.pick(caller, campaign_id, form.version)))
 
-    @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/pause", response_model=CampaignShown, **_RUNS)
     async def pause_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """From now on nothing leaves."""
-        return one(request, _shown(await desk.campaigns.pause(caller, campaign_id)))
+        return one(request, shown(await desk.campaigns.pause(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/resume", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/resume", response_model=CampaignShown, **_RUNS)
     async def resume_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """It goes on where it was; nobody gets it twice."""
-        return one(request, _shown(await desk.campaigns.resume(caller, campaign_id)))
+        return one(request, shown(await desk.campaigns.resume(caller, campaign_id)))
 
-    @routes.post("/campaigns/{campaign_id}/cancel", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_RUN, 404))
+    @routes.post("/campaigns/{campaign_id}/cancel", response_model=CampaignShown, **_RUNS)
     async def cancel_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Nothing more leaves, for ever."""
-        return one(request, _shown(await desk.campaigns.cancel(caller, campaign_id)))
-
-
-def _trial(campaign: Campaign) -> TrialShown | None:
-    trial, verdict = campaign.content.trial, campaign.verdict
-    if trial is None:
-        return None
-    return TrialShown(
-        share=trial.share,
-        rule=trial.rule,
-        hours=trial.hours,
-        winner=verdict.winner,
-        decided_at=moment_or_none(verdict.at),
-        decided_by=verdict.by,
-    )
-
-
-def _shown(campaign: Campaign) -> CampaignShown:
-    return CampaignShown(
-        id=campaign.id,
-        name=campaign.content.name,
-        account=campaign.content.account_id,
-        texts=dict(campaign.content.texts),
-        short_links=campaign.content.short_links,
-        trial=_trial(campaign),
-        state=campaign.state,
-        cause=campaign.cause,
-        created_at=moment(campaign.created_at),
-        start_at=moment_or_none(campaign.content.start_at),
-        started_at=moment_or_none(campaign.started_at),
-        finished_at=moment_or_none(campaign.finished_at),
-        recipients=campaign.counts.recipients,
-        messages=campaign.counts.messages,
-        waiting=campaign.counts.waiting,
-        skipped=campaign.counts.skipped,
-    )
+        return one(request, shown(await desk.campaigns.cancel(caller, campaign_id)))

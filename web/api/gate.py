@@ -21,6 +21,8 @@ from web.identity.actor import Actor
 
 MOST_BYTES = 256_000
 """Of a body: thousands of phones and a text fit."""
+STREAMED = ("POST", "/imports")
+"""What takes a file, which its route reads as it comes, when it has looked who asks."""
 DOCUMENT = "/openapi.json"
 """What is shown without a key."""
 
@@ -42,7 +44,8 @@ class Gate:
             return
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # the server keeps the body back
-        if scope["path"].removeprefix(scope.get("root_path", "")) == DOCUMENT:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path == DOCUMENT:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -53,13 +56,15 @@ class Gate:
             wait = self._count(caller, headers)
             if wait:
                 raise problems.too_many(wait, "calls with this key")
-            body = await _body(request)
+            body = None if (scope["method"], path) == STREAMED else await _body(request)
         except CallRefused as refused:
             await problem_of(refused)(scope, receive, _with(headers, send))
             return
         request.state.caller = caller
-        request.state.body = body
-        await self._app(scope, _again(body, receive), _with(headers, send))
+        if body is not None:
+            request.state.body = body
+            receive = _again(body, receive)
+        await self._app(scope, receive, _with(headers, send))
 
     def _count(self, caller: Actor, headers: dict[str, str]) -> float:
         """Count a call; the seconds to wait where it is one too many."""

@@ -113,7 +113,7 @@ class Idempotency:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on, or answer what it was answered before."""
         word = Headers(scope=scope).get(HEADER) if scope["method"] == "POST" else None
-        if word is None or "caller" not in scope.get("state", {}):
+        if word is None or "body" not in scope.get("state", {}):  # of a file that still comes nothing is known
             await self._app(scope, receive, send)
             return
         try:

@@ -14,8 +14,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from campaigns.campaign import NotNow
 from campaigns.drafts import BadDraft
 from campaigns.filters.errors import BadFilter
+from campaigns.text_errors import TextError
 from gateway.errors import Outcome, Refusal
 from gateway.registry.errors import (
     AccountError,
@@ -120,17 +122,10 @@ def problem_of(error: Exception) -> ProblemResponse:
             detail = f"this key may not do that: it needs the scope {error.scope}"
             challenge = _challenge(f'error="insufficient_scope", scope="{error.scope}"')
             answer = ProblemResponse(403, detail, challenge, code="scope-missing")
-        case BadDraft():
-            wrong = [{"field": name, "message": str(problem)} for name, problem in error.problems.items()]
-            detail = "; ".join(f"{each['field']}: {each['message']}" for each in wrong)
-            answer = ProblemResponse(422, detail, code="invalid", errors=wrong)
+        case BadDraft() | TextError() | BadFilter():
+            answer = _beside_fields(error)
         case Refusal():
             answer = _refusal(error)
-        case BadFilter():
-            mistake = {"field": "filter", "message": f"at character {error.at + 1}: {error}"}
-            answer = ProblemResponse(
-                422, str(error), code="bad-filter", errors=[mistake], at=error.at, length=error.length
-            )
         case AccountError():
             status, code = next((_KINDS[kind] for kind in type(error).mro() if kind in _KINDS), (422, "invalid"))
             answer = ProblemResponse(status, str(error), code=code)
@@ -143,8 +138,26 @@ def problem_of(error: Exception) -> ProblemResponse:
     return answer
 
 
+def _beside_fields(error: BadDraft | TextError | BadFilter) -> ProblemResponse:
+    """What somebody wrote cannot be meant: each mistake with its field."""
+    match error:
+        case BadDraft():
+            wrong = [{"field": name, "message": str(problem)} for name, problem in error.problems.items()]
+            detail = "; ".join(f"{each['field']}: {each['message']}" for each in wrong)
+            return ProblemResponse(422, detail, code="invalid", errors=wrong)
+        case TextError():
+            mistake = {"field": "texts", "message": str(error)}
+            return ProblemResponse(422, str(error), code="invalid", errors=[mistake])
+        case BadFilter():
+            mistake = {"field": "filter", "message": f"at character {error.at + 1}: {error}"}
+            return ProblemResponse(
+                422, str(error), code="bad-filter", errors=[mistake], at=error.at, length=error.length
+            )
+
+
 _KINDS: dict[type, tuple[int, str]] = {
     NotFound: (404, "not-found"),
+    NotNow: (409, "not-now"),
     AccountExists: (409, "account-exists"),
     NoFreeNumber: (409, "no-free-number"),
     NumberInUse: (409, "number-in-use"),

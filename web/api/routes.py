@@ -11,6 +11,7 @@ from web.api.campaigns import campaign_routes
 from web.api.contact_fields import contact_field_routes
 from web.api.contacts import contact_routes
 from web.api.groups import group_routes
+from web.api.imports import import_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
@@ -39,6 +40,7 @@ def api_routes(desk: Desk) -> APIRouter:
         campaign_recipient_routes,
         contact_field_routes,  # before those of single contacts
         contact_routes,
+        import_routes,
     ):
         routes.include_router(subject(desk))
     return routes

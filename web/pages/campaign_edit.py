@@ -41,6 +41,7 @@ def campaign_edit_pages(desk: Desk) -> APIRouter:
         org_id = await _place(desk, actor, org)
         account = await desk.campaigns.own_account(actor, org_id)
         typed = shown_of(Content("", "", {})) | {"account": account.email if account else ""}
+        typed["zone"] = tongue().zone_name
         return await _form(request, desk, actor, org_id, typed)
 
     @router.post("/new")

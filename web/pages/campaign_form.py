@@ -14,7 +14,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from campaigns.campaign import Content, Launch, Limits
-from campaigns.model import Audience
+from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
 from campaigns.trial import FIRST, VERSIONS, Rule, Trial, language_of, version_of
 from gateway.money import Money
@@ -121,6 +121,20 @@ def _read_texts(typed: Typed, content: Content) -> Content:
             raise WrongField("variants", BadValue(sentence("choose another language for each further text")))
         texts[code] = text.replace("\r\n", "\n")
     return replace(content, texts=texts)
+
+
+def _shown_channel(content: Content) -> Typed:
+    return {"channel": str(content.channel), "subject": content.subjects.get("", "")}
+
+
+def _read_channel(typed: Typed, content: Content) -> Content:
+    """The subject of one language alone: those of others, written by an API or a command, stay."""
+    if not typed["channel"]:
+        return content
+    subject = " ".join(typed["subject"].split())
+    others = {language: text for language, text in content.subjects.items() if language}
+    channel = Channel.EMAIL if typed["channel"] == Channel.EMAIL else Channel.SMS
+    return replace(content, channel=channel, subjects={"": subject, **others} if subject else others)
 
 
 def _trial_fields(form: FormData) -> Typed:
@@ -269,9 +283,9 @@ def _number(typed: Typed, name: str) -> int:
     return int(written)
 
 
-_LAUNCH_FIELDS = ("launch", "start_at", "window", "zone", "any_hour", "any_day")
 SECTIONS: Sequence[Section] = (
     Section("campaigns/edit_name.html", _plain("name", "account"), lambda content: {"name": content.name}, _read_name),
+    Section("campaigns/edit_channel.html", _plain("channel", "subject"), _shown_channel, _read_channel),
     Section("campaigns/edit_text.html", _text_fields, _shown_texts, _read_texts),
     Section("campaigns/edit_trial.html", _trial_fields, _shown_trial, _read_trial),
     Section(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -17,6 +18,7 @@ from campaigns.unsubscribing import Unsubscribing, Way
 from gateway.bounces import is_complaint
 from gateway.keyring import Keyring
 from gateway.model import Account, MailKind, OutgoingMail
+from gateway.settings import CampaignSettings
 from gateway.store import mail_queue_sql as queue
 from gateway.store.schema import mail_queue
 from tests.integration.campaigns.conftest import Office, member
@@ -204,3 +206,13 @@ def test_html_is_the_text_escaped() -> None:
     assert "<img" not in made
     assert made.count("<p>") == 2
     assert "line<br>\nline" in made
+
+
+async def test_hours_of_who_has_no_phone_are_those_of_the_campaigns_zone(
+    office_with: Callable[..., Office], account: Account
+) -> None:
+    """Quiet hours are on by default, and an address has no country."""
+    quiet = office_with(campaigns=CampaignSettings(quiet_hours="00:00-23:59", holidays=True))
+    quiet.audience.list = [reader(1)]
+    after = await quiet.run(await by_mail(quiet, account))
+    assert (after.counts.messages, after.counts.waiting) == (0, 1)

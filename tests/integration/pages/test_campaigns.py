@@ -154,3 +154,16 @@ async def test_what_the_form_does_not_ask_for_stays(house: House):
         {"": "Hej"},
         False,
     )
+
+
+@pytest.mark.proves("C8")
+async def test_an_e_mail_is_written_and_checked_in_the_form(house: House):
+    made = Draft(name="Eva", first_name="Eva", emails=(Point("eva@customer.example"),))
+    eva = await house.site.rooms.contacts.add(house.org.id, made)
+    campaign_id = await draft(house, channel="email", subject="Hej {{ first_name }}", text="Kom til fest")
+    checked = await house.owner.get(f"/campaigns/{campaign_id}/check?contact={eva}")
+    assert "Hej Eva" in checked
+    assert "eva@customer.example" in checked
+    kept = await house.owner.get(f"/campaigns/{campaign_id}/edit")
+    assert 'value="Hej {{ first_name }}"' in kept
+    assert "Subject" in kept
