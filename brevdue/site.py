@@ -24,6 +24,8 @@ from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaign_live import LiveDesk
+from web.desk.campaign_recipients import RecipientDesk
 from web.desk.campaigns import CampaignDesk
 from web.desk.contact_fields import FieldDesk
 from web.desk.contact_history import ContactHistory
@@ -136,6 +138,8 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
             rooms.campaigns, rooms.contacts, ContactReaders(rooms.database, rooms.clock), accounts, audit
         ),
         estimates=EstimateDesk(rooms.campaigns, rooms.clock),
+        recipients=RecipientDesk(rooms.database, rooms.campaigns),
+        live=LiveDesk(rooms.campaigns, rooms.clock),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         figures=FigureDesk(Statistics(rooms.database, settings.limits)),

@@ -16,7 +16,7 @@ from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
 from campaigns.content import checked, field_names, startable
 from campaigns.emails import Email, html_of
-from campaigns.estimate import Estimate, Estimator
+from campaigns.estimate import Estimate, Estimator, LeftOut
 from campaigns.model import Channel, Recipient
 from campaigns.recipients import Skip, Terms, decide
 from campaigns.statistics import CampaignStatistics, Figures
@@ -256,6 +256,14 @@ class Campaigns:
         terms = self._terms.of_campaign(campaign, await self._sender(campaign))
         async for estimate in self._estimator.estimate(campaign, terms):
             yield estimate
+
+    async def left_out(self, org_id: str | None, campaign_id: str) -> AsyncIterator[LeftOut]:
+        """Everybody who would get none if it started now."""
+        campaign = await self.get(org_id, campaign_id)
+        startable(campaign.content)
+        terms = self._terms.of_campaign(campaign, await self._sender(campaign))
+        async for each in self._estimator.left_out(campaign, terms):
+            yield each
 
     async def check(self, org_id: str | None, campaign_id: str, contact_id: int) -> Checked:
         """What one contact would get now. Raises NotFound for no such contact."""

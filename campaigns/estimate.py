@@ -25,6 +25,23 @@ from gateway.store.database import Database
 
 PAGE = 1000
 """Contacts between two looks at the progress."""
+NAMED = 1000
+"""Contacts with the same reason that an estimate names; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A contact that would get none, and why."""
+
+    contact_id: int
+    name: str
+    address: str
+    """The main phone, or the mail address of a campaign by e-mail; empty for none."""
+    reason: Skip
+
+
+_Look = tuple[Sequence[Recipient], frozenset[int], Mapping[str, Skip]]
+"""Members, those among them who have got enough this week, and addresses that must not be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,8 @@ class Estimate:
     unpriced: int = 0
     """Messages of which no price is known."""
     skipped: Mapping[Skip, int] = field(default_factory=dict)
+    named: Mapping[Skip, Sequence[LeftOut]] = field(default_factory=dict)
+    """The first `NAMED` of these, by reason."""
     by_parts: Mapping[int, int] = field(default_factory=dict)
     """Messages by the parts that they have."""
     by_encoding: Mapping[Encoding, int] = field(default_factory=dict)
@@ -64,25 +83,35 @@ class Estimator:
 
     async def estimate(self, campaign: Campaign, terms: Terms, page: int = PAGE) -> AsyncIterator[Estimate]:
         """Estimates of a campaign, each of a page more. Raises AccountError where its audience cannot be asked for."""
+        adding = _Adding(terms, await self._readers.count(wanted_by(campaign.org_id, terms)))
+        async for looked in self._pages(campaign, terms, page):
+            await asyncio.to_thread(adding.add, *looked, self._clock.now())
+            yield adding.estimate(finished=len(looked[0]) < page)
+
+    async def left_out(self, campaign: Campaign, terms: Terms, page: int = PAGE) -> AsyncIterator[LeftOut]:
+        """Everybody who would get none, in the order of contacts; in memory a page of them at a time."""
+        adding = _Adding(terms, 0, named=0)
+        async for looked in self._pages(campaign, terms, page):
+            for each in await asyncio.to_thread(adding.add, *looked, self._clock.now()):
+                yield each
+
+    async def _pages(self, campaign: Campaign, terms: Terms, page: int) -> AsyncIterator[_Look]:
+        """The audience, the next page being read while one is looked at; the last has fewer than `page` members."""
         wanted = wanted_by(campaign.org_id, terms)
-        adding = _Adding(terms, await self._readers.count(wanted))
         ahead = asyncio.create_task(self._page(campaign, wanted, 0, page))
         try:
             while True:
-                members, often, closed = await ahead
+                looked = await ahead
+                members = looked[0]
                 if len(members) == page:
                     ahead = asyncio.create_task(self._page(campaign, wanted, members[-1].contact_id, page))
-                await asyncio.to_thread(adding.add, members, often, closed, self._clock.now())
-                yield adding.estimate(finished=len(members) < page)
+                yield looked
                 if len(members) < page:
                     return
         finally:
             ahead.cancel()
 
-    async def _page(
-        self, campaign: Campaign, wanted: Wanted, after: int, size: int
-    ) -> tuple[Sequence[Recipient], frozenset[int], Mapping[str, Skip]]:
-        """Members, those among them who have got enough this week, and addresses that must not be written to."""
+    async def _page(self, campaign: Campaign, wanted: Wanted, after: int, size: int) -> _Look:
         members = await self._readers.page(wanted, after, size)
         closed: Mapping[str, Skip] = {}
         if campaign.content.channel is Channel.EMAIL:
@@ -101,8 +130,10 @@ class Estimator:
 class _Adding:
     """Counts what is decided."""
 
-    def __init__(self, terms: Terms, total: int) -> None:
+    def __init__(self, terms: Terms, total: int, named: int = NAMED) -> None:
         self._terms = terms
+        self._most_named = named
+        self._named: dict[Skip, list[LeftOut]] = {}
         self._total = total
         self._done = self._parts = self._cost = self._unpriced = 0
         self._currency = ""
@@ -116,16 +147,29 @@ class _Adding:
         self._gaps: Counter[str] = Counter()
         self._example: int | None = None
 
-    def add(self, members: Sequence[Recipient], often: frozenset[int], closed: Mapping[str, Skip], now: float) -> None:
-        """Decide on a page."""
+    def add(
+        self, members: Sequence[Recipient], often: frozenset[int], closed: Mapping[str, Skip], now: float
+    ) -> list[LeftOut]:
+        """Decide on a page; those of it that would get none."""
+        left_out = []
         for member in members:
             decided = decide(member, self._terms, now, "", whenever=True)
             reason = self._reason(decided, often, closed)
-            if reason is not None:
-                self._skipped[reason] += 1
-            else:
+            if reason is None:
                 self._count(decided, member)
+            else:
+                left_out.append(self._leave_out(member, reason))
         self._done += len(members)
+        return left_out
+
+    def _leave_out(self, member: Recipient, reason: Skip) -> LeftOut:
+        by_mail = self._terms.content.channel is Channel.EMAIL
+        left_out = LeftOut(member.contact_id, member.name, (member.email if by_mail else member.phone) or "", reason)
+        self._skipped[reason] += 1
+        named = self._named.setdefault(reason, [])
+        if len(named) < self._most_named:
+            named.append(left_out)
+        return left_out
 
     def _reason(self, decided: Decided, often: frozenset[int], closed: Mapping[str, Skip]) -> Skip | None:
         if decided.id is None:
@@ -184,6 +228,7 @@ class _Adding:
             cost=Money(self._cost, self._currency) if self._currency else None,
             unpriced=self._unpriced,
             skipped=dict(self._skipped),
+            named={reason: tuple(some) for reason, some in self._named.items()},
             by_parts=dict(self._by_parts),
             by_encoding=dict(self._by_encoding),
             by_variant=dict(self._by_variant),

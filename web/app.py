@@ -37,6 +37,19 @@ _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_PAGES = frozenset({"same-origin", "none"})
 
 
+class TellsEnd:
+    """Gives requests of the site `state.stopping`, which is set when the server stops."""
+
+    def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
+        self._app = app
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        scope.setdefault("state", {})["stopping"] = self._stopping
+        await self._app(scope, receive, send)
+
+
 class SafeHeaders:
     """Adds the headers that keep a page from running what it was not given."""
 
@@ -108,7 +121,7 @@ def make_app(
 
     `site` answers what people ask for, and programs under `/api`; `short_links` those who follow one.
 
-    `app.state.stopping` (an Event) tells endless answers that the server stops.
+    `app.state.stopping` (an Event) tells endless answers that the server stops; the site has it in a request's state.
     """
     app = FastAPI(
         title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False
@@ -124,7 +137,7 @@ def make_app(
         app.include_router(simulator_routes(simulators, region))
     app.mount("/static", static_files)
     if site is not None:
-        app.mount("/", site)
+        app.mount("/", TellsEnd(site, app.state.stopping))
     for layer in (Faults, PlainForms, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
         app.add_middleware(layer)
     if unsubscribing is not None:  # mail programs post from wherever they show the mail

@@ -20,6 +20,8 @@ from web.pages.attention import attention_pages
 from web.pages.audit import audit_pages
 from web.pages.bulk import bulk_pages
 from web.pages.campaign_edit import campaign_edit_pages
+from web.pages.campaign_live import campaign_live_pages
+from web.pages.campaign_recipients import campaign_recipient_pages
 from web.pages.campaign_run import campaign_run_pages
 from web.pages.campaigns import campaign_pages
 from web.pages.contact_card import contact_card_pages
@@ -96,6 +98,8 @@ def make_site(parts: SiteParts) -> FastAPI:
         write_pages(desk),
         campaign_edit_pages(desk),  # before the pages of single campaigns
         campaign_run_pages(desk),
+        campaign_recipient_pages(desk),
+        campaign_live_pages(desk, parts.actor_of),
         campaign_pages(desk),
         gateway_pages(desk),
         privacy_pages(desk),

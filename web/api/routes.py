@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from web.api.accounts import account_routes
 from web.api.attention import attention_routes
+from web.api.campaign_recipients import campaign_recipient_routes
 from web.api.campaigns import campaign_routes
 from web.api.contact_fields import contact_field_routes
 from web.api.contacts import contact_routes
@@ -36,6 +37,7 @@ def api_routes(desk: Desk) -> APIRouter:
         webhook_routes,
         spend_routes,
         campaign_routes,
+        campaign_recipient_routes,
         contact_field_routes,  # before those of single contacts
         contact_routes,
         import_routes,

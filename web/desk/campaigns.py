@@ -5,7 +5,7 @@ Another organisation's campaign is not there. Each deed stands in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from campaigns.model import Audience, Book, ContactListing
 from campaigns.statistics import Figures
 from campaigns.store.contact_list_sql import ContactFilter
 from gateway.accounts import Accounts
+from gateway.listed_sms import ListedSms
 from gateway.model import Account
 from gateway.registry.errors import NotFound
 from gateway.registry.listings import AccountFilter, AccountSort
@@ -78,6 +79,12 @@ class CampaignDesk:
         campaign = await self.get(actor, campaign_id)
         account = await self._accounts.account(campaign.content.account_id)
         return Standing(campaign, account, await self._campaigns.figures(campaign))
+
+    async def names(self, actor: Actor, sms: Iterable[ListedSms]) -> Mapping[str, str]:
+        """What the campaigns are called that SMS belong to, by their ids, for who may see them (C4)."""
+        if not actor.may(Scope.CAMPAIGNS_READ):
+            return {}
+        return await self._campaigns.names(sorted({each.mail_id for each in sms if each.mail_id and each.way == "out"}))
 
     async def responsible(self, actor: Actor, campaign: Campaign) -> Account | None:
         """Whose account a campaign leaves from."""

@@ -9,6 +9,8 @@ from web.desk.attention import AttentionDesk
 from web.desk.audit import AuditDesk
 from web.desk.bulk import BulkDesk
 from web.desk.campaign_estimates import EstimateDesk
+from web.desk.campaign_live import LiveDesk
+from web.desk.campaign_recipients import RecipientDesk
 from web.desk.campaigns import CampaignDesk
 from web.desk.contact_fields import FieldDesk
 from web.desk.contact_history import ContactHistory
@@ -48,6 +50,8 @@ class Desk:
     sending: SendingDesk
     campaigns: CampaignDesk
     estimates: EstimateDesk
+    recipients: RecipientDesk
+    live: LiveDesk
     optouts: OptOutDesk
     spend: SpendDesk
     figures: FigureDesk

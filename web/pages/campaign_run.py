@@ -125,7 +125,9 @@ async def _estimate(desk: Desk, actor: Actor, campaign: Campaign) -> dict[str, A
         "begun": begun,
         "estimate": estimate,
         "error": told(begun.error) if begun.error else "",
-        "skipped": sorted(((say(reason.words), count) for reason, count in skipped.items()), key=lambda each: -each[1]),
+        "skipped": sorted(
+            ((reason, say(reason.words), count) for reason, count in skipped.items()), key=lambda each: -each[2]
+        ),
         **WORDS,
     }
 

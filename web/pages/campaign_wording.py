@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaigns.campaign import Cause, State
 from campaigns.trial import Rule
 from web.language import gettext as _
+from web.pages.wording import state_colour, state_words
 
 
 def campaign_state(state: str) -> str:
@@ -49,3 +50,18 @@ def campaign_cause(cause: str) -> str:
         Cause.WINNER: _("it waits for the winner among its versions"),
     }
     return known.get(cause, cause)
+
+
+def recipient_state(state: str, *, by_mail: bool) -> str:
+    """Where a recipient stands: with the campaign, or as its SMS or e-mail does."""
+    known: dict[str, str] = {
+        "waiting": _("waits for its hours"),
+        "skipped": _("skipped"),
+        "sent": _("sent") if by_mail else _("got an SMS, however it stands"),
+    }
+    return known.get(state) or state_words(state)
+
+
+def recipient_colour(state: str) -> str:
+    """The colour that is shown in, by Tabler's names."""
+    return {"waiting": "blue", "sent": "green"}.get(state) or state_colour(state)

@@ -15,6 +15,7 @@ from campaigns.recipients import Skip
 from campaigns.statistics import Figures
 from campaigns.terms import split_of
 from campaigns.trial import NEVER, language_of, version_of
+from gateway.model import Account
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
 from web import charts
@@ -87,18 +88,25 @@ def _add_copying(router: APIRouter, desk: Desk) -> None:
 
 async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any]:
     standing = await desk.campaigns.standing(actor, campaign_id)
-    state = standing.campaign.state
+    return standing_of(desk, actor, standing.campaign, standing.account, standing.figures)
+
+
+def standing_of(
+    desk: Desk, actor: Actor, campaign: Campaign, account: Account | None, figures: Figures
+) -> dict[str, Any]:
+    """What the page of a campaign says."""
+    state = campaign.state
     return {
-        "campaign": standing.campaign,
-        "account": standing.account,
-        "figures": standing.figures,
+        "campaign": campaign,
+        "account": account,
+        "figures": figures,
         "live": state in {State.RUNNING, State.SCHEDULED, State.PAUSED, State.FINISHED},
-        "may_answer": desk.campaigns.may_answer(actor, standing.campaign),
+        "may_answer": desk.campaigns.may_answer(actor, campaign),
         "deeds": {str(deed) for deed in Deed if may(state, deed)},
-        "skipped": [(skip_words(reason), count) for reason, count in sorted(standing.figures.skipped.items())],
-        "texts": sorted(standing.campaign.content.texts.items(), key=_place),
-        "judged_at": _judged_at(standing.campaign),
-        "drawn": _drawn(standing.figures),
+        "skipped": [(reason, skip_words(reason), count) for reason, count in sorted(figures.skipped.items())],
+        "texts": sorted(campaign.content.texts.items(), key=_place),
+        "judged_at": _judged_at(campaign),
+        "drawn": _drawn(figures),
         **WORDS,
     }
 

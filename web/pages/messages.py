@@ -41,7 +41,7 @@ class Wish:
 
     def filter(self, region: str) -> LogFilter:
         """The same for the desk; words that say nothing count for nothing. Phones without a plus are of `region`."""
-        phone = _phone(self.q, region)
+        phone = typed_phone(self.q, region)
         known = set(MessageState) | set(InboundState)
         return LogFilter(
             org_id=self.org or None,
@@ -64,7 +64,7 @@ class Wish:
 Wished = Annotated[Wish, Depends()]
 
 
-def _phone(written: str, region: str) -> str | None:
+def typed_phone(written: str, region: str) -> str | None:
     """What was looked for as a phone; None where it is none."""
     if sum(letter.isdigit() for letter in written) < 6:
         return None
@@ -102,6 +102,7 @@ def message_pages(desk: Desk) -> APIRouter:
             fragment="results",
             status=422 if error else 200,
             found=found,
+            campaigns=await desk.campaigns.names(actor, found.items) if found else {},
             error=error,
             wish=wish,
             states=[(each, state_words(each)) for each in (*MessageState, *InboundState)],
@@ -111,7 +112,9 @@ def message_pages(desk: Desk) -> APIRouter:
     @router.get("/{message_id}")
     async def story(request: Request, actor: Asked, message_id: str) -> Response:
         sms = await desk.messages.get(actor, message_id)
-        return page(request, "messages/one.html", sms=sms, story=await desk.messages.trace(actor, message_id))
+        story = await desk.messages.trace(actor, message_id)
+        campaigns = await desk.campaigns.names(actor, [sms])
+        return page(request, "messages/one.html", sms=sms, story=story, campaign=campaigns.get(sms.mail_id or "", ""))
 
     return router
 

@@ -67,29 +67,38 @@ def fragment_wanted(request: Request) -> bool:
 
 def page(request: Request, template: str, /, *, fragment: str = "", status: int = 200, **values: Any) -> Response:
     """A page; where htmx asks, its block `fragment` alone."""
+    if fragment and fragment_wanted(request):
+        response = HTMLResponse(part(request, template, fragment, **values), status, {"Vary": "HX-Request"})
+        keep_visit(request, response)
+        return response
     cookies: Cookies = request.app.state.cookies
+    flash = cookies.flash(request)
+    rendered = _rendered(request, template, **values, flash=flash, layout="layout.html", fragment=fragment)
+    response = HTMLResponse(rendered, status, {"Vary": "HX-Request"})
+    keep_visit(request, response)
+    if flash is not None:
+        cookies.drop_flash(response)
+    return response
+
+
+def part(request: Request, template: str, fragment: str, /, **values: Any) -> str:
+    """The block `fragment` of a page."""
+    return _rendered(request, template, **values, flash=None, layout="bare.html", fragment=fragment)
+
+
+def _rendered(request: Request, template: str, /, **values: Any) -> str:
     actor = request.state.actor
-    partial = bool(fragment) and fragment_wanted(request)
-    flash = None if partial else cookies.flash(request)
     common = {"request": request, "actor": actor, "csrf": csrf_token(request)}
-    rendered = (
+    return (
         templates()
         .get_template(template)
         .render(
             **common,
             parts=templates().get_template("parts.html").make_module(common),
             menu=menu(actor, request.url.path, phones=request.app.state.phones),
-            flash=flash,
-            layout="bare.html" if partial else "layout.html",
-            fragment=fragment,
             **values,
         )
     )
-    response = HTMLResponse(rendered, status, {"Vary": "HX-Request"})
-    keep_visit(request, response)
-    if flash is not None:
-        cookies.drop_flash(response)
-    return response
 
 
 def done(request: Request, words: str, to: str, *, away: bool = False) -> Response:

@@ -64,6 +64,7 @@ def event_words(event: str) -> str:
         "SMS routed": _("SMS routed"),
         "text removed": _("Text removed"),
         "SMS written": _("SMS written"),
+        "campaign started": _("Campaign started"),
     }
     return known.get(event, event)
 
