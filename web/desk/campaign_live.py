@@ -19,7 +19,7 @@ from gateway.model import Clock
 LOOK_SECONDS = 1.0
 """Between two readings of a campaign."""
 REPORT_SECONDS = 3600.0
-"""How long after its end a campaign is watched for reports that come in late."""
+"""How long after its end a campaign is watched for reports and answers."""
 _LEAVING = ("queued", "submitting", "submitted")
 
 
@@ -108,10 +108,12 @@ class LiveDesk:
             watched.end()
 
     def _is_over(self, snapshot: Snapshot) -> bool:
-        """Whether nothing will change: it has ended, and what it sent has."""
+        """Whether nothing will change: it was cancelled, and what it sent has ended; or its end is long ago."""
         campaign = snapshot.campaign
         if campaign.state not in {State.FINISHED, State.CANCELLED}:
             return False
         ended = campaign.finished_at or campaign.state_at
+        if self._clock.now() - ended > REPORT_SECONDS:
+            return True
         leaving = any(snapshot.figures.states.get(state) for state in _LEAVING)
-        return not leaving or self._clock.now() - ended > REPORT_SECONDS
+        return campaign.state is State.CANCELLED and not leaving

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
+from campaigns.campaign import State
 from gateway.registry.errors import NotFound
 from web.desk.campaign_live import Snapshot, Watched
 from web.desk.desk import Desk
@@ -35,7 +36,9 @@ def campaign_live_pages(desk: Desk, actor_of: ActorOf) -> APIRouter:
 
     @router.get("/live")
     async def live(request: Request, actor: Asked, campaign_id: str) -> Response:
-        await desk.campaigns.get(actor, campaign_id)
+        campaign = await desk.campaigns.get(actor, campaign_id)
+        if campaign.state in {State.DRAFT, State.APPROVAL}:
+            return Response(status_code=204)  # nothing moves, and a browser does not ask again
         headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}  # nginx passes each event on at once
         events = _events(request, desk, actor, campaign_id, actor_of)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)

@@ -42,7 +42,14 @@ ELSEWHERE = {
     "/sign-in/second-factor": "is asked for with half a session",
 }
 """Pages that cannot simply be asked for, and why."""
-PARTS = {"/attention/count", "/write/accounts", "/groups/{group_id}/count", "/campaigns/accounts", "/campaigns/people"}
+PARTS = {
+    "/attention/count",
+    "/write/accounts",
+    "/groups/{group_id}/count",
+    "/campaigns/accounts",
+    "/campaigns/people",
+    "/campaigns/{campaign_id}/live",
+}
 """What only a script asks for: no page of its own."""
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 120))"""
