@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -102,25 +103,37 @@ def _read_name(typed: Typed, content: Content) -> Content:
 
 
 def _text_fields(form: FormData) -> Typed:
-    languages, texts = _texts(form, "language"), _texts(form, "variant")
-    return {"text": _text(form, "text"), "variants": list(zip(languages, texts, strict=False))}
+    rows = zip_longest(_texts(form, "language"), _texts(form, "variant"), _texts(form, "variant_subject"), fillvalue="")
+    return {"text": _text(form, "text"), "variants": [row for row in rows if row[1].strip() or row[2].strip()]}
 
 
 def _shown_texts(content: Content) -> Typed:
-    variants = [pair for pair in content.texts.items() if pair[0] and version_of(pair[0]) == FIRST]
+    variants = [
+        (language, text, content.subjects.get(language, ""))
+        for language, text in content.texts.items()
+        if language and version_of(language) == FIRST
+    ]
     return {"text": content.texts.get("", ""), "variants": variants}
 
 
 def _read_texts(typed: Typed, content: Content) -> Content:
     texts = {"": typed["text"].replace("\r\n", "\n")}
-    for language, text in typed["variants"]:
+    subjects = {code: subject for code, subject in content.subjects.items() if not _has_row(code, content)}
+    for language, text, subject in typed["variants"]:
         if not text.strip():
-            continue
+            raise WrongField("variants", BadValue(sentence("a subject in another language needs a text in it as well")))
         code = language.strip().lower()
         if not code or code in texts or "/" in code:
             raise WrongField("variants", BadValue(sentence("choose another language for each further text")))
         texts[code] = text.replace("\r\n", "\n")
-    return replace(content, texts=texts)
+        if subject.strip():
+            subjects[code] = " ".join(subject.split())
+    return replace(content, texts=texts, subjects=subjects)
+
+
+def _has_row(language: str, content: Content) -> bool:
+    """Whether the form shows a subject beside a text of that language: the others are not its to take away."""
+    return bool(language) and version_of(language) == FIRST and language in content.texts
 
 
 def _shown_channel(content: Content) -> Typed:
@@ -128,7 +141,7 @@ def _shown_channel(content: Content) -> Typed:
 
 
 def _read_channel(typed: Typed, content: Content) -> Content:
-    """The subject of one language alone: those of others, written by an API or a command, stay."""
+    """The common subject: those of other languages stand beside their texts."""
     if not typed["channel"]:
         return content
     subject = " ".join(typed["subject"].split())

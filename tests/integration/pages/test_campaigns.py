@@ -220,3 +220,24 @@ async def test_an_operator_chooses_whose_campaign_it_is(house: House):
     assert f'action="/campaigns/new?org={house.other_org.id}"' in text
     assert "olga@other.example" in text
     assert "Write for this organisation" not in await house.owner.get("/campaigns/new")
+
+
+@pytest.mark.proves("campaign: e-mail")
+async def test_a_mail_has_a_subject_in_each_language(house: House):
+    person = Draft(name="Bo", first_name="Bo", emails=(Point("bo@people.example"),), language="da")
+    bo = await house.site.rooms.contacts.add(house.org.id, person)
+    typed = {"channel": "email", "subject": "News", "text": "Come", "language": "da", "variant": "Kom"}
+    campaign_id = await draft(house, **typed, variant_subject="Nyt til {{ first_name }}")
+    assert 'name="variant_subject" value="Nyt til {{ first_name }}"' in await house.owner.get(
+        f"/campaigns/{campaign_id}/edit"
+    )
+    page = await house.owner.get(f"/campaigns/{campaign_id}/check?contact={bo}")
+    assert "Nyt til Bo" in page
+    assert "SMS parts" not in await estimated(house, campaign_id)
+    whole = {"name": "Spring", "account": "anna@firm.example", "whom": "everybody", "launch": "instant"} | typed
+    lonely = await house.owner.post("/campaigns/new", 422, **(whole | {"variant": "", "variant_subject": "Nyt"}))
+    assert "needs a text in it as well" in lonely
+    await house.owner.post(f"/campaigns/{campaign_id}/edit", **(whole | {"language": "", "variant": ""}))
+    page = await house.owner.get(f"/campaigns/{campaign_id}/check?contact={bo}")
+    assert "Nyt til" not in page
+    assert "News" in page
