@@ -41,29 +41,34 @@ async def list_addresses(
 ) -> None:
     """List addresses that want no e-mails of campaigns, the latest first: when, how, and by which campaign's mail."""
     from brevdue.administration import desk, in_a_sentence
-    from campaigns.store import email_sql
+    from campaigns.store import email_optout_sql
+    from campaigns.store.email_optout_sql import EmailOptOutFilter
+    from gateway.paging import MAX_PAGE_SIZE
 
     async with desk(options) as at:
         with in_a_sentence():
             owner = await at.accounts.organisation_named(org)
-        found = await at.database.read(partial(email_sql.optouts, org_id=owner.id))
+        look = partial(email_optout_sql.page, wanted=EmailOptOutFilter(owner.id), at=None, size=MAX_PAGE_SIZE)
+        found = await at.database.read(look)
     rows = [
         {"address": each.address, "since": moment(each.since), "how": each.how, "campaign": each.campaign_id}
-        for each in found
+        for each in found.items
     ]
     show(rows, options, empty="nobody has unsubscribed")
 
 
 @optout.command
 async def remove(
-    phone: Annotated[str, Parameter(help="The phone, with its country code.", allow_leading_hyphen=True)],
+    phone: Annotated[
+        str, Parameter(help="The phone, with its country code; or the mail address.", allow_leading_hyphen=True)
+    ],
     /,
     *,
     org: Annotated[str, Parameter(help="The organisation that it said STOP to: name or id.")],
     yes: Annotated[bool, Parameter(negative=(), help="The person has asked for SMS again.")] = False,
     options: Options = DEFAULT,
 ) -> None:
-    """Let an organisation write to a phone again. STOP is the person's own wish; START from the phone ends it too."""
+    """Let an organisation write to a phone or address again. It is the person's own wish; a phone's START does it too."""
     from brevdue.administration import desk
     from gateway import maillog
     from gateway.maillog import Event
@@ -74,6 +79,8 @@ async def remove(
         raise CommandError(
             "STOP is the person's own wish, and the law's: only where they have asked for SMS again, add --yes"
         )
+    if "@" in phone:
+        return await _readmit(phone, org, options)
     async with desk(options) as at:
         owner = await at.accounts.organisation_named(org)
         try:
@@ -87,3 +94,16 @@ async def remove(
         maillog.note(Event.OPTED_IN, org=owner.id, phone=number, by=person())
         lines.flush()
     say(f"{owner.name} may write to {number} again", {"phone": number, "organisation": owner.name}, options)
+
+
+async def _readmit(address: str, org: str, options: Options) -> None:
+    from brevdue.administration import desk
+    from campaigns.store import email_optout_sql
+    from campaigns.store.email_sql import folded
+
+    async with desk(options) as at:
+        owner = await at.accounts.organisation_named(org)
+        if not await at.database.write(email_optout_sql.readmit, (owner.id, address, time.time())):
+            raise CommandError(f"{address} has not unsubscribed from {owner.name}: brevdue optout emails")
+        await at.note("optout.remove-address", folded(address), owner.id)
+    say(f"campaigns of {owner.name} may write to {address} again", {"address": address}, options)

@@ -39,6 +39,7 @@ from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
+from web.desk.email_optouts import EmailOptOutDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.own import OwnDesk
@@ -141,6 +142,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         recipients=RecipientDesk(rooms.database, rooms.campaigns),
         live=LiveDesk(rooms.campaigns, rooms.clock),
         optouts=OptOutDesk(rooms.database, accounts, audit, rooms.clock),
+        email_optouts=EmailOptOutDesk(rooms.database, accounts, audit, rooms.clock),
         spend=SpendDesk(rooms.database, accounts, settings.limits, rooms.clock),
         figures=FigureDesk(Statistics(rooms.database, settings.limits)),
         organisations=OrganisationDesk(accounts, audit, settings.dialog.region),

@@ -149,6 +149,8 @@ class Content:
     """Texts with macros by language; "" for contacts of any other language."""
     audience: Audience = NOBODY
     """Who gets it (C11)."""
+    consent: str = ""
+    """What somebody must have agreed to, to get it; empty for nothing."""
     launch: Launch = Launch.INSTANT
     start_at: float | None = None
     """Of a deferred campaign."""

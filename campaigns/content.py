@@ -16,6 +16,7 @@ from campaigns.links import shortened
 from campaigns.model import Book, Channel
 from campaigns.text_errors import TextError, TooMuch
 from campaigns.trial import FIRST, VERSIONS, Rule, Trial, version_of, versions_of
+from campaigns.values import clean
 from gateway.registry.errors import BadValue
 from gateway.sms import SmsText
 from gateway.sms_text import prepare
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
 """Fields that every contact has."""
-LONGEST_NAME: Final = 200
+LONGEST_NAME, LONGEST_PURPOSE = 200, 60
 MOST_HOURS: Final = 30 * 24
 
 
@@ -58,7 +59,14 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     limits = content.limits
     if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
         raise BadDraft({"limits": sentence("a limit is a number from 0 on; 0 is none")})
-    return replace(content, name=name, texts=texts, subjects=subjects)
+    return replace(content, name=name, texts=texts, subjects=subjects, consent=_purpose(content.consent))
+
+
+def _purpose(written: str) -> str:
+    purpose = " ".join(clean(written).split())
+    if len(purpose) > LONGEST_PURPOSE:
+        raise BadValue(sentence("a consent is named in up to %(most)s characters", most=LONGEST_PURPOSE))
+    return purpose
 
 
 def _check_trial(trial: Trial, texts: Mapping[str, str], content: Content) -> None:

@@ -51,6 +51,7 @@ class Skip(StrEnum):
     BOUNCED = "bounced"
     DUPLICATE_ADDRESS = "duplicate-address"
     NO_SUBJECT = "no-subject"
+    NO_CONSENT = "no-consent"
 
     @property
     def words(self) -> Sentence:
@@ -75,6 +76,7 @@ _WORDS = {
     Skip.BOUNCED: sentence("has a mail address that does not exist, as its server has said"),
     Skip.DUPLICATE_ADDRESS: sentence("has the same mail address as another contact who gets it"),
     Skip.NO_SUBJECT: sentence("would get an empty subject"),
+    Skip.NO_CONSENT: sentence("has not agreed to what the campaign asks for"),
 }
 
 
@@ -135,6 +137,8 @@ class Terms:
     """The texts with short links, by variant, where the campaign has them."""
     split: Split | None = None
     """Who gets which version, where several are tried."""
+    consent: str = ""
+    """The folded name of what somebody must have agreed to; empty for nothing."""
 
     def render(self, variant: str, member: Recipient) -> str:
         """The text of a variant for a contact. Raises TooMuch."""
@@ -201,7 +205,7 @@ def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decid
 def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
     """Why nothing can go to a contact, whatever the text."""
     if terms.content.channel is Channel.EMAIL:
-        return Skip.NO_ADDRESS if member.obstacle(Channel.EMAIL) is Obstacle.NO_EMAIL else None
+        return _OBSTACLES.get(member.obstacle(Channel.EMAIL, terms.consent))
     if member.phone is None:
         return Skip.NO_PHONE
     if member.no_sms:
@@ -210,7 +214,13 @@ def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
         return Skip.OPTED_OUT
     if terms.countries is not None and (member.country or country_of(member.phone)) not in terms.countries:
         return Skip.COUNTRY
-    return None
+    return Skip.NO_CONSENT if terms.consent and terms.consent not in member.consents else None
+
+
+_OBSTACLES: Mapping[Obstacle | None, Skip] = {
+    Obstacle.NO_EMAIL: Skip.NO_ADDRESS,
+    Obstacle.NO_CONSENT: Skip.NO_CONSENT,
+}
 
 
 def _written(terms: Terms, variant: str, member: Recipient) -> SmsText | Skip:

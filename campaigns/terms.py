@@ -12,6 +12,7 @@ from campaigns.recipients import Terms
 from campaigns.schedule import ALWAYS, Calendar, Openings, awake_hours, ever_opens
 from campaigns.short_texts import NO_LINKS, Shortener
 from campaigns.trial import NEVER, Rule, Split, versions_of
+from campaigns.values import fold
 from gateway.accounts import Accounts
 from gateway.model import Account
 from gateway.money import Money
@@ -75,14 +76,16 @@ class TermsMaker:
             openings=Openings(self.calendar(content)),
             subjects={variant: macros.read(text) for variant, text in content.subjects.items()},
             short=self._shortener.texts(content.texts, links) if content.short_links else {},
+            consent=fold(content.consent),
         )
 
     def bare(self, text: str, *, short_links: bool) -> str:
         """A text as it is where every macro is empty, with links as long as they will be. Raises TextError, TooMuch."""
         from campaigns import macros  # see `terms`
 
+        read = macros.read(text)  # first of all: it says what is too long to be looked at
         if not short_links:
-            return macros.read(text).render({})
+            return read.render({})
         short = self._shortener.text(text, NO_LINKS)
         return short.macros.render({name: self._shortener.address(link, 0) for name, link in short.links})
 

@@ -28,6 +28,8 @@ class Way(StrEnum):
     MAIL = "mail"
     COMPLAINT = "complaint"
     """They called a mail junk (RFC 5965)."""
+    HAND = "hand"
+    """They have said so to somebody, who has noted it."""
 
 
 class Unsubscribing:

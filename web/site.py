@@ -41,6 +41,7 @@ from web.pages.links import link_pages
 from web.pages.me import my_pages
 from web.pages.messages import message_file, message_pages
 from web.pages.numbers import number_pages
+from web.pages.email_optouts import email_optout_pages
 from web.pages.optouts import optout_pages
 from web.pages.overview import overview_pages
 from web.pages.people import people_pages
@@ -87,6 +88,7 @@ def make_site(parts: SiteParts) -> FastAPI:
         employee_pages(desk),
         key_pages(desk),
         number_pages(desk),
+        email_optout_pages(desk),  # before the phones, whose addresses begin alike
         optout_pages(desk),
         group_filter_pages(desk),  # before the pages of single groups
         group_pages(desk),

@@ -17,6 +17,7 @@ campaigns = Table(
     Column("subjects", Text, nullable=False, server_default=""),  # JSON, as texts; of e-mails
     Column("texts", Text, nullable=False),  # JSON: texts with macros by language, "" for all others
     Column("audience", Text, nullable=False),
+    Column("consent", String, nullable=False, server_default=""),  # what somebody must have agreed to
     Column("launch", String, nullable=False),  # instant, deferred
     Column("start_at", Double),
     Column("send_window", String, nullable=False, server_default=""),  # "mon-fri 09:00-20:00"; empty: always

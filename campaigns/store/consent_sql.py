@@ -1,17 +1,29 @@
-"""SQL of consents: given and ended. What was agreed to stays readable after it has ended."""
+"""SQL of consents: given and ended. What was agreed to stays readable after it has ended.
+
+An end is obeyed at once by the campaigns that ask for the consent: what waits does not leave, and what is being
+committed either sees the end or is seen by it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, func, insert, select, update
 
+from campaigns.campaign import OPEN
 from campaigns.model import Consent, LabelSort
+from campaigns.recipients import Skip
+from campaigns.store import email_sql
 from campaigns.store.book_sql import labelled, made_book
+from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.store.contact_sql import chunks, existing, numbered
-from campaigns.store.schema import consents, contact_facts
+from campaigns.store.schema import consents, contact_books, contact_facts, contact_labels
 from campaigns.values import fold
+from gateway.sms import MessageState
+from gateway.store.prepared import Prepared, among_numbers, values_of
+from gateway.store.schema import messages
+from gateway.store.spool_sql import give_up, message_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,7 @@ def _withdraw(connection: Connection, item: Withdrawal) -> int:
     label = of.labels.get((LabelSort.CONSENT, fold(item.purpose)))
     if label is None:
         return 0
+    asking = _campaigns_that_ask(connection, item)
     ended = 0
     for ids in chunks(sorted(existing(connection, of, item.contacts))):
         holding = sorted(_holding(connection, ids, label.number))
@@ -90,8 +103,41 @@ def _withdraw(connection: Connection, item: Withdrawal) -> int:
         )
         connection.execute(update(consents).where(mine).values(ended_at=item.now, ended_how=item.how))
         _note(connection, holding)
+        _stop_waiting(connection, asking, holding, item.now)
         ended += len(holding)
     return ended
+
+
+def _campaigns_that_ask(connection: Connection, item: Withdrawal) -> list[str]:
+    """Campaigns under way that ask for a consent, locked: a page that is being committed holds its campaign."""
+    query = (
+        select(campaigns.c.id, campaigns.c.consent)
+        .where(campaigns.c.org_id == item.org_id, campaigns.c.state.in_(OPEN), campaigns.c.consent != "")
+        .order_by(campaigns.c.id)
+        .with_for_update()
+    )
+    return [row.id for row in connection.execute(query).all() if fold(row.consent) == fold(item.purpose)]
+
+
+def _stop_waiting(connection: Connection, campaign_ids: Sequence[str], contact_ids: Sequence[int], now: float) -> None:
+    """End what has not left of these campaigns to these contacts."""
+    if not campaign_ids:
+        return
+    sent = connection.execute(
+        select(campaign_recipients).where(
+            campaign_recipients.c.campaign_id.in_(campaign_ids),
+            campaign_recipients.c.contact_id.in_(contact_ids),
+            campaign_recipients.c.state == "sent",
+        )
+    ).all()
+    waiting = select(messages).where(
+        messages.c.id.in_([row.message_id for row in sent]), messages.c.state == MessageState.QUEUED
+    )
+    stopped = [message_of(row) for row in connection.execute(waiting.order_by(messages.c.id).with_for_update())]
+    give_up(connection, [(message, Skip.NO_CONSENT) for message in stopped], now)
+    for row in sent:
+        if row.address is not None:
+            email_sql.stop(connection, row, now, Skip.NO_CONSENT)
 
 
 def _holding(connection: Connection, ids: Sequence[int], purpose: int) -> set[int]:
@@ -113,3 +159,29 @@ def _note(connection: Connection, ids: Sequence[int]) -> None:
         connection.execute(
             update(contact_facts).where(contact_facts.c.id == contact_id).values(consents=numbered(purposes))
         )
+
+
+def _agreeing(dialect: str) -> Executable:
+    return (
+        select(consents.c.contact_id)
+        .join(
+            contact_labels,
+            and_(contact_labels.c.number == consents.c.purpose, contact_labels.c.sort == str(LabelSort.CONSENT)),
+        )
+        .join(contact_books, contact_books.c.id == contact_labels.c.book_id)
+        .where(
+            contact_books.c.org_id == bindparam("org"),
+            contact_labels.c.folded == bindparam("purpose"),
+            among_numbers(dialect, consents.c.contact_id, "contacts"),
+            consents.c.ended_at.is_(None),
+        )
+    )
+
+
+_AGREEING = Prepared(_agreeing)
+
+
+def agreeing(connection: Connection, org_id: str, purpose: str, contact_ids: Sequence[int]) -> frozenset[int]:
+    """Those of an organisation's contacts that agree to a purpose now."""
+    wanted = {"org": org_id, "purpose": fold(purpose), "contacts": values_of(connection, contact_ids)}
+    return frozenset(_AGREEING.scalars(connection, wanted))

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Executable, and_, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, Executable, and_, bindparam, func, select, text, update
 
 from campaigns.campaign import OPEN
 from campaigns.recipients import Skip
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.store.email_schema import email_bounces, email_optouts
 from gateway.model import MailKind, OutgoingMail
+from gateway.registry.employee_address import fold_email
 from gateway.store import mail_queue_sql
 from gateway.store.dialect import insert
 from gateway.store.mail_queue_sql import FAILED, QUEUED, Bounced, NewMails, Settlement
@@ -26,8 +28,8 @@ _HARD = ("5.1.", "5.2.0", "5.2.1", "5.0.0")
 
 
 def folded(address: str) -> str:
-    """An address as it is compared: nobody has two mailboxes that differ in capitals alone."""
-    return address.strip().lower()
+    """An address as it is compared: nobody has two mailboxes that differ in capitals alone; domains as A-labels."""
+    return address.strip().lower() if address.isascii() else fold_email(address)
 
 
 # --- put -----------------------------------------------------------------------------------------------------------
@@ -187,35 +189,49 @@ def _leave(connection: Connection, item: Leaving) -> Left | None:
         left = whom(connection, campaign_id, item.contact_id)
     if left is None:
         return None
+    opt_out(connection, left, item.how, campaign_id, item.now)
+    return left
+
+
+def opt_out(connection: Connection, left: Left, how: str, campaign_id: str | None, now: float) -> bool:
+    """Let no campaign write to an address; False where none may already, which stays as it was said first."""
     # A page that is being committed holds its campaign: afterwards its mails are seen, or it sees this.
     running = select(campaigns.c.id).where(campaigns.c.org_id == left.org_id, campaigns.c.state.in_(OPEN))
     open_ids = list(connection.execute(running.order_by(campaigns.c.id).with_for_update()).scalars())
-    fresh = {"since": item.now, "how": item.how, "campaign_id": campaign_id, "ended_at": None}
-    connection.execute(
+    fresh = {"since": now, "how": how, "campaign_id": campaign_id, "ended_at": None}
+    changed = connection.execute(
         insert(connection, email_optouts)
         .values(org_id=left.org_id, address=left.address, **fresh)
         .on_conflict_do_update(
             index_elements=["org_id", "address"], set_=fresh, where=email_optouts.c.ended_at.is_not(None)
         )
-    )
-    _stop_waiting(connection, open_ids, left.address, item.now)
-    return left
+    ).rowcount
+    _stop_waiting(connection, open_ids, left.address, now)
+    return bool(changed)
 
 
 def _stop_waiting(connection: Connection, campaign_ids: Sequence[str], address: str, now: float) -> None:
     mine = and_(campaign_recipients.c.campaign_id.in_(campaign_ids), campaign_recipients.c.address == address)
     for row in connection.execute(select(campaign_recipients).where(mine, campaign_recipients.c.state == "sent")).all():
-        stopped = connection.execute(
-            update(mail_queue)
-            .where(mail_queue.c.id == row.message_id, mail_queue.c.state == QUEUED)
-            .values(state=FAILED, settled_at=now, cause=Skip.UNSUBSCRIBED, content=b"", lease=None, lease_until=None)
-        ).rowcount
-        if stopped:
-            connection.execute(
-                update(campaign_recipients)
-                .where(mine, campaign_recipients.c.campaign_id == row.campaign_id)
-                .values(state="failed", reason=Skip.UNSUBSCRIBED)
+        stop(connection, row, now, Skip.UNSUBSCRIBED)
+
+
+def stop(connection: Connection, recipient: Any, now: float, why: Skip) -> None:
+    """End the mail of a row of `campaign_recipients`, where it has not left."""
+    stopped = connection.execute(
+        update(mail_queue)
+        .where(mail_queue.c.id == recipient.message_id, mail_queue.c.state == QUEUED)
+        .values(state=FAILED, settled_at=now, cause=why, content=b"", lease=None, lease_until=None)
+    ).rowcount
+    if stopped:
+        connection.execute(
+            update(campaign_recipients)
+            .where(
+                campaign_recipients.c.campaign_id == recipient.campaign_id,
+                campaign_recipients.c.contact_id == recipient.contact_id,
             )
+            .values(state="failed", reason=why)
+        )
 
 
 def whom(connection: Connection, campaign_id: str, contact_id: int) -> Left | None:
@@ -233,47 +249,6 @@ def whom(connection: Connection, campaign_id: str, contact_id: int) -> Left | No
 def _of(connection: Connection, org_id: str, address: str) -> Left:
     name = connection.execute(select(organisations.c.name).where(organisations.c.id == org_id)).scalar_one()
     return Left(org_id, name, address)
-
-
-@dataclass(frozen=True, slots=True)
-class EmailOptOut:
-    """One address that wants no e-mail of an organisation's campaigns."""
-
-    org_id: str
-    address: str
-    since: float
-    how: str
-    """A word of `unsubscribing.Way`."""
-    campaign_id: str | None
-
-
-def optouts(
-    connection: Connection, org_id: str, addresses: Collection[str] | None = None, most: int = 1000
-) -> list[EmailOptOut]:
-    """Query: addresses that have unsubscribed, of these or of all, the latest first."""
-    query = (
-        select(email_optouts)
-        .where(email_optouts.c.org_id == org_id, email_optouts.c.ended_at.is_(None))
-        .order_by(email_optouts.c.since.desc(), email_optouts.c.address)
-        .limit(most)
-    )
-    if addresses is not None:
-        query = query.where(email_optouts.c.address.in_({folded(each) for each in addresses}))
-    return [
-        EmailOptOut(row.org_id, row.address, row.since, row.how, row.campaign_id) for row in connection.execute(query)
-    ]
-
-
-def readmit(connection: Connection, items: Sequence[tuple[str, str, float]]) -> list[bool]:
-    """Work: let campaigns write to an address again, as (organisation, address, now); False where they may already."""
-    found = []
-    for org_id, address, now in items:
-        mine = email_optouts.c.org_id == org_id, email_optouts.c.address == folded(address)
-        ended = update(email_optouts).where(*mine, email_optouts.c.ended_at.is_(None)).values(ended_at=now)
-        theirs = email_bounces.c.org_id == org_id, email_bounces.c.address == folded(address)
-        forgotten = connection.execute(delete(email_bounces).where(*theirs)).rowcount
-        found.append(bool(connection.execute(ended).rowcount + forgotten))
-    return found
 
 
 # --- figures -------------------------------------------------------------------------------------------------------

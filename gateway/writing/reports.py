@@ -41,6 +41,7 @@ class FailureReason(StrEnum):
     UNKNOWN = "unknown"
     DELAYED = "delayed"
     CANCELLED = "cancelled"
+    NO_CONSENT = "no-consent"
 
     @property
     def status(self) -> str:
@@ -71,6 +72,7 @@ _STATUS = {
     FailureReason.UNKNOWN: "5.4.2",
     FailureReason.DELAYED: "4.4.7",
     FailureReason.CANCELLED: "5.0.0",
+    FailureReason.NO_CONSENT: "5.7.1",
 }
 _WORDS: Final[Mapping[FailureReason, Sentence]] = {
     FailureReason.BAD_NUMBER: sentence(
@@ -94,6 +96,7 @@ _WORDS: Final[Mapping[FailureReason, Sentence]] = {
     FailureReason.UNKNOWN: sentence("it is not certain whether the message arrived; ask before you send it again"),
     FailureReason.DELAYED: sentence("the phone company cannot take the message right now"),
     FailureReason.CANCELLED: sentence("its campaign was cancelled before it was sent"),
+    FailureReason.NO_CONSENT: sentence("the recipient has withdrawn their consent before it was sent"),
 }
 
 

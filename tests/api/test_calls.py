@@ -370,6 +370,20 @@ def test_a_phone_on_the_list_gets_nothing_until_it_is_taken_off(gateway: Gateway
     assert acme.send("30642040").status == 201
 
 
+@pytest.mark.proves("opt-outs by hand")
+def test_an_address_is_put_on_the_list_and_taken_off(acme: Firm, other: Firm):
+    vera = "/email-optouts/Vera@Customer.example"
+    assert acme.client.call("PUT", vera).status == 201
+    again = acme.client.call("PUT", vera)
+    assert (again.status, again.body["address"], again.body["how"]) == (200, "vera@customer.example", "hand")
+    assert acme.client.call("PUT", "/email-optouts/nobody").code == "bad-value"
+    listed = acme.client.get("/email-optouts?address=customer").body["items"]
+    assert [each["address"] for each in listed] == ["vera@customer.example"]
+    assert other.client.get(vera).status == 404, "it is said to one organisation"
+    assert acme.client.call("DELETE", vera).status == 204
+    assert acme.client.call("DELETE", vera).status == 404
+
+
 def test_what_was_spent_is_told_beside_what_may_be(gateway: Gateway, tmp_path: Path):
     fresh = firm(gateway, "Fresh ApS", "f@fresh.example")
     fresh.send("30642050", "30642051", text="x" * 200)

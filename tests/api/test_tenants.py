@@ -44,8 +44,8 @@ pytestmark = pytest.mark.proves("tenant matrix")
 OPERATIONS = [(path, method, how) for path, methods in document()["paths"].items() for method, how in methods.items()]
 NAMES = [f"{method} {path}" for path, method, _ in OPERATIONS]
 WITH_ID = [each for each in OPERATIONS if "{" in each[0]]
-OWN_PUT = {"/optouts/{phone}"}
-"""PUT makes it the caller's own: a phone is nobody's."""
+OWN_PUT = {"/optouts/{phone}", "/email-optouts/{address}"}
+"""PUT makes it the caller's own: a phone or an address is nobody's."""
 
 
 # --- another organisation's things ---------------------------------------------------------------------------------
@@ -72,6 +72,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
     gateway.text(phone, other.number, "Hemmeligt")
     (incoming,) = wait_for(lambda: other.client.get("/incoming").body["items"], "the answer")
     other.client.call("PUT", "/optouts/+4530643002")
+    other.client.call("PUT", "/email-optouts/vera@customer.example")
     own = gateway.run("number", "give", "--org", other.name, "--to", "info@other.example", "--json")
     webhook = other.client.post("/webhooks", {"url": "https://hooks.example.com/"}).body["webhook"]["id"]
     other.send("+4530643001")
@@ -93,6 +94,7 @@ def things(gateway: Gateway, other: Firm) -> Things:
             ("accounts", "account_id"): other.account_id,
             ("keys", "key_id"): other.key_id,
             ("optouts", "phone"): "+4530643002",
+            ("email-optouts", "address"): "vera@customer.example",
             ("organisation-numbers", "phone"): json.loads(own)["number"],
             ("organisation-numbers", "word"): "SALG",
             ("attention", "message_id"): doubt,
@@ -145,7 +147,7 @@ def test_another_organisations_thing_is_not_there(
         named = things.path(path)
     except KeyError as missing:
         pytest.fail(f"{path} has a parameter without a sample: add {missing} to `things`")
-    if path.startswith("/optouts") and method == "put":
+    if path.startswith(("/optouts", "/email-optouts")) and method == "put":
         assert path in OWN_PUT
         return
     stolen = fitting(acme.client, how, method, named)

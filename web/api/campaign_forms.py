@@ -70,6 +70,9 @@ class CampaignEdit(Form):
     account: Word | None = Field(None, examples=[None], description="Address, number or id of the responsible account.")
     texts: dict[Variant, Text] | None = Field(None, examples=[{"": "Hej {{ first_name }}"}], description=_TEXTS)
     audience: AudienceForm | None = Field(None, examples=[{"filter": "has: phone"}])
+    consent: Line | None = Field(
+        None, examples=["newsletter"], description='Only who agrees to this, checked until the last moment; "": anybody.'
+    )
     channel: Channel | None = Field(None, examples=["sms"])
     subjects: dict[Variant, Line] | None = Field(None, examples=[{}], description="Of e-mails, by language.")
     start_at: Instant | None = Field(None, examples=[None], description="It starts by itself then; null: when started.")
@@ -99,7 +102,7 @@ def content_of(form: CampaignEdit, account_id: str, before: Content | None = Non
     """The content that a form makes, of one that is there where there is one. Raises BadDraft."""
     content = replace(before or Content("", "", {}), account_id=account_id)
     said = form.model_fields_set
-    plain = {name: getattr(form, name) for name in ("name", "channel", "any_hour", "any_day", "short_links")}
+    plain = {name: getattr(form, name) for name in ("name", "consent", "channel", "any_hour", "any_day", "short_links")}
     content = replace(content, **{name: value for name, value in plain.items() if value is not None})
     if form.texts is not None:
         content = replace(content, texts={name.lower(): text for name, text in form.texts.items()})
@@ -186,6 +189,7 @@ class CampaignShown(Shown):
     texts: dict[str, str] = Field(examples=[{"": "Hej {{ first_name }}"}], description=_TEXTS)
     subjects: dict[str, str] = Field(examples=[{}], description="Of e-mails, by language.")
     audience: AudienceShown
+    consent: str = Field(examples=["newsletter"], description="Only who agrees to this gets it; empty: anybody.")
     window: str = Field(examples=["mon-fri 09:00-20:00"], description="By the contact's clock; empty: any time.")
     zone: str = Field(examples=["Europe/Copenhagen"], description="Of contacts whose own is not known.")
     any_hour: bool = Field(examples=[False], description="In quiet hours as well.")
@@ -224,6 +228,7 @@ def shown(campaign: Campaign) -> CampaignShown:
             without=list(audience.without),
             filter=audience.filter,
         ),
+        consent=content.consent,
         window=write_window(content.window),
         zone=content.window.zone,
         any_hour=content.any_hour,

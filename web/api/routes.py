@@ -16,6 +16,7 @@ from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
 from web.api.numbers import number_routes
+from web.api.email_optouts import email_optout_routes
 from web.api.optouts import optout_routes
 from web.api.spend import spend_routes
 from web.api.webhooks import webhook_routes
@@ -33,6 +34,7 @@ def api_routes(desk: Desk) -> APIRouter:
         key_routes,
         number_routes,
         optout_routes,
+        email_optout_routes,
         group_routes,
         webhook_routes,
         spend_routes,

@@ -15,6 +15,7 @@ from campaigns.recipients import Skip
 from campaigns.store import received_sql
 from campaigns.store.audience_sql import Reason
 from campaigns.store.received_sql import Received
+from campaigns.values import fold
 from gateway.listed_sms import ListedSms, LogFilter
 from gateway.message_log import MessageLog
 from gateway.paging import Page
@@ -61,6 +62,13 @@ class Why:
     """Who would carry it, where nothing has left."""
     sms: ListedSms | None
     """What was sent, as it stands."""
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the contact agrees now to what the campaign asks for; None where it asks for nothing."""
+        asked = fold(self.campaign.content.consent)
+        holding = (fold(each.purpose) for each in self.contact.consents if each.ended_at is None)
+        return asked in holding if asked else None
 
     @property
     def skip(self) -> Sentence | None:

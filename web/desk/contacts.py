@@ -18,8 +18,10 @@ from campaigns.groups import Groups
 from campaigns.imports.imports import Imports
 from campaigns.imports.merging import Merged, RefusedRow
 from campaigns.model import Book, Contact, ContactListing, Draft, LinkedObject
+from campaigns.store import email_optout_sql
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.store.contact_list_sql import ContactFilter, ContactSort
+from campaigns.store.email_optout_sql import EmailOptOut
 from gateway.accounts import Accounts
 from gateway.model import Organisation
 from gateway.paging import PAGE_SIZE, Count, Page
@@ -137,6 +139,15 @@ class ContactDesk:
             if entry is not None:
                 found[point.value] = entry
         return found
+
+    async def unsubscribed(self, actor: Actor, contact_id: str) -> list[EmailOptOut]:
+        """Those of a contact's addresses that want no e-mails of campaigns. Raises NotFound."""
+        place = await self.place(actor, contact_id)
+        contact = await self._contacts.find(place.org_id, place.number)
+        addresses = [point.value for point in contact.emails]
+        return await self._database.read(
+            partial(email_optout_sql.of_addresses, org_id=place.org_id, addresses=addresses)
+        )
 
     # --- changing ----------------------------------------------------------------------------------------------
 

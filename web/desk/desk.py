@@ -23,6 +23,7 @@ from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
+from web.desk.email_optouts import EmailOptOutDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.own import OwnDesk
@@ -53,6 +54,7 @@ class Desk:
     recipients: RecipientDesk
     live: LiveDesk
     optouts: OptOutDesk
+    email_optouts: EmailOptOutDesk
     spend: SpendDesk
     figures: FigureDesk
     organisations: OrganisationDesk

@@ -79,6 +79,8 @@ def deeds() -> dict[str, str]:
         "number.release": _("ended a number's quarantine"),
         "optout.add": _("put a phone on the list of opt-outs"),
         "optout.remove": _("took a phone off the list of opt-outs"),
+        "optout.add-address": _("put a mail address on the list of opt-outs"),
+        "optout.remove-address": _("took a mail address off the list of opt-outs"),
         "organisation.create": _("made an organisation"),
         "retention.set": _("changed how long texts are kept"),
         "webhook.create": _("made a webhook"),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, Content, Deed, may
+from campaigns.model import Book, LabelSort
 from campaigns.text_errors import TooMuch
 from campaigns.trial import Rule
 from gateway.composer import count
@@ -128,6 +129,7 @@ async def _form(
         typed=typed,
         errors=errors or {},
         book_groups=list(book.groups.values()),
+        purposes=_purposes(book, typed["consent"]),
         fields=await desk.campaigns.fields(actor, org_id),
         people=await desk.campaigns.named(actor, org_id, ids) if reads and ids else [],
         offered=await desk.campaigns.senders(actor, org_id),
@@ -135,6 +137,12 @@ async def _form(
         **_counted(desk, typed),
         **await _members(desk, actor, org_id, typed),
     )
+
+
+def _purposes(book: Book, chosen: str) -> list[tuple[str, str]]:
+    """What contacts have agreed to, and what the campaign asks for whether anybody has or not."""
+    known = [label.name for (sort, _folded), label in book.labels.items() if sort is LabelSort.CONSENT]
+    return [(name, name) for name in sorted({*known, *filter(None, [chosen])}, key=str.casefold)]
 
 
 def _counted(desk: Desk, typed: dict[str, Any]) -> dict[str, Any]:

@@ -205,6 +205,7 @@ def _audience_fields(form: FormData) -> Typed:
         "where": _text(form, "where"),
         "groups": _texts(form, "groups"),
         "without": _texts(form, "without"),
+        "consent": _text(form, "consent"),
         "contacts": list(dict.fromkeys(each for each in _texts(form, "contacts") if each.isdecimal())),
     }
 
@@ -217,6 +218,7 @@ def _shown_audience(content: Content) -> Typed:
         "where": audience.filter or "",
         "groups": list(audience.groups),
         "without": list(audience.without),
+        "consent": content.consent,
         "contacts": [str(each) for each in audience.contacts],
     }
 
@@ -231,7 +233,7 @@ def audience_of(typed: Typed) -> Audience:
 
 
 def _read_audience(typed: Typed, content: Content) -> Content:
-    return replace(content, audience=audience_of(typed))
+    return replace(content, audience=audience_of(typed), consent=typed["consent"])
 
 
 # --- when it leaves, and how much ----------------------------------------------------------------------------------

@@ -146,6 +146,7 @@ def reason_words(reason: str) -> str:
         FailureReason.UNKNOWN: _("it may have been sent or not"),
         FailureReason.DELAYED: _("it is delayed"),
         FailureReason.CANCELLED: _("the campaign was cancelled"),
+        FailureReason.NO_CONSENT: _("has not agreed to it, or withdrawn it"),
         "failed": _("failed"),
     }
     return known.get(reason) or skip_words(reason)

@@ -98,6 +98,7 @@ def _add_card(router: APIRouter, desk: Desk) -> None:
             "kinds": kinds_of(book)[1:],
             "objects": [(each, shown_values(each.fields)) for each in contact.objects],
             "optouts": await desk.contacts.optouts(actor, contact_id),
+            "unsubscribed": await desk.contacts.unsubscribed(actor, contact_id),
             "said": said,
             "received": await desk.contact_history.received(actor, contact_id) if sees_campaigns else (),
             "error": error,

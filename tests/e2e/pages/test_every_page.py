@@ -115,6 +115,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
     doubtful = firm.send(IN_DOUBT).body["messages"][0]["id"]
     firm.client.post("/accounts", {"key": firm.key_id, "email": LONG})
     firm.client.call("PUT", "/optouts/+4530643002")
+    firm.client.call("PUT", "/email-optouts/vera@customer.example")
     own = json.loads(gateway.run("number", "give", "--org", firm.name, "--to", "info@firm.example", "--json"))["number"]
     gateway.run("keyword", "add", own, "TILBUD", "--to", "salg@firm.example")
     campaign = gateway.run(
@@ -159,7 +160,7 @@ async def guests(gateway: Gateway, browser: Browser, require: Callable[[str], st
             ("contacts", "kind"): "order",
             ("contacts", "number"): "1",
         },
-        queries={"/optouts/remove": f"?org={house.org_id}&phone=%2B4530643002"},
+        queries={"/optouts/emails/remove": f"?org={house.org_id}&address=vera@customer.example"},
         axe=(NODE / "node_modules/axe-core/axe.min.js").read_text(),
     )
     page = await made.operator.goto("/attention")

@@ -12,7 +12,7 @@ import pytest
 from campaigns.campaign import Campaign, Deed, Limits, State
 from campaigns.emails import html_of, read_token, token_of
 from campaigns.model import Channel
-from campaigns.store import email_sql
+from campaigns.store import email_optout_sql, email_sql
 from campaigns.store.campaign_schema import campaign_recipients
 from campaigns.unsubscribing import Unsubscribing, Way
 from gateway.bounces import is_complaint
@@ -143,7 +143,10 @@ async def test_who_unsubscribes_gets_nothing_that_waits_and_nothing_later(office
     assert await office.reasons() == Counter(["unsubscribed", "sent"])
     await office.run(await by_mail(office, account))
     assert await office.reasons() == Counter(["unsubscribed", "unsubscribed", "sent", "sent"])
-    listed = await office.database.read(lambda connection: email_sql.optouts(connection, account.org_id))
+    addresses = ["reader1@customer.example", "reader2@customer.example", "reader3@customer.example"]
+    listed = await office.database.read(
+        lambda connection: email_optout_sql.of_addresses(connection, account.org_id, addresses)
+    )
     assert [(each.address, each.how, each.campaign_id) for each in listed] == [
         ("reader1@customer.example", "one-click", campaign.id)
     ]
@@ -151,7 +154,7 @@ async def test_who_unsubscribes_gets_nothing_that_waits_and_nothing_later(office
     await office.run(await by_mail(office, other))
     assert (await office.reasons())["sent"] == 4, "another organisation's campaigns still go"
     again = (account.org_id, "Reader1@customer.example", office.clock.now())
-    assert await office.database.write(email_sql.readmit, again)
+    assert await office.database.write(email_optout_sql.readmit, again)
 
 
 @pytest.mark.proves("campaign: one-click")

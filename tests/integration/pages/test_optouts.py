@@ -92,3 +92,62 @@ async def test_a_reader_looks_and_changes_nothing(house: House):
     await house.reader.get(REMOVAL, 403)
     await house.reader.post(REMOVAL, 403)
     assert phones(await house.owner.get("/optouts")) == [PHONE]
+
+
+# --- mail addresses ------------------------------------------------------------------------------------------------
+
+EMAILS = "/optouts/emails"
+VERA = "vera@customer.example"
+
+
+def addresses(page: str) -> list[str]:
+    """The addresses of a list, in its order."""
+    return re.findall(r'<td class="long">([^<]+)</td>', page)
+
+
+async def test_an_address_is_added_by_hand_once_and_taken_off_after_a_question(house: House):
+    assert "Nobody has unsubscribed" in await house.owner.get(EMAILS)
+    assert f'href="{EMAILS}"' in await house.owner.get("/optouts")
+    wrong = await house.owner.post(f"{EMAILS}/new", 422, address="<b>@")
+    assert 'id="e-address"' in wrong
+    assert 'value="&lt;b&gt;@"' in wrong
+    await house.owner.post(f"{EMAILS}/new", address="Vera@Customer.example")
+    assert "gets no more e-mails" in (page := await house.owner.get(EMAILS))
+    assert addresses(page) == [VERA]
+    assert "noted by hand" in page
+    await house.owner.post(f"{EMAILS}/new", address=VERA)
+    assert "was on the list already" in await house.owner.get(EMAILS)
+    assert addresses(await house.owner.get(f"{EMAILS}?q=CUSTOMER.ex")) == [VERA]
+    assert "Nothing found" in await house.owner.get(f"{EMAILS}?q=%25")
+    question = re.search(rf'href="({EMAILS}/remove\?[^"]+)"', page)
+    assert question is not None
+    assert "own wish" in await house.owner.get(question[1].replace("&amp;", "&"))
+    assert addresses(await house.owner.get(EMAILS)) == [VERA]
+    await house.owner.post(f"{EMAILS}/remove", address=VERA, org=house.org.id)
+    assert addresses(await house.owner.get(EMAILS)) == []
+    await house.owner.post(f"{EMAILS}/remove", 404, address=VERA)
+    deeds = await house.site.audited(house.org.id)
+    assert deeds.count(("optout.add-address", {})) == 1
+    assert deeds.count(("optout.remove-address", {})) == 1
+
+
+@pytest.mark.proves("tenants")
+async def test_another_organisations_addresses_are_not_there(house: House):
+    await house.operator.post(f"{EMAILS}/new", address=VERA, org=house.other_org.id)
+    assert addresses(await house.owner.get(EMAILS)) == []
+    await house.owner.get(f"{EMAILS}/remove?address={VERA}&org={house.other_org.id}", 404)
+    await house.owner.post(f"{EMAILS}/remove", 404, address=VERA, org=house.other_org.id)
+    assert addresses(await house.operator.get(EMAILS)) == [VERA]
+
+
+@pytest.mark.proves("readers change nothing")
+async def test_a_reader_looks_at_addresses_and_changes_nothing(house: House):
+    await house.owner.post(f"{EMAILS}/new", address=VERA)
+    page = await house.reader.get(EMAILS)
+    assert addresses(page) == [VERA]
+    assert f"{EMAILS}/new" not in page
+    await house.reader.get(f"{EMAILS}/new", 403)
+    await house.reader.post(f"{EMAILS}/new", 403, address="bo@customer.example")
+    await house.reader.get(f"{EMAILS}/remove?address={VERA}", 403)
+    await house.reader.post(f"{EMAILS}/remove", 403, address=VERA)
+    assert addresses(await house.owner.get(EMAILS)) == [VERA]

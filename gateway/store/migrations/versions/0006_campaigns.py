@@ -220,6 +220,7 @@ def upgrade() -> None:
     sa.Column('channel', sa.String(), server_default='sms', nullable=False),
     sa.Column('subjects', sa.Text(), server_default='', nullable=False),
     sa.Column('audience', sa.Text(), nullable=False),
+    sa.Column('consent', sa.String(), server_default='', nullable=False),
     sa.Column('launch', sa.String(), nullable=False),
     sa.Column('start_at', sa.Double(), nullable=True),
     sa.Column('send_window', sa.String(), server_default='', nullable=False),
