@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -47,6 +48,9 @@ async def ran(sending: Office, account: Account) -> Campaign:
     campaign = await sending.campaign(account, texts={"": "Hello", "da": "Hej"})
     await sending.run(campaign)
     await sending.until_given(2)
+    async with asyncio.timeout(20):  # what a provider has is written down a moment later
+        while {row["state"] for row in await sending.rows(messages)} != {"submitted"}:
+            await asyncio.sleep(0.01)
     return await sending.get(campaign)
 
 
