@@ -51,7 +51,7 @@ def page(connection: Connection, wanted: EmailOptOutFilter, at: Cursor | None, s
     if wanted.org_id is not None:
         query = query.where(email_optouts.c.org_id == wanted.org_id)
     if wanted.search is not None:
-        query = query.where(email_optouts.c.address.contains(folded(wanted.search), autoescape=True))
+        query = query.where(email_optouts.c.address.contains(wanted.search.lower(), autoescape=True))
     back = at is not None and at.back
     if at is not None:
         place, here = tuple_(*columns), tuple_(*at.place)
