@@ -18,15 +18,16 @@ from urllib.parse import urlsplit
 PREFIX: Final = "short-link-"
 """Of the macros that stand for links. Keys of attributes have no hyphen, so nobody's field is called so."""
 
-_MACRO: Final = r"\{\{(?:[^}]|\}(?!\}))*\}\}"
+_MACRO: Final = r"\{\{(?:[^{}]|\}(?!\})|\{(?!\{))*+\}\}"
 _FOUND: Final = re.compile(
     rf"\{{%.*?%\}}|(?P<link>(?<![\w@])https?://(?:{_MACRO}|[^\s{{}}<>\"'`|\\^])+)|{_MACRO}", re.IGNORECASE | re.DOTALL
 )
 """A tag, a link with the macros in it, or any other macro: a link within a tag or a filter is a value, not a link."""
 _GOES_ON: Final = re.compile(
-    r"(?:\{%-?\s*(?:else|elsif|when)\b.*?\{%-?\s*end\w+\s*-?%\}|\{%.*?%\})+[\w/?#&=%+~-]", re.DOTALL
+    r"(?:\{%-?\s*(?:else|elsif|when)\b(?:(?!\{%-?\s*end).)*+\{%-?\s*end\w+\s*-?%\}|\{%(?:(?!%\}).)*+%\})++[\w/?#&=%+~-]",
+    re.DOTALL,
 )
-"""A link that only a branch of the text ends."""
+"""A link that only a branch of the text ends. Nothing in it is tried a second way: there would be 2^n of n tags."""
 _HOST: Final = re.compile(r"https?://[^/?#{]+(?:[/?#]|$)", re.IGNORECASE)
 _BEHIND: Final = ".,;:!?…*_~"
 """Ends a sentence, not a link."""

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, Final
 
 import liquid
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import FilteredExpression, Path, StringLiteral
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import FilterValueError, LiquidError, ResourceLimitError
 from liquid.output import LimitedStringIO
@@ -33,7 +35,12 @@ LONGEST_SOURCE: Final = 10_000
 LONGEST_TEXT: Final = 20_000
 """Bytes (UTF-8) that a text may become: more than the longest SMS of 255 parts in GSM-7 has room for."""
 MOST_STEPS: Final = 1_000
-"""Turns of all loops together."""
+"""Turns of all loops together; and numbers of a range, which some of the library makes into a list."""
+MOST_WORK: Final = 500_000
+"""Work of all filters together: `_EACH` for one, and the characters that come out of it."""
+_EACH: Final = 25
+_LONGEST_NUMBER: Final = 1_024
+"""Bits of a whole number."""
 
 _TAGS: Final = frozenset({"if", "unless", "case", "for", "assign", "comment", "#", "break", "continue"})
 _FILTERS: Final = frozenset(
@@ -110,13 +117,14 @@ class Macros:
     def render_by_library(self, fields: Fields) -> str:
         """The same without the short way for plain texts."""
         output = LimitedStringIO(limit=LONGEST_TEXT)
+        _LEFT.set([MOST_WORK])
         context = liquid.RenderContext(self._template, globals=fields)
         try:
             for node in self._template.nodes:
                 node.render(context, output)
         except ResourceLimitError as error:
             raise TooMuch(str(error.message)) from error
-        except (LiquidError, liquid.exceptions.LiquidInterrupt, ArithmeticError, ValueError, UnicodeError):
+        except (LiquidError, liquid.exceptions.LiquidInterrupt, ArithmeticError, ValueError, TypeError, OSError):
             raise TooMuch("a value in it cannot be worked with") from None
         return output.getvalue()
 
@@ -183,6 +191,8 @@ def _environment() -> liquid.Environment:
     for name in [name for name in environment.filters if name not in _FILTERS]:
         del environment.filters[name]
     environment.filters["replace"] = _bounded(environment.filters["replace"])
+    for name, does in environment.filters.items():
+        environment.filters[name] = _counted(does)
     return environment
 
 
@@ -200,6 +210,39 @@ def _bounded(replace: Callable[..., Any]) -> Callable[..., Any]:
         return replace(text, needle, instead)
 
     return bounded
+
+
+_LEFT: ContextVar[list[int]] = ContextVar("work that filters may still do")
+
+
+def _counted(does: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter as part of the work that one text may be: many small ones add up, and so do a few on long values."""
+
+    @wraps(does)
+    def counted(*values: object, **named: object) -> Any:
+        found = does(*values, **named)
+        left = _LEFT.get()
+        left[0] -= _EACH + (len(found) if isinstance(found, str | list) else 0)
+        too_long = isinstance(found, str) and len(found) > LONGEST_TEXT
+        if left[0] < 0 or too_long or (isinstance(found, int) and found.bit_length() > _LONGEST_NUMBER):
+            raise ResourceLimitError("the text is too much work", token=None)
+        return found
+
+    return counted
+
+
+_range_of = RangeLiteral._make_range  # noqa: SLF001 - the library has no setting for how long a range may be
+
+
+def _short_range(literal: RangeLiteral, start: Any, stop: Any) -> range:
+    """A range that is short: reversed, sliced or begun far behind, the library counts it out before it is limited."""
+    found = _range_of(literal, start, stop)
+    if found.stop - found.start > MOST_STEPS:
+        raise ResourceLimitError("the range is too long", token=None)
+    return found
+
+
+RangeLiteral._make_range = _short_range  # type: ignore[assignment,method-assign]  # noqa: SLF001 - as above
 
 
 # --- what a text reads ---------------------------------------------------------------------------------------------

@@ -81,8 +81,9 @@ class TermsMaker:
         """A text as it is where every macro is empty, with links as long as they will be. Raises TextError, TooMuch."""
         from campaigns import macros  # see `terms`
 
+        read = macros.read(text)  # first of all: it says what is too long to be looked at
         if not short_links:
-            return macros.read(text).render({})
+            return read.render({})
         short = self._shortener.text(text, NO_LINKS)
         return short.macros.render({name: self._shortener.address(link, 0) for name, link in short.links})
 

@@ -23,6 +23,7 @@ _LONGEST_LINE: Final = 75
 """Octets of a line, RFC 6350 §3.2."""
 _OWN: Final = "X-BREVDUE-"
 _NO_LABELS: Final = frozenset({"PREF", "VOICE", "INTERNET", "TEXT", "MSG"})
+_CHARSET: Final = re.compile(r"utf-8|us-ascii|iso-8859-(?:[1-9]|1[013456])|windows-125[0-8]|koi8-[ru]", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -107,11 +108,10 @@ def _decoded(value: str, parameters: Mapping[str, tuple[str, ...]]) -> str:
     said = {each.upper() for values in parameters.values() for each in values}
     if "QUOTED-PRINTABLE" not in said:
         return value
-    charset = parameters.get("CHARSET", ("utf-8",))[0]
-    try:
-        return quopri.decodestring(value.encode()).decode(charset, "replace")
-    except LookupError:
-        return quopri.decodestring(value.encode()).decode("utf-8", "replace")
+    charset = parameters.get("CHARSET", ("utf-8",))[0].lower()
+    # Others of Python's codecs raise, or take time by the square of the length.
+    known = charset if _CHARSET.fullmatch(charset) else "utf-8"
+    return quopri.decodestring(value.encode()).decode(known, "replace")
 
 
 def _plain(value: str) -> str:

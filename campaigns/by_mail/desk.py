@@ -34,6 +34,8 @@ from gateway.translation import Sentence, sentence
 
 GOOD_SECONDS: Final = 24 * 3600.0
 """For which an answer counts."""
+_EXPLAINED: Final = 3
+"""Unknown names of a Subject for which similar ones are looked for."""
 MAILS, MAIL_SECONDS = 20, 60.0
 """Mails that one account may write at once, and the seconds after which it may write one more."""
 
@@ -210,7 +212,7 @@ class CampaignByMail:
 
 def _no_group(unknown: tuple[str, ...], groups: Mapping[str, Group]) -> list[Sentence | str]:
     said: list[Sentence | str] = [_no_such(unknown)]
-    close = list(dict.fromkeys(name for each in unknown for name in similar(each, groups)))
+    close = list(dict.fromkeys(name for each in unknown[:_EXPLAINED] for name in similar(each, groups)))
     if close:
         said.append(sentence("Did you mean one of these? %(names)s", names=", ".join(close)))
     names = sorted(group.name for group in groups.values())

@@ -6,6 +6,7 @@ In: Subjects, and the words that a person wrote, without quoted history. Out: gr
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import Enum, auto
@@ -20,6 +21,10 @@ _YES: Final = frozenset({"ok", "okay", "o.k", "ок", "окей"})
 _NO: Final = frozenset(
     {"nej", "nei", "nein", "no", "non", "нет", "cancel", "stop", "annuller", "avbryt", "abbrechen", "annuler", "отмена"}
 )
+_BEHIND: Final = string.whitespace + "\xa0.,;:!"
+"""What may stand behind a word without changing it."""
+_LONGEST: Final = 100
+"""Characters of a name that others are compared with."""
 MOST_NAMED: Final = 30
 """Groups that an answer names."""
 
@@ -46,7 +51,7 @@ def marked(campaign_id: str) -> str:
 def answer_of(text: str) -> Answer:
     """The first line says it, and says nothing else: "OK, but wait" starts nothing."""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    words = re.sub(r"[\s.,;:!]+$", "", first.strip(" \t\"'«»„“”*_")).casefold()
+    words = first.strip(" \t\"'«»„“”*_").rstrip(_BEHIND).casefold()
     if words in _YES:
         return Answer.YES
     first_word = re.split(r"[\s.,;:!]+", words)[0]
@@ -65,6 +70,7 @@ def groups_in(subject: str, groups: Mapping[str, Group]) -> tuple[tuple[Group, .
 
 def similar(name: str, groups: Mapping[str, Group]) -> list[str]:
     """Names of groups that may have been meant."""
+    name = name[:_LONGEST]
     close = get_close_matches(fold(name), list(groups), 3, 0.6)
     within = [each for each in groups if fold(name) and fold(name) in each]
     return [groups[each].name for each in dict.fromkeys([*close, *within])][:5]

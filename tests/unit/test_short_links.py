@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,3 +134,21 @@ def test_a_text_without_links_is_made_as_any_other() -> None:
 )
 def test_machines_that_look_ahead_are_told_from_people(headers: dict[str, str], ahead: bool) -> None:
     assert looks_ahead(Headers(headers)) is ahead
+
+
+@pytest.mark.stopwatch
+@pytest.mark.proves("macros have no code")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://firm.example/a" + "{% assign a = 1 %}" * 400 + " x",
+        "https://firm.example/a" + "{% else %}b{% endif %}" * 400 + " x",
+        "https://firm.example/" + "{{" * 4_900,
+        "{{ " * 3_000,
+        "{% " * 3_000,
+    ],
+)
+def test_a_text_that_is_made_to_take_long_does_not(text: str) -> None:
+    began = time.process_time()
+    shortened(text)
+    assert time.process_time() - began < 0.5

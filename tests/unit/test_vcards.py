@@ -107,3 +107,9 @@ def test_what_was_written_is_read_again(name: str, city: str, tags: frozenset[st
     (read,) = vcards.read(written.encode())
     assert (read.name, read.attributes, read.tags) == (name, {"city": city, "member": "yes"}, tags)
     assert (read.phones, read.emails) == (contact.phones, contact.emails)
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "hex", "unicode_escape", "a\0b", "no-such"])
+def test_a_charset_that_is_none_breaks_nothing(charset: str) -> None:
+    card = f"BEGIN:VCARD\nFN;CHARSET={charset};ENCODING=QUOTED-PRINTABLE:J=C3=B8rgen\nEND:VCARD\n"
+    assert [each.name for each in vcards.read(card.encode())] == ["Jørgen"]
