@@ -104,6 +104,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, line: int, col
         "{{ '99999999999999999' | date: '%Y' }}",
     ],
 )
+@pytest.mark.stopwatch
 def test_what_grows_beyond_all_bounds_ends_soon(text: str) -> None:
     macros = read(text)
     began = time.process_time()
