@@ -136,7 +136,12 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         attention=attention_desk(rooms, identity),
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
         campaigns=CampaignDesk(
-            rooms.campaigns, rooms.contacts, ContactReaders(rooms.database, rooms.clock), accounts, audit
+            campaigns=rooms.campaigns,
+            contacts=rooms.contacts,
+            groups=rooms.contact_groups,
+            readers=ContactReaders(rooms.database, rooms.clock),
+            accounts=accounts,
+            audit=audit,
         ),
         estimates=EstimateDesk(rooms.campaigns, rooms.clock),
         recipients=RecipientDesk(rooms.database, rooms.campaigns),

@@ -231,7 +231,7 @@ def _counted(does: Callable[..., Any]) -> Callable[..., Any]:
     return counted
 
 
-_range_of = RangeLiteral._make_range
+_range_of = RangeLiteral._make_range  # noqa: SLF001 - the library has no setting for how long a range may be
 
 
 def _short_range(literal: RangeLiteral, start: Any, stop: Any) -> range:
@@ -242,7 +242,7 @@ def _short_range(literal: RangeLiteral, start: Any, stop: Any) -> range:
     return found
 
 
-RangeLiteral._make_range = _short_range  # type: ignore[method-assign]  # the library has no setting for it
+RangeLiteral._make_range = _short_range  # type: ignore[assignment,method-assign]  # noqa: SLF001 - as above
 
 
 # --- what a text reads ---------------------------------------------------------------------------------------------

@@ -15,20 +15,20 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from campaigns.audience import Readers, Wanted
+from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Cause, Deed, State
 from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
-from campaigns.model import Channel, Recipient
-from campaigns.recipients import Decided, Skip, Terms, decide
+from campaigns.recipients import Decided, Skip, decide
 from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
 from campaigns.terms import TermsMaker, wanted_by
 from campaigns.text_errors import TextError
 from campaigns.trials import Trials
+from campaigns.under_way import PAGE, SMALLEST_PAGE, Page, Ready, Run
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
@@ -40,10 +40,6 @@ from gateway.store import bulk_sql, mail_queue_sql
 from gateway.store.bulk_sql import Bulk
 from gateway.store.database import Database, StoreUnavailableError
 
-PAGE, SMALLEST_PAGE = 500, 100
-"""Contacts of one transaction at most: beyond that its fixed cost no longer shows; and what is always worth one."""
-LONGEST_SECONDS = 0.03
-"""How long a page may take to be committed, the wait for others included: they wait for it just as long."""
 AHEAD = 20_000
 """Messages of campaigns that wait in the spool at most, of all together."""
 MAILS_AHEAD = 2_000
@@ -56,68 +52,6 @@ LEASE_CHECK_SECONDS = 5.0
 CAPPED = "limit"
 """The cause of a campaign that waits for the next day, since a daily limit is reached."""
 _TRIES = 3
-
-
-@dataclass(slots=True)
-class _Run:
-    """A campaign that is under way."""
-
-    campaign: Campaign
-    terms: Terms
-    wanted: Wanted
-    room: int = 0
-    """Messages that may be made before it is looked how many wait."""
-    tokens: float = 0.0
-    """Messages that its pace allows at the moment."""
-    at: float = 0.0
-    """When they were counted, on the monotonic clock."""
-    organisation: str = ""
-    """In whose name mails leave."""
-    page: int = PAGE
-    """Contacts that are committed at once."""
-
-    @property
-    def by_mail(self) -> bool:
-        """Whether it is one of e-mails."""
-        return self.campaign.content.channel is Channel.EMAIL
-
-    @property
-    def limited(self) -> bool:
-        """Whether the campaign may spend only so much."""
-        return self.campaign.content.limits.end
-
-    def learn(self, took: float, most: int) -> None:
-        """Go by how long a page took: smaller ones where it was too long, half as large again where it was not."""
-        fitting = self.page * min(1.5, LONGEST_SECONDS / took) if took else most
-        self.page = int(min(most, max(SMALLEST_PAGE, fitting)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Contacts that were looked at, behind a cursor."""
-
-    members: Sequence[Recipient]
-    size: int
-    after: int = 0
-    """The cursor."""
-    gone: Sequence[int] = ()
-    """Contacts that are not there any more."""
-    waited: bool = False
-    """Whether they have waited for their window: then no cursor is moved."""
-
-    @property
-    def last(self) -> bool:
-        """Whether nobody comes behind them."""
-        return len(self.members) < self.size
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A page that was decided on."""
-
-    page: _Page
-    item: Advance | None
-    """None where the account may not send."""
 
 
 class Runner:
@@ -237,7 +171,7 @@ class Runner:
         except AccountError:  # what the audience is chosen by is gone
             await self._pause(run.campaign, Cause.AUDIENCE)
 
-    async def _begin(self, campaign: Campaign) -> _Run | None:
+    async def _begin(self, campaign: Campaign) -> Run | None:
         """What the campaign needs; where it is not to be had, the campaign is paused."""
         cause = Cause.ACCOUNT
         try:
@@ -249,13 +183,13 @@ class Runner:
             return None
         owner = await self._accounts.organisation(campaign.org_id)
         name = owner.name if owner is not None else ""
-        return _Run(
+        return Run(
             campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name, page=self._page
         )
 
-    async def _through_audience(self, run: _Run) -> None:
+    async def _through_audience(self, run: Run) -> None:
         """Page after page, the next one read and decided on while this one is being committed; then those who wait."""
-        ahead: asyncio.Task[_Ready] | None = None
+        ahead: asyncio.Task[Ready] | None = None
         try:
             while not run.campaign.exhausted:
                 size = await self._room(run)
@@ -274,22 +208,22 @@ class Runner:
                 ahead.cancel()
         return await self._release(run)
 
-    def _look_ahead(self, run: _Run, page: _Page) -> asyncio.Task[_Ready] | None:
+    def _look_ahead(self, run: Run, page: Page) -> asyncio.Task[Ready] | None:
         """Look at what lies behind a page, where there will be room for it at once."""
         size = min(run.page, run.room - len(page.members))
         if page.last or size <= 0 or run.campaign.content.limits.per_minute:
             return None
         return asyncio.create_task(self._ready(run, page.members[-1].contact_id, size))
 
-    async def _ready(self, run: _Run, cursor: int, size: int) -> _Ready:
-        page = _Page(await self._readers.page(run.wanted, cursor, size), size, cursor)
-        return _Ready(page, await self._decide(run, page))
+    async def _ready(self, run: Run, cursor: int, size: int) -> Ready:
+        page = Page(await self._readers.page(run.wanted, cursor, size), size, cursor)
+        return Ready(page, await self._decide(run, page))
 
-    async def _decide(self, run: _Run, page: _Page) -> Advance | None:
+    async def _decide(self, run: Run, page: Page) -> Advance | None:
         revision, account = await self._sender(run)
         return None if account is None else await asyncio.to_thread(self._decided, run, page, revision)
 
-    async def _take(self, run: _Run, ready: _Ready) -> Advanced | None:
+    async def _take(self, run: Run, ready: Ready) -> Advanced | None:
         """Commit a page; None where the campaign rests now."""
         item = ready.item
         for _ in range(_TRIES):
@@ -306,7 +240,7 @@ class Runner:
             item = await self._decide(run, ready.page)
         return None
 
-    async def _sender(self, run: _Run) -> tuple[int, Account | None]:
+    async def _sender(self, run: Run) -> tuple[int, Account | None]:
         """The account as it is, and the directory's revision of which that is true."""
 
         async def look(revision: int) -> tuple[int, Account | None]:
@@ -317,7 +251,7 @@ class Runner:
             run.terms = replace(run.terms, account=account)
         return revision, account
 
-    def _decided(self, run: _Run, page: _Page, revision: int) -> Advance:
+    def _decided(self, run: Run, page: Page, revision: int) -> Advance:
         now = self._clock.now()
         batch = new_id(now)
         decided = [decide(member, run.terms, now, f"{batch}.{number}") for number, member in enumerate(page.members, 1)]
@@ -342,7 +276,7 @@ class Runner:
             mails=self._mails(run, decided, now),
         )
 
-    def _mails(self, run: _Run, decided: Sequence[Decided], now: float) -> dict[str, OutgoingMail]:
+    def _mails(self, run: Run, decided: Sequence[Decided], now: float) -> dict[str, OutgoingMail]:
         campaign, account = run.campaign.id, run.terms.account
         return {
             each.email.id: self._emails.mail(each.email, campaign, each.contact_id, account, run.organisation, now)
@@ -350,7 +284,7 @@ class Runner:
             if each.email is not None
         }
 
-    async def _after(self, run: _Run, advanced: Advanced) -> Advanced | None:
+    async def _after(self, run: Run, advanced: Advanced) -> Advanced | None:
         """Go on from where a page has led."""
         match advanced.went:
             case Went.ON:
@@ -371,7 +305,7 @@ class Runner:
 
     # --- contacts whose window was shut, and the end ---------------------------------------------------------------
 
-    async def _release(self, run: _Run) -> None:
+    async def _release(self, run: Run) -> None:
         """Decide on those whose window has opened; finish where nobody waits and everything has left."""
         while not self._stopping.is_set():
             size = await self._room(run)
@@ -385,19 +319,19 @@ class Runner:
             members = await self._readers.some(run.wanted, ids)
             there = {member.contact_id for member in members}
             gone = [contact_id for contact_id in ids if contact_id not in there]
-            page = _Page(members, len(members) + 1, gone=gone, waited=True)
-            if await self._take(run, _Ready(page, await self._decide(run, page))) is None:
+            page = Page(members, len(members) + 1, gone=gone, waited=True)
+            if await self._take(run, Ready(page, await self._decide(run, page))) is None:
                 return None
         return await self._rest(run.campaign.id, self._clock.now())
 
-    async def _judge(self, run: _Run) -> None:
+    async def _judge(self, run: Run) -> None:
         """Find the version that the others get, where one is wanted and it is time."""
         split = run.terms.split
         if split is not None and not split.winner:
             winner = await self._trials.judge(run.campaign.id)
             run.terms = replace(run.terms, split=replace(split, winner=winner))
 
-    async def _wait_or_finish(self, run: _Run) -> None:
+    async def _wait_or_finish(self, run: Run) -> None:
         opens = await self._database.read(partial(run_sql.next_opening, campaign_id=run.campaign.id))
         if opens is not None:
             split = run.terms.split
@@ -410,7 +344,7 @@ class Runner:
 
     # --- how fast --------------------------------------------------------------------------------------------------
 
-    async def _room(self, run: _Run) -> int:
+    async def _room(self, run: Run) -> int:
         """Wait until messages may be made; how many at most, 0 where this process stops."""
         while not self._stopping.is_set():
             size = self._paced(run)
@@ -423,7 +357,7 @@ class Runner:
                 await asyncio.wait_for(self._stopping.wait(), FULL_SECONDS)
         return 0
 
-    async def _free(self, run: _Run) -> int:
+    async def _free(self, run: Run) -> int:
         """How many more messages may wait in the spool, for one campaign of those that are under way."""
         if run.by_mail:
             most = min(self._ahead, MAILS_AHEAD)
@@ -433,7 +367,7 @@ class Runner:
         look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
         return (self._ahead - await self._database.read(look)) // max(1, len(self._runs))
 
-    def _paced(self, run: _Run) -> int:
+    def _paced(self, run: Run) -> int:
         """How many contacts the campaign's pace allows now; a second's worth is saved up at most."""
         per_minute = run.campaign.content.limits.per_minute
         if not per_minute:

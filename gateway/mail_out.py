@@ -257,11 +257,12 @@ class MailOut:
     async def _deliver(self, claimed: ClaimedMail) -> None:
         signed = self._signed.put(claimed.mail)
         async with self._slots:
+            # What takes a while comes first: what is left of the lease and the relay's appetite are asked at the last.
+            await asyncio.wait((signed,))
+            may_leave = await self._may_leave(claimed.mail)
             now = self._clock.now()
-            if self._stopping or claimed.until - now < _ATTEMPT or self._relay.appetite() == 0:
-                await self._database.write(release, Release(self._lease, now, (claimed.mail.id,)))
-                return
-            if not await self._may_leave(claimed.mail):
+            late = self._stopping or claimed.until - now < _ATTEMPT
+            if not may_leave or late or self._relay.appetite() == 0:
                 await self._database.write(release, Release(self._lease, now, (claimed.mail.id,)))
                 return
             delivery = await self._attempt(claimed.mail, signed)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, and_, false, func,
 from campaigns.filters.reading import read
 from campaigns.filters.tree import Mark
 from campaigns.model import Audience, Book, Group, LabelSort, Recipient
-from campaigns.store.book_sql import book
+from campaigns.store.book_sql import book, book_or_blank
 from campaigns.store.contact_sql import label_names, objects_of
 from campaigns.store.filter_sql import Asked, Behaviour, condition, gather, group_condition, of_book
 from campaigns.store.schema import contact_facts, contacts
@@ -41,10 +41,8 @@ class Meant:
 
 
 def count(connection: Connection, meant: Meant) -> int:
-    """How many are meant. Raises BadFilter, and NotFound for a group that is gone."""
-    of = book(connection, meant.org_id)
-    if of is None:
-        return 0
+    """How many are meant. Raises BadFilter, and NotFound for a group that is gone, before the first contact too."""
+    of = book_or_blank(connection, meant.org_id)
     gather(connection)
     query = select(func.count()).select_from(contact_facts).where(of_book(of), who(of, meant, one_by_one=False))
     return int(connection.execute(query).scalar_one())

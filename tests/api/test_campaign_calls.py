@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import Client, Firm, rest_key
 from tests.gateway_process import Gateway, wait_for
 
-pytestmark = pytest.mark.proves("C8", "C10")
+pytestmark = pytest.mark.proves("C7", "C8", "C9", "C10", "C11")
 PHONE = "+4530643201"
 
 
@@ -45,8 +45,12 @@ def test_a_draft_is_written_with_every_setting_changed_and_forgotten(acme: Firm,
     here = made.headers["location"].removeprefix("/api/v1")
     got = acme.client.get(here)
     assert (got.body["state"], got.body["name"], got.body["account"]) == ("draft", "Spring", acme.account_id)
-    assert got.body["texts"] == whole["texts"]
+    assert got.body["audience"] == {"contacts": [contact], "groups": [group], "without": [], "filter": "has: phone"}
+    assert got.body["start_at"] == "2099-01-01T10:00:00.000Z"
+    assert (float(got.body["max_cost"]["amount"]), got.body["max_cost"]["currency"]) == (100.0, "DKK")
     assert got.body["trial"]["share"] == 20
+    plain = ("texts", "window", "zone", "any_day", "short_links", "per_minute", "per_week", "max_parts")
+    assert {name: got.body[name] for name in plain} == {name: whole[name] for name in plain}
 
     seen = got.headers["etag"]
     changed = acme.client.call("PATCH", here, {"name": "Summer"}, If_Match=seen)
@@ -107,6 +111,16 @@ def test_what_one_contact_would_get_and_a_test_to_oneself(gateway: Gateway, acme
     assert acme.client.get(here).body["state"] == "draft"
 
 
+def test_what_one_contact_would_get_by_e_mail(acme: Firm):
+    form = {"name": "Eva Lund", "emails": [{"value": "eva@people.example"}]}
+    eva = acme.client.post("/contacts", form).body["id"]
+    made = acme.client.post("/campaigns", draft(acme, channel="email", subjects={"": "Til {{ name }}"}))
+    here = made.headers["location"].removeprefix("/api/v1")
+    got = acme.client.post(f"{here}/check", {"contact": eva}).body
+    assert (got["subject"], got["to"], got["parts"]) == ("Til Eva Lund", "eva@people.example", None)
+    assert acme.client.post(f"{here}/check", {"contact": "1"}).status == 404
+
+
 def test_who_gets_nothing_and_why(acme: Firm):
     nobody = acme.client.post("/contacts", {"name": "Nobody"}).body["id"]
     here = acme.client.post("/campaigns", draft(acme)).headers["location"].removeprefix("/api/v1")
@@ -123,7 +137,8 @@ def test_what_runs_is_not_changed_and_scopes_hold(gateway: Gateway, acme: Firm, 
     here = made.headers["location"].removeprefix("/api/v1")
     assert acme.client.post(f"{here}/start").body["state"] == "scheduled"
     assert acme.client.post(f"{here}/cancel").body["state"] == "cancelled"
-    assert acme.client.call("PATCH", here, {"name": "Late"}).status == 409
+    late = acme.client.call("PATCH", here, {"name": "Late"})
+    assert (late.status, late.code) == (409, "not-now")
     reader = Client(gateway, rest_key(gateway, acme.name, "campaigns:read"))
     assert reader.post("/campaigns", draft(acme)).code == "scope-missing"
     assert reader.call("PATCH", here, {"name": "x"}).code == "scope-missing"
@@ -136,5 +151,7 @@ def test_what_is_another_organisations_cannot_be_written_with(acme: Firm, other:
     assert other.client.post("/campaigns", draft(acme)).code == "not-found"
     here = other.client.post("/campaigns", draft(other)).headers["location"].removeprefix("/api/v1")
     assert other.client.call("PATCH", here, {"account": acme.email}).code == "not-found"
+    theirs = acme.client.post("/groups", {"name": "Guests"}).body["id"]
+    assert other.client.post("/campaigns", draft(other, audience={"groups": [theirs]})).code == "not-found"
     assert other.client.post(f"{here}/check", {"contact": contact}).code == "not-found"
     assert other.client.post(f"{here}/test", {"contact": contact, "phone": PHONE}).code == "not-found"

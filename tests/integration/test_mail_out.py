@@ -334,6 +334,7 @@ async def test_days_of_refusals_end(store):
 
 @pytest.mark.proves("nothing spins")
 @pytest.mark.parametrize("away", ["gone", "refuses", "hangs"])
+@pytest.mark.stopwatch
 async def test_a_long_queue_before_a_smarthost_that_is_away_rests(store, away):
     host = Smarthost(mute=away == "hangs", greeting="421 4.3.2 no service" if away == "refuses" else None)
     async with host, sending(store, host.address, timeout=0.3) as out:

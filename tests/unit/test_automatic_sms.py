@@ -77,6 +77,7 @@ def test_a_wish_is_obeyed_and_not_answered(text: str):
 
 @pytest.mark.proves("hostile input costs little")
 @pytest.mark.parametrize("piece", ["no ", "automatisk ", "a", "code de ", " ", "автоматическ", "pin "])
+@pytest.mark.stopwatch
 def test_a_long_text_costs_little(piece: str):
     text = piece * (39_000 // len(piece))
     began = time.process_time()

@@ -133,6 +133,7 @@ def test_what_has_opened_is_open(now: int, zone: str, quiet: str, window: str) -
 
 
 @pytest.mark.proves("campaign: quiet hours")
+@pytest.mark.stopwatch
 def test_it_is_worked_out_once_for_all_of_a_minute() -> None:
     asked = []
 

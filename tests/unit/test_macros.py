@@ -95,13 +95,16 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, line: int, col
         "{{ (1..1000000000) | slice: 0, 900000000 | size }}",
         "{% for i in (1..1000000000) reversed %}x{% endfor %}",
         "{% for i in (1..1000000000) offset: 999999990 %}x{% endfor %}",
-        "{% assign x = 99999999 %}{% for i in (1..12) %}{% assign x = x | times: x %}{% endfor %}{{ x" + " | times: x" * 800 + " }}",
+        "{% assign x = 99999999 %}{% for i in (1..12) %}{% assign x = x | times: x %}{% endfor %}{{ x"
+        + " | times: x" * 800
+        + " }}",
         "{% for i in (1..1000) %}{% assign y = big" + " | append: big" * 500 + " | size %}{% endfor %}",
         "{% for i in (1..1000) %}{% assign y = first_name" + " | upcase" * 900 + " | size %}{% endfor %}",
         "{{ '" + "%" * 1000 + "'" + " | url_encode" * 600 + " | size }}",
         "{{ '99999999999999999' | date: '%Y' }}",
     ],
 )
+@pytest.mark.stopwatch
 def test_what_grows_beyond_all_bounds_ends_soon(text: str) -> None:
     macros = read(text)
     began = time.process_time()

@@ -136,6 +136,7 @@ def test_machines_that_look_ahead_are_told_from_people(headers: dict[str, str], 
     assert looks_ahead(Headers(headers)) is ahead
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("macros have no code")
 @pytest.mark.parametrize(
     "text",

@@ -58,8 +58,12 @@ class TestShown(Shown):
 
 
 def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
-    """Routes that write campaigns."""
+    """Routes that write campaigns and look at them before they start."""
+    _add_writing(routes, desk)
+    _add_checking(routes, desk)
 
+
+def _add_writing(routes: APIRouter, desk: Desk) -> None:
     @routes.post(
         "/campaigns",
         status_code=201,
@@ -94,6 +98,8 @@ def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
         await desk.campaigns.delete(caller, campaign_id)
         return nothing()
 
+
+def _add_checking(routes: APIRouter, desk: Desk) -> None:
     @routes.post(
         "/campaigns/{campaign_id}/check",
         response_model=CheckShown,

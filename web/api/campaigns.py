@@ -93,6 +93,7 @@ def campaign_routes(desk: Desk) -> APIRouter:
     routes = router("campaigns")
     add_campaign_writing(routes, desk)
     _add_looking(routes, desk)
+    _add_preparing(routes, desk)
     _add_running(routes, desk)
     return routes
 
@@ -136,7 +137,7 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
         return told(request, said)
 
 
-def _add_running(routes: APIRouter, desk: Desk) -> None:
+def _add_preparing(routes: APIRouter, desk: Desk) -> None:
     @routes.post(
         "/campaigns/{campaign_id}/copy",
         status_code=201,
@@ -163,6 +164,8 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
         )
         return told(request, said)
 
+
+def _add_running(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **_RUNS)
     async def start_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
         """Start it, or let it wait for its start date; a large one waits until somebody else approves it."""

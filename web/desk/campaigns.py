@@ -15,6 +15,7 @@ from campaigns.campaign import Campaign, Content, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
 from campaigns.contacts import Contacts
 from campaigns.content import field_names
+from campaigns.groups import Groups
 from campaigns.model import Audience, Book, ContactListing
 from campaigns.statistics import Figures
 from campaigns.store.contact_list_sql import ContactFilter
@@ -54,10 +55,18 @@ class CampaignDesk:
     """Writes, starts and watches campaigns."""
 
     def __init__(
-        self, campaigns: Campaigns, contacts: Contacts, readers: ContactReaders, accounts: Accounts, audit: Audit
+        self,
+        *,
+        campaigns: Campaigns,
+        contacts: Contacts,
+        groups: Groups,
+        readers: ContactReaders,
+        accounts: Accounts,
+        audit: Audit,
     ) -> None:
         self._campaigns = campaigns
         self._contacts = contacts
+        self._groups = groups
         self._readers = readers
         self._accounts = accounts
         self._audit = audit
@@ -141,7 +150,7 @@ class CampaignDesk:
 
     async def count(self, actor: Actor, org_id: str, audience: Audience) -> int:
         """How many an audience has now (C11). Raises AccountError where it cannot be asked for."""
-        return await self._readers.count(Wanted(await self.place(actor, org_id), audience))
+        return await self._groups.count(await self.place(actor, org_id), audience)
 
     async def people(self, actor: Actor, org_id: str, search: str) -> Sequence[ContactListing]:
         """Contacts that fit what is typed. Raises NotFound."""

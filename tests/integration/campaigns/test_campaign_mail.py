@@ -56,6 +56,15 @@ def test_what_an_answer_means(text: str, means: Answer) -> None:
     assert answer_of(text) is means
 
 
+@pytest.mark.stopwatch
+@pytest.mark.proves("campaign: by mail")
+def test_an_answer_that_is_made_to_take_long_does_not() -> None:
+    began = time.process_time()
+    assert answer_of("." * 200_000 + "x") is Answer.UNCLEAR
+    assert similar("x" * 100_000, GROUPS) == []
+    assert time.process_time() - began < 0.5
+
+
 @pytest.mark.proves("campaign: by mail")
 def test_an_answer_that_is_made_to_take_long_does_not() -> None:
     began = time.process_time()

@@ -241,3 +241,9 @@ async def test_a_mail_has_a_subject_in_each_language(house: House):
     page = await house.owner.get(f"/campaigns/{campaign_id}/check?contact={bo}")
     assert "Nyt til" not in page
     assert "News" in page
+
+
+@pytest.mark.proves("C11")
+async def test_a_count_in_the_form_waits_its_turn_as_those_of_groups_do(house: House, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("campaigns.counting.MOST_WAITING", 0)
+    assert "too many counts at once" in await house.owner.post("/campaigns/audience", 200, whom="everybody")
