@@ -68,7 +68,7 @@ async def remove(
     yes: Annotated[bool, Parameter(negative=(), help="The person has asked for SMS again.")] = False,
     options: Options = DEFAULT,
 ) -> None:
-    """Let an organisation write to a phone or address again. It is the person's own wish; a phone's START does it too."""
+    """Let an organisation write to a phone or an address again. It is the person's own wish; START does it too."""
     from brevdue.administration import desk
     from gateway import maillog
     from gateway.maillog import Event
@@ -80,7 +80,8 @@ async def remove(
             "STOP is the person's own wish, and the law's: only where they have asked for SMS again, add --yes"
         )
     if "@" in phone:
-        return await _readmit(phone, org, options)
+        await _readmit(phone, org, options)
+        return
     async with desk(options) as at:
         owner = await at.accounts.organisation_named(org)
         try:

@@ -32,6 +32,7 @@ from web.desk.contact_history import ContactHistory
 from web.desk.contacts import ContactDesk
 from web.desk.desk import Desk
 from web.desk.door import Door
+from web.desk.email_optouts import EmailOptOutDesk
 from web.desk.figures import FigureDesk
 from web.desk.groups import GroupDesk
 from web.desk.imports import ImportDesk
@@ -39,7 +40,6 @@ from web.desk.keys import KeyDesk
 from web.desk.me import MyDesk
 from web.desk.messages import MessageDesk
 from web.desk.numbers import NumberDesk
-from web.desk.email_optouts import EmailOptOutDesk
 from web.desk.optouts import OptOutDesk
 from web.desk.organisations import OrganisationDesk
 from web.desk.own import OwnDesk

@@ -30,6 +30,7 @@ from web.pages.contact_messages import contact_message_pages
 from web.pages.contacts import contact_files, contact_pages
 from web.pages.conversations import conversation_pages
 from web.pages.cookies import Cookies
+from web.pages.email_optouts import email_optout_pages
 from web.pages.employee import employee_pages
 from web.pages.figures import figure_pages
 from web.pages.gateway import gateway_pages
@@ -41,7 +42,6 @@ from web.pages.links import link_pages
 from web.pages.me import my_pages
 from web.pages.messages import message_file, message_pages
 from web.pages.numbers import number_pages
-from web.pages.email_optouts import email_optout_pages
 from web.pages.optouts import optout_pages
 from web.pages.overview import overview_pages
 from web.pages.people import people_pages

@@ -71,7 +71,9 @@ class CampaignEdit(Form):
     texts: dict[Variant, Text] | None = Field(None, examples=[{"": "Hej {{ first_name }}"}], description=_TEXTS)
     audience: AudienceForm | None = Field(None, examples=[{"filter": "has: phone"}])
     consent: Line | None = Field(
-        None, examples=["newsletter"], description='Only who agrees to this, checked until the last moment; "": anybody.'
+        None,
+        examples=["newsletter"],
+        description='Only who agrees to this, checked until the last moment; "": anybody.',
     )
     channel: Channel | None = Field(None, examples=["sms"])
     subjects: dict[Variant, Line] | None = Field(None, examples=[{}], description="Of e-mails, by language.")

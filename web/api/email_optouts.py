@@ -15,9 +15,7 @@ from web.api.forms import Id, Line, Listed, Moment, Shown, moment
 from web.api.routing import Caller, Cursor, IfMatch, Limit, needs, router
 from web.desk.desk import Desk
 
-AddressPath = Annotated[
-    str, Path(max_length=320, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["vera@customer.example"])
-]
+AddressPath = Annotated[str, Path(max_length=320, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["vera@customer.example"])]
 
 
 class EmailOptOutShown(Shown):
@@ -48,9 +46,7 @@ def email_optout_routes(desk: Desk) -> APIRouter:
         found = await desk.email_optouts.list(caller, search=address, cursor=cursor, size=limit)
         return listed(request, found.map(_shown))
 
-    @routes.get(
-        "/email-optouts/{address}", response_model=EmailOptOutShown, **needs(Scope.OPTOUTS_READ, 304, 404)
-    )
+    @routes.get("/email-optouts/{address}", response_model=EmailOptOutShown, **needs(Scope.OPTOUTS_READ, 304, 404))
     async def get_email_optout(request: Request, caller: Caller, address: AddressPath) -> Response:
         """Whether an address is on the list: 404 where it is not."""
         return one(request, _shown(await desk.email_optouts.get(caller, address)))

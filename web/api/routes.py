@@ -10,13 +10,13 @@ from web.api.campaign_recipients import campaign_recipient_routes
 from web.api.campaigns import campaign_routes
 from web.api.contact_fields import contact_field_routes
 from web.api.contacts import contact_routes
+from web.api.email_optouts import email_optout_routes
 from web.api.groups import group_routes
 from web.api.imports import import_routes
 from web.api.incoming import incoming_routes
 from web.api.keys import key_routes
 from web.api.messages import message_routes
 from web.api.numbers import number_routes
-from web.api.email_optouts import email_optout_routes
 from web.api.optouts import optout_routes
 from web.api.spend import spend_routes
 from web.api.webhooks import webhook_routes

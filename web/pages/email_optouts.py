@@ -1,4 +1,4 @@
-"""Opt-outs of mail addresses: those that want no e-mails of campaigns; searched, added by hand, removed after a question."""
+"""Mail addresses that want no e-mails of campaigns: searched, added by hand, removed after a question."""
 
 from __future__ import annotations
 
