@@ -83,7 +83,6 @@ class Desk:
             accounts=self.accounts,
             readers=ContactReaders(self.database, clock),
             terms=TermsMaker(self.settings, self.accounts, shortener_of(self.settings, self.keyring)),
-            sending=self.sending,
             dialog=self.settings.dialog,
             approvals=self.approvals,
             clock=clock,

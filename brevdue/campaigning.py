@@ -14,6 +14,7 @@ from campaigns.audience import ContactReaders
 from campaigns.by_mail.desk import CampaignByMail
 from campaigns.by_mail.letters import ByMailLetters
 from campaigns.campaigns import Campaigns
+from campaigns.rehearsal import Rehearsal
 from web.identity.approvers import NotesByMail, PeopleWhoApprove, PeopleWhoStart
 from web.identity.audit import Audit
 from web.identity.roles import must_have_second
@@ -29,11 +30,23 @@ def campaigns_of(rooms: Rooms) -> Campaigns:
         accounts=rooms.accounts,
         readers=ContactReaders(rooms.database, rooms.clock),
         terms=rooms.terms_maker,
-        sending=rooms.sending,
         dialog=rooms.settings.dialog,
         approvals=rooms.approvals,
         clock=rooms.clock,
         nudge=rooms.campaign_runner.nudge,
+    )
+
+
+def rehearsal_of(rooms: Rooms) -> Rehearsal:
+    """Make what sends tests of campaigns."""
+    return Rehearsal(
+        database=rooms.database,
+        campaigns=rooms.campaigns,
+        accounts=rooms.accounts,
+        sending=rooms.sending,
+        emails=rooms.email_writer,
+        clock=rooms.clock,
+        mail_queued=rooms.mail_out.nudge,
     )
 
 

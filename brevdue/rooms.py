@@ -273,9 +273,14 @@ class Rooms:
             lease=self.spool.lease,
             providers=tuple(self.providers),
             departs=self.sms_out.nudge,
-            emails=EmailWriter(self.settings.mail, self.settings.http.public_url, self.keyring),
+            emails=self.email_writer,
             mail_queued=self.mail_out.nudge,
         )
+
+    @cached_property
+    def email_writer(self) -> EmailWriter:
+        """Mails of campaigns are written."""
+        return EmailWriter(self.settings.mail, self.settings.http.public_url, self.keyring)
 
     @cached_property
     def unsubscribing(self) -> Unsubscribing:

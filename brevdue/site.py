@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from brevdue.campaigning import rehearsal_of
 from brevdue.providers import opened
 from campaigns.audience import ContactReaders
 from gateway.message_log import MessageLog
@@ -137,6 +138,7 @@ def desk_of(rooms: Rooms, identity: Identity) -> Desk:
         sending=SendingDesk(accounts, rooms.sending, rooms.pricing, settings.dialog),
         campaigns=CampaignDesk(
             campaigns=rooms.campaigns,
+            rehearsal=rehearsal_of(rooms),
             contacts=rooms.contacts,
             groups=rooms.contact_groups,
             readers=ContactReaders(rooms.database, rooms.clock),

@@ -26,10 +26,9 @@ from campaigns.trials import Trials
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
-from gateway.model import Account, Author, Clock, new_id
+from gateway.model import Account, Clock, new_id
 from gateway.money import Money
 from gateway.registry.errors import BadValue, NotFound
-from gateway.sending import Sending, Sent, Wish
 from gateway.settings import DialogSettings
 from gateway.sms import SmsText
 from gateway.store.database import Database
@@ -75,7 +74,6 @@ class Campaigns:
         accounts: Accounts,
         readers: Readers,
         terms: TermsMaker,
-        sending: Sending,
         dialog: DialogSettings,
         approvals: Approvals,
         clock: Clock,
@@ -86,7 +84,6 @@ class Campaigns:
         self._accounts = accounts
         self._readers = readers
         self._terms = terms
-        self._sending = sending
         self._dialog = dialog
         self._approvals = approvals
         self._clock = clock
@@ -324,20 +321,3 @@ class Campaigns:
         now = self._clock.now()
         look = partial(run_sql.messages_within, org_id=campaign.org_id, contacts=[contact_id], now=now)
         return (await self._database.read(look)).get(contact_id, 0) >= most
-
-    async def test(
-        self, org_id: str | None, campaign_id: str, contact_id: int, phones: Sequence[str], author: Author
-    ) -> Sent:
-        """Send the text that a contact would get to somebody else, oneself say, as a single SMS.
-
-        Raises the Refusal where nothing can go.
-        """
-        campaign = await self.get(org_id, campaign_id)
-        if campaign.content.channel is Channel.EMAIL:
-            raise BadValue(sentence("a campaign by e-mail cannot be tried by SMS: check a contact instead"))
-        got = await self.check(org_id, campaign_id, contact_id)
-        if got.text is None:
-            reason = got.reason.words if got.reason else ""
-            raise BadValue(sentence("this contact gets no text to try: %(reason)s", reason=reason))
-        wish = Wish(campaign.content.account_id, tuple(phones), got.text.text, author)
-        return await self._sending.send(wish)

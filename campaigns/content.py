@@ -65,7 +65,7 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
 def _purpose(written: str) -> str:
     purpose = " ".join(clean(written).split())
     if len(purpose) > LONGEST_PURPOSE:
-        raise BadValue(sentence("a consent is named in up to %(most)s characters", most=LONGEST_PURPOSE))
+        raise BadDraft({"consent": sentence("a consent is named in up to %(most)s characters", most=LONGEST_PURPOSE)})
     return purpose
 
 

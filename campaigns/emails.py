@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gateway.address import leave_address, return_path
 from gateway.keyring import LEAVING, Keyring
 from gateway.model import Account, MailKind, OutgoingMail
 from gateway.settings import MailSettings
-from gateway.translation import known, translations
+from gateway.translation import Translations, known, translations
 from gateway.writing.frame import Frame, for_people
 from gateway.writing.mime import address_line, message, multipart, text_line, text_part, wire_address
 
@@ -82,6 +83,11 @@ def read_token(keyring: Keyring, token: str) -> tuple[str, int] | None:
     return value[:_ULID], int(value[_ULID:], 36)
 
 
+def _words_for(language: str) -> Translations:
+    """Our own words in a contact's language, "da" or "da-DK"."""
+    return translations(known(language.partition("-")[0]), "campaigns")
+
+
 class EmailWriter:
     """Writes them in the name of this gateway."""
 
@@ -98,7 +104,7 @@ class EmailWriter:
 
     def footer(self, organisation: str, language: str, link: str) -> str:
         """What stands below the text, in the contact's language."""
-        words = translations(known(language.partition("-")[0]), "campaigns")
+        words = _words_for(language)
         said = words.gettext("You get this mail from %(organisation)s.", organisation=organisation)
         how = words.gettext("Unsubscribe:")
         return f"{said}\n{how} {link}"
@@ -113,17 +119,36 @@ class EmailWriter:
         """A mail to be queued. Raises UnsafeHeaderError for an address that no header can hold."""
         token = token_of(self._keyring, campaign_id, contact_id)
         link = f"{self._url}{DOOR}{token}"
-        name = for_people(organisation)
-        message_id = f"{email.id}@{self._mail.hostname}"
-        frame = Frame(name, self.sender, wire_address(email.address), message_id, now)
-        lines = [
-            *frame.lines(email.subject),
-            address_line("Reply-To", "", account.email),
+        ways_out = [
             f"List-Unsubscribe: <{link}>,\r\n <mailto:{leave_address(token, self._domain)}>\r\n".encode(),
             text_line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ]
-        body = self.body(email, name, link)
-        part = multipart("alternative", [text_part(body), text_part(html_of(body), "html")], message_id)
+        content = self._written(email, account, organisation, now, link, ways_out)
         # Without an account: what comes back concerns the contact's mailbox, not that of the person responsible.
         back = return_path(self._keyring.sign_token(email.id), self._domain)
-        return OutgoingMail(email.id, MailKind.CAMPAIGN, back, email.address, message(lines, part), None, now)
+        return OutgoingMail(email.id, MailKind.CAMPAIGN, back, email.address, content, None, now)
+
+    def rehearsal(self, email: Email, account: Account, organisation: str, now: float) -> OutgoingMail:
+        """The same to somebody who tries it; it says so, and nobody can be unsubscribed by it."""
+        words = _words_for(email.language)
+        link = words.gettext("(here stands the link of whoever gets it)")
+        tried = replace(email, subject=words.gettext("Test: %(subject)s", subject=email.subject))
+        content = self._written(tried, account, organisation, now, link)
+        return OutgoingMail(email.id, MailKind.REPORT, "", email.address, content, None, now)
+
+    def _written(
+        self,
+        email: Email,
+        account: Account,
+        organisation: str,
+        now: float,
+        link: str,
+        ways_out: Sequence[bytes] = (),
+    ) -> bytes:
+        name = for_people(organisation)
+        message_id = f"{email.id}@{self._mail.hostname}"
+        frame = Frame(name, self.sender, wire_address(email.address), message_id, now)
+        lines = [*frame.lines(email.subject), address_line("Reply-To", "", account.email), *ways_out]
+        body = self.body(email, name, link)
+        part = multipart("alternative", [text_part(body), text_part(html_of(body), "html")], message_id)
+        return message(lines, part)

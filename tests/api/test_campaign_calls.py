@@ -102,12 +102,13 @@ def test_what_one_contact_would_get_and_a_test_to_oneself(gateway: Gateway, acme
     own = "+4530643202"
     asked = {"contact": contact, "phone": own}
     sent = acme.client.post(f"{here}/test", asked, Idempotency_Key="try")
-    assert (sent.status, sent.body["phone"], sent.body["text"]) == (201, own, "Hej Åse!")
+    assert (sent.status, sent.body["to"], sent.body["text"]) == (201, own, "Hej Åse!")
     assert acme.client.post(f"{here}/test", asked, Idempotency_Key="try").body == sent.body
     message = f"/messages/{sent.body['message']}"
     wait_for(lambda: acme.client.get(message).body["state"] == "delivered", "the test's delivery")
     assert acme.client.get(f"/messages?phone=%2B{own[1:]}").body["items"][0]["id"] == sent.body["message"]
     assert acme.client.post(f"{here}/test", {"contact": contact, "phone": "12"}).status == 422
+    assert acme.client.post(f"{here}/test", {"contact": contact}).body["errors"][0]["field"] == "phone"
     assert acme.client.get(here).body["state"] == "draft"
 
 
@@ -118,6 +119,10 @@ def test_what_one_contact_would_get_by_e_mail(acme: Firm):
     here = made.headers["location"].removeprefix("/api/v1")
     got = acme.client.post(f"{here}/check", {"contact": eva}).body
     assert (got["subject"], got["to"], got["parts"]) == ("Til Eva Lund", "eva@people.example", None)
+    sent = acme.client.post(f"{here}/test", {"contact": eva})
+    assert (sent.status, sent.body["to"], sent.body["subject"]) == (201, acme.email, "Til Eva Lund")
+    wrong = acme.client.post(f"{here}/test", {"contact": eva, "phone": PHONE})
+    assert (wrong.status, wrong.body["errors"][0]["field"]) == (422, "phone")
     assert acme.client.post(f"{here}/check", {"contact": "1"}).status == 404
 
 

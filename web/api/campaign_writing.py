@@ -7,11 +7,13 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from campaigns.campaigns import Checked
+from campaigns.emails import Email
 from campaigns.recipients import Skip
 from gateway.scopes import Scope
+from gateway.sending import Sent
 from web.api.answers import nothing, one, only_if_unchanged, told
 from web.api.campaign_forms import CampaignEdit, CampaignForm, CampaignShown, ContactId, content_of, shown
-from web.api.forms import Amount, Form, Id, Moment, Phone, Shown, Word, amount, moment_or_none
+from web.api.forms import Amount, Form, Id, Moment, Shown, Word, amount, moment_or_none
 from web.api.routing import Caller, IfMatch, ThingId, needs
 from web.desk.desk import Desk
 
@@ -44,17 +46,22 @@ class TestForm(Form):
     """Whose text goes to which phone."""
 
     contact: ContactId = Field(examples=["4294967297"], description="Whose text it is.")
-    phone: Word = Field(examples=["+4530643064"], description="Where it goes: your own, say.")
+    phone: Word | None = Field(
+        None,
+        examples=["+4530643064"],
+        description="Where an SMS goes: your own, say. An e-mail goes to the person responsible.",
+    )
 
 
 class TestShown(Shown):
-    """The SMS that was sent."""
+    """The SMS or the e-mail that was sent."""
 
-    message: Id = Field(description="`GET /messages/ID` tells what became of it.")
-    phone: Phone
+    message: Id | None = Field(description="`GET /messages/ID` tells what became of it; null for an e-mail.")
+    to: str = Field(examples=["+4530643064"], description="Phone or mail address.")
+    subject: str | None = Field(examples=[None], description="Of an e-mail.")
     text: str = Field(examples=["Hej Anders"])
-    parts: int = Field(examples=[1])
-    encoding: str = Field(examples=["gsm7"])
+    parts: int | None = Field(examples=[1], description="SMS parts; null for an e-mail.")
+    encoding: str | None = Field(examples=["gsm7"])
 
 
 def add_campaign_writing(routes: APIRouter, desk: Desk) -> None:
@@ -116,17 +123,30 @@ def _add_checking(routes: APIRouter, desk: Desk) -> None:
         **needs(Scope.MESSAGES_SEND, 404, is_repeatable=True),
     )
     async def test_campaign(request: Request, caller: Caller, campaign_id: ThingId, form: TestForm) -> Response:
-        """Send the text that a contact would get to another phone, once. Needs `contacts:read` and `campaigns:read`."""
+        """Send what a contact would get to yourself, once. Needs `contacts:read` and `campaigns:read`.
+
+        An SMS goes to the phone that you name, an e-mail to the person responsible for the campaign.
+        """
+        if form.phone is None:
+            return told(request, _tried(await desk.campaigns.test_email(caller, campaign_id, int(form.contact))), 201)
         sent = await desk.campaigns.test(caller, campaign_id, int(form.contact), form.phone)
-        (to,) = sent.phones
-        shown_sent = TestShown(
-            message=to.message_id or "",
-            phone=to.phone or to.written,
-            text=sent.text.text,
-            parts=sent.text.parts,
-            encoding=sent.text.encoding,
-        )
-        return told(request, shown_sent, 201)
+        return told(request, _texted(sent), 201)
+
+
+def _tried(email: Email) -> TestShown:
+    return TestShown(message=None, to=email.address, subject=email.subject, text=email.text, parts=None, encoding=None)
+
+
+def _texted(sent: Sent) -> TestShown:
+    (to,) = sent.phones
+    return TestShown(
+        message=to.message_id,
+        to=to.phone or to.written,
+        subject=None,
+        text=sent.text.text,
+        parts=sent.text.parts,
+        encoding=sent.text.encoding,
+    )
 
 
 def _checked(got: Checked) -> CheckShown:

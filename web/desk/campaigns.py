@@ -15,8 +15,10 @@ from campaigns.campaign import Campaign, Content, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
 from campaigns.contacts import Contacts
 from campaigns.content import field_names
+from campaigns.emails import Email
 from campaigns.groups import Groups
 from campaigns.model import Audience, Book, ContactListing
+from campaigns.rehearsal import Rehearsal
 from campaigns.statistics import Figures
 from campaigns.store.contact_list_sql import ContactFilter
 from gateway.accounts import Accounts
@@ -29,7 +31,7 @@ from gateway.sending import Sent
 from gateway.translation import sentence
 from web.desk.naming import named_account
 from web.desk.sending import author_of
-from web.identity.actor import Actor
+from web.identity.actor import Actor, ActorKind
 from web.identity.audit import Audit
 
 
@@ -58,6 +60,7 @@ class CampaignDesk:
         self,
         *,
         campaigns: Campaigns,
+        rehearsal: Rehearsal,
         contacts: Contacts,
         groups: Groups,
         readers: ContactReaders,
@@ -65,6 +68,7 @@ class CampaignDesk:
         audit: Audit,
     ) -> None:
         self._campaigns = campaigns
+        self._rehearsal = rehearsal
         self._contacts = contacts
         self._groups = groups
         self._readers = readers
@@ -201,10 +205,24 @@ class CampaignDesk:
 
     async def test(self, actor: Actor, campaign_id: str, contact_id: int, phone: str) -> Sent:
         """Send the text that a contact would get to another phone. Raises NotFound, BadValue, Refusal."""
+        await self._may_test(actor, campaign_id)
+        return await self._rehearsal.by_sms(actor.org_id, campaign_id, contact_id, phone, author_of(actor))
+
+    async def test_email(self, actor: Actor, campaign_id: str, contact_id: int) -> Email:
+        """Send the e-mail that a contact would get to the person who asks. Raises NotFound, BadValue.
+
+        A program's goes to the person responsible: no test goes to somebody who may not have wanted it.
+        """
+        campaign = await self._may_test(actor, campaign_id)
+        address = actor.name if actor.kind is ActorKind.PERSON else None
+        sent = await self._rehearsal.by_email(actor.org_id, campaign_id, contact_id, address)
+        await self._noted(actor, "campaign.test", campaign, to=sent.address)
+        return sent
+
+    async def _may_test(self, actor: Actor, campaign_id: str) -> Campaign:
         actor.require(Scope.CONTACTS_READ)
         actor.require(Scope.MESSAGES_SEND)
-        await self.get(actor, campaign_id)
-        return await self._campaigns.test(actor.org_id, campaign_id, contact_id, [phone], author_of(actor))
+        return await self.get(actor, campaign_id)
 
     # --- run -------------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,12 @@ def subjects() -> list[tuple[str, str]]:
         ("key.", _("Keys")),
         ("number.", _("Numbers")),
         ("optout.", _("Opt-outs")),
+        ("campaign.", _("Campaigns")),
+        ("contact.", _("Contacts")),
+        ("consent.", _("Consents")),
         ("group.", _("Groups")),
+        ("message.", _("Messages")),
+        ("import.", _("Imports")),
         ("person.", _("People")),
         ("session.", _("Signing in")),
         ("webhook.", _("Webhooks")),
@@ -56,11 +61,8 @@ def deeds() -> dict[str, str]:
     """Actions in the viewer's words; one that is not here is shown by its name."""
     return {
         **_deeds_with_people(),
-        "group.make": _("made a group"),
-        "group.change": _("changed a group"),
-        "group.remove": _("removed a group"),
-        "group.add": _("added contacts to a group"),
-        "group.drop": _("took contacts off a group"),
+        **_deeds_with_contacts(),
+        **_deeds_with_campaigns(),
         "account.open": _("opened an account"),
         "account.edit": _("changed an account"),
         "account.close": _("closed an account"),
@@ -81,6 +83,8 @@ def deeds() -> dict[str, str]:
         "optout.remove": _("took a phone off the list of opt-outs"),
         "optout.add-address": _("put a mail address on the list of opt-outs"),
         "optout.remove-address": _("took a mail address off the list of opt-outs"),
+        "message.resolve": _("decided what had become of an SMS"),
+        "message.deliver": _("had an SMS of a phone delivered by hand"),
         "organisation.create": _("made an organisation"),
         "retention.set": _("changed how long texts are kept"),
         "webhook.create": _("made a webhook"),
@@ -91,6 +95,51 @@ def deeds() -> dict[str, str]:
         "webhook.rotate": _("gave a webhook a new secret"),
         "webhook.show": _("looked at a webhook's secret"),
         "webhook.again": _("had a webhook called again"),
+    }
+
+
+def _deeds_with_campaigns() -> dict[str, str]:
+    return {
+        "campaign.create": _("wrote a campaign"),
+        "campaign.edit": _("changed a campaign"),
+        "campaign.copy": _("copied a campaign"),
+        "campaign.delete": _("deleted a campaign"),
+        "campaign.test": _("had a campaign's e-mail sent as a test"),
+        "campaign.start": _("started a campaign"),
+        "campaign.approve": _("approved a campaign"),
+        "campaign.send-back": _("sent a campaign back"),
+        "campaign.pause": _("paused a campaign"),
+        "campaign.resume": _("let a campaign go on"),
+        "campaign.cancel": _("cancelled a campaign"),
+        "campaign.pick": _("chose the winner of a campaign's versions"),
+        "campaign.approval": _("changed which campaigns need an approval"),
+    }
+
+
+def _deeds_with_contacts() -> dict[str, str]:
+    return {
+        "contact.add": _("made a contact"),
+        "contact.change": _("changed a contact"),
+        "contact.remove": _("removed contacts"),
+        "contact.tag": _("tagged contacts"),
+        "contact.untag": _("took a tag off contacts"),
+        "contact.cards": _("took in vCards"),
+        "contact.export": _("fetched contacts as a file"),
+        "consent.give": _("noted a consent"),
+        "consent.end": _("noted that a consent has ended"),
+        "field.define": _("defined a field of contacts"),
+        "field.change": _("changed a field of contacts"),
+        "field.remove": _("removed a field of contacts"),
+        "object.store": _("linked an object to a contact"),
+        "object.remove": _("removed an object of a contact"),
+        "group.make": _("made a group"),
+        "group.change": _("changed a group"),
+        "group.remove": _("removed a group"),
+        "group.add": _("added contacts to a group"),
+        "group.drop": _("took contacts off a group"),
+        "import.upload": _("uploaded a file of contacts"),
+        "import.start": _("started an import"),
+        "import.cancel": _("stopped an import"),
     }
 
 

@@ -15,8 +15,10 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from campaigns.campaign import Content, Launch, Limits
+from campaigns.drafts import BadDraft
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
+from campaigns.text_errors import TextError
 from campaigns.trial import FIRST, VERSIONS, Rule, Trial, language_of, version_of
 from gateway.money import Money
 from gateway.registry.errors import AccountError, BadValue
@@ -73,13 +75,16 @@ def read_content(typed: Typed, account_id: str, before: Content | None = None) -
 
 def field_of(error: AccountError, typed: Typed) -> str:
     """The field that a reason belongs to which only the whole content gave."""
-    from campaigns.text_errors import TextError
-
     if isinstance(error, TextError):
         return "text"
-    if not " ".join(typed["name"].split()) or len(typed["name"]) > 200:
-        return "name"
+    if isinstance(error, BadDraft):
+        wrong = next(iter(error.problems))
+        return _FIELDS.get(wrong, wrong)
     return "where" if typed["whom"] == "where" else ""
+
+
+_FIELDS: Mapping[str, str] = {"texts": "text", "subjects": "subject", "trial": "versions", "limits": "per_minute"}
+"""The fields of the form that hold parts of a content which are called otherwise."""
 
 
 def _text(form: FormData, name: str) -> str:
@@ -152,9 +157,11 @@ def _read_channel(typed: Typed, content: Content) -> Content:
 
 def _trial_fields(form: FormData) -> Typed:
     texts = {version: _text(form, f"version_{version}") for version in OTHERS}
+    subjects = {version: _text(form, f"version_subject_{version}") for version in OTHERS}
     languages, translated = _texts(form, "version_language"), _texts(form, "version_variant")
     variants = list(zip(languages, translated, strict=False))
-    return {**_plain("share", "rule", "hours")(form), "versions": texts, "version_variants": variants}
+    plain = _plain("share", "rule", "hours")(form)
+    return {**plain, "versions": texts, "version_subjects": subjects, "version_variants": variants}
 
 
 def _shown_trial(content: Content) -> Typed:
@@ -162,6 +169,7 @@ def _shown_trial(content: Content) -> Typed:
     others = {variant: text for variant, text in content.texts.items() if version_of(variant) != FIRST}
     return {
         "versions": {version: others.get(f"{version}/", "") for version in OTHERS},
+        "version_subjects": {version: content.subjects.get(f"{version}/", "") for version in OTHERS},
         "version_variants": [pair for pair in others.items() if language_of(pair[0])],
         "share": str(trial.share),
         "rule": str(trial.rule),
@@ -170,7 +178,12 @@ def _shown_trial(content: Content) -> Typed:
 
 
 def _read_trial(typed: Typed, content: Content) -> Content:
-    texts = {f"{version}/": text.replace("\r\n", "\n") for version, text in typed["versions"].items() if text.strip()}
+    subjects = {version: " ".join(text.split()) for version, text in typed["version_subjects"].items()}
+    content = replace(content, subjects=_with_versions(content.subjects, subjects))
+    # A version that only has another subject says what A says.
+    written = {version: text if text.strip() else typed["text"] for version, text in typed["versions"].items()}
+    tried = [version for version in OTHERS if typed["versions"][version].strip() or subjects[version]]
+    texts = {f"{version}/": written[version].replace("\r\n", "\n") for version in tried}
     for name, text in typed["version_variants"]:
         if not text.strip():
             continue
@@ -189,6 +202,13 @@ def _read_trial(typed: Typed, content: Content) -> Content:
         raise WrongField("hours", BadValue(sentence("write a number of hours"))) from error
     trial = Trial(_number(typed, "share"), Rule(typed["rule"]), hours)
     return replace(content, texts={**content.texts, **texts}, trial=trial)
+
+
+def _with_versions(subjects: Mapping[str, str], of_versions: Mapping[str, str]) -> Mapping[str, str]:
+    """The subjects of a content, with those of versions as they are now; an empty one is none."""
+    own = {f"{version}/": text for version, text in of_versions.items()}
+    others = {variant: text for variant, text in subjects.items() if variant not in own}
+    return {**others, **{variant: text for variant, text in own.items() if text}}
 
 
 def _read_links(typed: Typed, content: Content) -> Content:

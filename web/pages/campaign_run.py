@@ -50,18 +50,27 @@ def _add_check(router: APIRouter, desk: Desk) -> None:
         phone: Annotated[str, Form()] = "",
     ) -> Response:
         try:
-            sent = await desk.campaigns.test(actor, campaign_id, _number(contact), phone)
+            to = await _send_test(desk, actor, campaign_id, _number(contact), phone)
         except Refusal as refusal:
             error = refusal.say(tongue().words)
         except AccountError as wrong:
             error = told(wrong)
         else:
-            refused = next((each.refusal for each in sent.phones if each.refusal), None)
-            if refused is None:
-                words = _("The test is on its way to %(phone)s", phone=phone)
-                return done(request, words, f"/campaigns/{campaign_id}/check?contact={_number(contact)}")
-            error = refused.say(tongue().words)
+            words = _("The test is on its way to %(phone)s", phone=to)
+            return done(request, words, f"/campaigns/{campaign_id}/check?contact={_number(contact)}")
         return await _check(request, desk, actor, campaign_id, "", contact, phone=phone, test_error=error)
+
+
+async def _send_test(desk: Desk, actor: Actor, campaign_id: str, contact_id: int, phone: str) -> str:
+    """Where it went: the phone, or one's own mail address for an e-mail. Raises the Refusal, AccountError."""
+    campaign = await desk.campaigns.get(actor, campaign_id)
+    if campaign.content.channel is Channel.EMAIL:
+        return (await desk.campaigns.test_email(actor, campaign_id, contact_id)).address
+    sent = await desk.campaigns.test(actor, campaign_id, contact_id, phone)
+    refused = next((each.refusal for each in sent.phones if each.refusal), None)
+    if refused is not None:
+        raise refused
+    return phone
 
 
 async def _check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from email import message_from_bytes, policy
 from functools import partial
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from campaigns.audience import ContactReaders, Wanted
 from campaigns.campaign import Campaign, Cause, Content, Launch, Limits, NotNow, State
 from campaigns.campaigns import Campaigns
+from campaigns.emails import EmailWriter
 from campaigns.estimate import Estimate
-from campaigns.model import Audience, Draft, Group, Point
+from campaigns.model import Audience, Channel, Draft, Group, Point
 from campaigns.recipients import Skip
+from campaigns.rehearsal import Rehearsal
 from campaigns.schedule import Window
 from campaigns.store import group_sql
 from campaigns.store.contact_sql import Change, store
@@ -57,11 +60,18 @@ class Bureau:
             accounts=office.accounts,
             readers=office.audience,
             terms=TermsMaker(office.settings, office.accounts, SHORTENER),
-            sending=self._sending(),
             dialog=office.settings.dialog,
             approvals=office.approvals(),
             clock=office.clock,
             nudge=self.runner.nudge,
+        )
+        self.rehearsal = Rehearsal(
+            database=office.database,
+            campaigns=self.campaigns,
+            accounts=office.accounts,
+            sending=self._sending(),
+            emails=EmailWriter(office.settings.mail, "https://sms.example.com", office.keyring),
+            clock=office.clock,
         )
 
     def _sending(self) -> Sending:
@@ -219,10 +229,32 @@ async def test_a_check_shows_the_very_message(database: Any, tmp_path: Any) -> N
 async def test_a_text_is_tried_on_ones_own_phone(bureau: Bureau, office: Office) -> None:
     [anna] = await bureau.contacts(draft(1))
     campaign = await bureau.create()
-    await bureau.campaigns.test(campaign.org_id, campaign.id, anna, ["+4530643064"], PERSON)
+    await bureau.rehearsal.by_sms(campaign.org_id, campaign.id, anna, "+4530643064", PERSON)
     [row] = await office.rows(messages)
     assert (row["text"], row["to_number"], row["priority"]) == ("Hej Name1", "+4530643064", 0)
     assert (await bureau.campaigns.get(campaign.org_id, campaign.id)).state is State.DRAFT
+
+
+@pytest.mark.proves("campaign: e-mail")
+async def test_an_e_mail_is_tried_in_ones_own_mailbox(bureau: Bureau, office: Office) -> None:
+    emails = (Point("anna@customer.example"),)
+    anna, bo = await bureau.contacts(replace(draft(1), emails=emails), draft(2))
+    campaign = await bureau.create(channel=Channel.EMAIL, subjects={"": "Til {{ first_name }}"})
+    where = campaign.org_id, campaign.id
+    with pytest.raises(BadValue, match=r"no text to try: .*address"):
+        await bureau.rehearsal.by_email(*where, bo, None)
+    with pytest.raises(BadValue, match="tried by e-mail"):
+        await bureau.rehearsal.by_sms(*where, anna, "+4530643064", PERSON)
+    for asked, to in ((None, bureau.account.email), ("olga@firm.example", "olga@firm.example")):
+        sent = await bureau.rehearsal.by_email(*where, anna, asked)
+        [row] = [each for each in await office.rows(mail_queue) if each["id"] == sent.id]
+        mail = message_from_bytes(bytes(row["content"]), policy=policy.default)
+        assert (row["recipient"], mail["To"], mail["Subject"]) == (to, to, "Test: Til Name1")
+        text = mail.get_body(("plain",)).get_content()
+        assert "Hej Name1" in text
+        assert "/u/" not in text, "nobody is unsubscribed by a test"
+        assert mail["List-Unsubscribe"] is None
+    assert (await bureau.campaigns.get(*where)).state is State.DRAFT
 
 
 @pytest.mark.proves("C11")

@@ -139,6 +139,22 @@ async def test_versions_and_short_links_are_written_and_a_person_chooses_the_win
     assert "campaign.pick" in [action for action, _ in await house.site.audited(house.org.id)]
 
 
+@pytest.mark.proves("campaign: versions", "campaign: e-mail")
+async def test_versions_of_an_e_mail_may_differ_in_their_subject_alone(house: House):
+    tried = {"share": "25", "rule": "answers", "hours": "2", "version_subject_b": "  Kom  nu ", "subject": "Kom"}
+    campaign_id = await draft(house, channel="email", **tried)
+    campaigns = house.site.rooms.campaigns
+    content = (await campaigns.get(None, campaign_id)).content
+    assert dict(content.subjects) == {"": "Kom", "b/": "Kom nu"}
+    assert dict(content.texts) == {"": TEXT, "b/": TEXT}
+    text = await house.owner.get(f"/campaigns/{campaign_id}/edit")
+    assert 'name="version_subject_b" value="Kom nu"' in text
+    again = {"name": "Spring", "account": "anna@firm.example", "text": TEXT, "whom": "everybody", "launch": "instant"}
+    await house.owner.post(f"/campaigns/{campaign_id}/edit", **again, channel="email", subject="Kom", zone="UTC")
+    content = (await campaigns.get(None, campaign_id)).content
+    assert (dict(content.subjects), dict(content.texts), content.trial) == ({"": "Kom"}, {"": TEXT}, None)
+
+
 async def test_what_the_form_does_not_ask_for_stays(house: House):
     campaign_id = await draft(house)
     campaigns = house.site.rooms.campaigns
@@ -164,6 +180,14 @@ async def test_an_e_mail_is_written_and_checked_in_the_form(house: House):
     checked = await house.owner.get(f"/campaigns/{campaign_id}/check?contact={eva}")
     assert "Hej Eva" in checked
     assert "eva@customer.example" in checked
+    goes = re.search(r"A test goes to (p\d+@people\.example)\.", checked)
+    assert goes is not None
+    assert f"on its way to {goes[1]}" in await house.owner.post(f"/campaigns/{campaign_id}/test", contact=eva)
+    await house.reader.post(f"/campaigns/{campaign_id}/test", 403, contact=eva)
+    assert "campaign.test" in [action for action, _ in await house.site.audited(house.org.id)]
+    page = await house.owner.get(f"/campaigns/{campaign_id}")
+    assert "E-mails by state" in page
+    assert "SMS parts" not in page
     kept = await house.owner.get(f"/campaigns/{campaign_id}/edit")
     assert 'value="Hej {{ first_name }}"' in kept
     assert "Subject" in kept
