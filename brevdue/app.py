@@ -95,6 +95,8 @@ class App:
             await self.rooms.accounts.verify_secret_file()
             for service in self._services:
                 await self._start(service)
+            if Role.HTTP in self.rooms.roles and Role.SCHEDULE not in self.rooms.roles:
+                self.rooms.site.prepare()  # it does not learn when campaigns run that somebody may want to stop
         except BaseException:
             await self.stop()
             raise

@@ -275,7 +275,13 @@ class Rooms:
             departs=self.sms_out.nudge,
             emails=self.email_writer,
             mail_queued=self.mail_out.nudge,
+            under_way=self._make_ready_to_stop_it,
         )
+
+    def _make_ready_to_stop_it(self) -> None:
+        # A pause has to hold within a second: that is no time to begin making the pages and the API.
+        if Role.HTTP in self.roles:
+            self.site.prepare()
 
     @cached_property
     def email_writer(self) -> EmailWriter:

@@ -74,10 +74,14 @@ class Runner:
         departs: Callable[[], None] = lambda: None,
         emails: EmailWriter,
         mail_queued: Callable[[], None] = lambda: None,
+        under_way: Callable[[], object] = lambda: None,
         ahead: int = AHEAD,
         page: int = PAGE,
     ) -> None:
-        """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at."""
+        """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at.
+
+        `under_way` is told when campaigns run, in this process or in another: somebody may want to stop them.
+        """
         self._database = database
         self._accounts = accounts
         self._readers = readers
@@ -90,6 +94,7 @@ class Runner:
         self._departs = departs
         self._emails = emails
         self._mail_queued = mail_queued
+        self._under_way = under_way
         self._trials = Trials(database, clock)
         self._ahead = ahead
         self._page = page
@@ -130,7 +135,10 @@ class Runner:
     async def look(self) -> None:
         """Begin to run what is due and nobody runs."""
         now = self._clock.now()
-        for campaign_id in await self._database.read(partial(campaign_sql.due, now=now)):
+        due = await self._database.read(partial(campaign_sql.due, now=now))
+        if due:
+            self._under_way()
+        for campaign_id in due:
             if campaign_id not in self._runs:
                 task = asyncio.create_task(self._run_safely(campaign_id), name=f"campaign {campaign_id}")
                 self._runs[campaign_id] = task

@@ -15,11 +15,15 @@ class Later:
         self._make = make
         self._made: asyncio.Task[ASGIApp] | None = None
 
-    async def ready(self) -> ASGIApp:
-        """The application."""
+    def prepare(self) -> asyncio.Task[ASGIApp]:
+        """Make it, if nobody has yet: whoever asks next need not wait for it."""
         if self._made is None:
             self._made = asyncio.create_task(asyncio.to_thread(self._make))
-        return await asyncio.shield(self._made)
+        return self._made
+
+    async def ready(self) -> ASGIApp:
+        """The application."""
+        return await asyncio.shield(self.prepare())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

@@ -12,6 +12,7 @@ import pytest
 from campaigns.campaign import Campaign, Cause, Deed, Launch, Limits, NotNow, State
 from campaigns.runner import CAPPED
 from campaigns.schedule import Window
+from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaign_recipients
 from gateway.model import Account
 from gateway.money import Money
@@ -197,6 +198,23 @@ async def test_a_commit_without_an_answer_doubles_nobody(office: Office, account
     assert after.counts.messages == 1000
     assert await office.phones() == Counter(each.phone for each in office.audience.list)
     assert await office.reasons() == {"sent": 1000}
+
+
+@pytest.mark.proves("campaign: pause")
+async def test_every_process_learns_that_campaigns_run(office: Office, account: Account) -> None:
+    office.audience.list = [member(n) for n in range(1, 4)]
+    learned: list[int] = []
+    other = office.runner_with(lease="somebody-else", under_way=lambda: learned.append(1))
+    campaign = await office.campaign(account)
+    await other.look()
+    assert learned == [], "a draft need not be stopped"
+    await office.do(campaign, Deed.START)
+    await office.database.write(
+        campaign_sql.claim, campaign_sql.Claim(campaign.id, office.spool.lease, office.clock.now())
+    )
+    await other.look()
+    await other.idle()
+    assert learned == [1], "another runs it, and it may be stopped here"
 
 
 @pytest.mark.proves("campaign: one process")
