@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 
+from brevdue import garbage
 from brevdue.console import CommandError
 from brevdue.roles import ALL_ROLES, Role
 from brevdue.rooms import Rooms
@@ -134,8 +134,7 @@ async def serve(settings: GatewaySettings, roles: frozenset[Role] = ALL_ROLES) -
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
     await app.start()
-    gc.freeze()
-    gc.enable()
+    garbage.begin()
     # What reading a mail compiles and caches takes longer than the first client should wait.
     warmed = asyncio.create_task(asyncio.to_thread(parse, _ANY_MAIL))
     if Role.HTTP in roles and not is_worker():

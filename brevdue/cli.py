@@ -57,7 +57,7 @@ def serve(
     options: Options = DEFAULT,
 ) -> int:
     """Run the gateway until it is told to stop (SIGTERM or Ctrl-C)."""
-    gc.disable()  # nothing that a start makes is garbage; `run` switches it on
+    gc.disable()  # nothing that a start makes is garbage; `brevdue.garbage` switches it on
     from brevdue.settings import find_file, load
 
     settings = load(find_file(options.config, os.environ), os.environ)

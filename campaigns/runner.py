@@ -28,7 +28,7 @@ from campaigns.store.run_sql import Advance, Advanced, Went
 from campaigns.terms import TermsMaker, wanted_by
 from campaigns.text_errors import TextError
 from campaigns.trials import Trials
-from campaigns.under_way import PAGE, SMALLEST_PAGE, Page, Ready, Run
+from campaigns.under_way import SMALLEST_PAGE, Page, Pages, Ready, Run, pages_for
 from gateway import maillog
 from gateway.accounts import Accounts
 from gateway.maillog import Event
@@ -76,7 +76,7 @@ class Runner:
         mail_queued: Callable[[], None] = lambda: None,
         under_way: Callable[[], object] = lambda: None,
         ahead: int = AHEAD,
-        page: int = PAGE,
+        pages: Pages | None = None,
     ) -> None:
         """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at.
 
@@ -97,7 +97,7 @@ class Runner:
         self._under_way = under_way
         self._trials = Trials(database, clock)
         self._ahead = ahead
-        self._page = page
+        self._pages = pages or pages_for(database.writers)
         self._wake = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -192,7 +192,12 @@ class Runner:
         owner = await self._accounts.organisation(campaign.org_id)
         name = owner.name if owner is not None else ""
         return Run(
-            campaign, terms, wanted_by(campaign.org_id, terms), at=time.monotonic(), organisation=name, page=self._page
+            campaign,
+            terms,
+            wanted_by(campaign.org_id, terms),
+            at=time.monotonic(),
+            organisation=name,
+            page=self._pages.most,
         )
 
     async def _through_audience(self, run: Run) -> None:
@@ -241,7 +246,7 @@ class Runner:
             began = time.monotonic()
             advanced = await self._database.write(run_sql.advance, item)
             if len(item.decided) >= SMALLEST_PAGE:
-                run.learn(time.monotonic() - began, self._page)
+                run.learn(time.monotonic() - began, self._pages)
             if advanced.went is not Went.STALE:
                 return await self._after(run, advanced)
             await self._accounts.refresh()

@@ -11,10 +11,27 @@ from campaigns.model import Channel, Recipient
 from campaigns.recipients import Terms
 from campaigns.store.run_sql import Advance
 
-PAGE, SMALLEST_PAGE = 500, 100
-"""Contacts of one transaction at most: beyond that its fixed cost no longer shows; and what is always worth one."""
-LONGEST_SECONDS = 0.03
-"""How long a page may take to be committed, the wait for others included: they wait for it just as long."""
+SMALLEST_PAGE = 100
+"""Contacts that are always worth a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """How much of an audience one transaction takes."""
+
+    most: int
+    """Contacts."""
+    seconds: float
+    """How long it may take to be committed, the wait for others included."""
+
+
+IN_TURN, BESIDE = Pages(500, 0.03), Pages(2000, 0.15)
+"""Where others wait for a page just as long; and where they commit beside it: there larger ones cost less."""
+
+
+def pages_for(writers: int) -> Pages:
+    """What fits a database that commits so many transactions at once."""
+    return IN_TURN if writers == 1 else BESIDE
 
 
 @dataclass(slots=True)
@@ -32,7 +49,7 @@ class Run:
     """When they were counted, on the monotonic clock."""
     organisation: str = ""
     """In whose name mails leave."""
-    page: int = PAGE
+    page: int = IN_TURN.most
     """Contacts that are committed at once."""
 
     @property
@@ -45,10 +62,10 @@ class Run:
         """Whether the campaign may spend only so much."""
         return self.campaign.content.limits.end
 
-    def learn(self, took: float, most: int) -> None:
+    def learn(self, took: float, pages: Pages) -> None:
         """Go by how long a page took: smaller ones where it was too long, half as large again where it was not."""
-        fitting = self.page * min(1.5, LONGEST_SECONDS / took) if took else most
-        self.page = int(min(most, max(SMALLEST_PAGE, fitting)))
+        fitting = self.page * min(1.5, pages.seconds / took) if took else pages.most
+        self.page = int(min(pages.most, max(SMALLEST_PAGE, fitting)))
 
 
 @dataclass(frozen=True, slots=True)

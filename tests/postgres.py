@@ -66,9 +66,12 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(programs: Path, *settings: str) -> Iterator[PostgresServer]:
-    """Make a cluster with the programs in a directory, start it with `settings` ("name=value"), remove it at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="pg-", dir=_roomiest()))
+def postgres_server(programs: Path, *settings: str, place: Path | None = None) -> Iterator[PostgresServer]:
+    """Make a cluster with the programs in a directory, start it with `settings` ("name=value"), remove it at the end.
+
+    It is made below `place`: on a disk, where what a commit costs is of interest.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="pg-", dir=place or _roomiest()))
     try:
         if os.geteuid() == 0:
             shutil.chown(directory, "postgres", "postgres")

@@ -16,6 +16,8 @@ CONTACTS = 1_000_000
 _RATES = {"SQLite": 15_000, "PostgreSQL": 20_000}
 _ESTIMATE_SECONDS, _RESIDENT_MB = 60, 300
 _PATIENCE = 1800
+SERVER = ("shared_buffers=1GB", "max_wal_size=4GB")
+"""Of PostgreSQL: what an administrator gives a machine of some gigabytes; the data are on the disk, as those of SQLite."""
 
 
 def campaigns(plan: Plan) -> list[Row]:
@@ -25,7 +27,7 @@ def campaigns(plan: Plan) -> list[Row]:
         rows = _rows("SQLite", f"sqlite:///{home / 'brevdue.db'}", home, contacts)
     programs = installed_postgres()
     if programs is not None:
-        with scratch() as home, postgres_server(programs) as server:
+        with scratch() as home, postgres_server(programs, *SERVER, place=home) as server:
             server.run("CREATE DATABASE bench")
             rows += _rows("PostgreSQL", server.url("bench"), home, contacts)
     return rows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.clients.filters import FILTERS
 from bench.results import Plan, Row
-from bench.rows.campaigns import installed_postgres
+from bench.rows.campaigns import SERVER, installed_postgres
 from bench.scratch import scratch
 from tests.postgres import postgres_server
 
@@ -25,7 +25,7 @@ def filters(plan: Plan) -> list[Row]:
         rows = _rows("SQLite", f"sqlite:///{home / 'brevdue.db'}", home, contacts)
     programs = installed_postgres()
     if programs is not None:
-        with scratch() as home, postgres_server(programs) as server:
+        with scratch() as home, postgres_server(programs, *SERVER, place=home) as server:
             server.run("CREATE DATABASE bench")
             rows += _rows("PostgreSQL", server.url("bench"), home, contacts)
     return rows

@@ -25,6 +25,11 @@ class StoreUnavailableError(Exception):
 class Database(Protocol):
     """An open database."""
 
+    @property
+    def writers(self) -> int:
+        """Transactions that it commits at once; where there is one, each keeps all others waiting."""
+        ...
+
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query on a snapshot."""
         ...

@@ -64,6 +64,11 @@ class PostgresDatabase:
             ) from error
         return cls(engine)
 
+    @property
+    def writers(self) -> int:
+        """See `Database`."""
+        return WRITERS
+
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query on a snapshot, on a connection of the pool."""
         if self._closed:

@@ -69,6 +69,11 @@ class SqliteDatabase:
         database._thread.start()
         return database
 
+    @property
+    def writers(self) -> int:
+        """See `Database`."""
+        return 1
+
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query in a reader thread."""
         if self._closed:

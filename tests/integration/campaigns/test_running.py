@@ -14,6 +14,7 @@ from campaigns.runner import CAPPED
 from campaigns.schedule import Window
 from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaign_recipients
+from campaigns.under_way import Pages
 from gateway.model import Account
 from gateway.money import Money
 from gateway.settings import LimitSettings
@@ -128,7 +129,7 @@ async def test_paused_and_resumed_again_and_again_nobody_is_left_out_or_written_
     sending.audience.list = [member(n) for n in range(1, 1501)]
     campaign = await sending.campaign(account)
     await sending.do(campaign, Deed.START)
-    runner = sending.runner_with(page=50)
+    runner = sending.runner_with(pages=Pages(50, 0.03))
     await runner.start()
     for turn in range(30):
         await asyncio.sleep(0.01 * (turn % 4))
@@ -188,7 +189,7 @@ async def test_a_commit_without_an_answer_doubles_nobody(office: Office, account
     campaign = await office.campaign(account)
     await office.do(campaign, Deed.START)
     for size in (1, 7, 100, 300):
-        runner = office.runner_with(page=size)
+        runner = office.runner_with(pages=Pages(size, 0.03))
         await runner.look()
         await asyncio.sleep(0.02)
         for task in runner._runs.values():
@@ -224,7 +225,7 @@ async def test_of_two_processes_one_runs_a_campaign_and_the_other_takes_it_over(
     office.audience.list = [member(n) for n in range(1, 1501)]
     campaign = await office.campaign(account)
     await office.do(campaign, Deed.START)
-    other = office.runner_with(lease="somebody-else", page=100)
+    other = office.runner_with(lease="somebody-else", pages=Pages(100, 0.03))
     await asyncio.gather(office.runner.look(), other.look())
     await asyncio.gather(office.runner.idle(), other.idle())
     assert set((await office.phones()).values()) == {1}
@@ -350,7 +351,7 @@ async def test_no_more_waits_in_the_spool_than_may(office: Office, account: Acco
     office.audience.list = [member(n) for n in range(1, 1001)]
     campaign = await office.campaign(account)
     await office.do(campaign, Deed.START)
-    runner = office.runner_with(ahead=300, page=100)
+    runner = office.runner_with(ahead=300, pages=Pages(100, 0.03))
     await runner.look()
     await until(lambda: office.audience.pages >= 3)
     await asyncio.sleep(0.5)

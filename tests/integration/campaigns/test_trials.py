@@ -19,6 +19,7 @@ from campaigns.store.link_schema import campaign_links
 from campaigns.store.trial_sql import Pick
 from campaigns.trial import NEVER, Rule, Trial, VersionFigures
 from campaigns.trials import Trials
+from campaigns.under_way import Pages
 from gateway.model import Account
 from gateway.store.schema import messages
 from tests.integration.campaigns.conftest import Office, member
@@ -172,7 +173,7 @@ async def test_killed_while_it_decides_and_sends_it_is_decided_once_and_nobody_g
     tried.clock.at = NINE + FOUR_HOURS  # type: ignore[attr-defined]
     verdicts = set()
     for turn in range(12):
-        runner = tried.runner_with(page=7)
+        runner = tried.runner_with(pages=Pages(7, 0.03))
         await runner.look()
         await asyncio.sleep(0.004 * turn)
         for task in runner._runs.values():
