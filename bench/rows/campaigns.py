@@ -17,7 +17,7 @@ _RATES = {"SQLite": 15_000, "PostgreSQL": 20_000}
 _ESTIMATE_SECONDS, _RESIDENT_MB = 60, 300
 _PATIENCE = 1800
 SERVER = ("shared_buffers=1GB", "max_wal_size=4GB")
-"""Of PostgreSQL: what an administrator gives a machine of some gigabytes; the data are on the disk, as those of SQLite."""
+"""What an administrator gives PostgreSQL on a machine of some gigabytes; its data are on the disk, as SQLite's are."""
 
 
 def campaigns(plan: Plan) -> list[Row]:
