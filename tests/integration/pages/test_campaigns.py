@@ -182,7 +182,8 @@ async def test_an_e_mail_is_written_and_checked_in_the_form(house: House):
     assert "eva@customer.example" in checked
     goes = re.search(r"A test goes to (p\d+@people\.example)\.", checked)
     assert goes is not None
-    assert f"on its way to {goes[1]}" in await house.owner.post(f"/campaigns/{campaign_id}/test", contact=eva)
+    await house.owner.post(f"/campaigns/{campaign_id}/test", contact=eva)
+    assert f"on its way to {goes[1]}" in await house.owner.get(f"/campaigns/{campaign_id}/check?contact={eva}")
     await house.reader.post(f"/campaigns/{campaign_id}/test", 403, contact=eva)
     assert "campaign.test" in [action for action, _ in await house.site.audited(house.org.id)]
     page = await house.owner.get(f"/campaigns/{campaign_id}")
