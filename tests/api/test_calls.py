@@ -376,7 +376,7 @@ def test_an_address_is_put_on_the_list_and_taken_off(acme: Firm, other: Firm):
     assert acme.client.call("PUT", vera).status == 201
     again = acme.client.call("PUT", vera)
     assert (again.status, again.body["address"], again.body["how"]) == (200, "vera@customer.example", "hand")
-    assert acme.client.call("PUT", "/email-optouts/nobody").code == "bad-value"
+    assert acme.client.call("PUT", "/email-optouts/nobody").code == "invalid"
     listed = acme.client.get("/email-optouts?address=customer").body["items"]
     assert [each["address"] for each in listed] == ["vera@customer.example"]
     assert other.client.get(vera).status == 404, "it is said to one organisation"

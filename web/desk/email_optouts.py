@@ -47,7 +47,7 @@ class EmailOptOutDesk:
         return await self._find(await self._owner(actor, org_id), address)
 
     async def add(self, actor: Actor, address: str, org_id: str | None = None) -> tuple[EmailOptOut, bool]:
-        """Put an address on the list at its person's wish; and whether it is new there. Raises BadValue, NotFound."""
+        """Put an address on the list at its person's wish; and whether it is new there. Raises BadAddress, NotFound."""
         actor.require(Scope.OPTOUTS_WRITE)
         owner = await self._owner(actor, org_id)
         valid = folded(valid_address(address))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
 from campaigns.unsubscribing import Way
-from gateway.registry.errors import AccountError, BadValue
+from gateway.registry.errors import AccountError, NotFound
 from gateway.scopes import Scope
 from web.desk.desk import Desk
 from web.identity.actor import Actor
@@ -91,7 +91,7 @@ async def _adding(
     request: Request, actor: Actor, desk: Desk, typed: dict[str, Any], error: AccountError | None = None
 ) -> Response:
     actor.require(Scope.OPTOUTS_WRITE)
-    errors = {"address" if isinstance(error, BadValue) else "org": told(error)} if error else {}
+    errors = {"org" if isinstance(error, NotFound) else "address": told(error)} if error else {}
     organisations = await desk.organisations.list(actor)
     values = typed | {"organisations": organisations, "errors": errors}
     return page(request, "optouts/email_new.html", fragment="dialog", status=422 if error else 200, **values)

@@ -109,7 +109,7 @@ async def test_an_address_is_added_by_hand_once_and_taken_off_after_a_question(h
     assert "Nobody has unsubscribed" in await house.owner.get(EMAILS)
     assert f'href="{EMAILS}"' in await house.owner.get("/optouts")
     wrong = await house.owner.post(f"{EMAILS}/new", 422, address="<b>@")
-    assert 'id="h-address" role="alert"' in wrong
+    assert 'id="e-address"' in wrong
     assert 'value="&lt;b&gt;@"' in wrong
     await house.owner.post(f"{EMAILS}/new", address="Vera@Customer.example")
     page = await house.owner.get(EMAILS)
