@@ -82,6 +82,14 @@ def _check_trial(trial: Trial, texts: Mapping[str, str], content: Content) -> No
         raise BadDraft({"trial": sentence("the winner is found within %(most)s hours", most=MOST_HOURS)})
     if trial.rule is Rule.CLICKS and not content.short_links:
         raise BadDraft({"trial": sentence("clicks are counted on short links only: let the campaign have them")})
+    if trial.rule is Rule.ANSWERS and content.channel is Channel.EMAIL:
+        raise BadDraft(
+            {
+                "trial": sentence(
+                    "answers to e-mails go to the responsible person and are not counted: choose another rule"
+                )
+            }
+        )
 
 
 def startable(content: Content) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, Content, Deed, may
-from campaigns.model import Book, LabelSort
+from campaigns.model import Book, Channel, LabelSort
 from campaigns.text_errors import TooMuch
 from campaigns.trial import Rule
 from gateway.composer import count
@@ -146,10 +146,11 @@ def _purposes(book: Book, chosen: str) -> list[tuple[str, str]]:
 
 
 def _counted(desk: Desk, typed: dict[str, Any]) -> dict[str, Any]:
-    """What the text counts where every macro is empty, or why it cannot be read."""
+    """What an SMS counts where every macro is empty, or why the text cannot be read."""
     try:
         bare = desk.campaigns.bare(typed["text"], short_links=typed["short_links"] == "on")
-        return {"counted": count(bare, smart=True), "text_error": ""}
+        by_mail = typed["channel"] == Channel.EMAIL
+        return {"counted": None if by_mail else count(bare, smart=True), "text_error": ""}
     except AccountError as error:
         return {"counted": None, "text_error": told(error)}
     except TooMuch:

@@ -141,16 +141,19 @@ async def test_versions_and_short_links_are_written_and_a_person_chooses_the_win
 
 @pytest.mark.proves("campaign: versions", "campaign: e-mail")
 async def test_versions_of_an_e_mail_may_differ_in_their_subject_alone(house: House):
-    tried = {"share": "25", "rule": "answers", "hours": "2", "version_subject_b": "  Kom  nu ", "subject": "Kom"}
+    tried = {"share": "25", "rule": "opt-outs", "hours": "2", "version_subject_b": "  Kom  nu ", "subject": "Kom"}
+    wrong = {"name": "Spring", "account": "anna@firm.example", "text": TEXT, "whom": "everybody", "launch": "instant"}
+    said = await house.owner.post("/campaigns/new", 422, **(wrong | tried | {"channel": "email", "rule": "answers"}))
+    assert "are not counted" in said
     campaign_id = await draft(house, channel="email", **tried)
+    assert "Kom nu" in await house.owner.get(f"/campaigns/{campaign_id}")
     campaigns = house.site.rooms.campaigns
     content = (await campaigns.get(None, campaign_id)).content
     assert dict(content.subjects) == {"": "Kom", "b/": "Kom nu"}
     assert dict(content.texts) == {"": TEXT, "b/": TEXT}
     text = await house.owner.get(f"/campaigns/{campaign_id}/edit")
     assert 'name="version_subject_b" value="Kom nu"' in text
-    again = {"name": "Spring", "account": "anna@firm.example", "text": TEXT, "whom": "everybody", "launch": "instant"}
-    await house.owner.post(f"/campaigns/{campaign_id}/edit", **again, channel="email", subject="Kom", zone="UTC")
+    await house.owner.post(f"/campaigns/{campaign_id}/edit", **wrong, channel="email", subject="Kom", zone="UTC")
     content = (await campaigns.get(None, campaign_id)).content
     assert (dict(content.subjects), dict(content.texts), content.trial) == ({"": "Kom"}, {"": TEXT}, None)
 
