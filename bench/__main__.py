@@ -84,7 +84,9 @@ def _asked() -> argparse.Namespace:
         metavar="ARGUMENTS",
         help="arguments of 'brevdue serve', e.g. --gateway='--workers 2'; more than once for several ways",
     )
-    parser.add_argument("--publish", action="store_true", help="write the table into README.md, and results.json")
+    parser.add_argument(
+        "--publish", action="store_true", help="write what was measured into README.md and results.json"
+    )
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     asked = parser.parse_args()
     if unknown := set(asked.rows) - set(ROWS):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bench.results import Row, Side
 
@@ -65,13 +66,31 @@ def _cells(side: Side | None) -> str:
 
 
 def publish(rows: Sequence[Row], setup: str) -> None:
-    """Write the table and the setup into README.md, and everything into results.json."""
+    """Write what was measured into README.md and results.json; rows that were not measured now stay as they were."""
+    anew = {row.name for row in rows}
+    kept = [(of, [row for row in there if row.name not in anew]) for of, there in _published()]
+    sessions = [(of, there) for of, there in kept if there] + [(setup, rows)]
+    text = "\n".join(f"{of}\n\n{table(there)}" for of, there in sessions)
     before, _, rest = README.read_text().partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    README.write_text(f"{before}{_BEGIN}\n\n{setup}\n\n{table(rows)}\n{_END}{after}")
-    write_json(rows, setup, RESULTS)
+    README.write_text(f"{before}{_BEGIN}\n\n{text}\n{_END}{after}")
+    RESULTS.write_text(_json([{"setup": of, "rows": [asdict(row) for row in there]} for of, there in sessions]))
+
+
+def _published() -> list[tuple[str, list[Row]]]:
+    """The sessions that results.json holds: what was measured on which machine, and the rows."""
+    return [(each["setup"], [_row(row) for row in each["rows"]]) for each in json.loads(RESULTS.read_text())]
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    sides = tuple(Side(**{**side, "rates": tuple(side["rates"])}) for side in fields["sides"])
+    return Row(**{**fields, "sides": sides})
 
 
 def write_json(rows: Sequence[Row], setup: str, path: Path) -> None:
     """Everything that was measured, for machines."""
-    path.write_text(json.dumps({"setup": setup, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    path.write_text(_json({"setup": setup, "rows": [asdict(row) for row in rows]}))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1) + "\n"
