@@ -21,6 +21,7 @@ from gateway import csv_cells
 from gateway.paging import PAGE_SIZE, Page
 from gateway.scopes import Scope
 from gateway.store.database import Database
+from gateway.translation import Translations
 from web.identity.actor import Actor
 
 _HEAD = ("contact", "name", "address", "state", "reason", "cause", "version", "language", "message", "at")
@@ -64,8 +65,10 @@ class RecipientDesk:
 
         return csv_cells.lines(_HEAD, rows())
 
-    async def left_out_csv(self, actor: Actor, campaign_id: str, reason: Skip | None = None) -> AsyncIterator[bytes]:
-        """Everybody who would get none if it started now, as CSV. Raises NotFound, AccountError."""
+    async def left_out_csv(
+        self, actor: Actor, campaign_id: str, reason: Skip | None, words: Translations
+    ) -> AsyncIterator[bytes]:
+        """Everybody who would get none if it started now, and why in words, as CSV. Raises NotFound, AccountError."""
         campaign = await self.campaign(actor, campaign_id)
         found = self._campaigns.left_out(campaign.org_id, campaign.id)
         first = await anext(found, None)  # what is wrong is told before a file begins
@@ -74,10 +77,10 @@ class RecipientDesk:
             if first is None:
                 return
             if reason in {None, first.reason}:
-                yield _left_out(first)
+                yield _left_out(first, words)
             async for each in found:
                 if reason in {None, each.reason}:
-                    yield _left_out(each)
+                    yield _left_out(each, words)
 
         return csv_cells.lines(_LEFT_OUT_HEAD, rows())
 
@@ -103,8 +106,8 @@ def _row(each: ListedRecipient, zone: tzinfo, *, tried: bool) -> Sequence[object
     )
 
 
-def _left_out(each: LeftOut) -> Sequence[object]:
-    return each.contact_id, each.name, each.address, str(each.reason), str(each.reason.words)
+def _left_out(each: LeftOut, words: Translations) -> Sequence[object]:
+    return each.contact_id, each.name, each.address, str(each.reason), words.say(each.reason.words)
 
 
 def _moment(at: float, zone: tzinfo) -> str:

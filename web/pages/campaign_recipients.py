@@ -180,5 +180,5 @@ def _add_left_out(router: APIRouter, desk: Desk) -> None:
     @router.get("/skipped.csv")
     async def file(actor: Asked, campaign_id: str, reason: str = "") -> StreamingResponse:
         chosen = Skip(reason) if reason in set(Skip) else None
-        rows = await desk.recipients.left_out_csv(actor, campaign_id, chosen)
+        rows = await desk.recipients.left_out_csv(actor, campaign_id, chosen, tongue().words)
         return StreamingResponse(rows, media_type=_CSV, headers=_file("skipped"))

@@ -94,6 +94,9 @@ async def test_who_will_be_left_out_is_named_before_the_start(house: House, monk
     ]
     _, content = await house.owner.fetch(f"{here}/skipped.csv?reason=duplicate")
     assert [row["name"] for row in rows_of(content)] == ["Twin"]
+    house.owner.http.headers["Accept-Language"] = "da"
+    _, content = await house.owner.fetch(f"{here}/skipped.csv?reason=no-sms")
+    assert {row["why"] for row in rows_of(content)} == {"er mærket: brug ikke sms"}
 
 
 @pytest.mark.proves("C4")
