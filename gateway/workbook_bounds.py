@@ -27,6 +27,8 @@ class Bounds:
     """Cells of the rectangle from the first cell of a sheet to its last, empty ones too."""
 
 
+TOO_BIG = sentence("the workbook is too big: save the sheet as CSV")
+UNREADABLE = sentence("the workbook cannot be read: save it again as XLSX, or as CSV")
 _SHEET = b"sheetData"
 _BLOCK = 1 << 20
 _PLACE = re.compile(r"([A-Za-z]{0,9})([0-9]{0,9})")
@@ -49,7 +51,7 @@ def check_workbook(file: BinaryIO, bounds: Bounds) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             if sum(each.file_size for each in archive.infolist()) > bounds.unpacked:
-                raise BadValue(sentence("the workbook is too big: save the sheet as CSV"))
+                raise BadValue(TOO_BIG)
             if any(each.lower() in _OTHER_FORMATS for each in archive.namelist()):
                 raise BadValue(sentence("the file cannot be read: save it as CSV (UTF-8) or as XLSX"))
             for each in archive.infolist():
@@ -57,7 +59,7 @@ def check_workbook(file: BinaryIO, bounds: Bounds) -> None:
                     with archive.open(each) as sheet:
                         _check_extent(sheet, bounds.cells)
     except _UNREADABLE as error:
-        raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV")) from error
+        raise BadValue(UNREADABLE) from error
 
 
 def _holds_cells(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
@@ -97,7 +99,7 @@ def _check_extent(sheet: IO[bytes], most: int) -> None:
 
 def _no_doctype(*_declared: object) -> None:
     """Workbooks declare none (ECMA-376 part 2 §8.2); what declares one wants entities to grow."""
-    raise BadValue(sentence("the workbook cannot be read: save it again as XLSX, or as CSV"))
+    raise BadValue(UNREADABLE)
 
 
 def _column_number(letters: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ CHUNK: Final = 250
 MAX_BYTES: Final = 500_000_000
 MAX_ROWS: Final = 2_000_000
 _LONGEST_CELL: Final = 4_000
+_WORKBOOKS: Final = 2
+"""Read at once: each may take gigabytes while it is read (`workbook.MEMORY`). Others wait until one is."""
 _PREVIEWED: Final = 100
 ENGLISH: Final = translations(SOURCE, "campaigns", "gateway")
 
@@ -55,6 +58,7 @@ class Imports:
         self._contacts = contacts
         self._clock = clock
         self._directory = directory
+        self._workbooks = asyncio.Semaphore(_WORKBOOKS)
 
     async def upload(self, org_id: str, name: str, content: AsyncIterator[bytes], by: str = "") -> Import:
         """Take a file; its rows are kept when this returns. Raises BadValue for what cannot be read."""
@@ -73,9 +77,15 @@ class Imports:
         return await self.find(org_id, coming.id)
 
     async def _keep(self, import_id: str, file: BinaryIO) -> None:
+        if not sheet_file.is_workbook(file):
+            return await self._keep_rows(import_id, _delimited(file))
+        async with self._workbooks, aclosing(_workbook(file)) as rows:
+            return await self._keep_rows(import_id, rows)
+
+    async def _keep_rows(self, import_id: str, chunks: AsyncIterator[list[Row]]) -> None:
         head: Sequence[str] | None = None
         count = number = 0
-        async for rows in _chunks(file):
+        async for rows in chunks:
             head = rows[0][1] if head is None else head
             count += len(rows)
             if count > MAX_ROWS:
@@ -212,19 +222,22 @@ async def _save(file: BinaryIO, content: AsyncIterator[bytes]) -> None:
     file.seek(0)
 
 
-async def _chunks(file: BinaryIO) -> AsyncIterator[list[Row]]:
-    """The rows of a file that hold something, so many at a time."""
-    if sheet_file.is_workbook(file):
-        chunk: list[Row] = []
-        async for line, cells in workbook.rows(file):
+async def _workbook(file: BinaryIO) -> AsyncGenerator[list[Row]]:
+    """The rows of a workbook that hold something, so many at a time."""
+    chunk: list[Row] = []
+    async with aclosing(workbook.rows(file)) as rows:
+        async for line, cells in rows:
             if row := _kept(line, cells):
                 chunk.append(row)
             if len(chunk) >= CHUNK:
                 yield chunk
                 chunk = []
-        if chunk:
-            yield chunk
-        return
+    if chunk:
+        yield chunk
+
+
+async def _delimited(file: BinaryIO) -> AsyncIterator[list[Row]]:
+    """The same of a CSV."""
     found = sheet_file.rows(file)
     while some := await asyncio.to_thread(_take, found):
         yield some
