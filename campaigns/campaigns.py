@@ -6,6 +6,7 @@ NotFound for another organisation's. Who may want it is asked by whoever calls.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -120,7 +121,7 @@ class Campaigns:
         if account is None or account.org_id != org_id or account.closed_at is not None:
             raise BadValue(sentence("choose an open account as the responsible person"))
         book = await self._database.read(partial(book_sql.book, org_id=org_id))
-        content = checked(content, field_names(book), self._dialog.max_parts)
+        content = await asyncio.to_thread(checked, content, field_names(book), self._dialog.max_parts)
         self._terms.check_hours(content)
         await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
         return content

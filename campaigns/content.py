@@ -29,6 +29,8 @@ BUILT_IN: Final = ("name", "first_name", "phone", "email", "language")
 """Fields that every contact has."""
 LONGEST_NAME, LONGEST_PURPOSE = 200, 60
 MOST_HOURS: Final = 30 * 24
+MOST_TEXTS, LONGEST_TEXTS = 200, 100_000
+"""Texts, and subjects, of a campaign; characters of all of them: each is read whenever the campaign is looked at."""
 
 
 def field_names(book: Book | None) -> frozenset[str]:
@@ -42,6 +44,8 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     name = " ".join(content.name.split())
     if not name or len(name) > LONGEST_NAME:
         raise BadDraft({"name": sentence("a campaign has a name of up to %(most)s characters", most=LONGEST_NAME)})
+    _check_amount("texts", content.texts)
+    _check_amount("subjects", content.subjects)
     texts = {variant.lower(): text for variant, text in content.texts.items() if text.strip()}
     for text in texts.values():
         _check_text(text, known, content, max_parts)
@@ -60,6 +64,19 @@ def checked(content: Content, known: frozenset[str], max_parts: int) -> Content:
     if min(limits.per_minute, limits.per_week, limits.parts, limits.cost.thousandths if limits.cost else 0) < 0:
         raise BadDraft({"limits": sentence("a limit is a number from 0 on; 0 is none")})
     return replace(content, name=name, texts=texts, subjects=subjects, consent=_purpose(content.consent))
+
+
+def _check_amount(field: str, texts: Mapping[str, str]) -> None:
+    if len(texts) > MOST_TEXTS or sum(map(len, texts.values())) > LONGEST_TEXTS:
+        raise BadDraft(
+            {
+                field: sentence(
+                    "a campaign has at most %(most)s texts, and %(longest)s characters in all of them",
+                    most=MOST_TEXTS,
+                    longest=LONGEST_TEXTS,
+                )
+            }
+        )
 
 
 def _purpose(written: str) -> str:

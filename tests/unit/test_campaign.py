@@ -91,6 +91,9 @@ def test_macros_are_fields_of_contacts_and_linked_objects() -> None:
         ({"limits": Limits(per_minute=-1)}, "limit"),
         ({"texts": {"": "x" * 2000}}, "SMS parts"),
         ({"texts": {"": "{{7*7}}"}}, "line 1, column 4"),
+        ({"texts": {f"x{n}": "Hej" for n in range(201)}}, "at most 200 texts"),
+        ({"texts": {f"x{n}": "x" * 9_000 for n in range(12)}}, "100000 characters"),
+        ({"subjects": {f"x{n}": "Hej" for n in range(201)}}, "at most 200 texts"),
     ],
 )
 def test_what_can_be_no_campaign(content: dict[str, object], why: str) -> None:

@@ -7,6 +7,7 @@ by whoever hands it on.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ LOOK_SECONDS = 1.0
 """Between two readings of a campaign."""
 REPORT_SECONDS = 3600.0
 """How long after its end a campaign is watched for reports and answers."""
+MOST_VIEWERS, MOST_OF_ONE = 50, 6
+"""Streams of all people, and of one, at once: what is new is written anew for each, every second."""
 _LEAVING = ("queued", "submitting", "submitted")
 
 
@@ -72,20 +75,27 @@ class LiveDesk:
         self._campaigns = campaigns
         self._clock = clock
         self._watched: dict[str, Watched] = {}
+        self._viewers: Counter[str] = Counter()
         self.readings = 0
         """How often a campaign was read."""
 
+    def has_room(self, viewer: str) -> bool:
+        """Whether somebody may watch one more: else they look again now and then."""
+        return self._viewers.total() < MOST_VIEWERS and self._viewers[viewer] < MOST_OF_ONE
+
     @asynccontextmanager
-    async def watch(self, campaign: Campaign) -> AsyncIterator[Watched]:
+    async def watch(self, campaign: Campaign, viewer: str) -> AsyncIterator[Watched]:
         """Watch a campaign that one may see, for as long as the block lasts."""
         watched = self._watched.get(campaign.id)
         if watched is None or watched.over:
             watched = self._watched[campaign.id] = Watched()
             watched.task = asyncio.create_task(self._read(campaign, watched))
         watched.viewers += 1
+        self._viewers[viewer] += 1
         try:
             yield watched
         finally:
+            self._viewers -= Counter((viewer,))  # whoever watches nothing is not kept
             watched.viewers -= 1
             if not watched.viewers:
                 if self._watched.get(campaign.id) is watched:

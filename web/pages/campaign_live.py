@@ -39,6 +39,8 @@ def campaign_live_pages(desk: Desk, actor_of: ActorOf) -> APIRouter:
         campaign = await desk.campaigns.get(actor, campaign_id)
         if campaign.state in {State.DRAFT, State.APPROVAL}:
             return Response(status_code=204)  # nothing moves, and a browser does not ask again
+        if not desk.live.has_room(actor.id):
+            return Response(status_code=204)  # the page is read again every half minute
         headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}  # nginx passes each event on at once
         events = _events(request, desk, actor, campaign_id, actor_of)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
@@ -53,7 +55,7 @@ async def _events(
     account = await desk.campaigns.responsible(actor, campaign)
     stopping: asyncio.Event = request.state.stopping
     asked_at, seen = time.monotonic(), None
-    async with desk.live.watch(campaign) as watched:
+    async with desk.live.watch(campaign, actor.id) as watched:
         while not stopping.is_set():
             if time.monotonic() - asked_at >= QUIET_SECONDS:
                 if not await _may_still(request, desk, campaign_id, actor_of):

@@ -197,6 +197,32 @@ async def test_whoever_may_not_look_any_more_sees_no_more(house: House, monkeypa
 
 
 @pytest.mark.proves("campaign: live")
+async def test_nobody_has_more_streams_than_pages_to_look_at(house: House):
+    await contact(house, "Anna", "+4530643001")
+    campaign_id = await ran(house)
+    live = f"/campaigns/{campaign_id}/live"
+    watching = [Watching(house.owner, campaign_id) for _ in range(campaign_live.MOST_OF_ONE)]
+    await until(lambda: all(each.events for each in watching), "figures everywhere")
+    await house.owner.get(live, 204)
+    other = Watching(house.reader, campaign_id)
+    await until(lambda: other.events, "somebody else's figures")
+    watching[0].task.cancel()
+    await until_answers(house.owner, live, 200)
+    for each in (*watching, other):
+        each.task.cancel()
+
+
+async def until_answers(browser: Browser, path: str, status: int) -> None:
+    """Ask until it is answered so."""
+    for _ in range(200):
+        async with browser.http.get(path) as answer:
+            if answer.status == status:
+                return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{path} is not answered {status}")
+
+
+@pytest.mark.proves("campaign: live")
 async def test_a_server_that_stops_ends_the_streams(house: House):
     await contact(house, "Anna", "+4530643001")
     watching = Watching(house.owner, await ran(house))
