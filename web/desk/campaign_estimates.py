@@ -6,7 +6,7 @@ They live in the process that was asked. Where another one is asked it makes its
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
 
 from campaigns.campaign import Campaign, Content
@@ -18,6 +18,8 @@ from gateway.scopes import Scope
 from web.identity.actor import Actor
 
 _KEPT = 100
+AT_ONCE = 2
+"""Estimates that grow at the same time, one of each organisation: each renders a text for every contact."""
 _FRESH_SECONDS = 600.0
 """An audience may be another one after that."""
 
@@ -47,6 +49,8 @@ class EstimateDesk:
         self._campaigns = campaigns
         self._clock = clock
         self._known: OrderedDict[str, Estimating] = OrderedDict()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._own_turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def begin(self, actor: Actor, campaign_id: str, *, anew: bool = False) -> Estimating:
         """The estimate of a campaign as it stands; a new one where there is none yet. Raises NotFound."""
@@ -92,7 +96,9 @@ class EstimateDesk:
 
     async def _grow(self, campaign: Campaign, begun: Estimating) -> None:
         try:
-            async for begun.estimate in self._campaigns.estimate(campaign.org_id, campaign.id):
-                pass
+            # An organisation waits for its own estimates first, and so never keeps others waiting for more than one.
+            async with self._own_turns[campaign.org_id], self._turns:
+                async for begun.estimate in self._campaigns.estimate(campaign.org_id, campaign.id):
+                    pass
         except AccountError as error:
             begun.error = error
