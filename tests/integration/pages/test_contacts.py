@@ -282,7 +282,8 @@ async def test_why_a_campaign_came_or_did_not(house: House):
     assert "No campaigns yet" in await house.owner.get(f"/contacts/{anna}/why")
     campaigns = house.site.rooms.campaigns
     audience = Audience(contacts=(int(anna), int(bo)))
-    content = Content("Spring", house.account.id, {"": "Hej {{ first_name }}"}, audience)
+    text = {"": "Hej {{ first_name }}"}
+    content = Content("Spring", house.account.id, text, audience, any_hour=True, any_day=True)
     campaign = await campaigns.create(house.org.id, content)
     before = await house.owner.get(f"/contacts/{anna}/why?campaign={campaign.id}")
     assert "As things are now it would be 1 SMS" in before
