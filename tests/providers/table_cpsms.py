@@ -21,7 +21,7 @@ ODD = "it does not speak of this message"
 
 
 def make(url: str) -> CpsmsProvider:
-    times = {"timeout": 0.4, "connect_timeout": 0.4}
+    times = {"timeout": 1.0, "connect_timeout": 1.0}
     webhook = {"secret": SECRET, "networks": ["127.0.0.0/8"]}
     options = {"url": url, "user": "firma", "key": KEY, "point_price": "0.39", "webhook": webhook} | times
     provider = CpsmsProvider("cpsms", options)

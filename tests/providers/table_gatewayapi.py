@@ -25,7 +25,7 @@ LOST, ODD = Outcome.UNKNOWN, "the answer has no id"
 
 def make(url: str) -> GatewayApiProvider:
     """One connection: calls come in the order of the answers."""
-    times = {"timeout": 0.4, "connect_timeout": 0.4, "connections": 1}
+    times = {"timeout": 1.0, "connect_timeout": 1.0, "connections": 1}
     webhook = {"secret": SECRET, "key": KEY}
     provider = GatewayApiProvider("gatewayapi", {"url": url, "token": TOKEN, "webhook": webhook} | times)
     provider.listen_at("https://sms.example.com/in/gatewayapi")

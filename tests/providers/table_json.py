@@ -28,7 +28,7 @@ def options(url: str, recipe: Path = RECIPE, **more: Any) -> dict[str, Any]:
     table = dict(tomllib.loads(recipe.read_text())["provider"][0])
     del table["name"], table["kind"]
     table["webhook"] = table["webhook"] | {"secret": SECRET}
-    return table | {"url": url, "timeout": 0.4, "connect_timeout": 0.4} | more
+    return table | {"url": url, "timeout": 1.0, "connect_timeout": 1.0} | more
 
 
 def make(url: str) -> HttpProvider:

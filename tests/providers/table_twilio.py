@@ -25,7 +25,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def make(url: str) -> TwilioProvider:
-    times = {"timeout": 0.4, "connect_timeout": 0.4, "ttl": 14400}
+    times = {"timeout": 1.0, "connect_timeout": 1.0, "ttl": 14400}
     options = {"url": url, "account_sid": ACCOUNT, "auth_token": TOKEN, "webhook": {"secret": SECRET}} | times
     provider = TwilioProvider("twilio", options)
     provider.listen_at(PUBLIC)
