@@ -6,14 +6,13 @@ import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from gateway.model import ApiKey, Organisation
 from gateway.store.opening import open_database
+from tests.camera import decoded
 from tests.site import Site, serving
 from tests.visitors import NARROW, QUIET, WIDE
 from web.identity.roles import Role
@@ -86,14 +85,6 @@ async def visit(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
         await made.close()
     await database.close()
     assert [each for each in made.complaints if "422" not in each] == []  # a form that was refused is no fault
-
-
-async def decoded(page: Page) -> str:
-    """What a phone's camera reads on the screen."""
-    shot = await page.locator("dialog img.qr").screenshot()
-    picture = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    return cv2.QRCodeDetector().detectAndDecode(picture)[0]
 
 
 @pytest.mark.proves("D4", "D7")

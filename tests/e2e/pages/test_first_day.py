@@ -5,25 +5,16 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
+from tests.camera import decoded
 from tests.gateway_process import Gateway
 from tests.visitors import WIDE, Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PASSWORD = "four words that do not belong together"
-
-
-async def decoded(page: Page) -> str:
-    """What a phone's camera reads on the screen."""
-    shot = await page.get_by_role("dialog").locator("img.qr").screenshot()
-    picture = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    return cv2.QRCodeDetector().detectAndDecode(picture)[0]
 
 
 @pytest.mark.proves("first start", "D4", "D6", "D7", "D13")

@@ -152,6 +152,7 @@ async def test_figures_come_by_themselves_and_many_viewers_cost_one_reading(
 ):
     monkeypatch.setattr(campaign_live, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr("campaigns.statistics.KEPT_SECONDS", 0.05)
+    monkeypatch.setattr("campaigns.statistics._SHARE", 0)  # one slow reading must not be kept for seconds
     await contact(house, "Anna", "+4530643001")
     campaign_id = await ran(house)
     readings = 0
