@@ -95,8 +95,9 @@ class App:
             await self.rooms.accounts.verify_secret_file()
             for service in self._services:
                 await self._start(service)
-            if Role.HTTP in self.rooms.roles and Role.SCHEDULE not in self.rooms.roles:
-                self.rooms.site.prepare()  # it does not learn when campaigns run that somebody may want to stop
+            if Role.HTTP in self.rooms.roles and (self.rooms.shared or Role.SCHEDULE not in self.rooms.roles):
+                # Another process may start a campaign, and this one be asked to stop it before it has learned of it.
+                self.rooms.site.prepare()
         except BaseException:
             await self.stop()
             raise
