@@ -129,10 +129,14 @@ def _slots(
     rows: Iterable[tuple[int, str, str, int]], hours: Iterable[int], zone: tzinfo, step: Step
 ) -> tuple[Slot, ...]:
     starts = {hour: _start(hour, zone, step) for hour in hours}
-    counts: dict[datetime, Counter[tuple[Way, str]]] = {start: Counter() for start in starts.values()}
+    counts: dict[datetime, dict[tuple[Way, str], int]] = {start: {} for start in starts.values()}
+    of_hours = {hour: counts[start] for hour, start in starts.items()}
+    ways = {str(way): way for way in Way}
     for hour, way, state, number in rows:
-        counts[starts[hour]][Way(way), state] += number
-    return tuple(Slot(start, dict(each)) for start, each in counts.items())
+        kind = ways[way], state
+        each = of_hours[hour]
+        each[kind] = each.get(kind, 0) + number
+    return tuple(Slot(start, each) for start, each in counts.items())
 
 
 def _start(hour: int, zone: tzinfo, step: Step) -> datetime:

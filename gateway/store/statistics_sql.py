@@ -206,10 +206,19 @@ def delays_by_provider(connection: Connection, wanted: Range) -> dict[str, delay
     query = select(message_hours.c.provider, message_hours.c.delays).where(
         *wanted.among(), message_hours.c.delays != ""
     )
-    counts: defaultdict[str, list[delays.Counts]] = defaultdict(list)
-    for provider, kept in connection.execute(query):
-        counts[provider].append({int(number): count for number, count in orjson.loads(kept).items()})
-    return {provider: delays.added(some) for provider, some in counts.items()}
+    kept: defaultdict[str, list[str]] = defaultdict(list)
+    for provider, text in connection.execute(query):
+        kept[provider].append(text)
+    return {provider: _added(texts) for provider, texts in kept.items()}
+
+
+def _added(texts: list[str]) -> delays.Counts:
+    """Read as one list and with one number per class, for there are many of them: a year has 8,760 hours."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for counts in orjson.loads(f"[{','.join(texts)}]"):
+        for number, count_ in counts.items():
+            sums[number] += count_
+    return {int(number): count_ for number, count_ in sums.items()}
 
 
 def last_counted(connection: Connection) -> float | None:

@@ -104,7 +104,8 @@ def accounts(database: Database, tmp_path: Path) -> Accounts:
 
 
 Took = Callable[[Callable[[], Awaitable[Any]]], Awaitable[float]]
-_TIMES = 5
+_TIMES = 20
+"""At most; three where the best is half of what is allowed: the database's own housekeeping runs when it likes."""
 
 
 @pytest.fixture
@@ -118,10 +119,12 @@ def took(request: pytest.FixtureRequest, filled: tuple[str, Crowd]) -> Took:
     async def measure(call: Callable[[], Awaitable[Any]]) -> float:
         await call()
         best = float("inf")
-        for _ in range(_TIMES):
+        for number in range(1, _TIMES + 1):
             before = used()
             await call()
             best = min(best, used() - before)
+            if number >= 3 and best < EACH_WITHIN / 2:
+                break
         return best
 
     return measure
