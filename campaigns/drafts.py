@@ -127,7 +127,7 @@ def _emails(points: Iterable[Point]) -> tuple[Point, ...]:
     found: dict[str, Point] = {}
     for point in points:
         if point.value.strip():
-            address = valid_address(point.value)
+            address = valid_address(point.value, local=False)
             found.setdefault(fold_email(address), Point(address, _label(point)))
     return _few(found)
 

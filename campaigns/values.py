@@ -18,6 +18,7 @@ _NO = frozenset({"no", "n", "false", "0", "nej", "nei", "nein", "non", "нет",
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})\s*[./-]\s*(\d{1,2})\s*[./-]\s*(\d{4})", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_NO_NAME = re.compile(r"\+[0-9]+|[^\s@]+@[^\s@]+")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([.,' ])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
 
 
@@ -33,6 +34,11 @@ def clean(text: str) -> str:
     if len(plain) > LONGEST:
         raise BadValue(sentence("a text has at most %(most)s characters", most=LONGEST))
     return plain
+
+
+def own_name(name: str) -> str:
+    """A contact's name, or "" where a phone or an address stands in its place: nobody is greeted by that."""
+    return "" if ("@" in name or name.startswith("+")) and _NO_NAME.fullmatch(name) else name
 
 
 def read_value(attribute: Attribute, written: object) -> Value | None:

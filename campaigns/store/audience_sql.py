@@ -17,6 +17,7 @@ from campaigns.store.book_sql import book, book_or_blank
 from campaigns.store.contact_sql import label_names, objects_of
 from campaigns.store.filter_sql import Asked, Behaviour, condition, gather, group_condition, of_book
 from campaigns.store.schema import contact_facts, contacts
+from campaigns.values import own_name
 from gateway.registry.errors import NotFound
 from gateway.store import optout_sql
 from gateway.store.prepared import Prepared, among_numbers, values_of
@@ -251,10 +252,11 @@ def _agreed(consents: str, names: Mapping[int, str]) -> frozenset[str]:
 
 def _fields(row: Any, every: Sequence[str]) -> dict[str, object]:
     values = orjson.loads(row.attributes) if row.attributes else {}
+    name = own_name(row.name)
     return {
         **{key: values.get(key) for key in every},
-        "name": row.name,
-        "first_name": row.first_name or row.name.partition(" ")[0],
+        "name": name,
+        "first_name": row.first_name or name.partition(" ")[0],
         "phone": row.phone,
         "email": row.email,
         "language": row.language,

@@ -30,12 +30,15 @@ def _validator() -> ModuleType:
     return email_validator
 
 
-def valid_address(email: str, own_domains: Sequence[str] = ()) -> str:
-    """The address as it is to be written. Raises BadAddress with the reason, also for addresses of the SMS domains."""
+def valid_address(email: str, own_domains: Sequence[str] = (), *, local: bool = True) -> str:
+    """The address as it is to be written. Raises BadAddress with the reason, also for addresses of the SMS domains.
+
+    `local` ones may name a host of one's own network, by one label; others are those of somebody elsewhere.
+    """
     email_validator = _validator()
     try:
         checked = email_validator.validate_email(
-            email.strip(), check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
+            email.strip(), check_deliverability=False, globally_deliverable=not local, allow_quoted_local=True
         )
     except email_validator.EmailNotValidError as error:
         raise BadAddress(

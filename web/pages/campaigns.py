@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -106,6 +107,7 @@ def standing_of(
         "skipped": [(reason, skip_words(reason), count) for reason, count in sorted(figures.skipped.items())],
         "texts": sorted(campaign.content.texts.items(), key=_place),
         "judged_at": _judged_at(campaign),
+        "goes_on_at": _goes_on_at(campaign),
         "drawn": _drawn(figures),
         **WORDS,
     }
@@ -121,6 +123,12 @@ def _judged_at(campaign: Campaign) -> float | None:
     if split is None or split.winner or split.until == NEVER or campaign.started_at is None:
         return None
     return split.until
+
+
+def _goes_on_at(campaign: Campaign) -> float | None:
+    """When the first of those who wait for their hours get it; None where nobody waits for hours alone."""
+    waits = campaign.state is State.RUNNING and campaign.exhausted and campaign.counts.waiting and not campaign.cause
+    return campaign.available_at if waits and campaign.available_at > time.time() else None
 
 
 def skip_words(reason: str) -> str:

@@ -91,7 +91,7 @@ def _add_one(router: APIRouter, desk: Desk) -> None:
             await desk.imports.start(actor, import_id, plan, more)
         except BadValue as error:
             return await _planning(request, actor, desk, found, plan, more, told(error))
-        return done(request, _("The import runs"), f"/imports/{found.id}", away=True)
+        return done(request, _("The import has begun"), f"/imports/{found.id}", away=True)
 
     @router.post("/{import_id}/cancel")
     async def cancel(request: Request, actor: Asked, import_id: str) -> Response:
@@ -144,6 +144,7 @@ async def _planning(
         rows += [(each.line, "refused", refusal(each, book, tongue().words), each) for each in seen.refused]
     values: dict[str, Any] = {
         "one": found,
+        "lines": found.rows - plan.has_head,
         "plan": plan,
         "seen": seen,
         "columns": columns,
