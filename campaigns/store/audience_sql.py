@@ -15,7 +15,7 @@ from campaigns.filters.tree import Mark
 from campaigns.model import Audience, Book, Group, LabelSort, Recipient
 from campaigns.store.book_sql import book, book_or_blank
 from campaigns.store.contact_sql import label_names, objects_of
-from campaigns.store.filter_sql import Asked, Behaviour, condition, gather, group_condition, of_book
+from campaigns.store.filter_sql import Asked, Behaviour, Look, condition, gather, group_condition, of_book
 from campaigns.store.schema import contact_facts, contacts
 from campaigns.values import own_name
 from gateway.registry.errors import NotFound
@@ -44,8 +44,8 @@ class Meant:
 def count(connection: Connection, meant: Meant) -> int:
     """How many are meant. Raises BadFilter, and NotFound for a group that is gone, before the first contact too."""
     of = book_or_blank(connection, meant.org_id)
-    gather(connection)
-    query = select(func.count()).select_from(contact_facts).where(of_book(of), who(of, meant, one_by_one=False))
+    asked = who(of, meant, gather(connection))
+    query = select(func.count()).select_from(contact_facts).where(of_book(of), asked)
     return int(connection.execute(query).scalar_one())
 
 
@@ -56,7 +56,7 @@ def look(connection: Connection, meant: Meant, size: int) -> tuple[int, list[Rec
     if not found or of is None:
         return found, []
     # Few are found sooner where what is asked for is gathered; many are met at once.
-    asked = who(of, meant, one_by_one=found > _MANY)
+    asked = who(of, meant, Look.EACH if found > _MANY else gather(connection))
     query = select(contact_facts.c.id).where(of_book(of), asked).order_by(contact_facts.c.id).limit(size)
     return found, recipients(connection, of, list(connection.execute(query).scalars()), frozenset())
 
@@ -79,7 +79,7 @@ def ids(connection: Connection, meant: Meant, after: int, size: int) -> list[int
 def _ids(connection: Connection, of: Book, meant: Meant, after: int, size: int) -> list[int]:
     query = (
         select(contact_facts.c.id)
-        .where(contact_facts.c.id.between(max(of.first_id, after) + 1, of.last_id), who(of, meant, one_by_one=True))
+        .where(contact_facts.c.id.between(max(of.first_id, after) + 1, of.last_id), who(of, meant, Look.EACH))
         .order_by(contact_facts.c.id)
         .limit(size)
     )
@@ -91,7 +91,7 @@ def includes(connection: Connection, meant: Meant, contact_id: int) -> bool:
     of = book(connection, meant.org_id)
     if of is None:
         return False
-    return _holds(connection, of, contact_id, who(of, meant, one_by_one=True))
+    return _holds(connection, of, contact_id, who(of, meant, Look.EACH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def why(connection: Connection, meant: Meant, contact_id: int) -> Reason | None:
     of = book(connection, meant.org_id)
     if of is None or not _holds(connection, of, contact_id, true()):
         return None
-    asked = _asked(of, meant, one_by_one=True)
+    asked = _asked(of, meant, Look.EACH)
     audience = meant.audience
 
     def belongs(ids: Sequence[str]) -> tuple[Group, ...]:
@@ -138,9 +138,9 @@ def _holds(connection: Connection, of: Book, contact_id: int, asked: ColumnEleme
     return connection.execute(query).first() is not None
 
 
-def who(of: Book, meant: Meant, *, one_by_one: bool) -> ColumnElement[bool]:
+def who(of: Book, meant: Meant, look: Look) -> ColumnElement[bool]:
     """The condition that all of an audience meet. Raises BadFilter, and NotFound for a group that is gone."""
-    asked = _asked(of, meant, one_by_one=one_by_one)
+    asked = _asked(of, meant, look)
     audience = meant.audience
     parts: list[ColumnElement[bool]] = [group_condition(group, asked) for group in _groups(of, audience.groups)]
     if audience.filter is not None:
@@ -151,8 +151,8 @@ def who(of: Book, meant: Meant, *, one_by_one: bool) -> ColumnElement[bool]:
     return and_(or_(*parts) if parts else false(), *left_out)
 
 
-def _asked(of: Book, meant: Meant, *, one_by_one: bool) -> Asked:
-    return Asked(of, meant.today, one_by_one, meant.behaviours)
+def _asked(of: Book, meant: Meant, look: Look) -> Asked:
+    return Asked(of, meant.today, look, meant.behaviours)
 
 
 def _groups(of: Book, ids: Sequence[str]) -> list[Group]:

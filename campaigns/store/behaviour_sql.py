@@ -8,38 +8,48 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, text, union_al
 
 from campaigns.filters.tree import Mark
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
-from campaigns.store.filter_sql import Behaviour
+from campaigns.store.filter_sql import Behaviour, Look
 from campaigns.store.link_schema import NOBODY, campaign_links, link_clicks
 from gateway.store.schema import ENDED_BADLY, inbound, messages
 
 
-def _named(org_id: str, name: str) -> ColumnElement[bool]:
-    """Recipients of an organisation's campaigns of that name, whatever its case."""
-    return campaign_recipients.c.campaign_id.in_(select(campaigns.c.id).where(*_called(org_id, name)))
+def _named(org_id: str, name: str, look: Look) -> ColumnElement[bool]:
+    """Recipients of an organisation's campaigns of that name, whatever its case.
+
+    PostgreSQL takes a list of campaigns for one of few recipients, whatever their number; an array for one of many.
+    """
+    ids = select(campaigns.c.id).where(*_called(org_id, name))
+    if look is Look.JOINED:
+        return campaign_recipients.c.campaign_id == func.any(func.array(ids.scalar_subquery()))
+    return campaign_recipients.c.campaign_id.in_(ids)
 
 
 def _called(org_id: str, name: str) -> tuple[ColumnElement[bool], ...]:
     return campaigns.c.org_id == org_id, func.lower(campaigns.c.name) == name.lower()
 
 
-def received(org_id: str, name: str) -> Select[Any]:
+def received(org_id: str, name: str, look: Look) -> Select[Any]:
     """Contacts whose SMS has reached their operator, or their phone.
 
     Most messages have: those that have not are few, and read from the indices that they stand in alone. Messages of a
     campaign are younger than it is, and ids sort by time.
     """
-    begun = select(func.min(campaigns.c.id)).where(*_called(org_id, name)).scalar_subquery()
-    ended_badly = select(messages.c.id).where(messages.c.org_id == org_id, messages.c.id > begun, text(ENDED_BADLY))
+    first = select(func.min(campaigns.c.id).label("id")).where(*_called(org_id, name)).subquery("first")
+    ended_badly = (
+        select(messages.c.id)
+        .join_from(first, messages, messages.c.id > first.c.id)
+        .where(messages.c.org_id == org_id, text(ENDED_BADLY))
+    )
     waiting = select(messages.c.id).where(text("state = 'queued'"))
     leaving = select(messages.c.id).where(text("state = 'submitting'"))
     return select(campaign_recipients.c.contact_id).where(
-        _named(org_id, name),
+        _named(org_id, name, look),
         campaign_recipients.c.state == "sent",
         campaign_recipients.c.message_id.not_in(union_all(ended_badly, waiting, leaving)),
     )
 
 
-def answered(org_id: str, name: str) -> Select[Any]:
+def answered(org_id: str, name: str, look: Look) -> Select[Any]:
     """Contacts whose phone has written to the number that it came from, after it came.
 
     What phones wrote last is gathered first, in one pass over what came in to the accounts of the campaigns: no index
@@ -61,11 +71,11 @@ def answered(org_id: str, name: str) -> Select[Any]:
         select(campaign_recipients.c.contact_id)
         .join(messages, messages.c.id == campaign_recipients.c.message_id)
         .join(last, after)
-        .where(_named(org_id, name))
+        .where(_named(org_id, name, look))
     )
 
 
-def clicked(org_id: str, name: str) -> Select[Any]:
+def clicked(org_id: str, name: str, _look: Look) -> Select[Any]:
     """Contacts who have followed a link in it."""
     ids = select(campaigns.c.id).where(*_called(org_id, name))
     return (

@@ -20,7 +20,7 @@ from campaigns.model import Book, ContactListing, LabelSort, PointKind
 from campaigns.store.audience_sql import NO_BEHAVIOURS, Behaviours
 from campaigns.store.book_sql import book
 from campaigns.store.contact_sql import chunks, label_names, tags_of
-from campaigns.store.filter_sql import Asked, condition, gather, of_book
+from campaigns.store.filter_sql import Asked, Look, condition, gather, of_book
 from campaigns.store.schema import contact_facts, contact_points, contacts
 from campaigns.values import fold
 from gateway import paging
@@ -94,7 +94,7 @@ def _by_name(
 
 def _newest(connection: Connection, of: Book, wanted: ContactFilter, at: Cursor | None, size: int) -> list[tuple[int]]:
     key = contact_facts.c.id
-    asked = Asked(of, wanted.today, one_by_one=True, behaviours=wanted.behaviours)
+    asked = Asked(of, wanted.today, Look.EACH, behaviours=wanted.behaviours)
     query = select(key).where(of_book(of), condition(read(wanted.filter), asked))
     if wanted.search is not None:
         query = query.where(_contains(of, wanted.search, key))
@@ -111,8 +111,7 @@ def count(connection: Connection, wanted: ContactFilter) -> int:
     of = book(connection, wanted.org_id)
     if of is None:
         return 0
-    gather(connection)
-    asked = Asked(of, wanted.today, one_by_one=False, behaviours=wanted.behaviours)
+    asked = Asked(of, wanted.today, gather(connection), behaviours=wanted.behaviours)
     some = select(contact_facts.c.id).where(of_book(of), condition(read(wanted.filter), asked))
     if wanted.search is not None:
         some = some.where(_contains(of, wanted.search, contact_facts.c.id))

@@ -3,9 +3,8 @@
 Negations stand at the conditions that they mean, never around others, and say that NULL is no answer: so any nesting of
 conditions means what it says, and where a value is not known a condition that wants one does not hold.
 
-What stands in other tables is asked for in one of two ways. Those who count gather the ids first (IN), which is read
-from an index in one go. Those who read page by page look into an index for each contact (EXISTS), and stop when the
-page is full.
+What stands in other tables is asked for in one of several ways (`Look`): those who count want all ids at once, those
+who read page by page stop when the page is full.
 """
 
 from __future__ import annotations
@@ -13,9 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import Enum, auto
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, false, not_, or_, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    false,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+)
 
 from campaigns.filters import tree
 from campaigns.filters.errors import BadFilter
@@ -23,13 +37,27 @@ from campaigns.filters.reading import MOST, read
 from campaigns.filters.tree import BEHAVIOURS, Compare, Empty, Field, Linked, Mark, Marked, Node, Not, OneOf, Operator
 from campaigns.filters.vocabulary import find, operand, within
 from campaigns.model import Attribute, Book, Group, Has, LabelSort, PointKind
+from campaigns.store.campaign_schema import campaign_recipients
 from campaigns.store.schema import contact_facts, contact_objects, contact_points, contacts, group_members
 from campaigns.values import fold
 from gateway.store.schema import optouts
 from gateway.translation import sentence
 
 Condition: TypeAlias = ColumnElement[bool]
-Behaviour: TypeAlias = Callable[[str, str], "Select[tuple[int]] | None"]
+
+
+class Look(Enum):
+    """How ids are looked for that stand in other tables."""
+
+    EACH = auto()
+    """In an index, for each contact (EXISTS)."""
+    GATHERED = auto()
+    """All of them first (IN), read from an index in one go: what SQLite is quickest at."""
+    JOINED = auto()
+    """As PostgreSQL joins large tables: in words that let its planner know how many there are, and read both once."""
+
+
+Behaviour: TypeAlias = Callable[[str, str, Look], "Select[tuple[int]] | None"]
 """From an organisation and a campaign's name to the ids of the contacts who did it, in a column `contact_id`; None for
 no such campaign."""
 _FACTS = contact_facts.c
@@ -59,8 +87,7 @@ class Asked:
 
     book: Book
     today: date
-    one_by_one: bool
-    """Whether other tables are looked into for each contact (EXISTS), or gathered first (IN)."""
+    look: Look
     behaviours: Mapping[Mark, Behaviour] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     """The groups that are being looked into; none of them may come again."""
@@ -71,15 +98,27 @@ class Asked:
         return replace(self, allowance=Allowance())
 
 
-def gather(connection: Connection) -> None:
-    """Let a transaction that counts keep the ids that it gathers in memory.
+_LOOKED_INTO = (contact_points, contact_objects, group_members, optouts, campaign_recipients)
+_UNKNOWN = text(
+    "SELECT count(*) FROM pg_class WHERE relname IN :tables AND pg_table_is_visible(oid)"
+    " AND reltuples < 0 AND pg_relation_size(oid) > 1000000"
+).bindparams(bindparam("tables", [each.name for each in _LOOKED_INTO], expanding=True))
+"""Large tables that PostgreSQL has not looked through yet (`ANALYZE`): it takes them for nearly empty."""
+
+
+def gather(connection: Connection) -> Look:
+    """How a transaction that counts looks for ids, and memory to keep them in.
 
     Where they do not fit, PostgreSQL would search a list of them for every contact. What it takes to compile an
-    expression there (JIT) is longer than what it saves.
+    expression there (JIT) is longer than what it saves; and a plan that it keeps for any values is none for these.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL work_mem = '256MB'"))
-        connection.execute(text("SET LOCAL jit = off"))
+    if connection.dialect.name != "postgresql":
+        return Look.GATHERED
+    connection.execute(text("SET LOCAL work_mem = '256MB'"))
+    connection.execute(text("SET LOCAL jit = off"))
+    connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    unknown = connection.execute(_UNKNOWN).scalar_one()
+    return Look.GATHERED if unknown else Look.JOINED
 
 
 def of_book(book: Book) -> Condition:
@@ -248,7 +287,7 @@ _BITS: Mapping[str, Has] = {"phone": Has.PHONE, "email": Has.EMAIL, "no_sms": Ha
 
 def _behaved(mark: Mark, name: str, asked: Asked, *, wanted: bool) -> Condition:
     behaviour = asked.behaviours.get(mark)
-    found = behaviour(asked.book.org_id, name) if behaviour is not None else None
+    found = behaviour(asked.book.org_id, name, asked.look) if behaviour is not None else None
     if found is None:
         return false() if wanted else true()
     return _among(found, found.selected_columns.contact_id, asked, wanted=wanted)
@@ -279,7 +318,7 @@ def _opted_out(asked: Asked, *, wanted: bool) -> Condition:
     )
     stop = (optouts.c.org_id == asked.book.org_id, optouts.c.ended_at.is_(None))
     found = select(contact_points.c.contact_id).where(*main)
-    if asked.one_by_one:  # from the contact's phone to the list
+    if asked.look is Look.EACH:  # from the contact's phone to the list
         found = found.join(optouts, optouts.c.phone == contact_points.c.value).where(*stop)
     else:  # from the list, which is short, to phones
         found = found.where(contact_points.c.value.in_(select(optouts.c.phone).where(*stop)))
@@ -301,7 +340,7 @@ def _in_group(group: Group, asked: Asked, *, wanted: bool) -> Condition:
 
 def _among(found: Select[Any], contact_id: ColumnElement[int], asked: Asked, *, wanted: bool) -> Condition:
     """Whether a contact is among those found."""
-    if asked.one_by_one:
+    if asked.look is Look.EACH or (asked.look is Look.JOINED and not wanted):
         among: Condition = exists(found.where(contact_id == _FACTS.id).correlate(contact_facts))
     else:
         among = _FACTS.id.in_(found)

@@ -13,7 +13,7 @@ from campaigns.model import Book, Group
 from campaigns.store.audience_sql import Behaviours
 from campaigns.store.book_sql import made_book
 from campaigns.store.contact_sql import chunks, existing
-from campaigns.store.filter_sql import Asked, group_condition, of_book
+from campaigns.store.filter_sql import Asked, Look, group_condition, of_book
 from campaigns.store.schema import contact_facts, contact_groups, group_members
 from campaigns.values import fold
 from gateway.store.prepared import insert_new
@@ -120,4 +120,4 @@ def groups_of(connection: Connection, asked: Asked, contact_id: int) -> list[Gro
 
 def try_condition(group: Group, of: Book, today: date, behaviours: Behaviours) -> None:
     """Make sure that a group can be asked. Raises BadFilter where it asks for itself, or for what is not there."""
-    group_condition(group, Asked(of, today, one_by_one=True, behaviours=behaviours))
+    group_condition(group, Asked(of, today, Look.EACH, behaviours=behaviours))

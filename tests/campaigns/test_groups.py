@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy import text as statement
 
 from campaigns.contacts import Contacts
@@ -16,11 +16,13 @@ from campaigns.filters.errors import BadFilter
 from campaigns.filters.tree import Mark
 from campaigns.groups import Groups
 from campaigns.model import Attribute, AttributeType, Audience, Draft, LinkedObject, Point
+from campaigns.store.filter_sql import Look, gather
 from campaigns.store.schema import contacts as contact_table
+from campaigns.store.schema import group_members
 from campaigns.store.time_bound import TooSlow
 from gateway.model import SystemClock
 from gateway.registry.errors import BadValue, NotFound
-from gateway.store.database import Database
+from gateway.store.database import Database, alone
 
 CITIES = ("Aarhus", "Odense", "Åbenrå")
 
@@ -241,7 +243,7 @@ async def test_groups_are_named_once_changed_and_removed(
 async def test_behaviour_is_asked_of_campaigns(
     database: Database, clock: SystemClock, org_id: str, people: dict[str, int]
 ):
-    def received(of: str, name: str):
+    def received(of: str, name: str, _look: Look):
         if (of, name) != (org_id, "Spring"):
             return None
         return select(contact_table.c.id.label("contact_id")).where(contact_table.c.name.in_(["P1", "P2"]))
@@ -250,6 +252,29 @@ async def test_behaviour_is_asked_of_campaigns(
     assert await named(groups, org_id, "received: Spring") == ["P1", "P2"]
     assert len(await named(groups, org_id, "not received: Spring or name = P1")) == 11
     assert await named(groups, org_id, "received: Autumn or clicked: Spring") == []
+
+
+@pytest.mark.proves("filters")
+async def test_large_tables_are_joined_once_the_database_knows_them(
+    database: Database, contacts: Contacts, groups: Groups, org_id: str, people: dict[str, int]
+):
+    on_postgres = (await database.read(gather)) is Look.JOINED
+    group = await groups.make(await contacts.book(org_id), "Many", None)
+
+    def crowd(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":  # its own housekeeping might come first
+            connection.execute(statement("ALTER TABLE group_members SET (autovacuum_enabled = false)"))
+        rows = [{"group_id": group.id, "contact_id": n, "added_at": 1.0} for n in range(1, 30_001)]
+        connection.execute(insert(group_members), rows)
+
+    await database.write(alone(crowd), None)
+    assert await database.read(gather) is Look.GATHERED
+    asked = "not group: Many and name = P1"
+    assert await named(groups, org_id, asked) == ["P1"]
+    if on_postgres:
+        await database.write(alone(lambda connection: connection.execute(statement("ANALYZE group_members"))), None)
+        assert await database.read(gather) is Look.JOINED
+        assert await named(groups, org_id, asked) == ["P1"]
 
 
 @pytest.mark.proves("filters", "groups")
