@@ -61,6 +61,8 @@ async def test_every_field_that_cannot_be_meant_says_so(contacts: Contacts, org_
     with pytest.raises(BadDraft) as caught:
         await contacts.add(org_id, bad)
     assert set(caught.value.problems) == {"phone", "email", "language", "zone", "age", "born", "size", "member", "shoe"}
+    with pytest.raises(BadDraft, match="write it like anna@example"):  # no host of one's own network
+        await contacts.add(org_id, Draft("Bo", emails=(Point("bo@people"),)))
     with pytest.raises(BadDraft, match="needs a name, a phone or an e-mail"):
         await contacts.add(org_id, Draft())
     assert (
@@ -197,6 +199,18 @@ async def test_no_sms_and_an_opt_out_are_two_things(
     assert shown == [(False, False), (True, False), (False, True)]
     assert await groups.count(org_id, Audience(filter="is: no_sms")) == 1
     assert await groups.count(org_id, Audience(filter="not is: opted_out and not is: no_sms")) == 2
+
+
+@pytest.mark.proves("C9")
+async def test_nobody_is_greeted_by_a_phone_or_an_address(contacts: Contacts, groups: Groups, org_id: str):
+    phone = await contacts.add(org_id, Draft(phones=(Point("+4530643064"),)))
+    mail = await contacts.add(org_id, Draft(emails=(Point("bo@firm.example"),)))
+    both = await contacts.add(org_id, Draft("A+ @home", phones=(Point("+4530643065"),)))
+    found = await groups.page(org_id, Audience(contacts=(phone, mail, both)))
+    named = {each.contact_id: (each.name, each.fields["name"], each.fields["first_name"]) for each in found}
+    assert named[phone] == ("+4530643064", "", "")
+    assert named[mail] == ("bo@firm.example", "", "")
+    assert named[both] == ("A+ @home", "A+ @home", "A+")
 
 
 @pytest.mark.proves("C9")

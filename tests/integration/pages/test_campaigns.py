@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -61,6 +62,7 @@ async def test_it_is_checked_estimated_started_and_stopped(house: House):
     here = f"/campaigns/{campaign_id}"
     assert "Hej Anna!" in await house.owner.get(f"{here}/check?contact={anna}")
     assert "do not use SMS" in await house.owner.get(f"{here}/check?contact={silent}")
+    assert "Hej Anna!" in await house.owner.get(f"{here}/check")  # the first who gets anything
     text = await estimated(house, campaign_id)
     assert "do not use SMS" in text
     assert "<code>language</code> (1)" in text
@@ -78,6 +80,23 @@ async def test_it_is_checked_estimated_started_and_stopped(house: House):
     actions = [action for action, _ in await house.site.audited(house.org.id) if action.startswith("campaign.")]
     verbs = ["create", "start", "pause", "resume", "cancel", "copy"]
     assert actions == [f"campaign.{verb}" for verb in verbs]
+
+
+@pytest.mark.proves("campaign: send window", "C12")
+async def test_when_those_who_wait_get_it_is_said(house: House):
+    await contact(house, "Anna", "+4530643001")
+    day = datetime.now(UTC) + timedelta(days=3)
+    campaign_id = await draft(
+        house, window=f"{('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun')[day.weekday()]} 09:00-10:00"
+    )
+    await house.owner.post(f"/campaigns/{campaign_id}/start")
+    runner = house.site.rooms.campaign_runner
+    await runner.look()
+    await runner.idle()
+    page = await house.owner.get(f"/campaigns/{campaign_id}")
+    assert f'<a href="/campaigns/{campaign_id}/recipients?state=waiting">1</a> · the first at' in page
+    assert f"{day.day} {day:%B} {day.year}, 09:00:00 UTC" in page
+    assert "Anna" in await house.owner.get(f"/campaigns/{campaign_id}/recipients?state=waiting")
 
 
 @pytest.mark.proves("tenants")
