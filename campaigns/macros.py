@@ -10,12 +10,13 @@ and gives exactly what the library would.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import liquid
 from liquid.ast import BlockNode, Node
@@ -73,6 +74,15 @@ class Macro:
     def name(self) -> str:
         """As it is written in the text."""
         return ".".join(self.path)
+
+
+_OPENS: Final = re.compile(r"\{\{+|\{%")
+_CLOSES: Final = {"{{": "}}", "{%": "%}"}
+_UNCLOSED: Final = 500
+"""Characters behind a tag that nothing closes: so few are looked through in no time, and the library says it better."""
+_MOST_BRACES: Final = 10
+_MOST_BLANKS: Final = 100
+_BLANKS: Final = re.compile(rf"\s{{{_MOST_BLANKS + 1}}}")
 
 
 class Macros:
@@ -134,6 +144,7 @@ def read(source: str) -> Macros:
     """Read a text. Raises TextError."""
     if len(source) > LONGEST_SOURCE:
         raise TextError(sentence("the text is too long: at most %(most)s characters", most=LONGEST_SOURCE))
+    _refuse_endless_tags(source)
     try:
         template = _ENVIRONMENT.from_string(source)
         _refuse_unknown_filters(source, template)
@@ -142,6 +153,28 @@ def read(source: str) -> Macros:
         raise _unreadable(error) from error
     except RecursionError:
         raise TextError(sentence("the text is nested too deeply")) from None
+
+
+def _refuse_endless_tags(source: str) -> None:
+    """The library looks from each brace and each blank to the end of a tag: many of them take by the square."""
+    place = 0
+    while (found := _OPENS.search(source, place)) is not None:
+        begin = found.end()
+        closed = source.find(_CLOSES[found[0][:2]], begin)
+        end = len(source) if closed == -1 else closed
+        if len(found[0]) > _MOST_BRACES or (closed == -1 and end - begin > _UNCLOSED):
+            _refuse_tag(source, found.start(), f"{found[0][:2]} is not closed")
+        if _BLANKS.search(source, begin, end) is not None:
+            _refuse_tag(source, found.start(), f"there are more than {_MOST_BLANKS} blanks in a row")
+        place = begin if closed == -1 else closed
+
+
+def _refuse_tag(source: str, place: int, why: str) -> NoReturn:
+    line, column = source.count("\n", 0, place) + 1, place - source.rfind("\n", 0, place)
+    said = sentence(
+        "the text cannot be read at line %(line)s, column %(column)s: %(why)s", line=line, column=column, why=why
+    )
+    raise TextError(said, line, column)
 
 
 def _refuse_unknown_filters(source: str, template: liquid.BoundTemplate) -> None:

@@ -85,6 +85,8 @@ def _cards(lines: Iterable[str]) -> Iterator[list[Property]]:
 
 
 _PARAMETER: Final = re.compile(r';([\w-]+)(?:=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*))?')
+_MOST_PARAMETERS: Final = 50
+"""A line with more of them is none that people or programs write."""
 _NAME: Final = re.compile(r"(?:[\w-]+\.)?([\w-]+)")
 
 
@@ -93,15 +95,18 @@ def _property(line: str) -> Property | None:
     if named is None:
         return None
     place = named.end()
-    parameters: dict[str, tuple[str, ...]] = {}
-    while found := _PARAMETER.match(line, place):
+    parameters: dict[str, list[str]] = {}
+    for _ in range(_MOST_PARAMETERS):
+        found = _PARAMETER.match(line, place)
+        if found is None:
+            break
         name, values = (found[1], found[2]) if found[2] is not None else ("TYPE", found[1])
-        read_values = tuple(each.strip('"') for each in values.split(","))
-        parameters[name.upper()] = (*parameters.get(name.upper(), ()), *read_values)
+        parameters.setdefault(name.upper(), []).extend(each.strip('"') for each in values.split(","))
         place = found.end()
     if line[place : place + 1] != ":":
         return None
-    return Property(named[1].upper(), parameters, _decoded(line[place + 1 :], parameters))
+    said = {name: tuple(values) for name, values in parameters.items()}
+    return Property(named[1].upper(), said, _decoded(line[place + 1 :], said))
 
 
 def _decoded(value: str, parameters: Mapping[str, tuple[str, ...]]) -> str:
@@ -173,7 +178,7 @@ def _preference(each: Property) -> int:
     if any(word.upper() == "PREF" for word in each.parameters.get("TYPE", ())):
         return 0
     preference = each.parameters.get("PREF", ("100",))[0]
-    return int(preference) if preference.isdecimal() else 100
+    return int(preference) if preference.isdecimal() and len(preference) <= 3 else 100  # RFC 6350 §5.3: 1 to 100
 
 
 # --- written -------------------------------------------------------------------------------------------------------

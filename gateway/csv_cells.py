@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BYTE_ORDER_MARK = "\ufeff"
+_HIDDEN = re.compile(r"(;[ \t]*)(?=[=+\-@])")
+"""A formula for programs that take the semicolon for the end of a cell, as some do by the language of the machine."""
 _CHUNK = 65_536
 """Characters that are handed on at once, roughly."""
 
@@ -24,6 +27,7 @@ def cell(value: object) -> str:
     text = str(value).replace("\0", "")
     if isinstance(value, int | float):
         return text
+    text = _HIDDEN.sub(r"\1'", text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 

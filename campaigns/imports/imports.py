@@ -161,7 +161,8 @@ class Imports:
         own = {each.key for each in book.own()}
         rows: list[ReadRow] = []
         refused: list[RefusedRow] = []
-        for place, card in enumerate(vcards.read(content), 1):
+        cards = await asyncio.to_thread(lambda: list(vcards.read(content)))
+        for place, card in enumerate(cards, 1):
             known = {key: value for key, value in card.attributes.items() if key in own}
             try:
                 rows.append(ReadRow(place, drafts.checked(replace(card, attributes=known), book)))

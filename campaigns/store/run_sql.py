@@ -252,6 +252,8 @@ def _room(row: Any, decided: Sequence[Decided]) -> int:
     for place, each in enumerate(decided):
         if each.id is None:
             continue
+        if cost is not None and each.message is not None and not _is_priced(each, row.currency):
+            return place
         if parts is not None:
             parts -= each.parts
         if cost is not None:
@@ -259,6 +261,11 @@ def _room(row: Any, decided: Sequence[Decided]) -> int:
         if (parts is not None and parts < 0) or (cost is not None and cost < 0):
             return place
     return len(decided)
+
+
+def _is_priced(each: Decided, currency: str) -> bool:
+    """Whether it is known how much of a budget in this currency an SMS takes: what is not is not within it."""
+    return each.price is not None and each.price.currency == currency
 
 
 def _pause(connection: Connection, item: Advance) -> None:

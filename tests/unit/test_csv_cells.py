@@ -21,6 +21,13 @@ def test_what_a_spreadsheet_would_obey_is_a_text(text: str):
 
 
 @pytest.mark.parametrize(
+    ("text", "cell"), [("a;=1+1;b", "a;'=1+1;b"), ('x; =HYPERLINK("y")', 'x; \'=HYPERLINK("y")'), ("a; b", "a; b")]
+)
+def test_a_semicolon_may_end_a_cell_where_it_is_opened(text: str, cell: str):
+    assert csv_cells.cell(text) == cell
+
+
+@pytest.mark.parametrize(
     ("value", "cell"), [(None, ""), (-5, "-5"), (1.5, "1.5"), ("a=b", "a=b"), ("a\0b", "ab"), ("", "")]
 )
 def test_everything_else_stays_as_it_is(value: object, cell: str):

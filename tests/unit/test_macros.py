@@ -113,6 +113,28 @@ def test_what_grows_beyond_all_bounds_ends_soon(text: str) -> None:
     assert time.process_time() - began < 0.5
 
 
+@pytest.mark.proves("macros have no code", "hostile input costs little")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * 9_990,
+        "{{" + " " * 9_900 + "x",
+        "{{" + " " * 9_900 + "x }}",
+        "{%#" + "\n" * 9_900 + "%}",
+        ("{{" + " " * 480 + "x") * 20,
+        "{% raw %}" + "{" * 9_900,
+        "{{ a " * 1_900 + "}}",
+        "{%" * 4_900,
+    ],
+)
+@pytest.mark.stopwatch
+def test_what_has_no_end_is_refused_soon(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(TextError, match="cannot be read at line 1"):
+        read(text)
+    assert time.process_time() - began < 0.1
+
+
 def test_a_text_says_what_it_reads_and_what_would_leave_a_gap() -> None:
     macros = read("{{ first_name }} {{ vacant }} {{ order.gone }} {{ none | default: 'x' }} {% if paid %}y{% endif %}")
     assert macros.names == ("first_name", "none", "order.gone", "paid", "vacant")

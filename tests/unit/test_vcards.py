@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +115,14 @@ def test_what_was_written_is_read_again(name: str, city: str, tags: frozenset[st
 def test_a_charset_that_is_none_breaks_nothing(charset: str) -> None:
     card = f"BEGIN:VCARD\nFN;CHARSET={charset};ENCODING=QUOTED-PRINTABLE:J=C3=B8rgen\nEND:VCARD\n"
     assert [each.name for each in vcards.read(card.encode())] == ["Jørgen"]
+
+
+@pytest.mark.proves("hostile input costs little", "vCards")
+@pytest.mark.parametrize("line", ["TEL" + ";a" * 200_000 + ":1", "TEL;PREF=" + "9" * 5_000 + ":+4530643064"])
+@pytest.mark.stopwatch
+def test_an_endless_line_is_read_soon(line: str) -> None:
+    content = f"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Anna\r\n{line}\r\nEND:VCARD\r\n".encode()
+    began = time.process_time()
+    (card,) = vcards.read(content)
+    assert card.name == "Anna"
+    assert time.process_time() - began < 0.2

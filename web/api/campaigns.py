@@ -168,13 +168,8 @@ def _add_preparing(routes: APIRouter, desk: Desk) -> None:
 def _add_running(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/campaigns/{campaign_id}/start", response_model=CampaignShown, **_RUNS)
     async def start_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
-        """Start it, or let it wait for its start date; a large one waits until somebody else approves it."""
+        """Start it, or let it wait for its start date; a large one waits until a person approves it, on its page."""
         return one(request, shown(await desk.campaigns.start(caller, campaign_id)))
-
-    @routes.post("/campaigns/{campaign_id}/approve", response_model=CampaignShown, **_RUNS)
-    async def approve_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:
-        """Let one start that waits for approval; never by the key that has started it."""
-        return one(request, shown(await desk.campaigns.approve(caller, campaign_id)))
 
     @routes.post("/campaigns/{campaign_id}/send-back", response_model=CampaignShown, **_RUNS)
     async def send_back_campaign(

@@ -236,8 +236,9 @@ def _add_approval(router: APIRouter, desk: Desk) -> None:
         campaign_id: str,
         answer: Annotated[str, Form()] = "",
         word: Annotated[str, Form()] = "",
-        asked_at: Annotated[float | None, Form()] = None,
+        asked_at: Annotated[float, Form()] = 0.0,
     ) -> Response:
+        """What is answered is what was shown: the question has the texts in it, and `asked_at` says which they were."""
         campaign = await desk.campaigns.get(actor, campaign_id)
         try:
             if answer == "approve":

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -303,6 +304,20 @@ async def test_a_budget_of_money_counts_at_the_prices_of_the_routes(office_with:
     after = await office.run(await office.campaign(account, limits=limits))
     assert (after.state, after.cause, after.counts.messages) == (State.PAUSED, Cause.BUDGET, 40)
     assert after.counts.cost == 1000 * 100 * 10
+    await office.spool.stop()
+
+
+@pytest.mark.proves("campaign: limits")
+@pytest.mark.parametrize("prices", [(), ({"provider": "a", "part": {"DK": 0.25}},)], ids=["unknown", "in euro"])
+async def test_what_has_no_price_in_a_budgets_currency_is_not_within_it(
+    office_with: Callable[..., Office], prices: tuple[dict[str, Any], ...]
+) -> None:
+    office = office_with(provider=({"name": "a", "kind": "simulator"},), pool=(OURS,), price=prices)
+    await office.spool.start()
+    office.audience.list = [member(1)]
+    campaign = await office.campaign(await office.account(), limits=Limits(cost=Money(1_000_000, "DKK")))
+    after = await office.run(campaign)
+    assert (after.state, after.cause, after.counts.messages) == (State.PAUSED, Cause.BUDGET, 0)
     await office.spool.stop()
 
 
