@@ -15,7 +15,7 @@ from campaigns.approval import Who
 from campaigns.approvals import Approvals
 from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
-from campaigns.content import checked, field_names, startable
+from campaigns.content import checked, field_names, startable, written
 from campaigns.emails import Email, html_of
 from campaigns.estimate import Estimate, Estimator, LeftOut
 from campaigns.model import Channel, Recipient
@@ -266,8 +266,7 @@ class Campaigns:
     async def check(self, org_id: str | None, campaign_id: str, contact_id: int) -> Checked:
         """What one contact would get now. Raises NotFound for no such contact."""
         campaign = await self.get(org_id, campaign_id)
-        if not campaign.content.texts:
-            startable(campaign.content)
+        written(campaign.content)
         account = await self._sender(campaign)
         terms = self._terms.of_campaign(campaign, account)
         return await self._check(campaign, terms, contact_id)

@@ -109,12 +109,17 @@ def _check_trial(trial: Trial, texts: Mapping[str, str], content: Content) -> No
         )
 
 
-def startable(content: Content) -> None:
-    """Raise BadValue where something is missing that a draft may lack."""
+def written(content: Content) -> None:
+    """Raise BadValue where there is nothing yet that a contact could get."""
     if not content.texts:
         raise BadValue(sentence("the campaign has no text: write one"))
     if content.channel is Channel.EMAIL and not content.subjects:
         raise BadValue(sentence("the campaign has no subject: write one"))
+
+
+def startable(content: Content) -> None:
+    """Raise BadValue where something is missing that a draft may lack."""
+    written(content)
     if content.audience == NOBODY:
         raise BadValue(sentence("the campaign has no audience: choose contacts or groups"))
 

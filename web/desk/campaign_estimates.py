@@ -53,9 +53,15 @@ class EstimateDesk:
         self._own_turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def begin(self, actor: Actor, campaign_id: str, *, anew: bool = False) -> Estimating:
-        """The estimate of a campaign as it stands; a new one where there is none yet. Raises NotFound."""
+        """The estimate of a campaign as it stands; a new one where there is none yet. Raises NotFound.
+
+        One that failed is said once, to whoever waits for it; then it is tried again.
+        """
         actor.require(Scope.CAMPAIGNS_READ)
         campaign = await self._campaigns.get(actor.org_id, campaign_id)
+        failed = self._known.get(campaign.id)
+        if failed is not None and failed.error is not None and failed.content == campaign.content and not anew:
+            return self._known.pop(campaign.id)
         known = self._of(campaign)
         if known is not None and not (anew and known.finished):
             return known

@@ -99,6 +99,14 @@ async def test_when_those_who_wait_get_it_is_said(house: House):
     assert "Anna" in await house.owner.get(f"/campaigns/{campaign_id}/recipients?state=waiting")
 
 
+@pytest.mark.proves("campaign: e-mail", "C10")
+async def test_an_email_without_a_subject_says_what_is_missing(house: House):
+    await house.site.rooms.contacts.add(house.org.id, Draft(name="Bo", emails=(Point("bo@people.example"),)))
+    campaign_id = await draft(house, channel="email")
+    for path in ("check", "estimate", "start"):
+        assert "the campaign has no subject: write one" in await estimated(house, campaign_id, path), path
+
+
 @pytest.mark.proves("tenants")
 async def test_anothers_campaign_is_not_there(house: House):
     other = await house.site.organisation("Third")
