@@ -274,10 +274,11 @@ class Campaigns:
     async def example(self, org_id: str | None, campaign_id: str) -> Checked | None:
         """What the first of the audience would get who gets anything; None where none of the first hundred does."""
         campaign = await self.get(org_id, campaign_id)
+        written(campaign.content)
         terms = self._terms.of_campaign(campaign, await self._sender(campaign))
         for member in await self._readers.page(wanted_by(campaign.org_id, terms), 0, PAGE):
             got = await self._check(campaign, terms, member.contact_id)
-            if got.text is not None:
+            if got.text is not None or got.email is not None:
                 return got
         return None
 

@@ -42,6 +42,13 @@ MOST_WORK: Final = 500_000
 _EACH: Final = 25
 _LONGEST_NUMBER: Final = 1_024
 """Bits of a whole number."""
+_OPENS: Final = re.compile(r"\{\{+|\{%")
+_CLOSES: Final = {"{{": "}}", "{%": "%}"}
+_UNCLOSED: Final = 500
+"""Characters behind a tag that nothing closes: so few are looked through in no time, and the library says it better."""
+_MOST_BRACES: Final = 10
+_MOST_BLANKS: Final = 100
+_BLANKS: Final = re.compile(rf"\s{{{_MOST_BLANKS + 1}}}")
 
 _TAGS: Final = frozenset({"if", "unless", "case", "for", "assign", "comment", "#", "break", "continue"})
 _FILTERS: Final = frozenset(
@@ -74,15 +81,6 @@ class Macro:
     def name(self) -> str:
         """As it is written in the text."""
         return ".".join(self.path)
-
-
-_OPENS: Final = re.compile(r"\{\{+|\{%")
-_CLOSES: Final = {"{{": "}}", "{%": "%}"}
-_UNCLOSED: Final = 500
-"""Characters behind a tag that nothing closes: so few are looked through in no time, and the library says it better."""
-_MOST_BRACES: Final = 10
-_MOST_BLANKS: Final = 100
-_BLANKS: Final = re.compile(rf"\s{{{_MOST_BLANKS + 1}}}")
 
 
 class Macros:

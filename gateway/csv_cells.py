@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BYTE_ORDER_MARK = "\ufeff"
-_HIDDEN = re.compile(r"(;[ \t]*)(?=[=+\-@])")
+_HIDDEN = re.compile(r"(;[ \t]*)(?=[=+\-@＝＋－＠])")
 """A formula for programs that take the semicolon for the end of a cell, as some do by the language of the machine."""
 _CHUNK = 65_536
 """Characters that are handed on at once, roughly."""

@@ -258,7 +258,8 @@ async def test_behaviour_is_asked_of_campaigns(
 async def test_large_tables_are_joined_once_the_database_knows_them(
     database: Database, contacts: Contacts, groups: Groups, org_id: str, people: dict[str, int]
 ):
-    on_postgres = (await database.read(gather)) is Look.JOINED
+    on_postgres = await database.read(lambda connection: connection.dialect.name) == "postgresql"
+    assert await database.read(gather) is (Look.JOINED if on_postgres else Look.GATHERED)
     group = await groups.make(await contacts.book(org_id), "Many", None)
 
     def crowd(connection: Connection) -> None:

@@ -71,7 +71,7 @@ def test_a_campaign_by_mail(smarthost: Smarthost, tmp_path: Path) -> None:
     with Gateway(tmp_path, relay) as gateway:
         gateway.account(gateway.key())
         asyncio.run(_fill(gateway.folder))
-        campaign = created(gateway, "--per-minute", "6000")
+        campaign = created(gateway, "--per-minute", "2400")  # a command takes seconds beside others
         gateway.run("campaign", "start", campaign)
         wait_for(lambda: len(smarthost.mails) > 60, "some mails", 60)
         assert gateway.stop(signal.SIGKILL) == -signal.SIGKILL

@@ -203,6 +203,12 @@ class CampaignDesk:
         await self.get(actor, campaign_id)
         return await self._campaigns.check(actor.org_id, campaign_id, contact_id)
 
+    async def example(self, actor: Actor, campaign_id: str) -> Checked | None:
+        """What the first of its audience would get who gets anything. Raises NotFound, BadValue."""
+        actor.require(Scope.CONTACTS_READ)
+        await self.get(actor, campaign_id)
+        return await self._campaigns.example(actor.org_id, campaign_id)
+
     async def test(self, actor: Actor, campaign_id: str, contact_id: int, phone: str) -> Sent:
         """Send the text that a contact would get to another phone. Raises NotFound, BadValue, Refusal."""
         await self._may_test(actor, campaign_id)

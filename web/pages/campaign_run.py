@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from campaigns.campaign import Campaign, State
 from campaigns.campaigns import Checked
-from campaigns.model import Channel, ContactListing
+from campaigns.model import Channel
 from campaigns.trial import versions_of
 from gateway.errors import Refusal
 from gateway.registry.errors import AccountError
@@ -23,9 +23,6 @@ from web.language import say, told, tongue
 from web.pages.asked import Asked
 from web.pages.campaigns import WORDS
 from web.pages.render import done, page
-
-_TRIED = 10
-"""People that are looked through for an example, before somebody is chosen."""
 
 
 def campaign_run_pages(desk: Desk) -> APIRouter:
@@ -88,31 +85,22 @@ async def _check(
     test_error: str = "",
 ) -> Response:
     campaign = await desk.campaigns.get(actor, campaign_id)
-    found = await desk.campaigns.people(actor, campaign.org_id, search)
     got: Checked | None = None
     error = ""
     try:
         if contact:
             got = await desk.campaigns.check(actor, campaign_id, _number(contact))
         elif not search:
-            got = await _example(desk, actor, campaign_id, found)
+            got = await desk.campaigns.example(actor, campaign_id)
     except AccountError as wrong:
         error = told(wrong)
+    found = await desk.campaigns.people(actor, campaign.org_id, search)
     contact = contact or (str(got.recipient.contact_id) if got else "")
     values: dict[str, Any] = {"campaign": campaign, "search": search, "contact": contact, "got": got, "found": found}
     values |= {"error": error, "why_not": say(got.reason.words) if got and got.reason else ""}
     values |= {"phone": phone, "test_error": test_error, "providers": await _providers(desk, actor, campaign)}
     status = 422 if test_error else 200
     return page(request, "campaigns/check.html", fragment="results", status=status, **values, **WORDS)
-
-
-async def _example(desk: Desk, actor: Actor, campaign_id: str, people: Sequence[ContactListing]) -> Checked | None:
-    """What the first of some people would get who gets anything: nobody has chosen one yet."""
-    for each in people[:_TRIED]:
-        got = await desk.campaigns.check(actor, campaign_id, each.id)
-        if got.text is not None or got.email is not None:
-            return got
-    return None
 
 
 async def _providers(desk: Desk, actor: Actor, campaign: Campaign) -> list[ProviderFacts]:

@@ -82,6 +82,20 @@ async def test_it_is_checked_estimated_started_and_stopped(house: House):
     assert actions == [f"campaign.{verb}" for verb in verbs]
 
 
+@pytest.mark.proves("C10", "campaign: e-mail")
+async def test_the_check_opens_with_somebody_who_is_meant(house: House):
+    await contact(house, "Aage", "+4530643001")  # the first of all, and not of this audience
+    bo = Draft(name="Bo", phones=(Point("+4530643002"),), emails=(Point("bo@people.example"),))
+    await house.site.rooms.contacts.add(house.org.id, bo)
+    for channel in ("sms", "email"):
+        campaign_id = await draft(
+            house, channel=channel, subject="Hej {{ name }}", text="Hej {{ name }}!", whom="where", where="name = Bo"
+        )
+        page = await house.owner.get(f"/campaigns/{campaign_id}/check")
+        assert "Hej Bo!" in page, channel
+        assert "Hej Aage" not in page, channel
+
+
 @pytest.mark.proves("campaign: send window", "C12")
 async def test_when_those_who_wait_get_it_is_said(house: House):
     await contact(house, "Anna", "+4530643001")
