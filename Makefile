@@ -8,6 +8,8 @@ FUZZ_SECONDS ?= 1800
 API_SECONDS ?= 600
 # Of some tests, none may be of the one kind or the other: pytest then ends with 5.
 NONE_IS_FINE := $(if $(ARGS),|| [ $$? -eq 5 ])
+# As pip does where it copies: an editable install is left for the first start to compile, or for every one (PYTHONDONTWRITEBYTECODE).
+COMPILE := $(BIN)/python -m compileall -q brevdue campaigns gateway web
 
 .PHONY: demo test faults crowd fuzz check translations openapi api bench audit pictures clean
 
@@ -15,6 +17,7 @@ demo: $(VENV)/.installed  ## a mail becomes an SMS, the answer a mail; then keep
 	$(BIN)/brevdue demo $(ARGS)
 
 test: check  ## the checks and all tests; ARGS="-k spf" for some of them
+	$(COMPILE)
 	$(BIN)/pytest -m "stopwatch and not slow" $(ARGS) $(NONE_IS_FINE)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not stopwatch and not slow" --cov --cov-report=term $(ARGS) $(NONE_IS_FINE)
 
@@ -65,8 +68,10 @@ $(VENV)/.created:
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --editable '.[postgres]'
+	$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --editable '.[postgres]' --group dev
+	$(COMPILE)
 	@touch $@ $(VENV)/.installed

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from math import isinf
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from brevdue.places import free_bytes, places
@@ -401,7 +401,7 @@ class Rooms:
         return site_of(self)
 
     @cached_property
-    def web(self) -> FastAPI:
+    def web(self) -> Starlette:
         """All that is answered over HTTP."""
         return make_app(
             site=self.site,

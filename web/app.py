@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from fastapi import FastAPI
 from python_multipart.multipart import parse_options_header
+from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaigns.short_links import ShortLinks
@@ -15,11 +19,11 @@ from campaigns.unsubscribing import Unsubscribing
 from gateway.providers.base import Webhooks
 from gateway.providers.simulator import SimulatorProvider
 from web.health import Check, health_routes
+from web.later import Later
 from web.leaving import LeavingDoor
 from web.metrics import Sources, metric_routes
-from web.problems import Faults, ProblemResponse, answer_problems
+from web.problems import Faults, ProblemResponse, refused
 from web.short_links import short_link_routes
-from web.simulator import simulator_routes
 from web.static_files import static_files
 from web.webhooks import WebhookDoor
 
@@ -116,31 +120,39 @@ def make_app(
     site: ASGIApp | None = None,
     short_links: ShortLinks | None = None,
     unsubscribing: Unsubscribing | None = None,
-) -> FastAPI:
+) -> Starlette:
     """Put the application together; `webhooks` are the providers that call us, `region` says how phones write numbers.
 
-    `site` answers what people ask for, and programs under `/api`; `short_links` those who follow one.
+    `site` answers what people ask for, and programs under `/api`; `short_links` those who follow one. What stands here
+    itself is imported at every start, and asks no more of Starlette than it must.
 
-    `app.state.stopping` (an Event) tells endless answers that the server stops; the site has it in a request's state.
+    `app.state.stopping` (an Event) tells endless answers that the server stops; pages have it in a request's state.
     """
-    app = FastAPI(
-        title="Brevdue", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False
-    )  # such a redirect believes the Host that a client names
-    app.state.stopping = asyncio.Event()
-    answer_problems(app)
-    app.include_router(health_routes(checks))
+    stopping = asyncio.Event()
+    routes: list[BaseRoute] = [*health_routes(checks)]
     if sources is not None:
-        app.include_router(metric_routes(sources, checks))
+        routes += metric_routes(sources, checks)
     if short_links is not None:
-        app.include_router(short_link_routes(short_links))
+        routes += short_link_routes(short_links)
     if simulators:
-        app.include_router(simulator_routes(simulators, region))
-    app.mount("/static", static_files)
+        phones = TellsEnd(Later(partial(_make_phones, simulators, region)), stopping)
+        routes += [Route("/sim", phones), Route("/sim/{path:path}", phones)]
+    routes.append(Mount("/static", static_files))
     if site is not None:
-        app.mount("/", TellsEnd(site, app.state.stopping))
-    for layer in (Faults, PlainForms, OwnPagesOnly, SafeHeaders):  # the last one is the outermost
-        app.add_middleware(layer)
-    if unsubscribing is not None:  # mail programs post from wherever they show the mail
-        app.add_middleware(LeavingDoor, unsubscribing=unsubscribing)
-    app.add_middleware(WebhookDoor, providers=webhooks or {})  # before all of them: providers are no browsers
+        routes.append(Mount("/", TellsEnd(site, stopping)))
+    # Providers are no browsers, and mail programs post from wherever they show the mail: these two come first.
+    layers = [Middleware(WebhookDoor, providers=webhooks or {})]
+    if unsubscribing is not None:
+        layers.append(Middleware(LeavingDoor, unsubscribing=unsubscribing))
+    layers += [Middleware(SafeHeaders), Middleware(OwnPagesOnly), Middleware(PlainForms), Middleware(Faults)]
+    app = Starlette(routes=routes, middleware=layers, exception_handlers={HTTPException: refused})
+    app.router.redirect_slashes = False  # such a redirect believes the Host that a client names
+    app.state.stopping = stopping
     return app
+
+
+def _make_phones(simulators: Mapping[str, SimulatorProvider], region: str) -> ASGIApp:
+    # What it is made of takes long to import, and only who looks at a phone needs it.
+    from web.simulator import make_phones
+
+    return make_phones(simulators, region)

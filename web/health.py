@@ -13,8 +13,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
 
 Look = Callable[[], Awaitable[str]]
 """Says in words what is wrong, "" where nothing is. Of an exception its kind is shown, its words are not."""
@@ -50,22 +51,19 @@ async def look_at(checks: Sequence[Check]) -> list[Finding]:
     return list(await asyncio.gather(*map(_finding, checks)))
 
 
-def health_routes(checks: Sequence[Check]) -> APIRouter:
+def health_routes(checks: Sequence[Check]) -> list[Route]:
     """`/livez` and `/readyz`; the latter's JSON has an entry for each check."""
-    router = APIRouter(include_in_schema=False)
 
-    @router.api_route("/livez", methods=["GET", "HEAD"])
-    async def livez() -> PlainTextResponse:
+    async def livez(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    @router.api_route("/readyz", methods=["GET", "HEAD"])
-    async def readyz() -> JSONResponse:
+    async def readyz(_request: Request) -> JSONResponse:
         findings = await look_at(checks)
         ready = all(finding.state != "failing" for finding in findings)
         body = {"ready": ready, "checks": [asdict(finding) for finding in findings]}
         return JSONResponse(body, 200 if ready else 503)
 
-    return router
+    return [Route("/livez", livez), Route("/readyz", readyz)]
 
 
 async def _finding(check: Check) -> Finding:

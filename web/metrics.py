@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from gateway.figures import FigureReader
 from gateway.model import JsonDict
@@ -46,17 +47,14 @@ class Sources:
     """When the certificate ends (seconds since the epoch); None without one."""
 
 
-def metric_routes(sources: Sources, checks: Sequence[Check]) -> APIRouter:
+def metric_routes(sources: Sources, checks: Sequence[Check]) -> list[Route]:
     """`/metrics` and `/status`."""
-    router = APIRouter(include_in_schema=False)
 
-    @router.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(_request: Request) -> Response:
         content = await asyncio.to_thread(exposition, sources, await _figures(sources))
         return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @router.get("/status")
-    async def status() -> JSONResponse:
+    async def status(_request: Request) -> JSONResponse:
         figures, findings = await asyncio.gather(_figures(sources), look_at(checks))
         return JSONResponse(
             {
@@ -67,7 +65,7 @@ def metric_routes(sources: Sources, checks: Sequence[Check]) -> APIRouter:
             }
         )
 
-    return router
+    return [Route("/metrics", metrics), Route("/status", status)]
 
 
 async def _figures(sources: Sources) -> Figures | None:

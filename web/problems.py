@@ -1,33 +1,22 @@
 """What a request that went wrong is answered: RFC 9457 problem details, in sentences that say what would be right.
 
-Promises: wrong input is called by its field's name and not repeated (it may hold a key or a text); an unforeseen
-exception's words stay in the log.
+Promises: an unforeseen exception's words stay in the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import maillog
 from gateway.maillog import Event
 from gateway.store.database import StoreUnavailableError
-
-_PLACES = {
-    "body": "the form",
-    "query": "the query",
-    "path": "the path",
-    "header": "the headers",
-    "cookie": "the cookies",
-}
 
 
 class ProblemResponse(JSONResponse):
@@ -41,33 +30,10 @@ class ProblemResponse(JSONResponse):
         super().__init__(problem | more, status, headers)
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Let an application answer refusals and wrong input as problems."""
-
-    @app.exception_handler(RequestValidationError)
-    async def wrong_input(_request: Request, error: RequestValidationError) -> ProblemResponse:
-        errors = mistakes(error)
-        return ProblemResponse(422, "; ".join(found["message"] for found in errors), errors=errors)
-
-    @app.exception_handler(HTTPException)
-    async def refused(_request: Request, error: HTTPException) -> ProblemResponse:
-        return ProblemResponse(error.status_code, error.detail, error.headers)
-
-
-def mistakes(error: RequestValidationError) -> list[dict[str, str]]:
-    """Each field that cannot be taken, with a sentence."""
-    return [_mistake(found) for found in error.errors()]
-
-
-def _mistake(found: Mapping[str, Any]) -> dict[str, str]:
-    """One of pydantic's findings as the field's name and a sentence."""
-    place, *path = (str(step) for step in found["loc"])
-    where = _PLACES.get(place, place)
-    field = ".".join(path)
-    if found["type"] == "missing":
-        return {"field": field, "message": f"'{field}' is missing or empty in {where}"}
-    message = str(found["msg"])
-    return {"field": field, "message": f"'{field}' in {where}: {message[:1].lower()}{message[1:]}"}
+async def refused(_request: Request, error: Exception) -> ProblemResponse:
+    """The answer where something is refused with a status."""
+    of = cast("HTTPException", error)  # the only kind that it is registered for
+    return ProblemResponse(of.status_code, of.detail, of.headers)
 
 
 class Faults:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from web.connections import BoundedConnection
 
@@ -45,7 +45,7 @@ class WebServer:
 
     def __init__(
         self,
-        app: FastAPI,
+        app: Starlette,
         host: str,
         port: int,
         *,

@@ -10,9 +10,10 @@ import re
 import time
 from typing import Final
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from campaigns.short_links import DOOR, ShortLinks
 from gateway.rates import Rate
@@ -36,20 +37,18 @@ _AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers by which browsers say that nobody has asked yet."""
 
 
-def short_link_routes(links: ShortLinks) -> APIRouter:
+def short_link_routes(links: ShortLinks) -> list[Route]:
     """The door."""
-    router = APIRouter(include_in_schema=False)
     misses = Rate(MISSES, MISS_SECONDS)
 
-    @router.api_route(DOOR + "{code}", methods=["GET", "HEAD"])
-    async def follow(request: Request, code: str) -> Response:
+    async def follow(request: Request) -> Response:
         speak(languages(request.headers.get("accept-language", "")), ())
         client = request.client.host if request.client else ""
         wait = misses.wait(client, time.monotonic())
         if wait:
             later = {"Retry-After": str(int(wait) + 1)}
             return page(429, _("Too many tries"), _("Try again in a while."), headers=later)
-        followed = await links.follow(code)
+        followed = await links.follow(request.path_params["code"])
         if followed is None:
             misses.count(client, time.monotonic())
             return page(404, _("This link leads nowhere"), _("Look whether it was copied as a whole."))
@@ -57,7 +56,7 @@ def short_link_routes(links: ShortLinks) -> APIRouter:
             links.clicked(followed)
         return Response(status_code=302, headers=HEADERS | {"Location": followed.target})
 
-    return router
+    return [Route(DOOR + "{code}", follow)]
 
 
 def looks_ahead(headers: Headers) -> bool:

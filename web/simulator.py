@@ -10,13 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi import APIRouter, FastAPI, Form, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, StreamingResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.model import JsonDict
 from gateway.numbers import NumberError, display, to_e164
 from gateway.providers.simulator import MAGIC, SimulatorProvider
 from gateway.sms import InboundPart
+from web.mistakes import wrong_input
+from web.problems import Faults, refused
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -42,8 +46,14 @@ def _pages() -> Environment:
     return Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
 
-def simulator_routes(simulators: Mapping[str, SimulatorProvider], region: str) -> APIRouter:
-    """Routes under `/sim`; the first simulator serves where none is named. Phones without a plus are of `region`."""
+def make_phones(simulators: Mapping[str, SimulatorProvider], region: str) -> FastAPI:
+    """What answers `/sim`; the first simulator serves where none is named. Phones without a plus are of `region`."""
+    app = FastAPI(
+        title="Brevdue's phones", docs_url=None, redoc_url=None, openapi_url="/sim/openapi.json", redirect_slashes=False
+    )
+    app.add_exception_handler(RequestValidationError, wrong_input)
+    app.add_exception_handler(StarletteHTTPException, refused)
+    app.add_middleware(Faults)
     router = APIRouter(prefix="/sim", tags=["simulator"])
     default = next(iter(simulators.values()))
 
@@ -63,7 +73,8 @@ def simulator_routes(simulators: Mapping[str, SimulatorProvider], region: str) -
 
     _add_phone_views(router, chosen, region)
     _add_phone_actions(router, chosen, region)
-    return router
+    app.include_router(router)
+    return app
 
 
 def _add_phone_views(router: APIRouter, chosen: Chosen, region: str) -> None:
@@ -114,7 +125,7 @@ def _add_phone_actions(router: APIRouter, chosen: Chosen, region: str) -> None:
     @router.get("/events")
     async def events(request: Request, provider: str | None = None) -> StreamingResponse:
         """Stream what phones receive and send, as server-sent events."""
-        stream = _stream(chosen(provider), request.app.state.stopping)
+        stream = _stream(chosen(provider), request.state.stopping)
         headers = {"X-Accel-Buffering": "no"}  # nginx passes each event on at once
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 

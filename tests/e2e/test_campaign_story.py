@@ -89,7 +89,7 @@ async def written(page: Page, account: str) -> None:
 async def looked_at(page: Page) -> None:
     """What one would get, and what all of it will be."""
     await page.get_by_role("searchbox").fill("Lise")
-    await page.get_by_role("link", name="Lise Krogh").click()
+    await page.locator(".list-group").get_by_role("link", name="Lise Krogh").click()
     await expect(page.locator("#message")).to_have_text("Hej Lise! Vi ses")
     await page.get_by_role("link", name="Estimate").click()
     await page.get_by_role("link", name="Start …").click()

@@ -29,7 +29,8 @@ from gateway.registry.errors import (
     TooManySecrets,
 )
 from web.identity.actor import NotAllowed
-from web.problems import ProblemResponse, mistakes
+from web.mistakes import mistakes
+from web.problems import ProblemResponse
 
 REALM = 'Bearer realm="Brevdue"'
 
