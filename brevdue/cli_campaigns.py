@@ -240,6 +240,8 @@ async def estimate(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
     values["cost"] = str(last.cost) if last.cost is not None else "not available with the current provider"
     values |= {f"skipped: {reason}": count for reason, count in sorted(last.skipped.items())}
     values |= {f"of {parts} parts": count for parts, count in sorted(last.by_parts.items())}
+    if last.later:
+        values["wait for their hours"] = f"{last.later}, the first until {moment(last.first_at)}"
     values |= {f"empty: {name}": count for name, count in sorted(last.gaps.items())}
     facts(values, options)
 
@@ -255,6 +257,7 @@ async def check(
         with in_a_sentence():
             got = await at.campaigns.check(None, campaign_id, contact)
     values: dict[str, Any] = {"to": got.recipient.phone, "from": got.sender}
+    values["in the audience"] = got.meant
     values["why not"] = str(got.reason.words) if got.reason else None
     values |= {"parts": got.text.parts, "encoding": got.text.encoding} if got.text else {}
     values |= {"price": str(got.price) if got.price else None, "window opens": moment(got.due_at)}

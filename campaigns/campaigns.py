@@ -56,6 +56,8 @@ class Checked:
     """When the contact's window opens, where it is shut now."""
     gaps: tuple[str, ...]
     """Macros that leave a gap in the text."""
+    meant: bool
+    """Whether the contact is in the audience now."""
     email: Email | None = None
     """Of a campaign by e-mail; without the footer."""
 
@@ -283,9 +285,11 @@ class Campaigns:
         return None
 
     async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:
-        found = await self._readers.some(wanted_by(campaign.org_id, terms), [contact_id])
+        wanted = wanted_by(campaign.org_id, terms)
+        found = await self._readers.some(wanted, [contact_id])
         if not found:
             raise NotFound(sentence("there is no such contact"))
+        nearest = await self._readers.page(wanted, contact_id - 1, 1)
         now = self._clock.now()
         decided = decide(found[0], terms, now, "", whenever=True)
         message, email = decided.message, decided.email
@@ -304,6 +308,7 @@ class Campaigns:
             reason=reason,
             due_at=due,
             gaps=terms.texts[decided.variant].empty(found[0].fields) if message or email else (),
+            meant=bool(nearest) and nearest[0].contact_id == contact_id,
             email=email,
         )
 

@@ -15,7 +15,7 @@ from functools import partial
 from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign
 from campaigns.model import Channel, Recipient
-from campaigns.recipients import Decided, Skip, Terms, decide
+from campaigns.recipients import Decided, Skip, Terms, decide, opens_at
 from campaigns.store import email_sql, run_sql
 from campaigns.terms import wanted_by
 from gateway.model import Clock
@@ -70,6 +70,10 @@ class Estimate:
     """Macros that would leave a gap in a text, and in how many."""
     gap_example: int | None = None
     """A contact with a gap."""
+    later: int = 0
+    """Messages that wait where it starts now, or at its start date: the hours of their contacts are shut then."""
+    first_at: float | None = None
+    """When the first of these hours open."""
     finished: bool = False
 
 
@@ -146,6 +150,8 @@ class _Adding:
         self._by_variant: Counter[str] = Counter()
         self._gaps: Counter[str] = Counter()
         self._example: int | None = None
+        self._later = 0
+        self._first_at: float | None = None
 
     def add(
         self, members: Sequence[Recipient], often: frozenset[int], closed: Mapping[str, Skip], now: float
@@ -157,6 +163,7 @@ class _Adding:
             reason = self._reason(decided, often, closed)
             if reason is None:
                 self._count(decided, member)
+                self._count_later(member, max(now, self._terms.content.start_at or 0.0))
             else:
                 left_out.append(self._leave_out(member, reason))
         self._done += len(members)
@@ -218,6 +225,12 @@ class _Adding:
             self._gaps[name] += 1
             self._example = self._example or member.contact_id
 
+    def _count_later(self, member: Recipient, start: float) -> None:
+        opens = opens_at(member, self._terms, start)
+        if opens > start:
+            self._later += 1
+            self._first_at = min(opens, self._first_at or opens)
+
     def estimate(self, *, finished: bool) -> Estimate:
         """As it stands."""
         return Estimate(
@@ -234,5 +247,7 @@ class _Adding:
             by_variant=dict(self._by_variant),
             gaps=dict(self._gaps),
             gap_example=self._example,
+            later=self._later,
+            first_at=self._first_at,
             finished=finished,
         )

@@ -12,7 +12,10 @@ from gateway.writing.frame import FROM_NOBODY, Frame, for_people
 from gateway.writing.mime import message, text_part
 
 _WHY: Final[dict[str, Sentence]] = {
-    Cause.BUDGET: sentence("It has used up what it may spend. To go on, make a copy of it with a larger budget."),
+    Cause.BUDGET: sentence(
+        "It has used up what it may spend, or its next SMS has no price in the currency of its budget. To go on, make "
+        "a copy of it with another budget."
+    ),
     Cause.TEXT: sentence("Its text cannot be read any more."),
     Cause.AUDIENCE: sentence("A group or a field that its audience is chosen by is gone."),
 }

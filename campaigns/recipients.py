@@ -156,15 +156,20 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     version = FIRST if split is None else split.version(member.contact_id)
     if version is None and not whenever and split is not None:
         return Decided(member.contact_id, due_at=split.until)
-    if not whenever and not terms.openings.always:
-        country = member.country or (country_of(member.phone) if member.phone else "")
-        opens = terms.openings.at(member.zone, country, now)
-        if opens > now:
-            return Decided(member.contact_id, due_at=opens)
+    if not whenever and (opens := opens_at(member, terms, now)) > now:
+        return Decided(member.contact_id, due_at=opens)
     if version is None and split is not None:
         # Nobody knows which it will be: the dearest, so that no more is spent than was said.
         return max((_decided(member, terms, now, message_id, each) for each in split.versions), key=_dearness)
     return _decided(member, terms, now, message_id, version or FIRST)
+
+
+def opens_at(member: Recipient, terms: Terms, now: float) -> float:
+    """When a contact may be written to: `now` itself where its hours are open."""
+    if terms.openings.always:
+        return now
+    country = member.country or (country_of(member.phone) if member.phone else "")
+    return terms.openings.at(member.zone, country, now)
 
 
 def _dearness(decided: Decided) -> tuple[int, int]:

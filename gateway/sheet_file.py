@@ -1,9 +1,9 @@
 """Rows out of a table that a person uploads: CSV as any program writes it, or XLSX.
 
 In: an open file. Out: one row after the other, each with the number of its line as the person's program shows it, cells
-as texts. Of a CSV one row is in memory at a time, whatever its length; a workbook is in memory as a whole while it is
-read, and refused where it would take more than its bounds (`workbook_bounds`). Raises BadValue, with what to do, for
-what cannot be read.
+as texts. Of a CSV one row is in memory at a time, at most a million characters; a workbook is in memory as a whole
+while it is read, and refused where it would take more than its bounds (`workbook_bounds`). Raises BadValue, with what
+to do, for what cannot be read.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ BOUNDS = Bounds(unpacked=100_000_000, cells=5_000_000)
 Row = tuple[int, Sequence[str]]
 _DELIMITERS = (";", ",", "\t")
 _BLOCK = 1 << 18
+_LONGEST_ROW = 1_000_000
+"""Characters: no program writes such a row, and one without an end would be in memory as a whole."""
 _LOOKED_AT = 50
 """Lines that tell which sign separates cells."""
 
@@ -82,17 +84,45 @@ def _delimited(file: BinaryIO) -> Iterator[Row]:
         lines = text.read(_BLOCK).splitlines()[:_LOOKED_AT]
         delimiter = max(_DELIMITERS, key=lambda sign: sum(sign in line for line in lines))
         text.seek(0)
-        reader = csv.reader(text, delimiter=delimiter)
+        bounded = _Bounded(text)
+        reader = csv.reader(bounded, delimiter=delimiter)
         before = 0
         try:
             for row in reader:
                 yield before + 1, row
                 before = reader.line_num
+                bounded.begin_row()
+        except _TooLongError as error:
+            raise BadValue(sentence("line %(line)s is too long: is this a table?", line=before + 1)) from error
         except csv.Error as error:
             told = sentence("line %(line)s cannot be read: is there a quote too many?", line=before + 1)
             raise BadValue(told) from error
     finally:
         text.detach()
+
+
+class _TooLongError(Exception):
+    """A row does not end."""
+
+
+class _Bounded:
+    """The lines of a text, as long as the row that they are of is not too long."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._left = _LONGEST_ROW
+
+    def begin_row(self) -> None:
+        """What comes is of another row."""
+        self._left = _LONGEST_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        """Raises `_TooLongError`."""
+        while line := self._text.readline(self._left + 1):
+            self._left -= len(line)
+            if self._left < 0:
+                raise _TooLongError
+            yield line
 
 
 # --- XLSX ----------------------------------------------------------------------------------------------------------

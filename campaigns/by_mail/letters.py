@@ -8,7 +8,7 @@ from campaigns.by_mail.words import marked
 from campaigns.campaign import Campaign
 from campaigns.campaigns import Checked
 from campaigns.estimate import Estimate
-from gateway.local_forms import amount
+from gateway.local_forms import amount, moment, zone_of
 from gateway.model import Account, Clock, MailKind, OutgoingMail, ParsedMail, new_id
 from gateway.settings import MailSettings
 from gateway.translation import Sentence, Translations, translations
@@ -40,7 +40,8 @@ class ByMailLetters:
             lead = words.gettext("Nobody of %(name)s would get this text.", name=name)
             return self._answer(account, to, campaign, lead, [*self._skipped(words, estimate), self.url(campaign)])
         ask = words.gettext("Answer OK to send this to %(name)s, or no to drop it.", name=name)
-        lines = [ask, self._figures(words, account, estimate), *self._example(words, example)]
+        lines = [ask, self._figures(words, account, estimate), *self._later(words, account, estimate)]
+        lines += self._example(words, example)
         lines += self._skipped(words, estimate)
         if above and estimate.total > above:
             lines.append(words.gettext("It is so large that a second person has to approve it after your OK."))
@@ -73,6 +74,17 @@ class ByMailLetters:
             parts=estimate.parts,
             cost=amount(known, account.language, account.region) if known else words.gettext("not known"),
         )
+
+    def _later(self, words: Translations, account: Account, estimate: Estimate) -> list[str]:
+        if estimate.first_at is None:
+            return []
+        first = moment(estimate.first_at, zone_of(account.region), account.language, account.region)
+        told = words.gettext(
+            "%(count)s of them get it later, for these are quiet hours where they are: the first at %(moment)s.",
+            count=estimate.later,
+            moment=first,
+        )
+        return [told]
 
     def _example(self, words: Translations, example: Checked | None) -> list[str]:
         if example is None or example.text is None:

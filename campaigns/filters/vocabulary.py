@@ -49,6 +49,8 @@ BUILT_IN: Final = {
 """What every contact has, whatever its organisation."""
 MARKS: Final = frozenset(mark.value for mark in Mark)
 STATES: Final = ("no_sms", "opted_out")
+_MOST_NAMED: Final = 12
+"""Names that a refusal lists of those that there are."""
 RESERVED: Final = frozenset(
     {*BUILT_IN, *(mark.value for mark in Mark), "first_name", "and", "or", "not", "in", "today"}
 )
@@ -248,7 +250,11 @@ def _no_field(field: Field, book: Book) -> BadFilter:
 
 
 def _unknown(told: Sentence, name: str, names: Iterable[str], at: int) -> BadFilter:
-    near = difflib.get_close_matches(fold(name), [fold(each) for each in names], n=1, cutoff=0.6)
+    there = list(names)
+    near = difflib.get_close_matches(fold(name), [fold(each) for each in there], n=1, cutoff=0.6)
+    some = [*there[:_MOST_NAMED], *(["…"] if len(there) > _MOST_NAMED else [])]
     if near:
         told = sentence("%(told)s: did you mean %(near)s?", told=told, near=near[0])
+    elif some:
+        told = sentence("%(told)s; there is: %(some)s", told=told, some=", ".join(some))
     return BadFilter(told, at, len(name))

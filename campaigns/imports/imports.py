@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -24,11 +25,19 @@ from gateway.model import Clock, new_id
 from gateway.registry.errors import BadValue, NotFound
 from gateway.store.database import Database
 from gateway.translation import SOURCE, Translations, sentence, translations
+from gateway.workbook_bounds import TOO_BIG
 
 CHUNK: Final = 250
 """Rows that become contacts in one transaction: some 30 ms of the one that writes."""
 MAX_BYTES: Final = 500_000_000
 MAX_ROWS: Final = 2_000_000
+MOST_UNFINISHED: Final = 20
+"""Files of an organisation that are here and not imported: each may be large, and is kept for a month."""
+_SWELLING: Final = 50
+"""Characters that a byte of a file may come to. A workbook of people comes to some five; one that says a long text once
+and refers to it a hundred thousand times, to tens of thousands."""
+_SMALL: Final = 10_000_000
+"""Characters that any file may come to."""
 _LONGEST_CELL: Final = 4_000
 _WORKBOOKS: Final = 2
 """Read at once: each may take gigabytes while it is read (`workbook.MEMORY`). Others wait until one is."""
@@ -68,7 +77,10 @@ class Imports:
         )
         with tempfile.TemporaryFile(dir=self._directory) as file:
             await _save(file, content)
-            await self._database.write(sql.begin, coming)
+            if not await self._database.write(sql.begin, (coming, MOST_UNFINISHED)):
+                raise BadValue(
+                    sentence("%(most)s files wait to be imported: import or stop them first", most=MOST_UNFINISHED)
+                )
             try:
                 await self._keep(coming.id, file)
             except BaseException:
@@ -77,17 +89,21 @@ class Imports:
         return await self.find(org_id, coming.id)
 
     async def _keep(self, import_id: str, file: BinaryIO) -> None:
+        most = max(_SMALL, _SWELLING * file.seek(0, os.SEEK_END))
         if not sheet_file.is_workbook(file):
-            return await self._keep_rows(import_id, _delimited(file))
+            return await self._keep_rows(import_id, _delimited(file), most)
         async with self._workbooks, aclosing(_workbook(file)) as rows:
-            return await self._keep_rows(import_id, rows)
+            return await self._keep_rows(import_id, rows, most)
 
-    async def _keep_rows(self, import_id: str, chunks: AsyncIterator[list[Row]]) -> None:
+    async def _keep_rows(self, import_id: str, chunks: AsyncIterator[list[Row]], most: int) -> None:
         head: Sequence[str] | None = None
-        count = number = 0
+        count = number = characters = 0
         async for rows in chunks:
             head = rows[0][1] if head is None else head
             count += len(rows)
+            characters += sum(sum(map(len, cells)) for _, cells in rows)
+            if characters > most:
+                raise BadValue(TOO_BIG)
             if count > MAX_ROWS:
                 raise BadValue(sentence("the file has too many lines: %(most)s at most", most=MAX_ROWS))
             await self._database.write(sql.add_chunk, (import_id, number, rows))

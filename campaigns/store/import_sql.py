@@ -123,21 +123,28 @@ def _to_import(row: object) -> Import:
 # --- the file ------------------------------------------------------------------------------------------------------
 
 
-def begin(connection: Connection, items: Sequence[Import]) -> list[None]:
-    """Work: note that files are coming."""
-    for item in items:
-        connection.execute(
-            insert(contact_imports).values(
-                id=item.id,
-                org_id=item.org_id,
-                name=item.name,
-                state=ImportState.UPLOADING.value,
-                head="[]",
-                by=item.by,
-                created_at=item.created_at,
-            )
+def begin(connection: Connection, items: Sequence[tuple[Import, int]]) -> list[bool]:
+    """Work: note that files are coming; False where so many of the organisation's are here and not imported."""
+    return [_begin(connection, item, most) for item, most in items]
+
+
+def _begin(connection: Connection, item: Import, most: int) -> bool:
+    unfinished = contact_imports.c.state.in_((ImportState.UPLOADING.value, ImportState.READY.value))
+    query = select(func.count()).select_from(contact_imports)
+    if connection.execute(_of(query, item.org_id).where(unfinished)).scalar_one() >= most:
+        return False
+    connection.execute(
+        insert(contact_imports).values(
+            id=item.id,
+            org_id=item.org_id,
+            name=item.name,
+            state=ImportState.UPLOADING.value,
+            head="[]",
+            by=item.by,
+            created_at=item.created_at,
         )
-    return [None] * len(items)
+    )
+    return True
 
 
 def add_chunk(connection: Connection, items: Sequence[tuple[str, int, Sequence[Row]]]) -> list[None]:

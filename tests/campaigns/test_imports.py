@@ -20,7 +20,7 @@ from campaigns import vcards
 from campaigns.contacts import Contacts
 from campaigns.groups import Groups
 from campaigns.imports.importing import Importing
-from campaigns.imports.imports import CHUNK, Imports
+from campaigns.imports.imports import CHUNK, MOST_UNFINISHED, Imports
 from campaigns.imports.plan import Existing, Plan
 from campaigns.model import Attribute, AttributeType, Audience, Draft, Point
 from campaigns.store import import_sql
@@ -148,12 +148,27 @@ async def test_a_workbook_is_read_as_people_see_it(
         (b"PK\x03\x04 and then nothing", "workbook cannot be read"),
         (b"ab\0\0c", "cannot be read"),
         (b'name\n"' + b"a" * 200_000 + b"\n", "a quote too many"),
+        (b"name;phone\n" + b"a;" * 600_000, "line 2 is too long"),
+        (b"name;phone\n" + b'"a\na";' * 200_000, "line 2 is too long"),
+        (workbook([["name", "phone"], *[["x" * 4_000, "30643061"]] * 3_000]), "workbook is too big"),
     ],
+    ids=lambda what: what if isinstance(what, str) else "",
 )
 async def test_what_cannot_be_read_says_what_to_do(imports: Imports, org_id: str, content: bytes, words: str):
     with pytest.raises(BadValue, match=words):
         await imports.upload(org_id, "x", pieces(content))
     assert all(each.state is ImportState.CANCELLED for each in await imports.latest(org_id))
+
+
+async def test_files_that_nobody_imports_are_not_piled_up(imports: Imports, org_id: str, other_org_id: str):
+    for number in range(MOST_UNFINISHED):
+        await imports.upload(org_id, f"{number}.csv", pieces(FILE.encode()))
+    with pytest.raises(BadValue, match="20 files wait to be imported"):
+        await imports.upload(org_id, "more.csv", pieces(FILE.encode()))
+    assert len(await imports.latest(org_id)) == MOST_UNFINISHED
+    await imports.upload(other_org_id, "theirs.csv", pieces(FILE.encode()))
+    await imports.cancel(org_id, (await imports.latest(org_id))[0].id)
+    await imports.upload(org_id, "more.csv", pieces(FILE.encode()))
 
 
 @pytest.mark.parametrize("content", [FILE.encode(), workbook([["Navn", "Mobil"], ["Åse", "30643061"]])])

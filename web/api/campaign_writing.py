@@ -40,6 +40,7 @@ class CheckShown(Shown):
     reason: Skip | None = Field(description="Why the contact gets nothing.")
     due_at: Moment | None = Field(description="When the contact's hours begin, where they are shut now.")
     gaps: list[str] = Field(examples=[[]], description="Macros that leave a gap in the text.")
+    meant: bool = Field(examples=[True], description="Whether the contact is in the audience now.")
 
 
 class TestForm(Form):
@@ -165,4 +166,5 @@ def _checked(got: Checked) -> CheckShown:
         reason=got.reason,
         due_at=moment_or_none(got.due_at),
         gaps=list(got.gaps),
+        meant=got.meant,
     )

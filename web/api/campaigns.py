@@ -16,7 +16,7 @@ from gateway.scopes import Scope
 from web.api.answers import listed, one, told
 from web.api.campaign_forms import CampaignShown, shown
 from web.api.campaign_writing import add_campaign_writing
-from web.api.forms import Amount, Form, Line, Listed, Shown, Word, amount
+from web.api.forms import Amount, Form, Line, Listed, Moment, Shown, Word, amount, moment_or_none
 from web.api.routing import Caller, ThingId, needs, router
 from web.desk.desk import Desk
 
@@ -71,6 +71,8 @@ class EstimateShown(Shown):
     unpriced: int = Field(examples=[0], description="Messages of which no price is known.")
     skipped: dict[str, int] = Field(examples=[{"opted-out": 20}])
     gaps: dict[str, int] = Field(examples=[{"first_name": 3}], description="Macros that leave a gap, and in how many.")
+    later: int = Field(examples=[0], description="Messages that wait for their contacts' hours where it starts now.")
+    first_at: Moment | None = Field(description="When the first of these hours open.")
 
 
 class CopyForm(Form):
@@ -161,6 +163,8 @@ def _add_preparing(routes: APIRouter, desk: Desk) -> None:
             unpriced=found.unpriced,
             skipped={str(reason): count for reason, count in found.skipped.items()},
             gaps=dict(found.gaps),
+            later=found.later,
+            first_at=moment_or_none(found.first_at),
         )
         return told(request, said)
 

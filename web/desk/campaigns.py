@@ -51,6 +51,8 @@ class Standing:
     campaign: Campaign
     account: Account | None
     figures: Figures
+    groups: Mapping[str, str]
+    """What the organisation's groups are called, by their ids."""
 
 
 class CampaignDesk:
@@ -91,7 +93,9 @@ class CampaignDesk:
         """One campaign with its figures (C12). Raises NotFound."""
         campaign = await self.get(actor, campaign_id)
         account = await self._accounts.account(campaign.content.account_id)
-        return Standing(campaign, account, await self._campaigns.figures(campaign))
+        groups = (await self._contacts.book(campaign.org_id)).groups.values()
+        names = {group.id: group.name for group in groups}
+        return Standing(campaign, account, await self._campaigns.figures(campaign), names)
 
     async def names(self, actor: Actor, sms: Iterable[ListedSms]) -> Mapping[str, str]:
         """What the campaigns are called that SMS belong to, by their ids, for who may see them (C4)."""

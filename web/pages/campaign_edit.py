@@ -22,8 +22,9 @@ from web.pages.asked import Asked
 from web.pages.campaign_form import (
     SECTIONS,
     WrongField,
+    WrongFields,
     audience_of,
-    field_of,
+    fields_of,
     read_content,
     shown_of,
     typed_of,
@@ -78,29 +79,30 @@ async def _place(desk: Desk, actor: Actor, org: str) -> str:
 async def _save(request: Request, desk: Desk, actor: Actor, org_id: str, campaign: Campaign | None) -> Response:
     form = await request.form()
     typed = typed_of(form)
+    account_id, saved = "", None
+    errors: dict[str, str] = {}
     try:
-        account_id = await _account_id(desk, actor, org_id, typed["account"])
-        content = read_content(typed, account_id, campaign.content if campaign else None)
-        if campaign is None:
-            saved = await desk.campaigns.create(actor, org_id, content)
-        else:
-            saved = await desk.campaigns.edit(actor, campaign.id, content)
-    except WrongField as wrong:
-        errors = {wrong.field: told(wrong.error)}
+        account_id = (await desk.campaigns.sender(actor, org_id, typed["account"])).id
     except AccountError as error:
-        errors = {field_of(error, typed): told(error)}
-    else:
+        errors["account"] = told(error)
+    try:
+        content = read_content(typed, account_id, campaign.content if campaign else None)
+        if not errors:
+            saved = await _saved(desk, actor, org_id, campaign, content)
+    except WrongFields as wrong:
+        errors |= {field: told(error) for field, error in wrong.errors.items()}
+    except AccountError as error:
+        errors = fields_of(error, typed)
+    if saved is not None:
         to = f"/campaigns/{saved.id}" + ("/check" if form.get("then") == "check" else "")
         return done(request, _("%(name)s is saved", name=saved.content.name), to, away=True)
     return await _form(request, desk, actor, org_id, typed, campaign=campaign, errors=errors)
 
 
-async def _account_id(desk: Desk, actor: Actor, org_id: str, name: str) -> str:
-    """Raises WrongField."""
-    try:
-        return (await desk.campaigns.sender(actor, org_id, name)).id
-    except AccountError as error:
-        raise WrongField("account", error) from error
+async def _saved(desk: Desk, actor: Actor, org_id: str, campaign: Campaign | None, content: Content) -> Campaign:
+    if campaign is None:
+        return await desk.campaigns.create(actor, org_id, content)
+    return await desk.campaigns.edit(actor, campaign.id, content)
 
 
 async def _form(

@@ -1,7 +1,7 @@
 """The form of a campaign, section by section: what its fields hold, and how a content is read from them.
 
-In: what was typed. Out: a `Content`; or a `WrongField`, which names the field beside which the reason stands. A section
-is one template with one `Section` here, so a new subject adds its own and touches none of the others.
+In: what was typed. Out: a `Content`; or `WrongFields`, each with the field beside which the reason stands. A section is
+one template with one `Section` here, so a new subject adds its own and touches none of the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from campaigns.trial import FIRST, VERSIONS, Rule, Trial, language_of, version_o
 from gateway.money import Money
 from gateway.registry.errors import AccountError, BadValue
 from gateway.translation import sentence
-from web.language import tongue
+from web.language import say, told, tongue
 
 Typed = Mapping[str, Any]
 """What the fields of the form hold: texts, and lists of texts."""
@@ -40,6 +40,14 @@ class WrongField(Exception):
         super().__init__(field)
         self.field = field
         self.error = error
+
+
+class WrongFields(Exception):
+    """Fields that cannot be read, the first of each section, and why."""
+
+    def __init__(self, errors: Mapping[str, AccountError]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +74,26 @@ def shown_of(content: Content) -> dict[str, Any]:
 
 
 def read_content(typed: Typed, account_id: str, before: Content | None = None) -> Content:
-    """What was typed as a content, with all of `before` that the form does not ask for. Raises WrongField."""
+    """What was typed as a content, with all of `before` that the form does not ask for. Raises WrongFields."""
     content = replace(before or Content("", "", {}), account_id=account_id)
+    errors: dict[str, AccountError] = {}
     for section in SECTIONS:
-        content = section.read(typed, content)
+        try:
+            content = section.read(typed, content)
+        except WrongField as wrong:
+            errors[wrong.field] = wrong.error
+    if errors:
+        raise WrongFields(errors)
     return content
 
 
-def field_of(error: AccountError, typed: Typed) -> str:
-    """The field that a reason belongs to which only the whole content gave."""
-    if isinstance(error, TextError):
-        return "text"
+def fields_of(error: AccountError, typed: Typed) -> dict[str, str]:
+    """Reasons that only the whole content gave, by the field that each belongs to."""
     if isinstance(error, BadDraft):
-        wrong = next(iter(error.problems))
-        return _FIELDS.get(wrong, wrong)
-    return "where" if typed["whom"] == "where" else ""
+        return {_FIELDS.get(name, name): say(problem) for name, problem in error.problems.items()}
+    if isinstance(error, TextError):
+        return {"text": told(error)}
+    return {"where" if typed["whom"] == "where" else "": told(error)}
 
 
 _FIELDS: Mapping[str, str] = {"texts": "text", "subjects": "subject", "trial": "versions", "limits": "per_minute"}

@@ -20,7 +20,7 @@ from web.desk.desk import Desk
 from web.language import gettext as _
 from web.language import say, told, tongue
 from web.pages.asked import Asked
-from web.pages.campaign_wording import recipient_colour, recipient_state
+from web.pages.campaign_wording import recipient_state
 from web.pages.campaigns import WORDS, skip_words
 from web.pages.messages import typed_phone
 from web.pages.render import page
@@ -101,8 +101,6 @@ def _add_list(router: APIRouter, desk: Desk) -> None:
             "states": _states(campaign),
             "reasons": _reasons(campaign),
             "variants": sorted(campaign.content.texts),
-            "recipient_state": recipient_state,
-            "recipient_colour": recipient_colour,
             "reason_words": reason_words,
         }
         status = 422 if error else 200

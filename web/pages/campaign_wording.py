@@ -43,7 +43,7 @@ def campaign_rule(rule: Rule) -> str:
 def campaign_cause(cause: str) -> str:
     """Why a campaign rests."""
     known: dict[str, str] = {
-        Cause.BUDGET: _("its budget is spent"),
+        Cause.BUDGET: _("its budget is spent, or the next SMS has no price in its currency"),
         Cause.ACCOUNT: _("the account of the responsible person is closed, or its key paused"),
         Cause.TEXT: _("its text cannot be read any more"),
         Cause.AUDIENCE: _("a group or a field that its audience is chosen by is gone"),

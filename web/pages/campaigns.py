@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,9 +11,11 @@ from babel.dates import format_datetime
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from campaigns.campaign import Campaign, Deed, State, may
+from campaigns.campaign import Campaign, Content, Deed, State, may
 from campaigns.campaigns import PAGE
+from campaigns.filters.writing import quoted
 from campaigns.recipients import Skip
+from campaigns.schedule import write_window
 from campaigns.statistics import Figures
 from campaigns.terms import split_of
 from campaigns.trial import NEVER, language_of, version_of
@@ -23,10 +26,18 @@ from web import charts
 from web.charts import Bar, Heading, Series
 from web.desk.desk import Desk
 from web.identity.actor import Actor
+from web.language import amount, ngettext, number, say, told, tongue
 from web.language import gettext as _
-from web.language import number, say, told, tongue
 from web.pages.asked import Asked
-from web.pages.campaign_wording import campaign_cause, campaign_colour, campaign_rule, campaign_state
+from web.pages.campaign_wording import (
+    campaign_cause,
+    campaign_colour,
+    campaign_rule,
+    campaign_state,
+    recipient_colour,
+    recipient_state,
+)
+from web.pages.contacts import Wish
 from web.pages.drawing import Drawn
 from web.pages.render import done, page
 
@@ -36,6 +47,8 @@ WORDS: dict[str, Any] = {
     "campaign_colour": campaign_colour,
     "campaign_cause": campaign_cause,
     "campaign_rule": campaign_rule,
+    "recipient_state": recipient_state,
+    "recipient_colour": recipient_colour,
     "version_of": version_of,
     "language_of": language_of,
 }
@@ -89,16 +102,44 @@ def _add_copying(router: APIRouter, desk: Desk) -> None:
 
 async def _standing(desk: Desk, actor: Actor, campaign_id: str) -> dict[str, Any]:
     standing = await desk.campaigns.standing(actor, campaign_id)
-    return standing_of(desk, actor, standing.campaign, standing.account, standing.figures)
+    values = standing_of(desk, actor, standing.campaign, standing.account, standing.figures)
+    return values | {"chosen": list(chosen(standing.campaign.content, standing.groups))}
+
+
+def chosen(content: Content, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What was chosen for a campaign: whom it is for, when it leaves and how fast."""
+    audience = content.audience
+    whom = [groups.get(each, "?") for each in audience.groups]
+    if audience.filter is not None:
+        whom.append(audience.filter or _("everybody"))
+    if audience.contacts:
+        count = len(audience.contacts)
+        whom.append(ngettext("%(num)s single contact", "%(num)s single contacts", count))
+    yield _("Who gets it"), ", ".join(whom) or _("nobody")
+    if audience.without:
+        yield _("Without these groups"), ", ".join(groups.get(each, "?") for each in audience.without)
+    if not content.window.always:
+        yield _("Hours"), write_window(content.window)
+    yield _("Quiet hours"), _("write in them as well") if content.any_hour else _("rest in them")
+    if content.limits.per_minute:
+        yield _("Messages a minute"), number(content.limits.per_minute)
+    if content.limits.per_week:
+        yield _("Messages a contact gets a week"), number(content.limits.per_week)
+    if content.limits.parts:
+        yield _("Budget in SMS parts, or in e-mails"), number(content.limits.parts)
+    if content.limits.cost:
+        yield _("Budget in money"), amount(content.limits.cost)
 
 
 def standing_of(
     desk: Desk, actor: Actor, campaign: Campaign, account: Account | None, figures: Figures
 ) -> dict[str, Any]:
     """What the page of a campaign says."""
-    state = campaign.state
+    state, name = campaign.state, quoted(campaign.content.name)
     return {
         "campaign": campaign,
+        "answered": Wish(filter=f"answered: {name}", org=campaign.org_id).link(),
+        "followed": Wish(filter=f"clicked: {name}", org=campaign.org_id).link(),
         "account": account,
         "figures": figures,
         "live": state in {State.RUNNING, State.SCHEDULED, State.PAUSED, State.FINISHED},

@@ -69,6 +69,7 @@ def import_pages(desk: Desk) -> APIRouter:
 
 def _add_one(router: APIRouter, desk: Desk) -> None:
     @router.get("/{import_id}")
+    @router.get("/{import_id}/plan")  # where a form has led: who goes there once more begins with the file
     async def show(request: Request, actor: Asked, import_id: str) -> Response:
         found = await desk.imports.get(actor, import_id)
         if found.state is ImportState.READY:

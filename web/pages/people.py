@@ -183,6 +183,6 @@ def _meaning(role: Role) -> str:
         Role.OPERATOR: _("runs the gateway for all organisations"),
         Role.OWNER: _("everything, and who else may"),
         Role.ADMINISTRATOR: _("everything but owners"),
-        Role.SENDER: _("reads and writes messages"),
+        Role.SENDER: _("reads and writes messages, contacts and campaigns"),
         Role.READER: _("sees, and changes nothing"),
     }[role]

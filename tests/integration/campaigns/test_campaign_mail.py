@@ -6,9 +6,11 @@ import asyncio
 import smtplib
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, update
@@ -120,9 +122,21 @@ async def _yesterday(database, _org_id: str) -> None:
     await database.write(alone(lambda connection: connection.execute(long_ago)), None)
 
 
+def _all_but_the_hour_before() -> str:
+    """Quiet hours that hold now and for some time, on a Danish clock."""
+    hour = datetime.now(ZoneInfo("Europe/Copenhagen")).hour
+    return f"{hour:02}:00-{(hour - 1) % 24:02}:00"
+
+
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
-    toml = '[campaigns]\nquiet_hours = ""\nholidays = false\n[dialog]\nlanguage = "en"\n'
+def quiet() -> str:
+    """The quiet hours."""
+    return ""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, quiet: str) -> Iterator[Gateway]:
+    toml = f'[campaigns]\nquiet_hours = "{quiet}"\nholidays = false\n[dialog]\nlanguage = "en"\n'
     with Gateway(tmp_path, toml) as running:
         running.account(running.key())
         asyncio.run(_write(running, _customers))
@@ -162,6 +176,13 @@ def test_a_mail_is_shown_and_ok_starts_it_once(gateway: Gateway) -> None:
     again = answered(gateway, shown, "OK")
     assert "answered before" in body(again)
     assert len(gateway.phone("+4520600001")) == 1
+
+
+@pytest.mark.proves("campaign: by mail", "campaign: send window")
+@pytest.mark.parametrize("quiet", [_all_but_the_hour_before()], ids=["night"])
+def test_who_asks_at_night_is_told_when_it_leaves(gateway: Gateway) -> None:
+    shown = body(asked(gateway))
+    assert "3 of them get it later, for these are quiet hours where they are: the first at" in shown
 
 
 @pytest.mark.proves("campaign: by mail")

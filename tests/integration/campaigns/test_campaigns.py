@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from functools import partial
 from typing import Any
@@ -194,6 +195,19 @@ async def test_the_estimate_is_what_happens(bureau: Bureau, office: Office) -> N
     figures = await bureau.campaigns.figures(ran)
     assert figures.skipped == last.skipped
     assert figures.states == {"queued": 1203}
+
+
+@pytest.mark.proves("campaign: estimate", "campaign: send window")
+async def test_an_estimate_counts_who_gets_it_later(bureau: Bureau) -> None:
+    await bureau.contacts(draft(1, zone="Asia/Tokyo"), draft(2, zone="Europe/Copenhagen"), draft(3, no_sms=True))
+    start = datetime(2027, 1, 5, 9, tzinfo=UTC).timestamp()  # 10 in Copenhagen, 18 in Tokyo
+    deferred = {"launch": Launch.DEFERRED, "start_at": start, "any_day": True}
+    campaign = await bureau.create(**deferred, window=Window(9 * 60, 17 * 60))
+    estimate = (await bureau.estimate(campaign))[-1]
+    assert (estimate.messages, estimate.later) == (2, 1)
+    assert estimate.first_at == datetime(2027, 1, 6, 0, tzinfo=UTC).timestamp()  # 9 in Tokyo
+    campaign = await bureau.create(**deferred, window=Window(9 * 60, 19 * 60))
+    assert [(each.later, each.first_at) for each in await bureau.estimate(campaign)] == [(0, None)]
 
 
 @pytest.mark.proves("C10", "C2")

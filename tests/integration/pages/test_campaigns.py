@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from campaigns.model import Channel, Draft, Point
 from tests.integration.pages.conftest import House
-from tests.integration.pages.traffic import sent
+from tests.integration.pages.traffic import came, sent
 from web.identity.roles import Role
 
 TEXT = 'Hej {{ first_name | default: "du" }}! {{ language }}'
@@ -51,6 +52,10 @@ async def test_what_was_typed_stays_beside_what_is_wrong_with_it(house: House):
     assert 'id="h-account" role="alert"' in text
     text = await house.owner.post("/campaigns/new", 422, **(wrong | {"text": "Hej", "per_minute": "many"}))
     assert 'id="e-per_minute"' in text
+    several = {"account": "olga@other.example", "per_minute": "many", "window": "25:00"}
+    text = await house.owner.post("/campaigns/new", 422, **(wrong | several), launch="deferred")
+    for field in ("h-account", "e-per_minute", "h-start_at"):
+        assert f'id="{field}"' in text, "all that is wrong is said at once"
     assert "No campaign yet" in await house.owner.get("/campaigns")
 
 
@@ -84,7 +89,7 @@ async def test_it_is_checked_estimated_started_and_stopped(house: House):
 
 @pytest.mark.proves("C10", "campaign: e-mail")
 async def test_the_check_opens_with_somebody_who_is_meant(house: House):
-    await contact(house, "Aage", "+4530643001")  # the first of all, and not of this audience
+    aage = await contact(house, "Aage", "+4530643001")  # the first of all, and not of this audience
     bo = Draft(name="Bo", phones=(Point("+4530643002"),), emails=(Point("bo@people.example"),))
     await house.site.rooms.contacts.add(house.org.id, bo)
     for channel in ("sms", "email"):
@@ -94,6 +99,9 @@ async def test_the_check_opens_with_somebody_who_is_meant(house: House):
         page = await house.owner.get(f"/campaigns/{campaign_id}/check")
         assert "Hej Bo!" in page, channel
         assert "Hej Aage" not in page, channel
+        assert "not in the audience" not in page, channel
+    campaign_id = await draft(house, whom="where", where="name = Bo")
+    assert "not in the audience" in await house.owner.get(f"/campaigns/{campaign_id}/check?contact={aage}")
 
 
 @pytest.mark.proves("campaign: send window", "C12")
@@ -103,6 +111,7 @@ async def test_when_those_who_wait_get_it_is_said(house: House):
     campaign_id = await draft(
         house, window=f"{('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun')[day.weekday()]} 09:00-10:00"
     )
+    assert "<dt>Wait for their hours</dt><dd>1 · the first at" in await estimated(house, campaign_id, "start")
     await house.owner.post(f"/campaigns/{campaign_id}/start")
     runner = house.site.rooms.campaign_runner
     await runner.look()
@@ -110,7 +119,41 @@ async def test_when_those_who_wait_get_it_is_said(house: House):
     page = await house.owner.get(f"/campaigns/{campaign_id}")
     assert f'<a href="/campaigns/{campaign_id}/recipients?state=waiting">1</a> · the first at' in page
     assert f"{day.day} {day:%B} {day.year}" in page
+    assert '<dt>Quiet hours</dt><dd class="long">rest in them</dd>' in page
+    assert re.search('<dt>Hours</dt><dd class="long">... 09:00-10:00</dd>', page)
+    await house.owner.post(f"/campaigns/{campaign_id}/cancel")
+    page = await house.owner.get(f"/campaigns/{campaign_id}")
+    assert "Waited when it was cancelled" in page
+    assert "the first at" not in page
     assert "Anna" in await house.owner.get(f"/campaigns/{campaign_id}/recipients?state=waiting")
+
+
+@pytest.mark.proves("C11", "C12")
+async def test_its_page_says_what_was_chosen_and_leads_to_who_has_answered(house: House):
+    book = await house.site.rooms.contacts.book(house.org.id)
+    regulars = await house.site.rooms.contact_groups.make(book, "Regulars", "has: phone")
+    without = await house.site.rooms.contact_groups.make(book, "Not them", "name = Bo")
+    anna = await contact(house, "Anna", "+4530643001")
+    said = {"groups": regulars.id, "without": without.id, "contacts": str(anna), "any_hour": "on", "any_day": "on"}
+    campaign_id = await draft(house, **said, name="Bo's fair", whom="chosen", per_minute="120", max_parts="50")
+    await house.owner.post(f"/campaigns/{campaign_id}/start")
+    runner = house.site.rooms.campaign_runner
+    await runner.look()
+    await runner.idle()
+    [account] = await house.site.accounts.accounts_of("anna@firm.example")
+    await came(house.site, account.number, "Ja tak", phone="+4530643001")
+    page = await house.reader.get(f"/campaigns/{campaign_id}")
+    for name, value in (
+        ("Who gets it", "Regulars, 1 single contact"),
+        ("Without these groups", "Not them"),
+        ("Quiet hours", "write in them as well"),
+        ("Messages a minute", "120"),
+        ("Budget in SMS parts, or in e-mails", "50"),
+    ):
+        assert f'<dt>{name}</dt><dd class="long">{value}</dd>' in page
+    found = re.search(r'Phones that have answered</dt><dd><a href="([^"]*)">1</a>', page)
+    assert found is not None
+    assert "Anna" in await house.reader.get(html.unescape(found[1]))
 
 
 @pytest.mark.proves("campaign: e-mail", "C10")

@@ -101,6 +101,8 @@ async def test_the_list_is_searched_filtered_and_says_what_it_does_not_understan
     wrong = await house.owner.get("/contacts?filter=citty+%3D+Odense", 422)
     assert 'id="e-filter"' in wrong
     assert "did you mean city" in wrong
+    wrong = await house.owner.get("/contacts?filter=wheels+%3D+4", 422)
+    assert "there is no field wheels; there is: city, name, phone, email" in wrong
     assert "<html" not in await house.owner.get("/contacts", **{"HX-Request": "true"})
 
 
