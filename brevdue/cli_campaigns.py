@@ -391,7 +391,7 @@ async def pause(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
 @campaign.command
 async def resume(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
     """Go on where it was paused; nobody gets anything twice."""
-    await _do("resume", campaign_id, options)
+    await _do("resume", campaign_id, options, _who())
 
 
 @campaign.command

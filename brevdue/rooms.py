@@ -276,7 +276,11 @@ class Rooms:
             emails=self.email_writer,
             mail_queued=self.mail_out.nudge,
             under_way=self._make_ready_to_stop_it,
+            above=self._approval_above,
         )
+
+    async def _approval_above(self, org_id: str) -> int:
+        return await self.approvals.above(org_id)  # what asks is imported when a campaign runs
 
     def _make_ready_to_stop_it(self) -> None:
         # A pause has to hold within a second: that is no time to begin making the pages and the API.

@@ -1,7 +1,8 @@
 """Approval of large campaigns by a second person. Pure.
 
 In: who asks for what, and what was asked before. Out: an objection, or none. Above so many contacts a start only asks;
-somebody else reads the campaign, approves it or sends it back with a word. Whoever runs the machine may do both.
+somebody else reads the campaign, approves it or sends it back with a word. Whoever runs the machine may do both. One
+that was small at its start and grows pauses there, and goes on when somebody else lets it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Approval:
     """Who asked, for how many, and what was answered."""
 
     asked_by: str = ""
+    """Who has started it, small or large."""
     asked_id: str = ""
     """The `Who.token`."""
     asked_at: float | None = None
@@ -91,4 +93,6 @@ def objection(approval: Approval, who: Who, asked_at: float | None = None) -> Se
         return sentence("the campaign was changed and started anew: look at it again")
     if who.token == approval.asked_id and not who.owns_machine:
         return sentence("you have started this campaign yourself: another person has to approve it")
+    if who.kind == "key":
+        return sentence("another person has to approve it: a program's key approves nothing")
     return None

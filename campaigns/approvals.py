@@ -86,6 +86,11 @@ class Approvals:
         self._mail_queued()
         return outcome
 
+    async def go_on(self, campaign: Campaign, who: Who) -> Campaign | NotNow | None:
+        """Let a campaign go on whose audience has grown, where `who` is another than who has started it."""
+        answer = approval_sql.Answer(campaign, who, self._clock.now(), approved=True)
+        return await self._database.write(approval_sql.go_on, answer)
+
     async def _language(self, campaign: Campaign) -> str:
         """Of who asked."""
         approvers = await self._approvers.of(campaign.org_id)

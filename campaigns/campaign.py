@@ -82,6 +82,8 @@ class Cause(StrEnum):
     """Its text cannot be read any more."""
     AUDIENCE = "audience"
     """A group or a field that its audience is chosen by is gone."""
+    GROWN = "grown"
+    """Its audience has grown beyond what a start without approval may reach: somebody else has to let it go on."""
     WINNER = "winner"
     """It waits for the verdict on its versions, for the others are to get the best."""
 

@@ -14,7 +14,7 @@ from functools import partial
 from campaigns.approval import Who
 from campaigns.approvals import Approvals
 from campaigns.audience import Readers
-from campaigns.campaign import Campaign, Content, Deed, Launch, NotNow, State
+from campaigns.campaign import Campaign, Cause, Content, Deed, Launch, NotNow, State
 from campaigns.content import checked, field_names, startable, written
 from campaigns.emails import Email, html_of
 from campaigns.estimate import Estimate, Estimator, LeftOut
@@ -170,13 +170,14 @@ class Campaigns:
             raise NotNow(campaign_sql.CHANGED)
         startable(campaign.content)
         account = await self._sender(campaign)
+        start = partial(self._do, org_id, campaign_id, Deed.START, campaign.content, by)
         if not await self._approvals.above(campaign.org_id):
-            return await self._do(org_id, campaign_id, Deed.START, campaign.content)
+            return await start()
         # Exact at this moment: it is started only if it says the same in the transaction that starts it.
         terms = self._terms.terms(campaign.content, account)
         recipients = await self._readers.count(wanted_by(campaign.org_id, terms))
         if not await self._approvals.needed(campaign.org_id, recipients):
-            return await self._do(org_id, campaign_id, Deed.START, campaign.content)
+            return await start()
         if by is None:
             raise BadValue(sentence("so large a campaign has to be approved: say who starts it"))
         return self._told(self._done(await self._approvals.ask(campaign, by, recipients)), Deed.ASK)
@@ -204,9 +205,14 @@ class Campaigns:
         """From now on nothing leaves."""
         return await self._do(org_id, campaign_id, Deed.PAUSE)
 
-    async def resume(self, org_id: str | None, campaign_id: str) -> Campaign:
-        """It goes on where it was."""
-        await self._sender(await self.get(org_id, campaign_id))
+    async def resume(self, org_id: str | None, campaign_id: str, by: Who | None = None) -> Campaign:
+        """It goes on where it was; one that has grown only where `by` is another than who has started it."""
+        campaign = await self.get(org_id, campaign_id)
+        await self._sender(campaign)
+        if campaign.cause == Cause.GROWN:
+            if by is None:
+                raise BadValue(sentence("so large a campaign has to be approved: say who lets it go on"))
+            return self._told(self._done(await self._approvals.go_on(campaign, by)), Deed.RESUME)
         return await self._do(org_id, campaign_id, Deed.RESUME)
 
     async def cancel(self, org_id: str | None, campaign_id: str) -> Campaign:
@@ -231,8 +237,10 @@ class Campaigns:
             raise BadValue(sentence("the account of the responsible person is closed, or its key is paused"))
         return account
 
-    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed, content: Content | None = None) -> Campaign:
-        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id, content=content)
+    async def _do(
+        self, org_id: str | None, campaign_id: str, deed: Deed, content: Content | None = None, by: Who | None = None
+    ) -> Campaign:
+        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id, content=content, by=by)
         return self._told(self._done(await self._database.write(campaign_sql.do, wish)), deed)
 
     def _told(self, campaign: Campaign, deed: Deed) -> Campaign:

@@ -16,6 +16,10 @@ _WHY: Final[dict[str, Sentence]] = {
         "It has used up what it may spend, or its next SMS has no price in the currency of its budget. To go on, make "
         "a copy of it with another budget."
     ),
+    Cause.GROWN: sentence(
+        "Its audience has grown beyond what may be written to without approval. Somebody else than who has started it "
+        "can let it go on."
+    ),
     Cause.TEXT: sentence("Its text cannot be read any more."),
     Cause.AUDIENCE: sentence("A group or a field that its audience is chosen by is gone."),
 }

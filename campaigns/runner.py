@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -54,6 +54,10 @@ CAPPED = "limit"
 _TRIES = 3
 
 
+async def _never(_org_id: str) -> int:
+    return 0
+
+
 class Runner:
     """Runs what is due."""
 
@@ -75,12 +79,14 @@ class Runner:
         emails: EmailWriter,
         mail_queued: Callable[[], None] = lambda: None,
         under_way: Callable[[], object] = lambda: None,
+        above: Callable[[str], Awaitable[int]] = _never,
         ahead: int = AHEAD,
         pages: Pages | None = None,
     ) -> None:
         """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at.
 
-        `under_way` is told when campaigns run, in this process or in another: somebody may want to stop them.
+        `under_way` is told when campaigns run, in this process or in another: somebody may want to stop them. `above`
+        says above how many contacts an organisation's campaigns need an approval, 0 for never.
         """
         self._database = database
         self._accounts = accounts
@@ -95,6 +101,7 @@ class Runner:
         self._emails = emails
         self._mail_queued = mail_queued
         self._under_way = under_way
+        self._above = above
         self._trials = Trials(database, clock)
         self._ahead = ahead
         self._pages = pages or pages_for(database.writers)
@@ -198,6 +205,7 @@ class Runner:
             at=time.monotonic(),
             organisation=name,
             page=self._pages.most,
+            above=0 if campaign.approval.approved else await self._above(campaign.org_id),
         )
 
     async def _through_audience(self, run: Run) -> None:
@@ -287,6 +295,8 @@ class Runner:
             spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
             waited=page.waited,
             mails=self._mails(run, decided, now),
+            above=run.above,
+            grown=self._letters.paused(run.campaign, account, Cause.GROWN) if run.above else None,
         )
 
     def _mails(self, run: Run, decided: Sequence[Decided], now: float) -> dict[str, OutgoingMail]:
@@ -312,6 +322,8 @@ class Runner:
                 await self._rest(run.campaign.id, tomorrow, CAPPED)
             case Went.SPENT:
                 maillog.warn(Event.CAMPAIGN, id=run.campaign.id, state=State.PAUSED, cause=Cause.BUDGET)
+            case Went.GROWN:
+                maillog.warn(Event.CAMPAIGN, id=run.campaign.id, state=State.PAUSED, cause=Cause.GROWN)
             case _:
                 pass
         return None

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from campaigns.approval import Who, objection
-from campaigns.campaign import Campaign, Content, Deed, NotNow, State
+from campaigns.campaign import Campaign, Cause, Content, Deed, NotNow, State
 from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaigns
 from campaigns.store.campaign_sql import Wish, campaign_of
@@ -92,6 +92,30 @@ def _answer(connection: Connection, item: Answer) -> Campaign | NotNow | None:
     return _done(connection, deed, campaign, item.now, values, item.letters, item.campaign.content)
 
 
+def go_on(connection: Connection, items: Sequence[Answer]) -> list[Campaign | NotNow | None]:
+    """Work: let campaigns go on whose audience has grown: somebody else than who has started one approves it so."""
+    return [_go_on(connection, item) for item in items]
+
+
+def _go_on(connection: Connection, item: Answer) -> Campaign | NotNow | None:
+    campaign = campaign_sql.find(connection, item.campaign.org_id, item.campaign.id, lock=True)
+    if campaign is None:
+        return None
+    against = objection(campaign.approval, item.who) if campaign.cause == Cause.GROWN else None
+    if against is not None:
+        return NotNow(against)
+    values = {
+        "asked_at": campaign.state_at,
+        "asked_for": campaign.counts.recipients,
+        "answered_by": item.who.name,
+        "answered_id": item.who.token,
+        "answered_at": item.now,
+        "approved": True,
+        "answer": "",
+    }
+    return _done(connection, Deed.RESUME, campaign, item.now, values, item.letters, item.campaign.content)
+
+
 def _done(
     connection: Connection,
     deed: Deed,
@@ -112,7 +136,13 @@ def _done(
 
 def waiting(connection: Connection, org_id: str | None, most: int) -> list[Campaign]:
     """Campaigns that wait for approval, the longest first."""
-    query = select(campaigns).where(campaigns.c.state == State.APPROVAL).order_by(campaigns.c.state_at).limit(most)
+    grown = and_(campaigns.c.state == State.PAUSED, campaigns.c.cause == Cause.GROWN)
+    query = (
+        select(campaigns)
+        .where(or_(campaigns.c.state == State.APPROVAL, grown))
+        .order_by(campaigns.c.state_at)
+        .limit(most)
+    )
     if org_id is not None:
         query = query.where(campaigns.c.org_id == org_id)
     return [campaign_of(row) for row in connection.execute(query)]

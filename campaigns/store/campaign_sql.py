@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, true, update
 
-from campaigns.approval import Approval
+from campaigns.approval import Approval, Who
 from campaigns.campaign import UNDECIDED, Campaign, Cause, Content, Counts, Deed, Launch, Limits, NotNow, State, after
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
@@ -98,6 +98,8 @@ class Wish:
     """What is told about it, in the same transaction."""
     content: Content | None = None
     """What it must still say, where that was looked at before."""
+    by: Who | None = None
+    """Who starts it, where that is known."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -128,6 +130,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
     if state is State.RUNNING and campaign.started_at is None:
         changed["started_at"] = wish.now
         _record(connection, campaign, wish)
+    if wish.deed is Deed.START and wish.by is not None:
+        changed |= {"asked_by": wish.by.name, "asked_id": wish.by.token}
     if state in {State.FINISHED, State.CANCELLED}:
         changed["finished_at"] = wish.now
         changed["lease"] = None

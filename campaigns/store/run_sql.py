@@ -54,6 +54,10 @@ class Advance:
     """Whether these are contacts that have waited for their window: the cursor stays."""
     mails: Mapping[str, OutgoingMail] = field(default_factory=dict)
     """Those of a campaign by e-mail, by their ids."""
+    above: int = 0
+    """Contacts above which it needs an approval; 0 for never."""
+    grown: OutgoingMail | None = None
+    """What is told where there are more, and nobody has approved it."""
 
 
 class Went(StrEnum):
@@ -67,6 +71,8 @@ class Went(StrEnum):
     """The campaign does not run any more, or in another process, or from another place."""
     SPENT = "spent"
     """Its own limit is reached: it is paused."""
+    GROWN = "grown"
+    """There are more contacts than may be written to without approval: it is paused."""
     CAPPED = "capped"
     """A daily limit of its account, key or organisation is reached."""
 
@@ -132,16 +138,15 @@ _STANDING = Prepared(
 
 def _advance(connection: Connection, item: Advance) -> Advanced:
     row = next(iter(_STANDING.rows(connection, {"campaign": item.campaign_id})), None)
-    if row is None or not _may_go_on(row, item):
-        return Advanced(Went.ASIDE)
-    if item.bulk is not None and not bulk_sql.is_current(connection, item.bulk.revision):
-        return Advanced(Went.STALE)
+    against = _against(connection, row, item)
+    if row is None or against is not None:
+        return Advanced(against or Went.ASIDE)
     decided = _waiting_still(connection, item) if item.waited else item.decided
     decided = _agreeing(connection, row, decided)
     decided = _not_too_often(connection, row, item, decided)
     kept = decided[: _room(row, decided)]
     if decided and not kept:
-        _pause(connection, item)
+        _pause(connection, item, Cause.BUDGET, item.spent)
         return Advanced(Went.SPENT)
     if item.mails:
         mails = [item.mails[each.email.id] for each in kept if each.email is not None]
@@ -157,11 +162,18 @@ def _advance(connection: Connection, item: Advance) -> Advanced:
     return _write(connection, row, item, kept, refused, _spent(kept, taken, bulk))
 
 
-def _may_go_on(row: Any, item: Advance) -> bool:
-    """Whether the campaign runs, here, and stands where the page begins."""
-    if row.state != State.RUNNING or row.lease != item.lease:
-        return False
-    return item.waited or bool(row.cursor == item.was)
+def _against(connection: Connection, row: Any, item: Advance) -> Went | None:
+    """Why a page cannot stand: the campaign does not run here and from there, the directory has changed, or it grew."""
+    if row is None or row.state != State.RUNNING or row.lease != item.lease:
+        return Went.ASIDE
+    if not item.waited and row.cursor != item.was:
+        return Went.ASIDE
+    if item.bulk is not None and not bulk_sql.is_current(connection, item.bulk.revision):
+        return Went.STALE
+    if item.above and not row.approved and not item.waited and row.recipients + len(item.decided) > item.above:
+        _pause(connection, item, Cause.GROWN, item.grown)
+        return Went.GROWN
+    return None
 
 
 def _put(connection: Connection, item: Advance, decided: Sequence[Decided]) -> tuple[Taken, Bulk | None]:
@@ -268,8 +280,8 @@ def _is_priced(each: Decided, currency: str) -> bool:
     return each.price is not None and each.price.currency == currency
 
 
-def _pause(connection: Connection, item: Advance) -> None:
-    wish = campaign_sql.Wish(item.campaign_id, Deed.PAUSE, item.at, cause=Cause.BUDGET, letter=item.spent)
+def _pause(connection: Connection, item: Advance, cause: Cause, letter: OutgoingMail | None) -> None:
+    wish = campaign_sql.Wish(item.campaign_id, Deed.PAUSE, item.at, cause=cause, letter=letter)
     campaign_sql.do(connection, [wish])
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from campaigns.approval import Who, objection
 from campaigns.audience import ContactReaders, Wanted
-from campaigns.campaign import Campaign, Content, State
+from campaigns.campaign import Campaign, Cause, Content, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
 from campaigns.contacts import Contacts
 from campaigns.content import field_names
@@ -260,9 +260,9 @@ class CampaignDesk:
         return await self._campaigns.waiting_for_approval(actor.org_id)
 
     def may_answer(self, actor: Actor, campaign: Campaign) -> bool:
-        """Whether somebody may approve this one, or send it back."""
-        waits = campaign.state is State.APPROVAL and actor.may(Scope.CAMPAIGNS_RUN)
-        return waits and objection(campaign.approval, who_is(actor)) is None
+        """Whether somebody may approve this one, or send it back; or let it go on where it has grown."""
+        waits = campaign.state is State.APPROVAL or campaign.cause == Cause.GROWN
+        return waits and actor.may(Scope.CAMPAIGNS_RUN) and objection(campaign.approval, who_is(actor)) is None
 
     async def pause(self, actor: Actor, campaign_id: str) -> Campaign:
         """From now on nothing leaves. Raises NotFound, NotNow."""
@@ -270,7 +270,8 @@ class CampaignDesk:
 
     async def resume(self, actor: Actor, campaign_id: str) -> Campaign:
         """It goes on where it was. Raises NotFound, NotNow, BadValue."""
-        return await self._run(actor, "campaign.resume", self._campaigns.resume, campaign_id)
+        resume = partial(self._campaigns.resume, by=who_is(actor))
+        return await self._run(actor, "campaign.resume", resume, campaign_id)
 
     async def cancel(self, actor: Actor, campaign_id: str) -> Campaign:
         """Nothing more leaves, for ever. Raises NotFound, NotNow."""

@@ -18,6 +18,7 @@ from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import told
 from web.pages.asked import Asked
+from web.pages.campaign_wording import campaign_cause
 from web.pages.render import done, page
 
 
@@ -54,6 +55,7 @@ def attention_pages(desk: Desk) -> APIRouter:
             "approvals": await approvals(desk, actor),
             "wish": wish,
             "names": await _names(desk, actor),
+            "campaign_cause": campaign_cause,
         }
         return page(request, "attention/list.html", fragment="results", **values)
 

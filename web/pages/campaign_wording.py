@@ -47,6 +47,7 @@ def campaign_cause(cause: str) -> str:
         Cause.ACCOUNT: _("the account of the responsible person is closed, or its key paused"),
         Cause.TEXT: _("its text cannot be read any more"),
         Cause.AUDIENCE: _("a group or a field that its audience is chosen by is gone"),
+        Cause.GROWN: _("its audience has grown, and somebody else than who has started it has to let it go on"),
         Cause.WINNER: _("it waits for the winner among its versions"),
     }
     return known.get(cause, cause)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from campaigns.approval import Approver, Who
-from campaigns.campaign import Campaign, Launch, NotNow, State
+from campaigns.campaign import Campaign, Cause, Launch, NotNow, State
 from campaigns.model import Audience
+from campaigns.under_way import Pages
 from gateway.model import Account
 from gateway.registry.errors import BadValue, NotFound
 from gateway.settings import CampaignSettings
@@ -136,6 +137,41 @@ async def test_a_small_one_that_grows_while_it_waits_is_counted_again(bureau: Bu
     edited = await bureau.campaigns.edit(campaign.org_id, campaign.id, grown)
     assert edited.state is State.DRAFT
     assert (await bureau.campaigns.start(campaign.org_id, campaign.id, ANNA)).state is State.APPROVAL
+
+
+@pytest.mark.proves("campaign: approval")
+@pytest.mark.parametrize(("page", "sent"), [(500, 0), (2, 2)])
+async def test_one_that_grows_after_its_start_goes_on_when_another_person_lets_it(
+    bureau: Bureau, office: Office, page: int, sent: int
+) -> None:
+    approvals = office.approvals()
+    await approvals.set_above(bureau.account.org_id, 3)
+    campaign = await asked(bureau)
+    assert (campaign.state, campaign.approval.asked_by) == (State.RUNNING, ANNA.name)
+    await bureau.contacts(draft(4))
+    bureau.runner = office.runner_with(pages=Pages(page, 10.0), above=approvals.above)
+    paused = await ran(bureau, campaign)
+    assert (paused.state, paused.cause, paused.counts.messages) == (State.PAUSED, Cause.GROWN, sent)
+    [(to, text)] = await mails(office)
+    assert to == bureau.account.email
+    assert "startede den" in text.replace("=\r\n", "")
+    assert [each.id for each in await bureau.campaigns.waiting_for_approval(campaign.org_id)] == [campaign.id]
+    for who in (ANNA, KEY):
+        with pytest.raises(NotNow, match="another person"):
+            await bureau.campaigns.resume(campaign.org_id, campaign.id, who)
+    with pytest.raises(BadValue, match="say who"):
+        await bureau.campaigns.resume(campaign.org_id, campaign.id)
+    await bureau.campaigns.resume(campaign.org_id, campaign.id, BO)
+    after = await ran(bureau, campaign)
+    assert (after.counts.messages, after.approval.answered_by, after.approval.approved) == (4, BO.name, True)
+    assert set((await office.phones()).values()) == {1}
+    assert await bureau.campaigns.waiting_for_approval(campaign.org_id) == []
+
+
+async def ran(bureau: Bureau, campaign: Campaign) -> Campaign:
+    await bureau.runner.look()
+    await bureau.runner.idle()
+    return await bureau.campaigns.get(campaign.org_id, campaign.id)
 
 
 @pytest.mark.proves("campaign: approval")

@@ -295,6 +295,27 @@ async def test_the_provider_can_be_asked_from_the_check(house: House):
 
 
 @pytest.mark.proves("campaign: approval", "attention")
+async def test_one_that_has_grown_waits_where_others_find_it(house: House):
+    await house.site.rooms.approvals.set_above(house.org.id, 1)
+    await contact(house, "Member 1", "+4530643001")
+    campaign_id = await draft(house, any_hour="on", any_day="on")
+    await house.owner.post(f"/campaigns/{campaign_id}/start")
+    await contact(house, "Member 2", "+4530643002")
+    runner = house.site.rooms.campaign_runner
+    await runner.look()
+    await runner.idle()
+    assert "its audience has grown" in await house.owner.get(f"/campaigns/{campaign_id}")
+    second = await house.site.person(Role.OWNER, house.org.id)
+    question = f"/campaigns/{campaign_id}/resume"
+    assert question in await second.get("/attention")
+    assert "Nothing waits for you" in await house.owner.get("/attention")
+    assert "another person has to approve it" in await house.owner.post(question, 422)
+    assert "has started it for fewer contacts" in await second.get(question)
+    await second.post(question)
+    assert "running" in await house.owner.get(f"/campaigns/{campaign_id}")
+
+
+@pytest.mark.proves("campaign: approval", "attention")
 async def test_a_large_one_waits_where_others_find_it(house: House):
     await house.site.rooms.approvals.set_above(house.org.id, 1)
     for n in (1, 2):
