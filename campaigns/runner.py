@@ -22,6 +22,7 @@ from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Cause, Deed, State
 from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
+from campaigns.pace import AHEAD, POLL_SECONDS, Pace
 from campaigns.recipients import Decided, Skip, decide
 from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
@@ -36,18 +37,9 @@ from gateway.model import Account, Clock, OutgoingMail, new_id
 from gateway.registry.errors import AccountError
 from gateway.settings import LimitSettings
 from gateway.spending import DAY, charge
-from gateway.store import bulk_sql, mail_queue_sql
 from gateway.store.bulk_sql import Bulk
 from gateway.store.database import Database, StoreUnavailableError
 
-AHEAD = 20_000
-"""Messages of campaigns that wait in the spool at most, of all together."""
-MAILS_AHEAD = 2_000
-"""Mails of campaigns that wait in the queue at most: each holds its whole text there."""
-FULL_SECONDS = 0.25
-"""How long a campaign waits before it looks whether there is room again."""
-POLL_SECONDS = 1.0
-"""How often it is looked for campaigns that are due, at least."""
 LEASE_CHECK_SECONDS = 5.0
 CAPPED = "limit"
 """The cause of a campaign that waits for the next day, since a daily limit is reached."""
@@ -96,19 +88,20 @@ class Runner:
         self._clock = clock
         self._letters = letters
         self._lease = lease
-        self._providers = tuple(providers)
         self._departs = departs
         self._emails = emails
         self._mail_queued = mail_queued
         self._under_way = under_way
         self._above = above
         self._trials = Trials(database, clock)
-        self._ahead = ahead
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._pace = Pace(
+            database=database, clock=clock, providers=providers, ahead=ahead, runs=self._runs, stopping=self._stopping
+        )
         self._pages = pages or pages_for(database.writers)
         self._wake = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
-        self._runs: dict[str, asyncio.Task[None]] = {}
-        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Begin to look."""
@@ -213,7 +206,7 @@ class Runner:
         ahead: asyncio.Task[Ready] | None = None
         try:
             while not run.campaign.exhausted:
-                size = await self._room(run)
+                size = await self._pace.room(run)
                 if size == 0:
                     return await self._rest(run.campaign.id, self._clock.now())
                 ready = await (ahead or self._ready(run, run.campaign.cursor, size))
@@ -333,7 +326,7 @@ class Runner:
     async def _release(self, run: Run) -> None:
         """Decide on those whose window has opened; finish where nobody waits and everything has left."""
         while not self._stopping.is_set():
-            size = await self._room(run)
+            size = await self._pace.room(run)
             if size == 0:
                 break
             await self._judge(run)
@@ -366,41 +359,6 @@ class Runner:
         if campaign is not None and campaign.state is State.RUNNING:
             await self._rest(run.campaign.id, self._clock.now() + POLL_SECONDS)
         return None
-
-    # --- how fast --------------------------------------------------------------------------------------------------
-
-    async def _room(self, run: Run) -> int:
-        """Wait until messages may be made; how many at most, 0 where this process stops."""
-        while not self._stopping.is_set():
-            size = self._paced(run)
-            if size and run.room <= 0:
-                run.room = await self._free(run)
-            size = min(size, run.room)
-            if size > 0:
-                return size
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), FULL_SECONDS)
-        return 0
-
-    async def _free(self, run: Run) -> int:
-        """How many more messages may wait in the spool, for one campaign of those that are under way."""
-        if run.by_mail:
-            most = min(self._ahead, MAILS_AHEAD)
-            waiting = await self._database.read(partial(mail_queue_sql.waiting_in_bulk, most=most))
-            return (most - waiting) // max(1, len(self._runs))
-        until = self._clock.now() + POLL_SECONDS
-        look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
-        return (self._ahead - await self._database.read(look)) // max(1, len(self._runs))
-
-    def _paced(self, run: Run) -> int:
-        """How many contacts the campaign's pace allows now; a second's worth is saved up at most."""
-        per_minute = run.campaign.content.limits.per_minute
-        if not per_minute:
-            return run.page
-        now = time.monotonic()
-        run.tokens = min(run.tokens + (now - run.at) * per_minute / 60, max(1.0, per_minute / 60))
-        run.at = now
-        return min(run.page, int(run.tokens))
 
     # --- what is told ----------------------------------------------------------------------------------------------
 
