@@ -1,7 +1,6 @@
 """What campaigns are written, approved and started with, from the rooms of the program.
 
-Those who run need none of it, so it is made, and imported, when somebody first asks: a page, a call, a mail to
-`campaign@`.
+It is made, and imported, when somebody first asks: a page, a call, a mail to `campaign@`, a campaign that runs.
 """
 
 from __future__ import annotations

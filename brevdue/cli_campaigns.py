@@ -329,7 +329,8 @@ async def waiting(
             "name": each.content.name,
             "contacts": each.approval.recipients,
             "asked by": each.approval.asked_by,
-            "since": moment(each.approval.asked_at),
+            "since": moment(each.state_at),
+            "why": each.cause or each.state,
         }
         for each in found
     ]

@@ -75,6 +75,7 @@ from web.metrics import Sources
 if TYPE_CHECKING:
     from campaigns.approvals import Approvals
     from campaigns.by_mail.desk import CampaignByMail
+    from campaigns.campaign import Campaign
     from campaigns.campaigns import Campaigns
 
 
@@ -277,10 +278,14 @@ class Rooms:
             mail_queued=self.mail_out.nudge,
             under_way=self._make_ready_to_stop_it,
             above=self._approval_above,
+            tell_grown=self._tell_grown,
         )
 
     async def _approval_above(self, org_id: str) -> int:
         return await self.approvals.above(org_id)  # what asks is imported when a campaign runs
+
+    async def _tell_grown(self, campaign: Campaign) -> None:
+        await self.approvals.tell_grown(campaign)
 
     def _make_ready_to_stop_it(self) -> None:
         # A pause has to hold within a second: that is no time to begin making the pages and the API.

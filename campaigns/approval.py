@@ -2,7 +2,7 @@
 
 In: who asks for what, and what was asked before. Out: an objection, or none. Above so many contacts a start only asks;
 somebody else reads the campaign, approves it or sends it back with a word. Whoever runs the machine may do both. One
-that was small at its start and grows pauses there, and goes on when somebody else lets it.
+that grows beyond what it was started or approved for pauses there, and goes on when somebody else lets it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Approval:
     asked_at: float | None = None
     """None where nobody asks (any more): the campaign was small, or was changed."""
     recipients: int = 0
-    """Contacts of the audience when it was asked."""
+    """Contacts of the audience when it was started, or asked for, or let go on; 0 where nobody had to count them."""
     answered_by: str = ""
     answered_at: float | None = None
     approved: bool = False
@@ -93,6 +93,19 @@ def objection(approval: Approval, who: Who, asked_at: float | None = None) -> Se
         return sentence("the campaign was changed and started anew: look at it again")
     if who.token == approval.asked_id and not who.owns_machine:
         return sentence("you have started this campaign yourself: another person has to approve it")
-    if who.kind == "key":
-        return sentence("another person has to approve it: a program's key approves nothing")
     return None
+
+
+def objection_to_yes(approval: Approval, who: Who, asked_at: float | None = None) -> Sentence | None:
+    """Why somebody cannot approve: as `objection`, and no program's key does."""
+    if who.kind == "key" and who.token != approval.asked_id:
+        return sentence("another person has to approve it: a program's key approves nothing")
+    return objection(approval, who, asked_at)
+
+
+def most_contacts(started_for: int, above: int) -> int:
+    """How many contacts a campaign may reach that was started or approved for so many; 0 for any number.
+
+    A tenth more than that, since groups live, and whatever needs no approval.
+    """
+    return max(above, started_for + started_for // 10) if above and started_for else 0

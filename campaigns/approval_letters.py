@@ -35,6 +35,20 @@ class ApprovalLetters:
         subject = words.gettext("The campaign %(name)s waits for your approval", name=name)
         return self._mail_to(to.email, subject, (lead, how, self._url(campaign), after))
 
+    def grown(self, campaign: Campaign, to: Approver) -> OutgoingMail:
+        """To somebody who may let one go on that has paused since its audience has grown."""
+        words = translations(to.language, "campaigns")
+        name, by = for_people(campaign.content.name), for_people(campaign.approval.asked_by)
+        lead = words.gettext(
+            "%(by)s has started the campaign %(name)s. Its audience has grown since, so it has paused, and a second "
+            "person has to let it go on.",
+            by=by or "?",
+            name=name,
+        )
+        how = words.gettext("Read it here, then let it go on or cancel it:")
+        subject = words.gettext("The campaign %(name)s waits for your approval", name=name)
+        return self._mail_to(to.email, subject, (lead, how, self._url(campaign)))
+
     def answered(self, campaign: Campaign, by: Who, *, approved: bool, word: str, language: str) -> OutgoingMail:
         """To who asked, at their mail address."""
         words = translations(language, "campaigns")

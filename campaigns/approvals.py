@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from campaigns.approval import LONGEST_WORD, Approvers, Who, is_large
+from campaigns.approval import LONGEST_WORD, Approver, Approvers, Who, is_large
 from campaigns.approval_letters import ApprovalLetters
 from campaigns.campaign import Campaign, NotNow
 from campaigns.store import approval_sql
 from gateway.model import Clock, OutgoingMail
 from gateway.registry.errors import BadValue
+from gateway.store import mail_queue_sql
 from gateway.store.database import Database
+from gateway.store.mail_queue_sql import NewMails
 from gateway.translation import sentence
 
 MOST_TOLD = 50
@@ -62,8 +64,8 @@ class Approvals:
     async def ask(self, campaign: Campaign, who: Who, recipients: int) -> Campaign | NotNow | None:
         """Let a campaign wait until somebody else has approved it, and tell them."""
         now = self._clock.now()
-        told = [each for each in await self._approvers.of(campaign.org_id) if f"person:{each.id}" != who.token]
-        letters = tuple(self._letters.asked(campaign, who, recipients, each) for each in told[:MOST_TOLD])
+        told = await self._others(campaign.org_id, who.token)
+        letters = tuple(self._letters.asked(campaign, who, recipients, each) for each in told)
         outcome = await self._database.write(
             approval_sql.ask, approval_sql.Ask(campaign, who, recipients, now, letters)
         )
@@ -86,9 +88,23 @@ class Approvals:
         self._mail_queued()
         return outcome
 
-    async def go_on(self, campaign: Campaign, who: Who) -> Campaign | NotNow | None:
-        """Let a campaign go on whose audience has grown, where `who` is another than who has started it."""
-        answer = approval_sql.Answer(campaign, who, self._clock.now(), approved=True)
+    async def tell_grown(self, campaign: Campaign) -> None:
+        """Tell those who may let a campaign go on whose audience has grown."""
+        letters = [
+            self._letters.grown(campaign, each)
+            for each in await self._others(campaign.org_id, campaign.approval.asked_id)
+        ]
+        if letters:
+            await self._database.write(mail_queue_sql.put, NewMails(tuple(letters)))
+            self._mail_queued()
+
+    async def _others(self, org_id: str, token: str) -> list[Approver]:
+        """Those who may approve, but for who has started it."""
+        return [each for each in await self._approvers.of(org_id) if f"person:{each.id}" != token][:MOST_TOLD]
+
+    async def go_on(self, campaign: Campaign, who: Who, contacts: int) -> Campaign | NotNow | None:
+        """Let one go on, and reach so many contacts, where `who` is another than who has started it."""
+        answer = approval_sql.Answer(campaign, who, self._clock.now(), approved=True, contacts=contacts)
         return await self._database.write(approval_sql.go_on, answer)
 
     async def _language(self, campaign: Campaign) -> str:

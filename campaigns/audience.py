@@ -36,6 +36,10 @@ class Readers(Protocol):
         """These contacts of the organisation, in the audience or not, as far as they are there."""
         ...
 
+    async def includes(self, wanted: Wanted, contact_id: int) -> bool:
+        """Whether a contact is meant."""
+        ...
+
     async def count(self, wanted: Wanted) -> int:
         """How many are meant now."""
         ...
@@ -56,6 +60,11 @@ class ContactReaders:
     async def some(self, wanted: Wanted, contact_ids: Sequence[int]) -> Sequence[Recipient]:
         """See `Readers`."""
         look = partial(audience_sql.some, org_id=wanted.org_id, contact_ids=contact_ids, kinds=wanted.kinds)
+        return await self._database.read(look)
+
+    async def includes(self, wanted: Wanted, contact_id: int) -> bool:
+        """See `Readers`."""
+        look = partial(audience_sql.includes, meant=self._meant(wanted), contact_id=contact_id)
         return await self._database.read(look)
 
     async def count(self, wanted: Wanted) -> int:

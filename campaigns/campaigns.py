@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from campaigns.approval import Who
 from campaigns.approvals import Approvals
@@ -170,17 +171,21 @@ class Campaigns:
             raise NotNow(campaign_sql.CHANGED)
         startable(campaign.content)
         account = await self._sender(campaign)
-        start = partial(self._do, org_id, campaign_id, Deed.START, campaign.content, by)
+        start = partial(self._do, org_id, campaign_id, Deed.START, content=campaign.content, by=by)
         if not await self._approvals.above(campaign.org_id):
             return await start()
         # Exact at this moment: it is started only if it says the same in the transaction that starts it.
-        terms = self._terms.terms(campaign.content, account)
-        recipients = await self._readers.count(wanted_by(campaign.org_id, terms))
+        recipients = await self.contacts(campaign, account)
         if not await self._approvals.needed(campaign.org_id, recipients):
-            return await start()
+            return await start(contacts=max(1, recipients))  # 0 is for those that nobody counts
         if by is None:
             raise BadValue(sentence("so large a campaign has to be approved: say who starts it"))
         return self._told(self._done(await self._approvals.ask(campaign, by, recipients)), Deed.ASK)
+
+    async def contacts(self, campaign: Campaign, account: Account | None = None) -> int:
+        """How many contacts its audience has now. Raises BadValue where its account may not send."""
+        terms = self._terms.terms(campaign.content, account or await self._sender(campaign))
+        return await self._readers.count(wanted_by(campaign.org_id, terms))
 
     async def approve(self, org_id: str | None, campaign_id: str, by: Who, asked_at: float | None = None) -> Campaign:
         """Let a campaign start that somebody else asked for; `asked_at` is what was read. Raises NotNow."""
@@ -205,15 +210,24 @@ class Campaigns:
         """From now on nothing leaves."""
         return await self._do(org_id, campaign_id, Deed.PAUSE)
 
-    async def resume(self, org_id: str | None, campaign_id: str, by: Who | None = None) -> Campaign:
-        """It goes on where it was; one that has grown only where `by` is another than who has started it."""
+    async def resume(
+        self, org_id: str | None, campaign_id: str, by: Who | None = None, seen: str | None = None
+    ) -> Campaign:
+        """It goes on where it was; one that has grown only where `by` is another than who has started it.
+
+        `seen` is the cause for which it rested when it was looked at, where it was.
+        """
         campaign = await self.get(org_id, campaign_id)
-        await self._sender(campaign)
-        if campaign.cause == Cause.GROWN:
-            if by is None:
-                raise BadValue(sentence("so large a campaign has to be approved: say who lets it go on"))
-            return self._told(self._done(await self._approvals.go_on(campaign, by)), Deed.RESUME)
-        return await self._do(org_id, campaign_id, Deed.RESUME)
+        account = await self._sender(campaign)
+        if seen is not None and seen != campaign.cause:
+            raise NotNow(campaign_sql.CHANGED)
+        has_grown = campaign.cause == Cause.GROWN
+        if not has_grown or not await self._approvals.above(campaign.org_id):
+            return await self._do(org_id, campaign_id, Deed.RESUME, grown=has_grown)
+        if by is None:
+            raise BadValue(sentence("so large a campaign has to be approved: say who lets it go on"))
+        contacts = await self.contacts(campaign, account)
+        return self._told(self._done(await self._approvals.go_on(campaign, by, contacts)), Deed.RESUME)
 
     async def cancel(self, org_id: str | None, campaign_id: str) -> Campaign:
         """Nothing more leaves, for ever."""
@@ -237,10 +251,8 @@ class Campaigns:
             raise BadValue(sentence("the account of the responsible person is closed, or its key is paused"))
         return account
 
-    async def _do(
-        self, org_id: str | None, campaign_id: str, deed: Deed, content: Content | None = None, by: Who | None = None
-    ) -> Campaign:
-        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id, content=content, by=by)
+    async def _do(self, org_id: str | None, campaign_id: str, deed: Deed, **more: Any) -> Campaign:
+        wish = campaign_sql.Wish(campaign_id.strip(), deed, self._clock.now(), org_id, **more)
         return self._told(self._done(await self._database.write(campaign_sql.do, wish)), deed)
 
     def _told(self, campaign: Campaign, deed: Deed) -> Campaign:
@@ -287,17 +299,16 @@ class Campaigns:
         written(campaign.content)
         terms = self._terms.of_campaign(campaign, await self._sender(campaign))
         for member in await self._readers.page(wanted_by(campaign.org_id, terms), 0, PAGE):
-            got = await self._check(campaign, terms, member.contact_id)
+            got = await self._check(campaign, terms, member.contact_id, meant=True)
             if got.text is not None or got.email is not None:
                 return got
         return None
 
-    async def _check(self, campaign: Campaign, terms: Terms, contact_id: int) -> Checked:
+    async def _check(self, campaign: Campaign, terms: Terms, contact_id: int, *, meant: bool = False) -> Checked:
         wanted = wanted_by(campaign.org_id, terms)
         found = await self._readers.some(wanted, [contact_id])
         if not found:
             raise NotFound(sentence("there is no such contact"))
-        nearest = await self._readers.page(wanted, contact_id - 1, 1)
         now = self._clock.now()
         decided = decide(found[0], terms, now, "", whenever=True)
         message, email = decided.message, decided.email
@@ -316,7 +327,7 @@ class Campaigns:
             reason=reason,
             due_at=due,
             gaps=terms.texts[decided.variant].empty(found[0].fields) if message or email else (),
-            meant=bool(nearest) and nearest[0].contact_id == contact_id,
+            meant=meant or await self._readers.includes(wanted, contact_id),
             email=email,
         )
 

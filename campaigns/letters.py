@@ -17,8 +17,8 @@ _WHY: Final[dict[str, Sentence]] = {
         "a copy of it with another budget."
     ),
     Cause.GROWN: sentence(
-        "Its audience has grown beyond what may be written to without approval. Somebody else than who has started it "
-        "can let it go on."
+        "Its audience has grown beyond what it was started or approved for. Somebody else than who has started it can "
+        "let it go on."
     ),
     Cause.TEXT: sentence("Its text cannot be read any more."),
     Cause.AUDIENCE: sentence("A group or a field that its audience is chosen by is gone."),

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from campaigns.approval import most_contacts
 from campaigns.audience import Readers
 from campaigns.campaign import Campaign, Cause, Deed, State
 from campaigns.emails import EmailWriter
@@ -50,6 +51,10 @@ async def _never(_org_id: str) -> int:
     return 0
 
 
+async def _nobody(_campaign: Campaign) -> None:
+    pass
+
+
 class Runner:
     """Runs what is due."""
 
@@ -72,13 +77,15 @@ class Runner:
         mail_queued: Callable[[], None] = lambda: None,
         under_way: Callable[[], object] = lambda: None,
         above: Callable[[str], Awaitable[int]] = _never,
+        tell_grown: Callable[[Campaign], Awaitable[None]] = _nobody,
         ahead: int = AHEAD,
         pages: Pages | None = None,
     ) -> None:
         """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at.
 
         `under_way` is told when campaigns run, in this process or in another: somebody may want to stop them. `above`
-        says above how many contacts an organisation's campaigns need an approval, 0 for never.
+        says above how many contacts an organisation's campaigns need an approval, 0 for never; `tell_grown`
+        is told of one that has paused since it has grown beyond what it was started or approved for.
         """
         self._database = database
         self._accounts = accounts
@@ -93,6 +100,7 @@ class Runner:
         self._mail_queued = mail_queued
         self._under_way = under_way
         self._above = above
+        self._tell_grown = tell_grown
         self._trials = Trials(database, clock)
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
@@ -198,7 +206,7 @@ class Runner:
             at=time.monotonic(),
             organisation=name,
             page=self._pages.most,
-            above=0 if campaign.approval.approved else await self._above(campaign.org_id),
+            most=most_contacts(campaign.approval.recipients, await self._above(campaign.org_id)),
         )
 
     async def _through_audience(self, run: Run) -> None:
@@ -288,8 +296,8 @@ class Runner:
             spent=self._letters.paused(run.campaign, account, Cause.BUDGET) if run.limited else None,
             waited=page.waited,
             mails=self._mails(run, decided, now),
-            above=run.above,
-            grown=self._letters.paused(run.campaign, account, Cause.GROWN) if run.above else None,
+            most=run.most,
+            grown=self._letters.paused(run.campaign, account, Cause.GROWN) if run.most else None,
         )
 
     def _mails(self, run: Run, decided: Sequence[Decided], now: float) -> dict[str, OutgoingMail]:
@@ -317,6 +325,7 @@ class Runner:
                 maillog.warn(Event.CAMPAIGN, id=run.campaign.id, state=State.PAUSED, cause=Cause.BUDGET)
             case Went.GROWN:
                 maillog.warn(Event.CAMPAIGN, id=run.campaign.id, state=State.PAUSED, cause=Cause.GROWN)
+                await self._tell_grown(run.campaign)
             case _:
                 pass
         return None

@@ -51,8 +51,8 @@ class Run:
     """In whose name mails leave."""
     page: int = IN_TURN.most
     """Contacts that are committed at once."""
-    above: int = 0
-    """Contacts above which it needs an approval; 0 for never."""
+    most: int = 0
+    """Contacts that it may reach as it was started or approved; 0 for any number."""
 
     @property
     def by_mail(self) -> bool:

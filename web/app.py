@@ -42,7 +42,7 @@ _OWN_PAGES = frozenset({"same-origin", "none"})
 
 
 class TellsEnd:
-    """Gives requests of the site `state.stopping`, which is set when the server stops."""
+    """Gives requests of pages `state.stopping`, which is set when the server stops."""
 
     def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
         self._app = app

@@ -32,7 +32,7 @@ CHUNK: Final = 250
 MAX_BYTES: Final = 500_000_000
 MAX_ROWS: Final = 2_000_000
 MOST_UNFINISHED: Final = 20
-"""Files of an organisation that are here and not imported: each may be large, and is kept for a month."""
+"""Files of an organisation that are here and not imported: each may be large, and is kept for a day."""
 _SWELLING: Final = 50
 """Characters that a byte of a file may come to. A workbook of people comes to some five; one that says a long text once
 and refers to it a hundred thousand times, to tens of thousands."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
 
-from campaigns.approval import Who, objection
+from campaigns.approval import Who, objection, objection_to_yes
 from campaigns.campaign import Campaign, Cause, Content, Deed, NotNow, State
 from campaigns.store import campaign_sql
 from campaigns.store.campaign_schema import campaigns
@@ -66,6 +66,8 @@ class Answer:
     """What they have read; None for whatever stands there."""
     letters: tuple[OutgoingMail, ...] = ()
     """To who asked."""
+    contacts: int = 0
+    """How many the audience of one that has grown has now."""
 
 
 def answer(connection: Connection, items: Sequence[Answer]) -> list[Campaign | NotNow | None]:
@@ -79,7 +81,8 @@ def _answer(connection: Connection, item: Answer) -> Campaign | NotNow | None:
         return None
     deed = Deed.APPROVE if item.approved else Deed.SEND_BACK
     if campaign.state is State.APPROVAL:
-        against = objection(campaign.approval, item.who, item.asked_at)
+        objected = objection_to_yes if item.approved else objection
+        against = objected(campaign.approval, item.who, item.asked_at)
         if against is not None:
             return NotNow(against)
     values = {
@@ -101,12 +104,14 @@ def _go_on(connection: Connection, item: Answer) -> Campaign | NotNow | None:
     campaign = campaign_sql.find(connection, item.campaign.org_id, item.campaign.id, lock=True)
     if campaign is None:
         return None
-    against = objection(campaign.approval, item.who) if campaign.cause == Cause.GROWN else None
+    if campaign.cause != Cause.GROWN:
+        return NotNow(campaign_sql.CHANGED)
+    against = objection_to_yes(campaign.approval, item.who)
     if against is not None:
         return NotNow(against)
     values = {
         "asked_at": campaign.state_at,
-        "asked_for": campaign.counts.recipients,
+        "asked_for": item.contacts,
         "answered_by": item.who.name,
         "answered_id": item.who.token,
         "answered_at": item.now,
@@ -125,7 +130,9 @@ def _done(
     letters: tuple[OutgoingMail, ...],
     content: Content,
 ) -> Campaign | NotNow | None:
-    outcome = campaign_sql.do(connection, [Wish(campaign.id, deed, now, campaign.org_id, content=content)])[0]
+    outcome = campaign_sql.do(connection, [Wish(campaign.id, deed, now, campaign.org_id, content=content, grown=True)])[
+        0
+    ]
     if not isinstance(outcome, Campaign):
         return outcome
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, text, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, union_all
 
 from campaigns.filters.tree import Mark
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
@@ -25,7 +25,8 @@ def _named(org_id: str, name: str, look: Look) -> ColumnElement[bool]:
 
 
 def _called(org_id: str, name: str) -> tuple[ColumnElement[bool], ...]:
-    return campaigns.c.org_id == org_id, func.lower(campaigns.c.name) == name.lower()
+    # SQLite knows the case of ASCII alone: written as it is, a name is found in any alphabet.
+    return campaigns.c.org_id == org_id, or_(campaigns.c.name == name, func.lower(campaigns.c.name) == name.lower())
 
 
 def received(org_id: str, name: str, look: Look) -> Select[Any]:

@@ -36,10 +36,10 @@ campaigns = Table(
     Column("max_parts", BigInteger, nullable=False, server_default="0"),
     Column("max_cost", BigInteger),
     Column("currency", String, nullable=False, server_default=""),
-    Column("asked_by", String, nullable=False, server_default=""),  # who started it and needs an approval
+    Column("asked_by", String, nullable=False, server_default=""),  # who started it
     Column("asked_id", String, nullable=False, server_default=""),  # "person:ID", "key:ID", "terminal:name"
     Column("asked_at", Double),
-    Column("asked_for", Integer, nullable=False, server_default="0"),  # contacts of its audience then
+    Column("asked_for", Integer, nullable=False, server_default="0"),  # contacts of its audience then; 0: not counted
     Column("answered_by", String, nullable=False, server_default=""),  # who approved it or sent it back
     Column("answered_id", String, nullable=False, server_default=""),
     Column("answered_at", Double),

@@ -100,6 +100,10 @@ class Wish:
     """What it must still say, where that was looked at before."""
     by: Who | None = None
     """Who starts it, where that is known."""
+    contacts: int = 0
+    """How many its audience has when it starts, where that was counted."""
+    grown: bool = False
+    """Whether one that has grown may go on."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -111,12 +115,9 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
     campaign = find(connection, wish.org_id, wish.campaign_id, lock=True)
     if campaign is None:
         return None
-    try:
-        state = after(campaign, wish.deed, wish.now)
-    except NotNow as objection:
-        return objection
-    if wish.content is not None and wish.content != campaign.content:
-        return NotNow(CHANGED)
+    state = _leads_to(campaign, wish)
+    if isinstance(state, NotNow):
+        return state
     if wish.deed is Deed.FINISH and _is_unfinished(connection, campaign):
         return campaign
     if wish.deed is Deed.DELETE:
@@ -130,8 +131,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
     if state is State.RUNNING and campaign.started_at is None:
         changed["started_at"] = wish.now
         _record(connection, campaign, wish)
-    if wish.deed is Deed.START and wish.by is not None:
-        changed |= {"asked_by": wish.by.name, "asked_id": wish.by.token}
+    if wish.deed is Deed.START and campaign.state is State.DRAFT:
+        changed |= _started(wish)
     if state in {State.FINISHED, State.CANCELLED}:
         changed["finished_at"] = wish.now
         changed["lease"] = None
@@ -140,6 +141,33 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
     if wish.letter is not None:
         mail_queue_sql.put(connection, [NewMails((wish.letter,), campaign.id)])
     return find(connection, None, campaign.id)
+
+
+def _leads_to(campaign: Campaign, wish: Wish) -> State | NotNow:
+    """The state after a deed, or why it cannot be done."""
+    if wish.content is not None and wish.content != campaign.content:
+        return NotNow(CHANGED)
+    if wish.deed is Deed.RESUME and campaign.cause == Cause.GROWN and not wish.grown:
+        return NotNow(CHANGED)
+    try:
+        return after(campaign, wish.deed, wish.now)
+    except NotNow as objection:
+        return objection
+
+
+def _started(wish: Wish) -> dict[str, Any]:
+    """Who has started a draft and for how many, instead of what was asked and answered before."""
+    return {
+        "asked_by": wish.by.name if wish.by is not None else "",
+        "asked_id": wish.by.token if wish.by is not None else "",
+        "asked_at": None,
+        "asked_for": wish.contacts,
+        "answered_by": "",
+        "answered_id": "",
+        "answered_at": None,
+        "approved": False,
+        "answer": "",
+    }
 
 
 def _hold(connection: Connection, campaign: Campaign, wish: Wish) -> None:

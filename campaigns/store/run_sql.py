@@ -54,10 +54,10 @@ class Advance:
     """Whether these are contacts that have waited for their window: the cursor stays."""
     mails: Mapping[str, OutgoingMail] = field(default_factory=dict)
     """Those of a campaign by e-mail, by their ids."""
-    above: int = 0
-    """Contacts above which it needs an approval; 0 for never."""
+    most: int = 0
+    """Contacts that it may reach as it was started or approved; 0 for any number."""
     grown: OutgoingMail | None = None
-    """What is told where there are more, and nobody has approved it."""
+    """What is told where there are more."""
 
 
 class Went(StrEnum):
@@ -72,7 +72,7 @@ class Went(StrEnum):
     SPENT = "spent"
     """Its own limit is reached: it is paused."""
     GROWN = "grown"
-    """There are more contacts than may be written to without approval: it is paused."""
+    """There are more contacts than it was started or approved for: it is paused."""
     CAPPED = "capped"
     """A daily limit of its account, key or organisation is reached."""
 
@@ -170,7 +170,7 @@ def _against(connection: Connection, row: Any, item: Advance) -> Went | None:
         return Went.ASIDE
     if item.bulk is not None and not bulk_sql.is_current(connection, item.bulk.revision):
         return Went.STALE
-    if item.above and not row.approved and not item.waited and row.recipients + len(item.decided) > item.above:
+    if item.most and not item.waited and row.recipients + len(item.decided) > item.most:
         _pause(connection, item, Cause.GROWN, item.grown)
         return Went.GROWN
     return None

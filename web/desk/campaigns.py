@@ -268,9 +268,14 @@ class CampaignDesk:
         """From now on nothing leaves. Raises NotFound, NotNow."""
         return await self._run(actor, "campaign.pause", self._campaigns.pause, campaign_id)
 
-    async def resume(self, actor: Actor, campaign_id: str) -> Campaign:
-        """It goes on where it was. Raises NotFound, NotNow, BadValue."""
-        resume = partial(self._campaigns.resume, by=who_is(actor))
+    async def contacts(self, actor: Actor, campaign: Campaign) -> int:
+        """How many its audience has now. Raises BadValue where its account may not send."""
+        actor.require(Scope.CAMPAIGNS_RUN)
+        return await self._campaigns.contacts(campaign)
+
+    async def resume(self, actor: Actor, campaign_id: str, seen: str | None = None) -> Campaign:
+        """It goes on where it was; `seen` is the cause that was read. Raises NotFound, NotNow, BadValue."""
+        resume = partial(self._campaigns.resume, by=who_is(actor), seen=seen)
         return await self._run(actor, "campaign.resume", resume, campaign_id)
 
     async def cancel(self, actor: Actor, campaign_id: str) -> Campaign:

@@ -71,7 +71,7 @@ def attention_pages(desk: Desk) -> APIRouter:
 
 
 async def approvals(desk: Desk, actor: Actor) -> list[Campaign]:
-    """Campaigns that the visitor may approve or send back, the longest waiting first."""
+    """Campaigns that the visitor may approve, send back or let go on, the longest waiting first."""
     return [each for each in await desk.campaigns.waiting(actor) if desk.campaigns.may_answer(actor, each)]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from campaigns.campaign import Campaign, State
+from campaigns.campaign import Campaign, Cause, State
 from campaigns.campaigns import Checked
 from campaigns.model import Channel
 from campaigns.trial import versions_of
@@ -181,22 +182,22 @@ def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
     @router.get(f"/{name}", name=f"ask_{name}")
     async def ask(request: Request, actor: Asked, campaign_id: str) -> Response:
         actor.require(scope)
-        campaign = await desk.campaigns.get(actor, campaign_id)
-        return page(request, "campaigns/deed.html", fragment="dialog", campaign=campaign, deed=name, error="")
+        values = await _question(desk, actor, campaign_id, name)
+        return page(request, "campaigns/deed.html", fragment="dialog", **values)
 
     @router.post(f"/{name}", name=f"do_{name}")
-    async def do(request: Request, actor: Asked, campaign_id: str) -> Response:
-        campaign = await desk.campaigns.get(actor, campaign_id)
+    async def do(request: Request, actor: Asked, campaign_id: str, cause: Annotated[str, Form()] = "") -> Response:
+        """`cause` is why it rested when the question was shown."""
         deeds: dict[str, Callable[[Actor, str], Awaitable[object]]] = {
             "pause": desk.campaigns.pause,
-            "resume": desk.campaigns.resume,
+            "resume": partial(desk.campaigns.resume, seen=cause),
             "cancel": desk.campaigns.cancel,
             "delete": desk.campaigns.delete,
         }
         try:
             await deeds[name](actor, campaign_id)
         except AccountError as error:
-            values: dict[str, Any] = {"campaign": campaign, "deed": name, "error": told(error)}
+            values = await _question(desk, actor, campaign_id, name, told(error))
             return page(request, "campaigns/deed.html", fragment="dialog", status=422, **values)
         words = {
             "pause": _("Campaign paused"),
@@ -206,6 +207,17 @@ def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
         }
         to = "/campaigns" if name == "delete" else f"/campaigns/{campaign_id}"
         return done(request, words[name], to, away=True)
+
+
+async def _question(desk: Desk, actor: Actor, campaign_id: str, deed: str, error: str = "") -> dict[str, Any]:
+    campaign = await desk.campaigns.get(actor, campaign_id)
+    contacts = 0
+    if deed == "resume" and campaign.cause == Cause.GROWN:
+        try:
+            contacts = await desk.campaigns.contacts(actor, campaign)
+        except AccountError as wrong:
+            error = error or told(wrong)
+    return {"campaign": campaign, "deed": deed, "contacts": contacts, "error": error}
 
 
 def _add_approval(router: APIRouter, desk: Desk) -> None:

@@ -76,6 +76,9 @@ class Listed:
     async def some(self, wanted: Wanted, contact_ids: Sequence[int]) -> Sequence[Recipient]:
         return [each for each in self.list if each.contact_id in set(contact_ids)]
 
+    async def includes(self, wanted: Wanted, contact_id: int) -> bool:
+        return any(each.contact_id == contact_id for each in self.list)
+
     async def count(self, wanted: Wanted) -> int:
         return len(self.list)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.approval import Approver, Who
+from campaigns.approval import Approver, Who, most_contacts
 from campaigns.campaign import Campaign, Cause, Launch, NotNow, State
 from campaigns.model import Audience
 from campaigns.under_way import Pages
@@ -86,6 +86,10 @@ async def test_who_may_answer(bureau: Bureau, office: Office) -> None:
     with pytest.raises(NotNow, match="another person"):
         await bureau.campaigns.send_back(by_key.org_id, by_key.id, KEY, "")
     assert (await bureau.campaigns.approve(by_key.org_id, by_key.id, BO)).state is State.RUNNING
+    by_anna = await asked(bureau)
+    with pytest.raises(NotNow, match="a program's key approves nothing"):
+        await bureau.campaigns.approve(by_anna.org_id, by_anna.id, KEY)
+    assert (await bureau.campaigns.send_back(by_anna.org_id, by_anna.id, KEY, "")).state is State.DRAFT
     other = (await office.account("eve@other.example", "Other")).org_id
     mine = await asked(bureau, OWNER)
     with pytest.raises(NotFound):
@@ -140,32 +144,73 @@ async def test_a_small_one_that_grows_while_it_waits_is_counted_again(bureau: Bu
 
 
 @pytest.mark.proves("campaign: approval")
+@pytest.mark.parametrize("approved", [False, True])
 @pytest.mark.parametrize(("page", "sent"), [(500, 0), (2, 2)])
-async def test_one_that_grows_after_its_start_goes_on_when_another_person_lets_it(
-    bureau: Bureau, office: Office, page: int, sent: int
+async def test_one_that_grows_goes_on_when_another_person_lets_it(
+    bureau: Bureau, office: Office, page: int, sent: int, approved: bool
 ) -> None:
     approvals = office.approvals()
-    await approvals.set_above(bureau.account.org_id, 3)
+    await approvals.set_above(bureau.account.org_id, 2 if approved else 3)
     campaign = await asked(bureau)
-    assert (campaign.state, campaign.approval.asked_by) == (State.RUNNING, ANNA.name)
+    if approved:
+        campaign = await bureau.campaigns.approve(campaign.org_id, campaign.id, BO)
+    assert (campaign.state, campaign.approval.asked_by, campaign.approval.recipients) == (State.RUNNING, ANNA.name, 3)
     await bureau.contacts(draft(4))
-    bureau.runner = office.runner_with(pages=Pages(page, 10.0), above=approvals.above)
+    bureau.runner = office.runner_with(pages=Pages(page, 10.0), above=approvals.above, tell_grown=approvals.tell_grown)
     paused = await ran(bureau, campaign)
     assert (paused.state, paused.cause, paused.counts.messages) == (State.PAUSED, Cause.GROWN, sent)
-    [(to, text)] = await mails(office)
-    assert to == bureau.account.email
-    assert "startede den" in text.replace("=\r\n", "")
+    told = dict((await mails(office))[-2:])
+    assert set(told) == {bureau.account.email, "bo@firm.example"}
+    assert "startede den" in told[bureau.account.email].replace("=\r\n", "")
+    assert f"https://sms.example.com/campaigns/{campaign.id}" in told["bo@firm.example"]
     assert [each.id for each in await bureau.campaigns.waiting_for_approval(campaign.org_id)] == [campaign.id]
     for who in (ANNA, KEY):
         with pytest.raises(NotNow, match="another person"):
             await bureau.campaigns.resume(campaign.org_id, campaign.id, who)
     with pytest.raises(BadValue, match="say who"):
         await bureau.campaigns.resume(campaign.org_id, campaign.id)
-    await bureau.campaigns.resume(campaign.org_id, campaign.id, BO)
+    with pytest.raises(NotNow, match="changed"):  # what was looked at was a pause by hand
+        await bureau.campaigns.resume(campaign.org_id, campaign.id, BO, seen="")
+    await bureau.campaigns.resume(campaign.org_id, campaign.id, BO, seen=Cause.GROWN)
     after = await ran(bureau, campaign)
-    assert (after.counts.messages, after.approval.answered_by, after.approval.approved) == (4, BO.name, True)
+    assert (after.counts.messages, after.approval.answered_by, after.approval.recipients) == (4, BO.name, 4)
     assert set((await office.phones()).values()) == {1}
     assert await bureau.campaigns.waiting_for_approval(campaign.org_id) == []
+
+
+@pytest.mark.proves("campaign: approval")
+async def test_growing_is_no_matter_where_nothing_has_to_be_approved(bureau: Bureau, office: Office) -> None:
+    approvals = office.approvals()
+    bureau.runner = office.runner_with(above=approvals.above)
+    await approvals.set_above(bureau.account.org_id, 0)
+    campaign = await asked(bureau)
+    await approvals.set_above(bureau.account.org_id, 2)  # from now on
+    assert (await ran(bureau, campaign)).counts.messages == 3
+    await approvals.set_above(bureau.account.org_id, 3)
+    campaign = await asked(bureau)
+    await bureau.contacts(draft(4))
+    assert (await ran(bureau, campaign)).cause == Cause.GROWN
+    await approvals.set_above(bureau.account.org_id, 0)
+    await bureau.campaigns.resume(campaign.org_id, campaign.id, ANNA)
+    assert (await ran(bureau, campaign)).counts.messages == 4
+
+
+@pytest.mark.proves("campaign: approval")
+async def test_a_start_is_nobodys_answer_to_an_earlier_one(bureau: Bureau) -> None:
+    campaign = await asked(bureau, launch=Launch.DEFERRED, start_at=4e9)
+    await bureau.campaigns.send_back(campaign.org_id, campaign.id, BO, "fewer")
+    small = replace(campaign.content, audience=Audience(contacts=(1, 2)))
+    await bureau.campaigns.edit(campaign.org_id, campaign.id, small)
+    started = await bureau.campaigns.start(campaign.org_id, campaign.id, BO)
+    assert started.state is State.SCHEDULED
+    assert (started.approval.asked_by, started.approval.answered_by, started.approval.word) == (BO.name, "", "")
+    again = await bureau.campaigns.start(campaign.org_id, campaign.id, KEY)
+    assert again.approval.asked_by == BO.name, "who has started it stays who has started it"
+
+
+@pytest.mark.parametrize(("started_for", "above", "most"), [(0, 5, 0), (5, 0, 0), (1, 5, 5), (100, 5, 110), (5, 5, 5)])
+def test_how_far_a_campaign_may_grow(started_for: int, above: int, most: int) -> None:
+    assert most_contacts(started_for, above) == most
 
 
 async def ran(bureau: Bureau, campaign: Campaign) -> Campaign:

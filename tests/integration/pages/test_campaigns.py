@@ -135,7 +135,7 @@ async def test_its_page_says_what_was_chosen_and_leads_to_who_has_answered(house
     without = await house.site.rooms.contact_groups.make(book, "Not them", "name = Bo")
     anna = await contact(house, "Anna", "+4530643001")
     said = {"groups": regulars.id, "without": without.id, "contacts": str(anna), "any_hour": "on", "any_day": "on"}
-    campaign_id = await draft(house, **said, name="Bo's fair", whom="chosen", per_minute="120", max_parts="50")
+    campaign_id = await draft(house, **said, name="Bo's Årsmøde", whom="chosen", per_minute="120", max_parts="50")
     await house.owner.post(f"/campaigns/{campaign_id}/start")
     runner = house.site.rooms.campaign_runner
     await runner.look()
@@ -309,9 +309,10 @@ async def test_one_that_has_grown_waits_where_others_find_it(house: House):
     question = f"/campaigns/{campaign_id}/resume"
     assert question in await second.get("/attention")
     assert "Nothing waits for you" in await house.owner.get("/attention")
-    assert "another person has to approve it" in await house.owner.post(question, 422)
-    assert "has started it for fewer contacts" in await second.get(question)
-    await second.post(question)
+    assert "another person has to approve it" in await house.owner.post(question, 422, cause="grown")
+    assert "for 1 contacts and has 2 now" in await second.get(question)
+    assert "changed" in await second.post(question, 422)
+    await second.post(question, cause="grown")
     assert "running" in await house.owner.get(f"/campaigns/{campaign_id}")
 
 

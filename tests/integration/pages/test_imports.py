@@ -36,7 +36,9 @@ async def test_a_file_with_mistakes_is_planned_and_imported(house: House):
     assert "12 is no phone number: too short" in plan
     fields = {"column-0": "name", "column-1": "phone", "column-2": "email", "column-3": "new:text", "has_head": "yes"}
     assert "Aarhus" in await house.owner.post(f"{where}/plan", 200, **fields)
-    assert 'name="column-0"' in await house.owner.get(f"{where}/plan")
+    planned = await house.owner.get(f"{where}/plan")
+    assert 'name="column-0"' in planned
+    assert f'action="{where}/cancel"' in planned
     await house.owner.post(f"{where}/start", 303, **fields)
     await house.site.rooms.importing.work()
     shown = await house.owner.get(where)
