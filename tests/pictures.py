@@ -167,7 +167,8 @@ async def before(page: Page, house: House, campaign_id: str) -> None:
 
 async def keep(page: Page, name: str) -> None:
     """A picture of the window, in as many colours as it may weigh."""
-    await page.wait_for_load_state("networkidle")
+    await page.wait_for_load_state("load")  # a page that is told of changes never rests
+    await page.wait_for_function("[...document.images].every(image => image.complete)")
     await page.evaluate("document.activeElement.blur()")
     shot = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
     for colours in (256, 128, 64, 32):
