@@ -241,7 +241,7 @@ async def estimate(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
     values |= {f"skipped: {reason}": count for reason, count in sorted(last.skipped.items())}
     values |= {f"of {parts} parts": count for parts, count in sorted(last.by_parts.items())}
     if last.later:
-        values["wait for their hours"] = f"{last.later}, the first until {moment(last.first_at)}"
+        values["wait for their hours"] = f"{last.later}, the first at {moment(last.first_at)}"
     values |= {f"empty: {name}": count for name, count in sorted(last.gaps.items())}
     facts(values, options)
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, and_, or_, select, update
 from campaigns.approval import Who, objection, objection_to_yes
 from campaigns.campaign import Campaign, Cause, Content, Deed, NotNow, State
 from campaigns.store import campaign_sql
+from campaigns.store.campaign_rows import answered_row, asked_row, campaign_of
 from campaigns.store.campaign_schema import campaigns
-from campaigns.store.campaign_sql import Wish, campaign_of
+from campaigns.store.campaign_sql import Wish
 from gateway.model import OutgoingMail
 from gateway.store import mail_queue_sql
 from gateway.store.mail_queue_sql import NewMails
@@ -39,17 +40,7 @@ def ask(connection: Connection, items: Sequence[Ask]) -> list[Campaign | NotNow 
 
 def _ask(connection: Connection, item: Ask) -> Campaign | NotNow | None:
     campaign = item.campaign
-    values = {
-        "asked_by": item.who.name,
-        "asked_id": item.who.token,
-        "asked_at": item.now,
-        "asked_for": item.recipients,
-        "answered_by": "",
-        "answered_id": "",
-        "answered_at": None,
-        "approved": False,
-        "answer": "",
-    }
+    values = asked_row(item.who, item.now, item.recipients)
     return _done(connection, Deed.ASK, campaign, item.now, values, item.letters, campaign.content)
 
 
@@ -85,13 +76,7 @@ def _answer(connection: Connection, item: Answer) -> Campaign | NotNow | None:
         against = objected(campaign.approval, item.who, item.asked_at)
         if against is not None:
             return NotNow(against)
-    values = {
-        "answered_by": item.who.name,
-        "answered_id": item.who.token,
-        "answered_at": item.now,
-        "approved": item.approved,
-        "answer": item.word,
-    }
+    values = answered_row(item.who, item.now, approved=item.approved, word=item.word)
     return _done(connection, deed, campaign, item.now, values, item.letters, item.campaign.content)
 
 
@@ -109,15 +94,8 @@ def _go_on(connection: Connection, item: Answer) -> Campaign | NotNow | None:
     against = objection_to_yes(campaign.approval, item.who)
     if against is not None:
         return NotNow(against)
-    values = {
-        "asked_at": campaign.state_at,
-        "asked_for": item.contacts,
-        "answered_by": item.who.name,
-        "answered_id": item.who.token,
-        "answered_at": item.now,
-        "approved": True,
-        "answer": "",
-    }
+    values = {"asked_at": campaign.state_at, "asked_for": item.contacts}
+    values |= answered_row(item.who, item.now, approved=True)
     return _done(connection, Deed.RESUME, campaign, item.now, values, item.letters, item.campaign.content)
 
 
@@ -130,9 +108,8 @@ def _done(
     letters: tuple[OutgoingMail, ...],
     content: Content,
 ) -> Campaign | NotNow | None:
-    outcome = campaign_sql.do(connection, [Wish(campaign.id, deed, now, campaign.org_id, content=content, grown=True)])[
-        0
-    ]
+    wish = Wish(campaign.id, deed, now, campaign.org_id, content=content, grown=True)
+    outcome = campaign_sql.do(connection, [wish])[0]
     if not isinstance(outcome, Campaign):
         return outcome
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))

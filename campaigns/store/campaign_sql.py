@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, true, update
 
-from campaigns.approval import Approval, Who
-from campaigns.campaign import UNDECIDED, Campaign, Cause, Content, Counts, Deed, Launch, Limits, NotNow, State, after
-from campaigns.model import Audience, Channel
-from campaigns.schedule import read_window, write_window
+from campaigns.approval import Who
+from campaigns.campaign import Campaign, Cause, Content, Deed, NotNow, State, after
 from campaigns.store import email_sql, link_sql
+from campaigns.store.campaign_rows import asked_row, campaign_of, content_row
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
-from campaigns.trial import Rule, Trial, Verdict, VersionFigures
 from gateway.model import Origin, OutgoingMail
-from gateway.money import Money
 from gateway.store import hold_sql, mail_queue_sql
 from gateway.store.dialect import insert as insert_new
 from gateway.store.mail_queue_sql import NewMails
@@ -132,7 +128,7 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
         changed["started_at"] = wish.now
         _record(connection, campaign, wish)
     if wish.deed is Deed.START and campaign.state is State.DRAFT:
-        changed |= _started(wish)
+        changed |= asked_row(wish.by, None, wish.contacts)
     if state in {State.FINISHED, State.CANCELLED}:
         changed["finished_at"] = wish.now
         changed["lease"] = None
@@ -145,29 +141,13 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
 
 def _leads_to(campaign: Campaign, wish: Wish) -> State | NotNow:
     """The state after a deed, or why it cannot be done."""
-    if wish.content is not None and wish.content != campaign.content:
-        return NotNow(CHANGED)
-    if wish.deed is Deed.RESUME and campaign.cause == Cause.GROWN and not wish.grown:
-        return NotNow(CHANGED)
     try:
-        return after(campaign, wish.deed, wish.now)
+        state = after(campaign, wish.deed, wish.now)
     except NotNow as objection:
         return objection
-
-
-def _started(wish: Wish) -> dict[str, Any]:
-    """Who has started a draft and for how many, instead of what was asked and answered before."""
-    return {
-        "asked_by": wish.by.name if wish.by is not None else "",
-        "asked_id": wish.by.token if wish.by is not None else "",
-        "asked_at": None,
-        "asked_for": wish.contacts,
-        "answered_by": "",
-        "answered_id": "",
-        "answered_at": None,
-        "approved": False,
-        "answer": "",
-    }
+    is_other = wish.content is not None and wish.content != campaign.content
+    has_grown = wish.deed is Deed.RESUME and campaign.cause == Cause.GROWN and not wish.grown
+    return NotNow(CHANGED) if is_other or has_grown else state
 
 
 def _hold(connection: Connection, campaign: Campaign, wish: Wish) -> None:
@@ -310,108 +290,3 @@ def rest(connection: Connection, items: Sequence[Rest]) -> list[None]:
             .values(available_at=item.until, cause=item.cause)
         )
     return [None] * len(items)
-
-
-# --- rows ----------------------------------------------------------------------------------------------------------
-
-
-def _audience_text(audience: Audience) -> str:
-    said = {"contacts": audience.contacts, "groups": audience.groups, "without": audience.without}
-    return json.dumps(said | ({"filter": audience.filter} if audience.filter is not None else {}), ensure_ascii=False)
-
-
-def _audience(text: str) -> Audience:
-    said = json.loads(text)
-    return Audience(tuple(said["contacts"]), tuple(said["groups"]), said.get("filter"), tuple(said["without"]))
-
-
-def _trial(text: str) -> Trial | None:
-    if not text:
-        return None
-    said = json.loads(text)
-    return Trial(said["share"], Rule(said["rule"]), said["hours"])
-
-
-def _verdict(row: Any) -> Verdict:
-    if not row.winner:
-        return UNDECIDED
-    figures = tuple(VersionFigures(**each) for each in json.loads(row.decided_on))
-    return Verdict(row.winner, row.decided_at, row.decided_by, figures)
-
-
-def content_row(content: Content) -> dict[str, Any]:
-    """The columns that hold what people write and choose."""
-    limits = content.limits
-    return {
-        "name": content.name,
-        "account_id": content.account_id,
-        "texts": json.dumps(dict(content.texts), ensure_ascii=False),
-        "channel": content.channel,
-        "subjects": json.dumps(dict(content.subjects), ensure_ascii=False) if content.subjects else "",
-        "audience": _audience_text(content.audience),
-        "consent": content.consent,
-        "launch": content.launch,
-        "start_at": content.start_at,
-        "send_window": write_window(content.window),
-        "zone": content.window.zone,
-        "any_hour": content.any_hour,
-        "any_day": content.any_day,
-        "smart": content.smart,
-        "short_links": content.short_links,
-        "trial": json.dumps(asdict(content.trial)) if content.trial is not None else "",
-        "per_minute": limits.per_minute,
-        "per_week": limits.per_week,
-        "max_parts": limits.parts,
-        "max_cost": limits.cost.thousandths if limits.cost else None,
-        "currency": limits.cost.currency if limits.cost else "",
-    }
-
-
-def campaign_of(row: Any) -> Campaign:
-    """Read a row of `campaigns`."""
-    cost = Money(row.max_cost, row.currency) if row.max_cost is not None else None
-    content = Content(
-        name=row.name,
-        account_id=row.account_id,
-        texts=json.loads(row.texts),
-        audience=_audience(row.audience),
-        consent=row.consent,
-        launch=Launch(row.launch),
-        start_at=row.start_at,
-        window=read_window(row.send_window, row.zone),
-        limits=Limits(row.per_minute, row.per_week, row.max_parts, cost),
-        any_hour=bool(row.any_hour),
-        any_day=bool(row.any_day),
-        channel=Channel(row.channel),
-        subjects=json.loads(row.subjects) if row.subjects else {},
-        smart=bool(row.smart),
-        short_links=bool(row.short_links),
-        trial=_trial(row.trial),
-    )
-    return Campaign(
-        id=row.id,
-        org_id=row.org_id,
-        content=content,
-        state=State(row.state),
-        state_at=row.state_at,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        cause=row.cause,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        cursor=row.cursor,
-        exhausted=bool(row.exhausted),
-        available_at=row.available_at,
-        verdict=_verdict(row),
-        counts=Counts(row.recipients, row.messages, row.waiting, row.skipped, row.parts, row.cost),
-        approval=Approval(
-            asked_by=row.asked_by,
-            asked_id=row.asked_id,
-            asked_at=row.asked_at,
-            recipients=row.asked_for,
-            answered_by=row.answered_by,
-            answered_at=row.answered_at,
-            approved=bool(row.approved),
-            word=row.answer,
-        ),
-    )

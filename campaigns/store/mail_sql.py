@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from campaigns.campaign import Content
+from campaigns.store.campaign_rows import content_row
 from campaigns.store.campaign_schema import campaign_mails
-from campaigns.store.campaign_sql import content_row
 from gateway.store.dialect import insert
 
 
