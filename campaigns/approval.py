@@ -26,6 +26,8 @@ class Who:
     id: str
     name: str
     """As people know them: a mail address, or a key's label."""
+    person_id: str = ""
+    """Of the person that it is, or who has made the key; empty where there is none."""
 
     @property
     def token(self) -> str:
@@ -46,6 +48,8 @@ class Approval:
     """Who has started it, small or large."""
     asked_id: str = ""
     """The `Who.token`."""
+    asked_person: str = ""
+    """The `Who.person_id`."""
     asked_at: float | None = None
     """None where nobody asks (any more): the campaign was small, or was changed."""
     recipients: int = 0
@@ -97,9 +101,11 @@ def objection(approval: Approval, who: Who, asked_at: float | None = None) -> Se
 
 
 def objection_to_yes(approval: Approval, who: Who, asked_at: float | None = None) -> Sentence | None:
-    """Why somebody cannot approve: as `objection`, and no program's key does."""
+    """Why somebody cannot approve: as `objection`, and no program's key does, nor who has made the one that asks."""
     if who.kind == "key" and who.token != approval.asked_id:
         return sentence("another person has to approve it: a program's key approves nothing")
+    if who.kind == "person" and approval.asked_id != who.token and approval.asked_person == who.id:
+        return sentence("another person has to approve it: it was started with a key that you have made")
     return objection(approval, who, asked_at)
 
 

@@ -64,7 +64,7 @@ class Approvals:
     async def ask(self, campaign: Campaign, who: Who, recipients: int) -> Campaign | NotNow | None:
         """Let a campaign wait until somebody else has approved it, and tell them."""
         now = self._clock.now()
-        told = await self._others(campaign.org_id, who.token)
+        told = await self._others(campaign.org_id, who.person_id)
         letters = tuple(self._letters.asked(campaign, who, recipients, each) for each in told)
         outcome = await self._database.write(
             approval_sql.ask, approval_sql.Ask(campaign, who, recipients, now, letters)
@@ -92,15 +92,15 @@ class Approvals:
         """Tell those who may let a campaign go on whose audience has grown."""
         letters = [
             self._letters.grown(campaign, each)
-            for each in await self._others(campaign.org_id, campaign.approval.asked_id)
+            for each in await self._others(campaign.org_id, campaign.approval.asked_person)
         ]
         if letters:
             await self._database.write(mail_queue_sql.put, NewMails(tuple(letters)))
             self._mail_queued()
 
-    async def _others(self, org_id: str, token: str) -> list[Approver]:
+    async def _others(self, org_id: str, person_id: str) -> list[Approver]:
         """Those who may approve, but for who has started it."""
-        return [each for each in await self._approvers.of(org_id) if f"person:{each.id}" != token][:MOST_TOLD]
+        return [each for each in await self._approvers.of(org_id) if each.id != person_id][:MOST_TOLD]
 
     async def go_on(self, campaign: Campaign, who: Who, contacts: int) -> Campaign | NotNow | None:
         """Let one go on, and reach so many contacts, where `who` is another than who has started it."""

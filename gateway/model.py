@@ -94,6 +94,8 @@ class ApiKey:
     """Mail domains whose proven senders may open accounts from outside; empty until the first account fixes it."""
     scopes: frozenset[Scope] = frozenset()
     """What a program may do with a key of the kind REST."""
+    made_by: str = field(default="", compare=False)
+    """The id of the person who has made the secret by which the key was found, and so has seen it; empty else."""
 
     @property
     def paused(self) -> bool:

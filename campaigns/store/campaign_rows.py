@@ -19,8 +19,11 @@ def asked_row(who: Who | None, at: float | None, contacts: int) -> dict[str, Any
 
     `at` is when they asked somebody else; None where nobody has to be asked.
     """
-    asked = {"asked_by": who.name if who else "", "asked_id": who.token if who else "", "asked_at": at}
-    return asked | {
+    return {
+        "asked_by": who.name if who else "",
+        "asked_id": who.token if who else "",
+        "asked_person": who.person_id if who else "",
+        "asked_at": at,
         "asked_for": contacts,
         "answered_by": "",
         "answered_id": "",
@@ -133,6 +136,7 @@ def campaign_of(row: Any) -> Campaign:
         approval=Approval(
             asked_by=row.asked_by,
             asked_id=row.asked_id,
+            asked_person=row.asked_person,
             asked_at=row.asked_at,
             recipients=row.asked_for,
             answered_by=row.answered_by,

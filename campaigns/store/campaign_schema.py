@@ -38,6 +38,7 @@ campaigns = Table(
     Column("currency", String, nullable=False, server_default=""),
     Column("asked_by", String, nullable=False, server_default=""),  # who started it
     Column("asked_id", String, nullable=False, server_default=""),  # "person:ID", "key:ID", "terminal:name"
+    Column("asked_person", String, nullable=False, server_default=""),  # who that is, or who has made the key
     Column("asked_at", Double),
     Column("asked_for", Integer, nullable=False, server_default="0"),  # contacts of its audience then; 0: not counted
     Column("answered_by", String, nullable=False, server_default=""),  # who approved it or sent it back

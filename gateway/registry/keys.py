@@ -108,10 +108,11 @@ class Keys(Directory):
         kind: KeyKind = KeyKind.DIALOG,
         label: str = "",
         scopes: Iterable[str] | None = None,
+        made_by: str = "",
     ) -> tuple[ApiKey, str]:
         """Make a key; returns it with its secret. Without `scopes` one of the kind REST sends and reads messages.
 
-        Raises BadValue.
+        `made_by` is the id of the person who sees the secret. Raises BadValue.
         """
         now = self._clock.now()
         key = ApiKey(
@@ -122,7 +123,7 @@ class Keys(Directory):
             created_at=now,
             scopes=_valid_scopes(kind, scopes),
         )
-        secret, row = self._new_secret(key.id, kind)
+        secret, row = self._new_secret(key.id, kind, made_by)
         await self._change(key_sql.put_key, (key, row))
         return key, secret
 
@@ -181,14 +182,15 @@ class Keys(Directory):
         words = write_scopes(_valid_scopes(key.kind, scopes))
         return _found(await self._change(key_sql.edit, (key.id, {"scopes": words})))
 
-    async def rotate_key(self, key: ApiKey, retire_after: float = 30.0) -> str:
+    async def rotate_key(self, key: ApiKey, retire_after: float = 30.0, made_by: str = "") -> str:
         """Give the key a new secret and return it; the old one works for `retire_after` days more.
 
-        Raises TooManySecrets while the last rotation's old secret still works, BadValue, NotFound.
+        `made_by` is the id of the person who sees it. Raises TooManySecrets while the last rotation's old secret still
+        works, BadValue, NotFound.
         """
         if not 0 <= retire_after < float("inf"):
             raise BadValue(sentence("the days until the old key stops must be 0 or more"))
-        secret, row = self._new_secret(key.id, key.kind)
+        secret, row = self._new_secret(key.id, key.kind, made_by)
         retires_at = row.created_at + retire_after * _DAY
         live = await self._change(key_sql.rotate, key_sql.Rotation(row, retires_at))
         if live == 0:
@@ -202,10 +204,10 @@ class Keys(Directory):
         if not await self._change(key_sql.retire, key.id):
             raise NotFound(sentence("this key has only one secret: rotate it first"))
 
-    def _new_secret(self, key_id: str, kind: KeyKind) -> tuple[str, key_sql.SecretRow]:
+    def _new_secret(self, key_id: str, kind: KeyKind, made_by: str) -> tuple[str, key_sql.SecretRow]:
         secret = (REST_PREFIX if kind is KeyKind.REST else "") + secrets.token_hex(16)
         sealed = self._keyring.seal(secret, key_id)
-        return secret, key_sql.SecretRow(key_id, self._keyring.digest(secret), sealed, self._clock.now())
+        return secret, key_sql.SecretRow(key_id, self._keyring.digest(secret), sealed, self._clock.now(), made_by)
 
     async def _change(self, work: Work[Item, Result], item: Item) -> Result:
         """Commit, and ask the database again from then on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, literal_column, select
@@ -61,11 +61,11 @@ def key(connection: Connection, key_id: str) -> ApiKey | None:
 def key_by_digest(connection: Connection, digest: str) -> FoundKey | None:
     """A key by the digest of one of its secrets, retired or not."""
     row = connection.execute(
-        select(api_keys, key_secrets.c.retires_at)
+        select(api_keys, key_secrets.c.retires_at, key_secrets.c.made_by)
         .join(key_secrets, key_secrets.c.key_id == api_keys.c.id)
         .where(key_secrets.c.digest == digest)
     ).first()
-    return None if row is None else FoundKey(to_key(row), row.retires_at)
+    return None if row is None else FoundKey(replace(to_key(row), made_by=row.made_by), row.retires_at)
 
 
 def newest_secret(connection: Connection, key_id: str) -> str | None:

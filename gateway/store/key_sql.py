@@ -23,6 +23,8 @@ class SecretRow:
     digest: str
     sealed: str
     created_at: float
+    made_by: str = ""
+    """The id of the person who has made it; empty for the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +189,17 @@ def retire(connection: Connection, items: Sequence[str]) -> list[int]:
 def _put_secret(connection: Connection, secret: SecretRow) -> None:
     connection.execute(
         insert(key_secrets).values(
-            digest=secret.digest, key_id=secret.key_id, sealed=secret.sealed, created_at=secret.created_at
+            digest=secret.digest,
+            key_id=secret.key_id,
+            sealed=secret.sealed,
+            created_at=secret.created_at,
+            made_by=secret.made_by,
         )
     )
 
 
 def _to_secret(row: Any) -> SecretRow:
-    return SecretRow(row.key_id, row.digest, row.sealed, row.created_at)
+    return SecretRow(row.key_id, row.digest, row.sealed, row.created_at, row.made_by)
 
 
 def _live(now: float) -> Any:

@@ -70,6 +70,7 @@ key_secrets = Table(
     Column("sealed", Text, nullable=False),  # AEAD, for showing it and for writing From
     Column("created_at", Double, nullable=False),
     Column("retires_at", Double),  # after a rotation: the old secret works until then
+    Column("made_by", String, nullable=False, server_default=""),  # the person who has seen it; empty: the terminal
 )
 
 accounts = Table(

@@ -76,4 +76,5 @@ def _actor(key: ApiKey, peer_ip: str) -> Actor:
         scopes=with_reading(key.scopes),
         org_id=key.org_id,
         peer_ip=peer_ip,
+        made_by=key.made_by,
     )

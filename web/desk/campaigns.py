@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from campaigns.approval import Who, objection
+from campaigns.approval import Who, objection_to_yes
 from campaigns.audience import ContactReaders, Wanted
 from campaigns.campaign import Campaign, Cause, Content, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
@@ -37,7 +37,7 @@ from web.identity.audit import Audit
 
 def who_is(actor: Actor) -> Who:
     """Somebody who starts or approves, as campaigns know them."""
-    return Who(actor.kind, actor.id, actor.name)
+    return Who(actor.kind, actor.id, actor.name, actor.person_id)
 
 
 _FOUND = 10
@@ -262,7 +262,9 @@ class CampaignDesk:
     def may_answer(self, actor: Actor, campaign: Campaign) -> bool:
         """Whether somebody may approve this one, or send it back; or let it go on where it has grown."""
         waits = campaign.state is State.APPROVAL or campaign.cause == Cause.GROWN
-        return waits and actor.may(Scope.CAMPAIGNS_RUN) and objection(campaign.approval, who_is(actor)) is None
+        if not waits or not actor.may(Scope.CAMPAIGNS_RUN):
+            return False
+        return objection_to_yes(campaign.approval, who_is(actor)) is None
 
     async def pause(self, actor: Actor, campaign_id: str) -> Campaign:
         """From now on nothing leaves. Raises NotFound, NotNow."""

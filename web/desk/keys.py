@@ -93,7 +93,8 @@ class KeyDesk:
         if organisation is None:
             raise NotFound(sentence("there is no such organisation"))
         wanted = () if kind is KeyKind.DIALOG else _grantable(actor, DEFAULT_KEY_SCOPES if scopes is None else scopes)
-        key, secret = await self._accounts.create_key(organisation, kind, valid_label(label), wanted)
+        label = valid_label(label)
+        key, secret = await self._accounts.create_key(organisation, kind, label, wanted, made_by=actor.person_id)
         await self._note(actor, "key.create", key, kind=key.kind, label=key.label, scopes=" ".join(sorted(key.scopes)))
         return self._shown(key, secret)
 
@@ -144,7 +145,7 @@ class KeyDesk:
         """
         key = await self._changeable(actor, key_id)
         _grantable(actor, key.scopes)
-        secret = await self._accounts.rotate_key(key, days)
+        secret = await self._accounts.rotate_key(key, days, actor.person_id)
         await self._note(actor, "key.rotate", key, days=days)
         return self._shown(key, secret)
 

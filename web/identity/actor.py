@@ -52,6 +52,13 @@ class Actor:
     """ISO 639-1, as the person chose; empty: as the browser asks."""
     timezone: str = ""
     """IANA name, as the person chose; empty: as the browser is set."""
+    made_by: str = ""
+    """The id of the person who has made the key; empty where nobody knows."""
+
+    @property
+    def person_id(self) -> str:
+        """The id of the person who acts, or who has made the key that does; empty where there is none."""
+        return self.id if self.kind is ActorKind.PERSON else self.made_by
 
     def may(self, scope: Scope) -> bool:
         """Whether it may do something at all."""

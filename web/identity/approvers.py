@@ -54,7 +54,7 @@ class PeopleWhoStart:
         person = found.person if found is not None else None
         if person is None or not may_run(person) or person.org_id not in {None, org_id}:
             return None
-        return None if person.role in self._must_have_second else Who("person", person.id, person.email)
+        return None if person.role in self._must_have_second else Who("person", person.id, person.email, person.id)
 
 
 class NotesByMail:

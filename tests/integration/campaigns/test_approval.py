@@ -18,8 +18,9 @@ from gateway.store.schema import mail_queue
 from tests.integration.campaigns.conftest import Office
 from tests.integration.campaigns.test_campaigns import Bureau, draft
 
-ANNA = Who("person", "01ANNA", "anna@firm.example")
-BO = Who("person", "01BO", "bo@firm.example")
+ANNA = Who("person", "01ANNA", "anna@firm.example", "01ANNA")
+BO = Who("person", "01BO", "bo@firm.example", "01BO")
+ANNAS_KEY = Who("key", "01ANNAS", "her key", "01ANNA")
 KEY = Who("key", "01KEY", "the shop")
 OWNER = Who("terminal", "root", "root")
 
@@ -90,6 +91,11 @@ async def test_who_may_answer(bureau: Bureau, office: Office) -> None:
     with pytest.raises(NotNow, match="a program's key approves nothing"):
         await bureau.campaigns.approve(by_anna.org_id, by_anna.id, KEY)
     assert (await bureau.campaigns.send_back(by_anna.org_id, by_anna.id, KEY, "")).state is State.DRAFT
+    by_her_key = await asked(bureau, ANNAS_KEY)
+    assert [to for to, _ in await mails(office)][-1:] == ["bo@firm.example"]
+    with pytest.raises(NotNow, match="a key that you have made"):
+        await bureau.campaigns.approve(by_her_key.org_id, by_her_key.id, ANNA)
+    assert (await bureau.campaigns.approve(by_her_key.org_id, by_her_key.id, BO)).state is State.RUNNING
     other = (await office.account("eve@other.example", "Other")).org_id
     mine = await asked(bureau, OWNER)
     with pytest.raises(NotFound):

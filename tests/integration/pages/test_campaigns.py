@@ -340,6 +340,34 @@ async def test_a_large_one_waits_where_others_find_it(house: House):
     assert "Nothing waits for you" in await second.get("/attention")
 
 
+@pytest.mark.proves("campaign: approval", "REST keys")
+@pytest.mark.parametrize("rotated", [False, True])
+async def test_who_has_made_a_key_is_no_second_person_beside_it(house: House, rotated: bool):
+    await house.site.rooms.approvals.set_above(house.org.id, 1)
+    for n in (1, 2):
+        await contact(house, f"Member {n}", f"+453064300{n}")
+    second = await house.site.person(Role.OWNER, house.org.id)
+    first = second if rotated else house.owner
+    page = await first.post("/keys/new", 200, kind="rest", label="CRM", scopes="campaigns:run")
+    if rotated:
+        made = await house.site.accounts.key_named("CRM")
+        page = await house.owner.post(f"/keys/{made.id}/rotate", 200, days="0")
+    secret = re.search("brevdue_[0-9a-f]{32}", page)
+    assert secret is not None
+    campaign_id = await draft(house)
+    call = f"/api/v1/campaigns/{campaign_id}/start"
+    async with second.http.post(call, headers={"Authorization": f"Bearer {secret[0]}"}) as answer:
+        assert (answer.status, (await answer.json())["state"]) == (200, "approval")
+    question = f"/campaigns/{campaign_id}/approval"
+    read = re.search(r'name="asked_at" value="([\d.]+)"', await second.get(question))
+    assert read is not None
+    assert question not in await house.owner.get(f"/campaigns/{campaign_id}")
+    refused = await house.owner.post(question, 422, answer="approve", asked_at=read[1])
+    assert "a key that you have made" in refused
+    await second.post(question, answer="approve", asked_at=read[1])
+    assert "running" in await house.owner.get(f"/campaigns/{campaign_id}")
+
+
 @pytest.mark.proves("C12")
 async def test_what_runs_stands_on_the_first_page(house: House):
     await contact(house, "Anna", "+4530643001")

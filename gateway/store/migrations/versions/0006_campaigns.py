@@ -287,6 +287,8 @@ def upgrade() -> None:
     op.add_column('organisations', sa.Column('approval_above', sa.Integer(), nullable=True))
     op.add_column('campaigns', sa.Column('asked_by', sa.String(), server_default='', nullable=False))
     op.add_column('campaigns', sa.Column('asked_id', sa.String(), server_default='', nullable=False))
+    op.add_column('campaigns', sa.Column('asked_person', sa.String(), server_default='', nullable=False))
+    op.add_column('key_secrets', sa.Column('made_by', sa.String(), server_default='', nullable=False))
     op.add_column('campaigns', sa.Column('asked_at', sa.Double(), nullable=True))
     op.add_column('campaigns', sa.Column('asked_for', sa.Integer(), server_default='0', nullable=False))
     op.add_column('campaigns', sa.Column('answered_by', sa.String(), server_default='', nullable=False))
