@@ -11,6 +11,9 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BYTE_ORDER_MARK = "\ufeff"
@@ -20,34 +23,50 @@ _CHUNK = 65_536
 """Characters that are handed on at once, roughly."""
 
 
-def cell(value: object) -> str:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What ends a cell, and stands before the decimals."""
+
+    separator: str
+    decimal: str
+
+
+COMMAS: Final = Form(",", ".")
+"""As RFC 4180 has it, and programs read it."""
+SEMICOLONS: Final = Form(";", ",")
+"""As spreadsheets open it where the comma stands before decimals: all else is there one cell a row."""
+
+
+def cell(value: object, form: Form = COMMAS) -> str:
     """One value as the text of a cell; None is empty. Numbers stay numbers, also below zero."""
     if value is None:
         return ""
     text = str(value).replace("\0", "")
-    if isinstance(value, int | float):
-        return text
+    if isinstance(value, int | float | Decimal):
+        return text.replace(".", form.decimal)
     text = _HIDDEN.sub(r"\1'", text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 
-def line(values: Iterable[object]) -> str:
+def line(values: Iterable[object], form: Form = COMMAS) -> str:
     """One row with its line end."""
     written = io.StringIO(newline="")
-    csv.writer(written).writerow([cell(value) for value in values])
+    csv.writer(written, delimiter=form.separator).writerow([cell(value, form) for value in values])
     return written.getvalue()
 
 
-def file(rows: Iterable[Iterable[object]]) -> bytes:
+def file(rows: Iterable[Iterable[object]], form: Form = COMMAS) -> bytes:
     """A whole file that is small."""
-    return (BYTE_ORDER_MARK + "".join(map(line, rows))).encode("utf-8", "replace")
+    return (BYTE_ORDER_MARK + "".join(line(row, form) for row in rows)).encode("utf-8", "replace")
 
 
-async def lines(header: Iterable[str], rows: AsyncIterator[Iterable[object]]) -> AsyncIterator[bytes]:
+async def lines(
+    header: Iterable[str], rows: AsyncIterator[Iterable[object]], form: Form = COMMAS
+) -> AsyncIterator[bytes]:
     """A whole file in pieces, of which one is in memory at a time."""
-    written = BYTE_ORDER_MARK + line(header)
+    written = BYTE_ORDER_MARK + line(header, form)
     async for row in rows:
-        written += line(row)
+        written += line(row, form)
         if len(written) >= _CHUNK:
             yield written.encode("utf-8", "replace")
             written = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, tzinfo
+from decimal import Decimal
 
 from gateway import csv_cells
 from gateway.listed_sms import ListedSms, LogFilter
@@ -15,14 +16,16 @@ HEADER = (
 )  # fmt: skip
 
 
-async def export(log: MessageLog, wanted: LogFilter, zone: tzinfo) -> AsyncIterator[bytes]:
+async def export(
+    log: MessageLog, wanted: LogFilter, zone: tzinfo, form: csv_cells.Form = csv_cells.COMMAS
+) -> AsyncIterator[bytes]:
     """What is wanted as CSV, with times (ISO 8601) in the reader's zone."""
 
     async def rows() -> AsyncIterator[tuple[object, ...]]:
         async for sms in log.rows(wanted):
             yield _row(sms, zone)
 
-    async for piece in csv_cells.lines(HEADER, rows()):
+    async for piece in csv_cells.lines(HEADER, rows(), form):
         yield piece
 
 
@@ -45,10 +48,10 @@ def _row(sms: ListedSms, zone: tzinfo) -> tuple[object, ...]:
     )
 
 
-def _price(sms: ListedSms) -> tuple[str, str]:
+def _price(sms: ListedSms) -> tuple[Decimal | None, str]:
     """Major units and their currency; empty for a price that is not known."""
     amount, _, currency = str(sms.price or "").partition(" ")
-    return amount, currency
+    return Decimal(amount) if amount else None, currency
 
 
 def _moment(at: float, zone: tzinfo) -> str:

@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from gateway import local_forms
+from gateway import csv_cells, local_forms
 from gateway.money import Money
 from gateway.registry.errors import AccountError
 from gateway.translation import SOURCE, Sentence, Translations, Value, known, translations
@@ -44,6 +44,11 @@ class Tongue:
         from babel import Locale  # what it takes to import is paid by who looks at a page
 
         return Locale("en", "GB") if self.words.language == SOURCE else Locale(self.words.language)
+
+    @property
+    def sheet(self) -> csv_cells.Form:
+        """How tables are written that the viewer opens in a spreadsheet."""
+        return csv_cells.COMMAS if self.words.language == SOURCE else csv_cells.SEMICOLONS
 
 
 def page_words(language: str) -> Translations:

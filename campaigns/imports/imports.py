@@ -193,7 +193,9 @@ class Imports:
         if not await self._database.write(sql.cancel, (org_id, import_id, self._clock.now())):
             raise BadValue(sentence("this import is over"))
 
-    async def refused(self, org_id: str, import_id: str, words: Translations = ENGLISH) -> AsyncIterator[bytes]:
+    async def refused(
+        self, org_id: str, import_id: str, words: Translations = ENGLISH, form: csv_cells.Form = csv_cells.COMMAS
+    ) -> AsyncIterator[bytes]:
         """The rows that were refused as a CSV file: line, why, and the cells as they were. Raises NotFound."""
         found = await self.find(org_id, import_id)
         book = await self._contacts.book(org_id)
@@ -201,7 +203,7 @@ class Imports:
         unnamed = (words.gettext("Column %(number)s", number=n) for n in range(1, len(found.head) + 1))
         head = found.head if named else tuple(unnamed)
         rows = ((each.line, told(each, book, words), *each.cells) async for each in self._refusals(found.id))
-        async for piece in csv_cells.lines((words.gettext("Line"), words.gettext("Why"), *head), rows):
+        async for piece in csv_cells.lines((words.gettext("Line"), words.gettext("Why"), *head), rows, form):
             yield piece
 
     async def _refusals(self, import_id: str) -> AsyncIterator[RefusedRow]:

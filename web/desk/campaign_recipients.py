@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, tzinfo
+from decimal import Decimal
 
 from campaigns.campaign import Campaign
 from campaigns.campaigns import Campaigns
@@ -18,6 +19,7 @@ from campaigns.statistics import Figures
 from campaigns.store.recipient_list_sql import ListedRecipient, RecipientFilter
 from campaigns.trial import language_of, version_of
 from gateway import csv_cells
+from gateway.money import Money
 from gateway.paging import PAGE_SIZE, Page
 from gateway.scopes import Scope
 from gateway.store.database import Database
@@ -54,7 +56,9 @@ class RecipientDesk:
         """A page of those it has looked at; `next` goes on where a look ended. Raises NotFound, BadValue."""
         return await self._list.page(await self.campaign(actor, campaign_id), wanted, cursor=cursor, size=size)
 
-    async def csv(self, actor: Actor, campaign_id: str, wanted: RecipientFilter, zone: tzinfo) -> AsyncIterator[bytes]:
+    async def csv(
+        self, actor: Actor, campaign_id: str, wanted: RecipientFilter, zone: tzinfo, form: csv_cells.Form
+    ) -> AsyncIterator[bytes]:
         """All of them as CSV, with times (ISO 8601) in a zone. Raises NotFound, BadValue."""
         campaign = await self.campaign(actor, campaign_id)
         await self._list.page(campaign, wanted, size=1)  # what is wrong is told before a file begins
@@ -63,10 +67,10 @@ class RecipientDesk:
             async for each in self._list.rows(campaign, wanted):
                 yield _row(each, zone, tried=campaign.content.trial is not None)
 
-        return csv_cells.lines(_HEAD, rows())
+        return csv_cells.lines(_HEAD, rows(), form)
 
     async def left_out_csv(
-        self, actor: Actor, campaign_id: str, reason: Skip | None, words: Translations
+        self, actor: Actor, campaign_id: str, reason: Skip | None, words: Translations, form: csv_cells.Form
     ) -> AsyncIterator[bytes]:
         """Everybody who would get none if it started now, and why in words, as CSV. Raises NotFound, AccountError."""
         campaign = await self.campaign(actor, campaign_id)
@@ -82,13 +86,14 @@ class RecipientDesk:
                 if reason in {None, each.reason}:
                     yield _left_out(each, words)
 
-        return csv_cells.lines(_LEFT_OUT_HEAD, rows())
+        return csv_cells.lines(_LEFT_OUT_HEAD, rows(), form)
 
-    async def figures_csv(self, actor: Actor, campaign_id: str, zone: tzinfo) -> bytes:
+    async def figures_csv(self, actor: Actor, campaign_id: str, zone: tzinfo, form: csv_cells.Form) -> bytes:
         """How a campaign stands, as CSV (C12). Raises NotFound."""
         actor.require(Scope.CAMPAIGNS_READ)
         campaign = await self._campaigns.get(actor.org_id, campaign_id)
-        return csv_cells.file([_FIGURES_HEAD, *figure_rows(campaign, await self._campaigns.figures(campaign), zone)])
+        figures = await self._campaigns.figures(campaign)
+        return csv_cells.file([_FIGURES_HEAD, *figure_rows(campaign, figures, zone)], form)
 
 
 def _row(each: ListedRecipient, zone: tzinfo, *, tried: bool) -> Sequence[object]:
@@ -110,6 +115,11 @@ def _left_out(each: LeftOut, words: Translations) -> Sequence[object]:
     return each.contact_id, each.name, each.address, str(each.reason), words.say(each.reason.words)
 
 
+def _money(cost: Money) -> tuple[Decimal, str]:
+    amount, _, currency = str(cost).partition(" ")
+    return Decimal(amount), currency
+
+
 def _moment(at: float, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at, zone).isoformat(timespec="seconds")
 
@@ -129,7 +139,7 @@ def figure_rows(campaign: Campaign, figures: Figures, zone: tzinfo) -> list[Sequ
         *_version_rows(figures),
         *(() if by_mail else (("parts", "", figures.parts), ("answers", "phones", figures.replies))),
         ("opt-outs", "", figures.optouts),
-        *(("cost", "", "", *str(cost).split(" ")) for cost in figures.costs),
+        *(("cost", "", "", *_money(cost)) for cost in figures.costs),
         *(() if by_mail else (("cost", "not known", figures.unpriced),)),
     ]
     if campaign.content.short_links:

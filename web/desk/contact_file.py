@@ -12,7 +12,9 @@ MOST_POINTS = 3
 """Phones, and addresses, with a column of their own; those beyond share the last."""
 
 
-def contact_lines(contacts: AsyncIterator[Contact], of: Book) -> AsyncIterator[bytes]:
+def contact_lines(
+    contacts: AsyncIterator[Contact], of: Book, form: csv_cells.Form = csv_cells.COMMAS
+) -> AsyncIterator[bytes]:
     """The file in pieces, of which one is in memory at a time."""
     own = of.own()
 
@@ -20,7 +22,7 @@ def contact_lines(contacts: AsyncIterator[Contact], of: Book) -> AsyncIterator[b
         async for each in contacts:
             yield _row(each, own)
 
-    return csv_cells.lines(_head(own), rows())
+    return csv_cells.lines(_head(own), rows(), form)
 
 
 def _head(own: Sequence[Attribute]) -> list[str]:

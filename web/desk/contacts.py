@@ -22,6 +22,7 @@ from campaigns.store import email_optout_sql
 from campaigns.store.behaviour_sql import BEHAVIOURS
 from campaigns.store.contact_list_sql import ContactFilter, ContactSort
 from campaigns.store.email_optout_sql import EmailOptOut
+from gateway import csv_cells
 from gateway.accounts import Accounts
 from gateway.model import Organisation
 from gateway.paging import PAGE_SIZE, Count, Page
@@ -270,12 +271,12 @@ class ContactDesk:
 
     # --- files -------------------------------------------------------------------------------------------------
 
-    async def csv(self, actor: Actor, wanted: ContactFilter) -> AsyncIterator[bytes]:
+    async def csv(self, actor: Actor, wanted: ContactFilter, form: csv_cells.Form) -> AsyncIterator[bytes]:
         """All that are wanted as CSV, in memory a page at a time."""
         within = _within(actor, wanted)
         book = await self._contacts.book(within.org_id)
         await self._audit.note(actor, "contact.export", within.org_id, org_id=within.org_id, form="csv")
-        return contact_lines(self._contacts.whole(within), book)
+        return contact_lines(self._contacts.whole(within), book, form)
 
     async def cards(self, actor: Actor, wanted: ContactFilter) -> AsyncIterator[bytes]:
         """All that are wanted as vCards (RFC 6350), in memory a page at a time."""

@@ -10,6 +10,7 @@ from campaigns.imports.merging import Row
 from campaigns.imports.plan import Plan
 from campaigns.model import Attribute, Book
 from campaigns.store.import_sql import Import
+from gateway import csv_cells
 from gateway.accounts import Accounts
 from gateway.registry.errors import NotFound
 from gateway.scopes import Scope
@@ -86,7 +87,9 @@ class ImportDesk:
         await self._imports.cancel(found.org_id, found.id)
         await self._audit.note(actor, "import.cancel", found.id, org_id=found.org_id)
 
-    async def refused(self, actor: Actor, import_id: str, words: Translations) -> AsyncIterator[bytes]:
+    async def refused(
+        self, actor: Actor, import_id: str, words: Translations, form: csv_cells.Form = csv_cells.COMMAS
+    ) -> AsyncIterator[bytes]:
         """Every row that was refused, with why, as a CSV file. Raises NotFound."""
         found = await self.get(actor, import_id)
-        return self._imports.refused(found.org_id, found.id, words)
+        return self._imports.refused(found.org_id, found.id, words, form)

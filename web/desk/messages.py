@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import tzinfo
 
+from gateway import csv_cells
 from gateway.accounts import Accounts
 from gateway.conversations import Conversations
 from gateway.listed_sms import Conversation, ListedSms, LogFilter, Way
@@ -49,10 +50,10 @@ class MessageDesk:
         _may_read(actor, wanted.account_id or actor.account_id)
         return await self._log.page(_within(actor, wanted), cursor=cursor, size=size)
 
-    def export(self, actor: Actor, wanted: LogFilter, zone: tzinfo) -> AsyncIterator[bytes]:
+    def export(self, actor: Actor, wanted: LogFilter, zone: tzinfo, form: csv_cells.Form) -> AsyncIterator[bytes]:
         """All of the log that is wanted, as CSV with times in a zone."""
         _may_read(actor, wanted.account_id or actor.account_id)
-        return export(self._log, _within(actor, wanted), zone)
+        return export(self._log, _within(actor, wanted), zone, form)
 
     async def get(self, actor: Actor, message_id: str, way: Way | None = None) -> ListedSms:
         """One SMS; of one way alone where that is said. Raises NotFound."""

@@ -21,9 +21,10 @@ from web.desk.desk import Desk
 from web.desk.sheets import MAX_BYTES, MAX_ROWS, SheetRow, read_sheet
 from web.identity.actor import Actor
 from web.language import gettext as _
-from web.language import say, told
+from web.language import say, told, tongue
 from web.pages.asked import Asked
 from web.pages.render import page
+from web.pages.tables import table
 
 Words = Annotated[str, Form()]
 _SHOWN = 100
@@ -63,8 +64,7 @@ def bulk_pages(desk: Desk) -> APIRouter:
     async def report(actor: Asked, report: Words = "") -> Response:
         actor.require(Scope.ACCOUNTS_WRITE)
         head = [_("Line"), _("E-mail"), _("Result"), _("Number"), _("Reason")]
-        headers = {"Content-Disposition": 'attachment; filename="accounts.csv"'}
-        return Response(csv_cells.file([head, *_report(report)]), media_type="text/csv; charset=utf-8", headers=headers)
+        return table("accounts", csv_cells.file([head, *_report(report)], tongue().sheet))
 
     return router
 

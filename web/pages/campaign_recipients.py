@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from campaigns.campaign import Campaign
 from campaigns.model import Channel
@@ -24,6 +24,7 @@ from web.pages.campaign_wording import recipient_state
 from web.pages.campaigns import WORDS, skip_words
 from web.pages.messages import typed_phone
 from web.pages.render import page
+from web.pages.tables import table
 
 _LEFT_OUT_PAGE = 100
 """Contacts that are named on a page of those who would be left out."""
@@ -70,17 +71,9 @@ def campaign_recipient_pages(desk: Desk) -> APIRouter:
 
     @router.get("/statistics.csv")
     async def statistics(actor: Asked, campaign_id: str) -> Response:
-        content = await desk.recipients.figures_csv(actor, campaign_id, tongue().zone)
-        return Response(content, media_type=_CSV, headers=_file("statistics"))
+        return table("statistics", await desk.recipients.figures_csv(actor, campaign_id, tongue().zone, tongue().sheet))
 
     return router
-
-
-_CSV = "text/csv; charset=utf-8"
-
-
-def _file(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}.csv"'}
 
 
 def _add_list(router: APIRouter, desk: Desk) -> None:
@@ -107,10 +100,10 @@ def _add_list(router: APIRouter, desk: Desk) -> None:
         return page(request, "campaigns/recipients.html", fragment="results", status=status, **values, **WORDS)
 
     @router.get("/recipients.csv")
-    async def file(actor: Asked, campaign_id: str, wish: Wished) -> StreamingResponse:
+    async def file(actor: Asked, campaign_id: str, wish: Wished) -> Response:
         wanted = wish.filter(await desk.organisations.region(actor))
-        rows = await desk.recipients.csv(actor, campaign_id, wanted, tongue().zone)
-        return StreamingResponse(rows, media_type=_CSV, headers=_file("recipients"))
+        rows = await desk.recipients.csv(actor, campaign_id, wanted, tongue().zone, tongue().sheet)
+        return table("recipients", rows)
 
 
 def _states(campaign: Campaign) -> list[tuple[str, str]]:
@@ -176,7 +169,7 @@ def _add_left_out(router: APIRouter, desk: Desk) -> None:
         return page(request, "campaigns/skipped.html", fragment="results", **values, **WORDS)
 
     @router.get("/skipped.csv")
-    async def file(actor: Asked, campaign_id: str, reason: str = "") -> StreamingResponse:
+    async def file(actor: Asked, campaign_id: str, reason: str = "") -> Response:
         chosen = Skip(reason) if reason in set(Skip) else None
-        rows = await desk.recipients.left_out_csv(actor, campaign_id, chosen, tongue().words)
-        return StreamingResponse(rows, media_type=_CSV, headers=_file("skipped"))
+        rows = await desk.recipients.left_out_csv(actor, campaign_id, chosen, tongue().words, tongue().sheet)
+        return table("skipped", rows)

@@ -19,9 +19,10 @@ from gateway.scopes import Scope
 from web.desk.desk import Desk
 from web.identity.actor import Actor
 from web.language import gettext as _
-from web.language import ngettext, told
+from web.language import ngettext, told, tongue
 from web.pages.asked import Asked
 from web.pages.render import done, page
+from web.pages.tables import table
 
 Words = Annotated[str, Form()]
 Chosen = Annotated[list[str] | None, Form()]
@@ -233,11 +234,9 @@ def contact_files(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/contacts.csv")
-    async def table(actor: Asked, wish: Wished) -> StreamingResponse:
+    async def sheet(actor: Asked, wish: Wished) -> Response:
         wanted = await _wanted(desk, actor, wish)
-        headers = {"Content-Disposition": 'attachment; filename="contacts.csv"'}
-        rows = await desk.contacts.csv(actor, wanted)
-        return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+        return table("contacts", await desk.contacts.csv(actor, wanted, tongue().sheet))
 
     @router.get("/contacts.vcf")
     async def cards(actor: Asked, wish: Wished) -> StreamingResponse:

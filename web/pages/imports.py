@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from campaigns.filters.vocabulary import RESERVED
 from campaigns.imports.imports import MAX_BYTES, MAX_ROWS
@@ -22,6 +22,7 @@ from web.language import gettext as _
 from web.language import say, told, tongue
 from web.pages.asked import Asked, SignInNeeded
 from web.pages.render import done, page
+from web.pages.tables import table
 from web.pages.uploads import upload
 
 _NEW = "new:"
@@ -100,10 +101,8 @@ def _add_one(router: APIRouter, desk: Desk) -> None:
         return done(request, _("The import is stopped; the contacts that it has made stay"), f"/imports/{import_id}")
 
     @router.get("/{import_id}/refused.csv")
-    async def refused(actor: Asked, import_id: str) -> StreamingResponse:
-        rows = await desk.imports.refused(actor, import_id, tongue().words)
-        headers = {"Content-Disposition": 'attachment; filename="refused.csv"'}
-        return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+    async def refused(actor: Asked, import_id: str) -> Response:
+        return table("refused", await desk.imports.refused(actor, import_id, tongue().words, tongue().sheet))
 
 
 async def _choosing(request: Request, actor: Actor, desk: Desk, error: str = "") -> Response:

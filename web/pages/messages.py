@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from gateway.listed_sms import LogFilter, Way
 from gateway.numbers import NumberError, to_e164
@@ -19,6 +19,7 @@ from web.desk.desk import Desk
 from web.language import told, tongue
 from web.pages.asked import Asked
 from web.pages.render import page
+from web.pages.tables import table
 from web.pages.wording import state_words
 
 
@@ -124,11 +125,9 @@ def message_file(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/messages.csv")
-    async def file(actor: Asked, wish: Wished) -> StreamingResponse:
+    async def file(actor: Asked, wish: Wished) -> Response:
         wanted = wish.filter(await desk.organisations.region(actor))
         await desk.messages.list(actor, wanted, size=1)  # what is wrong is told before a file begins
-        headers = {"Content-Disposition": 'attachment; filename="messages.csv"'}
-        rows = desk.messages.export(actor, wanted, tongue().zone)
-        return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+        return table("messages", desk.messages.export(actor, wanted, tongue().zone, tongue().sheet))
 
     return router

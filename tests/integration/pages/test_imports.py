@@ -45,6 +45,8 @@ async def test_a_file_with_mistakes_is_planned_and_imported(house: House):
     assert re.findall(r"<dd[^>]*>(\d+)</dd>", shown) == ["2", "1", "0", "0", "1"]
     _, refused = await house.owner.fetch(f"{where}/refused.csv")
     assert "12 is no phone number: too short,Bo,12,bo@firm.example,'=1+1" in refused.decode("utf-8-sig")
+    danish = await house.owner.get(f"{where}/refused.csv", **{"Accept-Language": "da"})
+    assert ";Bo;12;bo@firm.example;'=1+1" in danish, "as a Danish spreadsheet opens it"
     groups = Groups(house.site.rooms.database, house.site.rooms.clock)
     assert await groups.count(house.key.org_id, Audience(filter="by = Aarhus")) == 1
     assert [action for action, _ in await house.site.audited()][-2:] == ["import.upload", "import.start"]
