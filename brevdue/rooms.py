@@ -272,7 +272,6 @@ class Rooms:
             clock=self.clock,
             letters=CampaignLetters(self.settings.mail, self.clock),
             lease=self.spool.lease,
-            providers=tuple(self.providers),
             departs=self.sms_out.nudge,
             emails=self.email_writer,
             mail_queued=self.mail_out.nudge,

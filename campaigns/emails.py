@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from gateway.address import leave_address, return_path
 from gateway.keyring import LEAVING, Keyring
-from gateway.model import Account, MailKind, OutgoingMail
+from gateway.model import Account, Hours, MailKind, OutgoingMail
 from gateway.settings import MailSettings
 from gateway.translation import Translations, known, translations
 from gateway.writing.frame import Frame, for_people
@@ -42,6 +42,8 @@ class Email:
     text: str
     language: str
     """Of the contact; "" where nobody said."""
+    hours: Hours | None = None
+    """When it may leave; None for always."""
 
 
 def subject_line(written: str) -> str:
@@ -126,7 +128,7 @@ class EmailWriter:
         content = self._written(email, account, organisation, now, link, ways_out)
         # Without an account: what comes back concerns the contact's mailbox, not that of the person responsible.
         back = return_path(self._keyring.sign_token(email.id), self._domain)
-        return OutgoingMail(email.id, MailKind.CAMPAIGN, back, email.address, content, None, now)
+        return OutgoingMail(email.id, MailKind.CAMPAIGN, back, email.address, content, None, now, hours=email.hours)
 
     def rehearsal(self, email: Email, account: Account, organisation: str, now: float) -> OutgoingMail:
         """The same to somebody who tries it; it says so, and nobody can be unsubscribed by it."""

@@ -15,7 +15,7 @@ from functools import partial
 from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign
 from campaigns.model import Channel, Recipient
-from campaigns.recipients import Decided, Skip, Terms, decide, opens_at
+from campaigns.recipients import Decided, Skip, Terms, decide, hours_of
 from campaigns.store import email_sql, run_sql
 from campaigns.terms import wanted_by
 from gateway.model import Clock
@@ -226,7 +226,8 @@ class _Adding:
             self._example = self._example or member.contact_id
 
     def _count_later(self, member: Recipient, start: float) -> None:
-        opens = opens_at(member, self._terms, start)
+        hours = hours_of(member, self._terms, start)
+        opens = hours.begin if hours is not None else start
         if opens > start:
             self._later += 1
             self._first_at = min(opens, self._first_at or opens)

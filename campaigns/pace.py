@@ -1,8 +1,8 @@
 """How fast a campaign goes: by its own pace, and by the room in the queue that its messages wait in.
 
 In: a campaign that is under way. Out: how many contacts may be decided on now. Promises: no more than `AHEAD` messages
-of campaigns wait in the spool, so that what leaves at a moment was decided on shortly before, and dialogs never queue
-behind a million.
+of campaigns wait in the spool for one provider, so that what leaves at a moment was decided on shortly before, and
+dialogs never queue behind a million; a provider that is away keeps nobody from writing by another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence, Sized
+from collections.abc import Sized
 from functools import partial
 from typing import Final
 
@@ -20,7 +20,7 @@ from gateway.store import bulk_sql, mail_queue_sql
 from gateway.store.database import Database
 
 AHEAD: Final = 20_000
-"""Messages of campaigns that wait in the spool at most, of all together."""
+"""Messages of campaigns that wait in the spool for one provider at most, of all campaigns together."""
 MAILS_AHEAD: Final = 2_000
 """Mails of campaigns that wait in the queue at most: each holds its whole text there."""
 FULL_SECONDS: Final = 0.25
@@ -37,7 +37,6 @@ class Pace:
         *,
         database: Database,
         clock: Clock,
-        providers: Sequence[str],
         ahead: int,
         runs: Sized,
         stopping: asyncio.Event,
@@ -45,7 +44,6 @@ class Pace:
         """`runs` are the campaigns that are under way here, which share the room; none waits once `stopping` is set."""
         self._database = database
         self._clock = clock
-        self._providers = tuple(providers)
         self._ahead = ahead
         self._runs = runs
         self._stopping = stopping
@@ -67,10 +65,10 @@ class Pace:
         """How many more messages may wait in the spool, for one campaign of those that are under way."""
         if run.by_mail:
             most = min(self._ahead, MAILS_AHEAD)
-            waiting = await self._database.read(partial(mail_queue_sql.waiting_in_bulk, most=most))
-            return (most - waiting) // max(1, len(self._runs))
+            count = partial(mail_queue_sql.waiting_in_bulk, now=self._clock.now(), most=most)
+            return (most - await self._database.read(count)) // max(1, len(self._runs))
         until = self._clock.now() + POLL_SECONDS
-        look = partial(bulk_sql.waiting, providers=self._providers, until=until, most=self._ahead)
+        look = partial(bulk_sql.waiting, providers=sorted(run.providers), until=until, most=self._ahead)
         return (self._ahead - await self._database.read(look)) // max(1, len(self._runs))
 
 

@@ -19,7 +19,7 @@ from campaigns.schedule import Openings
 from campaigns.short_texts import ShortText
 from campaigns.text_errors import TooMuch
 from campaigns.trial import FIRST, Split, version_of
-from gateway.model import Account
+from gateway.model import Account, Hours
 from gateway.money import Money
 from gateway.numbers import country_of
 from gateway.routing.router import NOWHERE
@@ -156,42 +156,45 @@ def decide(member: Recipient, terms: Terms, now: float, message_id: str, *, when
     version = FIRST if split is None else split.version(member.contact_id)
     if version is None and not whenever and split is not None:
         return Decided(member.contact_id, due_at=split.until)
-    if not whenever and (opens := opens_at(member, terms, now)) > now:
-        return Decided(member.contact_id, due_at=opens)
+    hours = None if whenever else hours_of(member, terms, now)
+    if hours is not None and hours.begin > now:
+        return Decided(member.contact_id, due_at=hours.begin)
     if version is None and split is not None:
         # Nobody knows which it will be: the dearest, so that no more is spent than was said.
         return max((_decided(member, terms, now, message_id, each) for each in split.versions), key=_dearness)
-    return _decided(member, terms, now, message_id, version or FIRST)
+    return _decided(member, terms, now, message_id, version or FIRST, hours)
 
 
-def opens_at(member: Recipient, terms: Terms, now: float) -> float:
-    """When a contact may be written to: `now` itself where its hours are open."""
+def hours_of(member: Recipient, terms: Terms, now: float) -> Hours | None:
+    """Between when and when a contact may be written to, now or next; None for always."""
     if terms.openings.always:
-        return now
+        return None
     country = member.country or (country_of(member.phone) if member.phone else "")
-    return terms.openings.at(member.zone, country, now)
+    return terms.openings.hours(member.zone, country, now)
 
 
 def _dearness(decided: Decided) -> tuple[int, int]:
     return decided.cost, decided.parts
 
 
-def _decided(member: Recipient, terms: Terms, now: float, message_id: str, version: str) -> Decided:
+def _decided(
+    member: Recipient, terms: Terms, now: float, message_id: str, version: str, hours: Hours | None = None
+) -> Decided:
     _, variant = text_for(terms.content.texts, member.language, version)
     if terms.content.channel is Channel.EMAIL:
-        return _email(member, terms, variant, message_id)
+        return _email(member, terms, variant, message_id, hours)
     text = _written(terms, variant, member)
     if isinstance(text, SmsText) and text.parts > terms.max_parts:
         text = Skip.TOO_LONG
     if isinstance(text, Skip):
         return Decided(member.contact_id, variant, reason=text)
-    message, price = terms.lead(_message(terms.account, member.phone or "", text, message_id, now))
+    message, price = terms.lead(_message(terms.account, member.phone or "", text, message_id, now, hours))
     if message.provider == NOWHERE:
         return Decided(member.contact_id, variant, reason=Skip.NO_ROUTE)
     return Decided(member.contact_id, variant, message, price * text.parts if price else None)
 
 
-def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decided:
+def _email(member: Recipient, terms: Terms, variant: str, mail_id: str, hours: Hours | None) -> Decided:
     try:
         address = wire_address(member.email or "")
     except UnsafeHeaderError:
@@ -204,7 +207,7 @@ def _email(member: Recipient, terms: Terms, variant: str, mail_id: str) -> Decid
         return Decided(member.contact_id, variant, reason=Skip.TEXT)
     if not text or not subject:
         return Decided(member.contact_id, variant, reason=Skip.NO_SUBJECT if text else Skip.NO_TEXT)
-    return Decided(member.contact_id, variant, email=Email(mail_id, address, subject, text, member.language))
+    return Decided(member.contact_id, variant, email=Email(mail_id, address, subject, text, member.language, hours))
 
 
 def _unreachable(member: Recipient, terms: Terms) -> Skip | None:
@@ -237,7 +240,9 @@ def _written(terms: Terms, variant: str, member: Recipient) -> SmsText | Skip:
     return prepare(own, smart=terms.content.smart) if own else Skip.NO_TEXT
 
 
-def _message(account: Account, phone: str, text: SmsText, message_id: str, now: float) -> OutgoingSms:
+def _message(
+    account: Account, phone: str, text: SmsText, message_id: str, now: float, hours: Hours | None
+) -> OutgoingSms:
     return OutgoingSms(
         id=message_id,
         org_id=account.org_id,
@@ -249,4 +254,5 @@ def _message(account: Account, phone: str, text: SmsText, message_id: str, now: 
         provider=account.provider,
         priority=Priority.CAMPAIGN,
         created_at=now,
+        hours=hours,
     )

@@ -25,6 +25,7 @@ from campaigns.emails import EmailWriter
 from campaigns.letters import CampaignLetters
 from campaigns.pace import AHEAD, POLL_SECONDS, Pace
 from campaigns.recipients import Decided, Skip, decide
+from campaigns.reopening import Reopening
 from campaigns.store import campaign_sql, run_sql
 from campaigns.store.run_sql import Advance, Advanced, Went
 from campaigns.terms import TermsMaker, wanted_by
@@ -71,7 +72,6 @@ class Runner:
         clock: Clock,
         letters: CampaignLetters,
         lease: str,
-        providers: Sequence[str],
         departs: Callable[[], None] = lambda: None,
         emails: EmailWriter,
         mail_queued: Callable[[], None] = lambda: None,
@@ -81,7 +81,7 @@ class Runner:
         ahead: int = AHEAD,
         pages: Pages | None = None,
     ) -> None:
-        """`departs` says to whoever sends that there is something; `providers` are those whose queues are looked at.
+        """`departs` says to whoever sends that there is something.
 
         `under_way` is told when campaigns run, in this process or in another: somebody may want to stop them. `above`
         says above how many contacts an organisation's campaigns need an approval, 0 for never; `tell_grown`
@@ -102,11 +102,10 @@ class Runner:
         self._above = above
         self._tell_grown = tell_grown
         self._trials = Trials(database, clock)
+        self._reopening = Reopening(database, terms, clock)
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
-        self._pace = Pace(
-            database=database, clock=clock, providers=providers, ahead=ahead, runs=self._runs, stopping=self._stopping
-        )
+        self._pace = Pace(database=database, clock=clock, ahead=ahead, runs=self._runs, stopping=self._stopping)
         self._pages = pages or pages_for(database.writers)
         self._wake = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -141,7 +140,8 @@ class Runner:
             self._wake.clear()
 
     async def look(self) -> None:
-        """Begin to run what is due and nobody runs."""
+        """Begin to run what is due and nobody runs; and let what has missed its hours wait for the next."""
+        await self._reopening.look()
         now = self._clock.now()
         due = await self._database.read(partial(campaign_sql.due, now=now))
         if due:
@@ -206,6 +206,7 @@ class Runner:
             at=time.monotonic(),
             organisation=name,
             page=self._pages.most,
+            providers={terms.account.provider},
             most=most_contacts(campaign.approval.recipients, await self._above(campaign.org_id)),
         )
 
@@ -279,6 +280,7 @@ class Runner:
         decided = [decide(member, run.terms, now, f"{batch}.{number}") for number, member in enumerate(page.members, 1)]
         decided += [Decided(contact_id, reason=Skip.GONE) for contact_id in page.gone]
         messages = tuple(each.message for each in decided if each.message is not None)
+        run.providers |= {message.provider for message in messages}
         account = run.terms.account
         bulk = None
         if messages:

@@ -7,6 +7,7 @@ is open again as soon as its hours are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -15,6 +16,7 @@ from itertools import groupby
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.model import Hours
 from gateway.registry.errors import BadValue
 from gateway.translation import sentence
 
@@ -173,14 +175,36 @@ def _after_holiday(calendar: Calendar, zone: str, country: str, at: float) -> fl
     return _moment(day + timedelta(days=1), 0, place)
 
 
+def shuts_at(calendar: Calendar, zone: str, country: str, at: float) -> float:
+    """Until when a message may leave whose hours are open at a moment; where they go on, they open again then."""
+    place = _zone(zone_of(calendar, zone, country)) or _zone("UTC")
+    ends = [each.ends for each in (calendar.window, calendar.awake) if not each.always]
+    if calendar.holidays is not None and country:
+        ends.append(_DAY_MINUTES)
+    return min((_next(minutes, place, at) for minutes in ends), default=math.inf)
+
+
+def _next(minutes: int, place: tzinfo | None, at: float) -> float:
+    """When a clock shows so many minutes of the day next; 24:00 is the midnight that ends it."""
+    days, minutes = divmod(minutes, _DAY_MINUTES)
+    day = datetime.fromtimestamp(at, place).date() + timedelta(days)
+    for later in range(-1, 3):
+        for fold in (0, 1):
+            moment = _moment(day + timedelta(later), minutes, place, fold)
+            if moment > at:
+                return moment
+    raise AssertionError("each hour comes within two days")
+
+
 class Openings:
     """Openings of one calendar, worked out once for all contacts of a zone, a country and a minute."""
 
-    __slots__ = ("_calendar", "_known", "_minute")
+    __slots__ = ("_calendar", "_hours", "_known", "_minute")
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
         self._known: dict[tuple[str, str], float] = {}
+        self._hours: dict[tuple[str, str], Hours | None] = {}
         self._minute = 0
 
     @property
@@ -192,7 +216,7 @@ class Openings:
         """When a message may leave; where that never comes, when the campaign's own window opens."""
         minute = int(now) // 60
         if minute != self._minute:
-            self._minute, self._known = minute, {}
+            self._minute, self._known, self._hours = minute, {}, {}
         opens = self._known.get((zone, country))
         if opens is None:
             found = next_opening(self._calendar, zone, country, minute * 60)
@@ -200,6 +224,29 @@ class Openings:
                 found = opens_at(self._calendar.window, zone_of(self._calendar, zone, country), minute * 60)
             opens = self._known[zone, country] = found if found > minute * 60 else 0.0
         return opens or now
+
+    def hours(self, zone: str, country: str, now: float) -> Hours | None:
+        """Between when and when a message may leave, now or next; None for always."""
+        if self.always:
+            return None
+        opens = self.at(zone, country, now)
+        if (zone, country) not in self._hours:
+            begins = 0.0 if opens == now else opens
+            ends = shuts_at(self._calendar, zone, country, opens)
+            hours = Hours(begins, ends, write_place(zone, country)) if ends < math.inf else None
+            self._hours[zone, country] = hours
+        return self._hours[zone, country]
+
+
+def write_place(zone: str, country: str) -> str:
+    """Whose hours count, as a word for the spool (`Hours.place`)."""
+    return f"{zone} {country}"
+
+
+def read_place(place: str) -> tuple[str, str]:
+    """The zone and the country of such a word; either can be empty."""
+    zone, _, country = place.partition(" ")
+    return zone, country
 
 
 def awake_hours(quiet: str) -> Window:

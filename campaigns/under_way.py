@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from campaigns.audience import Wanted
 from campaigns.campaign import Campaign
@@ -53,6 +53,8 @@ class Run:
     """Contacts that are committed at once."""
     most: int = 0
     """Contacts that it may reach as it was started or approved; 0 for any number."""
+    providers: set[str] = field(default_factory=set)
+    """Those that it sends by, as far as is known."""
 
     @property
     def by_mail(self) -> bool:

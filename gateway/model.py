@@ -314,6 +314,16 @@ class MailKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """When something may leave: from one moment on, and before another (seconds since the epoch)."""
+
+    begin: float
+    end: float
+    place: str
+    """By whose clock, for whoever works out the next ones: a time zone and a country, "Europe/Copenhagen DK"."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingMail:
     """A mail ready to leave: headers and body complete, not yet signed."""
 
@@ -326,6 +336,8 @@ class OutgoingMail:
     account_id: str | None = None
     created_at: float = 0.0
     attempts: int = 0
+    hours: Hours | None = None
+    """When it may leave; None for always."""
 
 
 class Service(Protocol):

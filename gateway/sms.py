@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.errors import Outcome
+from gateway.model import Hours
 from gateway.money import Money
 
 # --- SMS out -------------------------------------------------------------------------------------------------------
@@ -80,6 +81,8 @@ class OutgoingSms:
     """Providers that would carry it under no circumstances, with spaces between."""
     bound: bool = False
     """Whether its provider may have it already and is asked again, since it would know it: nobody else may have it."""
+    hours: Hours | None = None
+    """When it may leave, where it has just been written; None for always."""
 
 
 def as_sent(message: OutgoingSms) -> OutgoingSms:

@@ -82,7 +82,6 @@ def _boundless(rooms: Rooms, number: int) -> Runner:
         clock=rooms.clock,
         letters=CampaignLetters(rooms.settings.mail, rooms.clock),
         lease=rooms.spool.lease,
-        providers=tuple(rooms.providers),
         emails=EmailWriter(rooms.settings.mail, rooms.settings.http.public_url, rooms.keyring),
         ahead=2 * number,
     )

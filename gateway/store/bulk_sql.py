@@ -25,13 +25,17 @@ from gateway.store.spool_items import AT_ONCE
 
 _MESSAGE = Gathered(
     messages,
-    ("id", "to_number", "text", "encoding", "parts", "units", "provider", "sender", "dedupe"),
+    (
+        "id", "to_number", "text", "encoding", "parts", "units", "provider", "sender", "dedupe",
+        "hours_begin", "hours_end", "hours_place",
+    ),
     unless=("dedupe",),
     same=(
         "mail_id", "org_id", "account_id", "key_id", "from_number", "priority", "state", "state_at", "created_at",
         "available_at", "attempts", "told_at",
     ),
 )  # fmt: skip
+_ALWAYS = (None, None, None)
 
 
 def _taken(dialect: str) -> Executable:
@@ -167,7 +171,7 @@ def _store(connection: Connection, bulk: Bulk, places: Sequence[int], identities
 def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     for place in places:
         message = bulk.messages[place]
-        text = message.text
+        text, hours = message.text, message.hours
         yield (
             message.id,
             message.to_number,
@@ -178,6 +182,7 @@ def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Itera
             message.provider,
             message.sender,
             identities[place],
+            *((hours.begin, hours.end, hours.place) if hours else _ALWAYS),
         )
 
 

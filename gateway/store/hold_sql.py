@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, literal_column, update
+from sqlalchemy import Connection, bindparam, delete, literal_column, or_, update
 
 from gateway.store.dialect import insert
 from gateway.store.hold_schema import holds
@@ -26,7 +26,7 @@ _FREE = Prepared(
             messages.c.state == "queued",
             messages.c.provider == bindparam("wanted"),
             messages.c.priority == bindparam("rank"),
-            messages.c.available_at >= bindparam("parked"),
+            messages.c.available_at >= bindparam("since"),
             messages.c.mail_id == bindparam("record"),
         )
         .values(available_at=bindparam("due"), cause="")
@@ -39,7 +39,9 @@ _FREE_MAIL = Prepared(
         .where(
             mail_queue.c.state == literal_column("'queued'"),
             mail_queue.c.priority == literal_column("1"),
-            mail_queue.c.available_at >= bindparam("parked"),
+            mail_queue.c.available_at >= bindparam("since"),
+            # One in hand is settled by whoever has it.
+            or_(mail_queue.c.lease.is_(None), mail_queue.c.available_at >= literal_column(str(PARKED))),
             mail_queue.c.about == bindparam("record"),
         )
         .values(available_at=bindparam("due"))
@@ -55,13 +57,13 @@ def hold(connection: Connection, record_id: str, now: float) -> None:
 def let_go(connection: Connection, record_id: str) -> None:
     """Let what was held back leave."""
     connection.execute(delete(holds).where(holds.c.record_id == record_id))
-    _unpark(connection, record_id)
+    _wake(connection, record_id, PARKED)
 
 
 def end(connection: Connection, record_id: str, now: float) -> None:
     """Fail whatever of a record has not left."""
     _put(connection, record_id, now, ended=True)
-    _unpark(connection, record_id)
+    _wake(connection, record_id, now)  # also what waits for its hours or another attempt
 
 
 def _put(connection: Connection, record_id: str, now: float, *, ended: bool) -> None:
@@ -73,13 +75,9 @@ def _put(connection: Connection, record_id: str, now: float, *, ended: bool) -> 
     )
 
 
-def _unpark(connection: Connection, record_id: str) -> None:
-    _FREE_MAIL.many(connection, [{"parked": PARKED, "record": record_id, "due": AT_ONCE}])
+def _wake(connection: Connection, record_id: str, since: float) -> None:
+    """Let departing meet at once what would be due then or later."""
+    _FREE_MAIL.many(connection, [{"since": since, "record": record_id, "due": AT_ONCE}])
     providers: Sequence[str] = list(waiting_for(connection))
-    _FREE.many(
-        connection,
-        [
-            {"wanted": provider, "rank": 1, "parked": PARKED, "record": record_id, "due": AT_ONCE}
-            for provider in providers
-        ],
-    )
+    same = {"rank": 1, "since": since, "record": record_id, "due": AT_ONCE}
+    _FREE.many(connection, [{"wanted": provider} | same for provider in providers])

@@ -8,7 +8,7 @@ lease that holds it. A mail can be born leased, to the process that hands it on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ from gateway.model import MailKind, OutgoingMail
 from gateway.store.hold_schema import holds
 from gateway.store.prepared import Prepared, among, values_of
 from gateway.store.schema import accounts, mail_queue
-from gateway.store.spool_sql import PARKED
+from gateway.store.spool_sql import PARKED, SHUT, held_records, hours_of
 
 QUEUED, SENT, FAILED = "queued", "sent", "failed"
 CANCELLED = "cancelled"
@@ -100,7 +100,7 @@ class Settlement:
 
 _COLUMNS = (
     "id", "kind", "return_path", "recipient", "content", "account_id", "about", "state", "created_at", "available_at",
-    "lease", "lease_until", "attempts", "priority",
+    "lease", "lease_until", "attempts", "priority", "hours_begin", "hours_end", "hours_place",
 )  # fmt: skip
 _NEW = Prepared(lambda _dialect: insert_into(mail_queue).values({name: bindparam(name) for name in _COLUMNS}))
 
@@ -127,6 +127,9 @@ def _new_row(mail: OutgoingMail, item: NewMails) -> dict[str, Any]:
         "lease_until": item.hold.until if item.hold else None,
         "attempts": mail.attempts,
         "priority": 1 if mail.kind is MailKind.CAMPAIGN else 0,
+        "hours_begin": mail.hours.begin if mail.hours else None,
+        "hours_end": mail.hours.end if mail.hours else None,
+        "hours_place": mail.hours.place if mail.hours else None,
     }
 
 
@@ -156,30 +159,48 @@ def _claim(connection: Connection, item: Claim) -> list[ClaimedMail]:
 
 
 def _bulk(connection: Connection, item: Claim, most: int) -> list[Row[tuple[object, ...]]]:
-    """Due mails of campaigns; those of campaigns that are held are parked on the way, or end."""
+    """Due mails of campaigns; on the way those are parked whose campaign is held or whose hours are over, or end."""
     found: list[Row[tuple[object, ...]]] = []
     while len(found) < most:
-        query: Select[Any] = (
-            select(mail_queue, holds.c.ended)
-            .outerjoin(holds, holds.c.record_id == mail_queue.c.about)
+        query = (
+            select(mail_queue)
             .where(_WAITS, mail_queue.c.priority == 1, mail_queue.c.available_at <= item.now)
             .where(mail_queue.c.id.not_in([row.id for row in found]))
             .order_by(mail_queue.c.available_at, mail_queue.c.id)
             .limit(most - len(found))
-            .with_for_update(skip_locked=True, of=mail_queue)
+            .with_for_update(skip_locked=True)
         )
         rows = connection.execute(query).all()
-        found += [row for row in rows if row.ended is None]
-        held = [row.id for row in rows if row.ended is not None and not row.ended]
-        ended = [row.id for row in rows if row.ended]
-        if held:
-            connection.execute(update(mail_queue).where(mail_queue.c.id.in_(held)).values(available_at=PARKED))
+        held = held_records(connection, {row.about for row in rows if row.about is not None})
+        parked = [(row.id, due) for row in rows if (due := _rests_until(row, held, item.now)) is not None]
+        ended = [row.id for row in rows if held.get(row.about)]
+        gone = {*ended, *(mail_id for mail_id, _ in parked)}
+        found += [row for row in rows if row.id not in gone]
+        _PARK.many(connection, [{"parked_id": mail_id, "due": due} for mail_id, due in parked])
         if ended:
             fate = {"state": FAILED, "settled_at": item.now, "cause": CANCELLED, "content": b""}
             connection.execute(update(mail_queue).where(mail_queue.c.id.in_(ended)).values(**fate))
-        if not held and not ended:
+        if not gone:
             break
     return found
+
+
+_PARK = Prepared(
+    lambda _dialect: (
+        update(mail_queue).where(mail_queue.c.id == bindparam("parked_id")).values(available_at=bindparam("due"))
+    )
+)
+
+
+def _rests_until(row: Row[Any], held: Mapping[str, bool], now: float) -> float | None:
+    """When a mail is due that must not leave now; None for one that may leave, or ends."""
+    ends = held.get(row.about)
+    if ends is not None:
+        return None if ends else PARKED
+    hours = hours_of(row)
+    if hours is None or hours.begin <= now < hours.end:
+        return None
+    return hours.begin if now < hours.begin else SHUT
 
 
 def may_leave(connection: Connection, mail_id: str) -> bool:
@@ -189,9 +210,14 @@ def may_leave(connection: Connection, mail_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def waiting_in_bulk(connection: Connection, most: int) -> int:
-    """Query: how many mails of campaigns wait and are not held back, counted no further than `most`."""
-    some = select(mail_queue.c.id).where(_WAITS, mail_queue.c.priority == 1, mail_queue.c.available_at < PARKED)
+def waiting_in_bulk(connection: Connection, now: float, most: int) -> int:
+    """Query: how many mails of campaigns wait, no hold or hours keep them, counted no further than `most`."""
+    some = select(mail_queue.c.id).where(
+        _WAITS,
+        mail_queue.c.priority == 1,
+        mail_queue.c.available_at < PARKED,
+        func.coalesce(mail_queue.c.hours_begin, 0) <= now,
+    )
     return int(connection.execute(select(func.count()).select_from(some.limit(most).subquery())).scalar_one())
 
 

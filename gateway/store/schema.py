@@ -235,6 +235,9 @@ messages = Table(
     Column("refused_by", String, nullable=False, server_default=""),  # providers that never will, separated by spaces
     Column("bound", Boolean, nullable=False, server_default=text("false")),  # its provider may have it already
     Column("text_removed_at", Double),  # when its text was removed, by age or at a person's wish
+    Column("hours_begin", Double),  # when it may leave; NULL: always
+    Column("hours_end", Double),
+    Column("hours_place", String),  # by whose clock: "Europe/Copenhagen DK"
     Index("ix_messages_organisation", "org_id", "id", "to_number"),  # ids sort by time
     Index("ix_messages_account", "account_id", "id", "to_number"),
     Index(
@@ -464,6 +467,9 @@ mail_queue = Table(
     Column("lease_until", Double),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("hours_begin", Double),  # when it may leave; NULL: always
+    Column("hours_end", Double),
+    Column("hours_place", String),  # by whose clock: "Europe/Copenhagen DK"
     Index(
         "ix_mail_queue_leased",
         "lease",

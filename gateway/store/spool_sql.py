@@ -7,11 +7,12 @@ lies a commit, with a row of `attempts`: whatever is being submitted when a proc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, bindparam, func, literal_column, null, or_, select, update
 
 from gateway.errors import Outcome
+from gateway.model import Hours
 from gateway.pace import Sifted
 from gateway.sms import OPTED_OUT, Encoding, LateAnswer, MessageState, OutgoingSms, Priority, SmsText
 from gateway.store import event_sql, optout_sql, report_sql
@@ -26,6 +27,10 @@ HELD = "its campaign is paused"
 """The cause of a message that is held back."""
 PARKED = 1e12
 """When a message is due whose record is held: never, until `hold_sql` lets it go."""
+SHUT = 2e12
+"""When a message is due whose hours are over: never, until `hours_sql` says when the next ones are."""
+ASLEEP = "waits for its hours"
+"""The cause of such a message."""
 TURN = "waits for its turn"
 """The cause of a message that the pace of its number holds back."""
 
@@ -99,8 +104,8 @@ def depart(connection: Connection, items: Sequence[Demand]) -> list[Departure]:
 
 
 def _depart(connection: Connection, demand: Demand) -> Departure:
-    due, records, full = _due_messages(connection, demand)
-    held = _holds(connection, set(records.values()))
+    due, campaigns, full = _due_messages(connection, demand)
+    held = held_records(connection, {record for record, _ in campaigns.values()})
     stopped = optout_sql.stopped(connection, {(message.org_id, message.to_number) for message in due})
     paused = _among(connection, _PAUSED, "keys", {message.key_id for message in due})
     closed = _among(connection, _CLOSED, "accounts", {message.account_id for message in due})
@@ -108,14 +113,18 @@ def _depart(connection: Connection, demand: Demand) -> Departure:
     failed: list[tuple[OutgoingSms, str]] = []
     rested: list[tuple[OutgoingSms, str]] = []
     parked: list[tuple[OutgoingSms, str]] = []
+    asleep: list[tuple[OutgoingSms, float]] = []
     for message in due:
-        ended = held.get(records.get(message.id, "")) if held else None
+        record, hours = campaigns.get(message.id, _DIALOG)
+        ended = held.get(record) if held else None
         if ended is not None:
             (failed if ended else parked).append((message, CANCELLED if ended else HELD))
         elif (message.org_id, message.to_number) in stopped:
             failed.append((message, OPTED_OUT))
         elif message.account_id in closed:
             failed.append((message, CLOSED))
+        elif hours is not None and not hours.begin <= demand.now < hours.end:
+            asleep.append((message, hours.begin if demand.now < hours.begin else SHUT))
         elif message.key_id in paused:
             (failed if message.created_at < demand.made_after else rested).append((message, PAUSED))
         else:
@@ -125,13 +134,20 @@ def _depart(connection: Connection, demand: Demand) -> Departure:
     give_up(connection, failed, demand.now)
     put_off(connection, [(message, word, demand.rest_until) for message, word in rested])
     put_off(connection, [(message, word, PARKED) for message, word in parked])
+    put_off(connection, [(message, ASLEEP, due_at) for message, due_at in asleep])
     put_off(connection, [(message, TURN, demand.now + seconds) for message, seconds in sifted.later])
     more = full or sifted.left > 0
-    return Departure(sifted.go, tuple(failed), (*rested, *parked), sifted.later, more=more)
+    rested += [*parked, *((message, ASLEEP) for message, _ in asleep)]
+    return Departure(sifted.go, tuple(failed), tuple(rested), sifted.later, more=more)
 
 
-def _due_messages(connection: Connection, demand: Demand) -> tuple[list[OutgoingSms], dict[str, str], bool]:
-    """Messages that are due; the records of those that could be held, by message; whether there may be more."""
+_Campaign = tuple[str, Hours | None]
+"""The record of a message that can be held, and its hours."""
+_DIALOG: Final[_Campaign] = ("", None)
+
+
+def _due_messages(connection: Connection, demand: Demand) -> tuple[list[OutgoingSms], dict[str, _Campaign], bool]:
+    """Messages that are due; the records and hours of those of campaigns; whether there may be more."""
 
     def due(rank: int, most: int) -> list[Any]:
         return DUE.rows(connection, {"wanted": demand.provider, "rank": rank, "now": demand.now, "most": most})
@@ -139,12 +155,17 @@ def _due_messages(connection: Connection, demand: Demand) -> tuple[list[Outgoing
     dialogs = due(0, demand.room)
     most = min(demand.campaigns, demand.room - len(dialogs))
     of_campaigns = due(1, most) if most > 0 else []
-    records = {row.id: row.mail_id for row in of_campaigns if row.mail_id is not None}
-    return [message_of(row) for row in (*dialogs, *of_campaigns)], records, len(of_campaigns) >= most
+    campaigns = {row.id: (row.mail_id or "", hours_of(row)) for row in of_campaigns}
+    return [message_of(row) for row in (*dialogs, *of_campaigns)], campaigns, len(of_campaigns) >= most
 
 
-def _holds(connection: Connection, records: set[str]) -> dict[str, bool]:
-    """Those of the records that are held, and whether for ever."""
+def hours_of(row: Any) -> Hours | None:
+    """When what a row of `messages` or `mail_queue` holds may leave; None for always."""
+    return None if row.hours_end is None else Hours(row.hours_begin, row.hours_end, row.hours_place)
+
+
+def held_records(connection: Connection, records: set[str]) -> dict[str, bool]:
+    """Those of the records that are held, and whether for ever; they stay so until the transaction ends."""
     if not records:
         return {}
     return {

@@ -19,8 +19,11 @@ from campaigns.schedule import (
     ever_opens,
     next_opening,
     opens_at,
+    read_place,
     read_window,
+    shuts_at,
 )
+from gateway.model import Hours
 
 AWAKE = awake_hours("21:00-08:00")
 CALENDAR = Calendar(read_window("", "Europe/Copenhagen"), AWAKE, holidays_of, zones_of)
@@ -130,6 +133,25 @@ def test_what_has_opened_is_open(now: int, zone: str, quiet: str, window: str) -
     assert opens >= now
     assert opens_at(calendar.window, zone, opens) == opens_at(calendar.awake, zone, opens) == opens
     assert datetime.fromtimestamp(opens, ZoneInfo(zone)).date() not in holidays_of("DK", 2026)
+    shuts = shuts_at(calendar, zone, "DK", opens)
+    assert opens < shuts <= opens + 25.5 * 3600
+    for minute in {opens, *range(int(opens), int(shuts), 1260), shuts - 1}:
+        assert next_opening(calendar, zone, "DK", minute) == minute, "open until it shuts"
+
+
+@pytest.mark.proves("campaign: send window")
+def test_hours_go_with_what_is_written_in_them() -> None:
+    hours = Openings(CALENDAR).hours("", "DK", at("2026-11-26 12:00"))
+    assert hours == Hours(0.0, at("2026-11-26 21:00"), " DK")
+    asleep = Openings(CALENDAR).hours("Europe/Oslo", "NO", at("2026-11-26 22:00"))
+    assert asleep == Hours(at("2026-11-27 08:00"), at("2026-11-27 21:00"), "Europe/Oslo NO")
+    assert (read_place(" DK"), read_place("Europe/Oslo NO"), read_place("")) == (
+        ("", "DK"),
+        ("Europe/Oslo", "NO"),
+        ("", ""),
+    )
+    assert Openings(Calendar()).hours("", "DK", 1.0) is None
+    assert Openings(Calendar(holidays=holidays_of)).hours("", "", 1.0) is None, "no country, no holidays"
 
 
 @pytest.mark.proves("campaign: quiet hours")

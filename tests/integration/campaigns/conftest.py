@@ -111,7 +111,6 @@ class Office:
                 "clock": self.clock,
                 "letters": CampaignLetters(self.settings.mail, self.clock),
                 "lease": self.spool.lease,
-                "providers": ("a",),
                 "emails": EmailWriter(self.settings.mail, "https://sms.example.com", self.keyring),
             }
             | more

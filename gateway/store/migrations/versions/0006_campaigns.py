@@ -310,6 +310,10 @@ def upgrade() -> None:
     op.create_index('ix_campaign_mails_identity', 'campaign_mails', ['account_id', 'identity'], unique=True)
 
     # --- campaigns by e-mail
+    for table in ('messages', 'mail_queue'):
+        op.add_column(table, sa.Column('hours_begin', sa.Double(), nullable=True))
+        op.add_column(table, sa.Column('hours_end', sa.Double(), nullable=True))
+        op.add_column(table, sa.Column('hours_place', sa.String(), nullable=True))
     op.add_column('mail_queue', sa.Column('priority', sa.Integer(), server_default='0', nullable=False))
     op.drop_index('ix_mail_queue_due', 'mail_queue')
     op.create_index('ix_mail_queue_due', 'mail_queue', ['priority', 'available_at'], unique=False, sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
