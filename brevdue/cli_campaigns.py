@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from campaigns.model import Audience
     from campaigns.trial import VersionFigures
     from gateway.model import Account
+    from gateway.money import Money
 
 campaign = App(name="campaign", help="Campaigns: one text to many contacts, from one account.")
 
@@ -117,13 +118,18 @@ def _version(written: str) -> tuple[str, str]:
 
 def _limits(per_minute: int, per_week: int, parts: int, cost: str) -> Limits:
     from campaigns.campaign import Limits
+
+    return Limits(per_minute, per_week, parts, _money(cost))
+
+
+def _money(cost: str) -> Money | None:
     from gateway.money import Money
 
     amount, _, currency = cost.strip().partition(" ")
     money = Money.of(amount, currency) if cost else None
     if cost and money is None:
         raise CommandError(f"--max-cost takes an amount and a currency: '100 DKK', not '{cost}'")
-    return Limits(per_minute, per_week, parts, money)
+    return money
 
 
 async def _audience(
@@ -267,12 +273,12 @@ async def check(
     facts(values, options)
 
 
-async def _do(deed: str, campaign_id: str, options: Options, *words: Any) -> None:
+async def _do(deed: str, campaign_id: str, options: Options, *words: Any, **more: Any) -> None:
     from brevdue.administration import desk, in_a_sentence
 
     async with desk(options) as at:
         with in_a_sentence():
-            found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id, *words)
+            found: Campaign = await getattr(at.campaigns, deed)(None, campaign_id, *words, **more)
             await at.note(f"campaign.{deed}", found.id, found.org_id, name=found.content.name, state=found.state)
     say(f"{found.content.name} is {_STANDS.get(found.state, found.state)}", _standing(found), options)
 
@@ -390,9 +396,19 @@ async def pause(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
 
 
 @campaign.command
-async def resume(campaign_id: Id, /, *, options: Options = DEFAULT) -> None:
-    """Go on where it was paused; nobody gets anything twice."""
-    await _do("resume", campaign_id, options, _who())
+async def resume(
+    campaign_id: Id,
+    /,
+    *,
+    max_parts: Annotated[int, Parameter(help="With a budget of so many SMS parts in all.")] = 0,
+    max_cost: Annotated[str, Parameter(help="With a budget of so much money in all: '100 DKK'.")] = "",
+    options: Options = DEFAULT,
+) -> None:
+    """Go on where it was paused; nobody gets anything twice. One whose budget is spent needs another."""
+    from campaigns.campaign import Budget
+
+    budget = Budget(max_parts, _money(max_cost)) if max_parts or max_cost else None
+    await _do("resume", campaign_id, options, _who(), budget=budget)
 
 
 @campaign.command

@@ -109,9 +109,14 @@ def objection_to_yes(approval: Approval, who: Who, asked_at: float | None = None
     return objection(approval, who, asked_at)
 
 
+def with_growth(contacts: int) -> int:
+    """To how many an audience of so many may have grown since somebody has seen it: groups live, by a tenth."""
+    return contacts + contacts // 10
+
+
 def most_contacts(started_for: int, above: int) -> int:
     """How many contacts a campaign may reach that was started or approved for so many; 0 for any number.
 
-    A tenth more than that, since groups live, and whatever needs no approval.
+    As many as it may have grown to, and whatever needs no approval.
     """
-    return max(above, started_for + started_for // 10) if above and started_for else 0
+    return max(above, with_growth(started_for)) if above and started_for else 0

@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from campaigns.approval import Who
+from campaigns.approval import Who, objection_to_yes
 from campaigns.approvals import Approvals
 from campaigns.audience import Readers
-from campaigns.campaign import Campaign, Cause, Content, Deed, Launch, NotNow, State
-from campaigns.content import checked, field_names, startable, written
+from campaigns.campaign import Budget, Campaign, Cause, Content, Deed, Launch, Limits, NotNow, State
+from campaigns.content import check_budget, checked, field_names, startable, written
+from campaigns.drafts import BadDraft
 from campaigns.emails import Email, html_of
 from campaigns.estimate import Estimate, Estimator, LeftOut
 from campaigns.model import Channel, Recipient
 from campaigns.recipients import Skip, Terms, decide
 from campaigns.statistics import CampaignStatistics, Figures
-from campaigns.store import book_sql, campaign_sql, email_sql, run_sql, statistics_sql
+from campaigns.store import book_sql, campaign_sql, email_sql, statistics_sql, weekly_sql
+from campaigns.store.campaign_rows import fingerprint
 from campaigns.terms import TermsMaker, wanted_by
 from campaigns.trials import Trials
 from gateway import maillog
@@ -36,6 +38,7 @@ from gateway.sms import SmsText
 from gateway.store.database import Database
 from gateway.translation import sentence
 
+_MINUTE = 60.0
 PAGE = 100
 
 
@@ -106,12 +109,12 @@ class Campaigns:
         await self._database.write(campaign_sql.add, campaign)
         return campaign
 
-    async def edit(self, org_id: str, campaign_id: str, content: Content) -> Campaign:
-        """Change what a campaign says, until it runs."""
+    async def edit(self, org_id: str, campaign_id: str, content: Content, was: str = "") -> Campaign:
+        """Change what a campaign says, until it runs; `was` is what it must still say until then (`fingerprint`)."""
         campaign = await self.get(org_id, campaign_id)
         content = await self._checked(org_id, content)
         anew = bool(await self._approvals.above(org_id))
-        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now(), anew)
+        wish = campaign_sql.Edit(org_id, campaign.id, content, self._clock.now(), anew, was)
         return self._done(await self._database.write(campaign_sql.edit, wish))
 
     async def copy(self, org_id: str, campaign_id: str, name: str, by: str = "") -> Campaign:
@@ -125,9 +128,15 @@ class Campaigns:
             raise BadValue(sentence("choose an open account as the responsible person"))
         book = await self._database.read(partial(book_sql.book, org_id=org_id))
         content = await asyncio.to_thread(checked, content, field_names(book), self._dialog.max_parts)
+        self._check_start(content)
         self._terms.check_hours(content)
         await self._readers.count(wanted_by(org_id, self._terms.terms(content, account)))  # or it says what is wrong
         return content
+
+    def _check_start(self, content: Content) -> None:
+        """Raise BadDraft for a start date that has gone by: whoever chose it did not mean now."""
+        if content.start_at is not None and content.start_at < self._clock.now() - _MINUTE:
+            raise BadDraft({"start_at": sentence("this moment has gone by: choose a later one, or start it by hand")})
 
     def bare(self, text: str, *, short_links: bool) -> str:
         """A text as it is where every macro is empty. Raises TextError, TooMuch."""
@@ -159,23 +168,22 @@ class Campaigns:
 
     # --- done ------------------------------------------------------------------------------------------------------
 
-    async def start(
-        self, org_id: str | None, campaign_id: str, by: Who | None = None, shown: Content | None = None
-    ) -> Campaign:
+    async def start(self, org_id: str | None, campaign_id: str, by: Who | None = None, shown: str = "") -> Campaign:
         """Start it, or let it wait for its start date; a large one waits until somebody else than `by` approves it.
 
-        `shown` is what it must still say, where that was looked at before.
+        `shown` is what it must still say (`fingerprint`), where that was looked at before.
         """
         campaign = await self.get(org_id, campaign_id)
-        if shown is not None and campaign.content != shown:
+        if shown and fingerprint(campaign.content) != shown:
             raise NotNow(campaign_sql.CHANGED)
         startable(campaign.content)
+        self._check_start(campaign.content)
         account = await self._sender(campaign)
         start = partial(self._do, org_id, campaign_id, Deed.START, content=campaign.content, by=by)
-        if not await self._approvals.above(campaign.org_id):
-            return await start()
         # Exact at this moment: it is started only if it says the same in the transaction that starts it.
         recipients = await self.contacts(campaign, account)
+        if not recipients and campaign.content.launch is Launch.INSTANT:
+            raise BadValue(sentence("nobody is in its audience: choose another group or filter"))
         if not await self._approvals.needed(campaign.org_id, recipients):
             return await start(contacts=max(1, recipients))  # 0 is for those that nobody counts
         if by is None:
@@ -211,23 +219,42 @@ class Campaigns:
         return await self._do(org_id, campaign_id, Deed.PAUSE)
 
     async def resume(
-        self, org_id: str | None, campaign_id: str, by: Who | None = None, seen: str | None = None
+        self,
+        org_id: str | None,
+        campaign_id: str,
+        by: Who | None = None,
+        seen: str | None = None,
+        budget: Budget | None = None,
     ) -> Campaign:
         """It goes on where it was; one that has grown only where `by` is another than who has started it.
 
-        `seen` is the cause for which it rested when it was looked at, where it was.
+        `seen` is the cause for which it rested when it was looked at, where it was; `budget` what it may spend in all
+        from now on, which one whose budget is spent needs. Of an approved one that is said by another person as well.
         """
         campaign = await self.get(org_id, campaign_id)
         account = await self._sender(campaign)
         if seen is not None and seen != campaign.cause:
             raise NotNow(campaign_sql.CHANGED)
+        limits = self._budget(campaign, budget, by)
         has_grown = campaign.cause == Cause.GROWN
         if not has_grown or not await self._approvals.above(campaign.org_id):
-            return await self._do(org_id, campaign_id, Deed.RESUME, grown=has_grown)
+            return await self._do(org_id, campaign_id, Deed.RESUME, grown=has_grown, limits=limits)
         if by is None:
             raise BadValue(sentence("so large a campaign has to be approved: say who lets it go on"))
         contacts = await self.contacts(campaign, account)
         return self._told(self._done(await self._approvals.go_on(campaign, by, contacts)), Deed.RESUME)
+
+    def _budget(self, campaign: Campaign, budget: Budget | None, by: Who | None) -> Limits | None:
+        """The limits with which it goes on; None for its own. Raises BadValue, NotNow."""
+        now = campaign.content.limits
+        limits = now if budget is None else replace(now, parts=budget.parts, cost=budget.cost)
+        if campaign.cause == Cause.BUDGET:
+            check_budget(limits, campaign.counts)
+        if limits == now:
+            return None
+        if campaign.approval.approved and by is not None and (against := objection_to_yes(campaign.approval, by)):
+            raise NotNow(against)
+        return limits
 
     async def cancel(self, org_id: str | None, campaign_id: str) -> Campaign:
         """Nothing more leaves, for ever."""
@@ -344,5 +371,5 @@ class Campaigns:
         if not most:
             return False
         now = self._clock.now()
-        look = partial(run_sql.messages_within, org_id=campaign.org_id, contacts=[contact_id], now=now)
+        look = partial(weekly_sql.messages_within, org_id=campaign.org_id, contacts=[contact_id], now=now)
         return (await self._database.read(look)).get(contact_id, 0) >= most

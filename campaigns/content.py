@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from campaigns.campaign import NOBODY, Content, Launch
+from campaigns.campaign import NOBODY, Content, Counts, Launch, Limits
 from campaigns.drafts import BadDraft, told
 from campaigns.links import shortened
 from campaigns.model import Book, Channel
@@ -122,6 +122,15 @@ def startable(content: Content) -> None:
     written(content)
     if content.audience == NOBODY:
         raise BadValue(sentence("the campaign has no audience: choose contacts or groups"))
+
+
+def check_budget(limits: Limits, counts: Counts) -> None:
+    """Raise BadDraft where a campaign that is to go on has nothing left to spend."""
+    more = sentence("all of that is spent: choose a larger budget, or none")
+    if limits.parts and limits.parts <= counts.parts:
+        raise BadDraft({"max_parts": more})
+    if limits.cost is not None and limits.cost.thousandths <= counts.cost:
+        raise BadDraft({"max_cost": more})
 
 
 def _read(text: str) -> Macros:

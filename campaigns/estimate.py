@@ -16,7 +16,7 @@ from campaigns.audience import Readers, Wanted
 from campaigns.campaign import Campaign
 from campaigns.model import Channel, Recipient
 from campaigns.recipients import Decided, Skip, Terms, decide, hours_of
-from campaigns.store import email_sql, run_sql
+from campaigns.store import email_sql, weekly_sql
 from campaigns.terms import wanted_by
 from gateway.model import Clock
 from gateway.money import Money
@@ -126,7 +126,7 @@ class Estimator:
         if not most or not members:
             return members, frozenset(), closed
         ids = [member.contact_id for member in members]
-        look = partial(run_sql.messages_within, org_id=campaign.org_id, contacts=ids, now=self._clock.now())
+        look = partial(weekly_sql.messages_within, org_id=campaign.org_id, contacts=ids, now=self._clock.now())
         times = await self._database.read(look)
         return members, frozenset(contact for contact, count in times.items() if count >= most), closed
 

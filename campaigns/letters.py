@@ -13,8 +13,8 @@ from gateway.writing.mime import message, text_part
 
 _WHY: Final[dict[str, Sentence]] = {
     Cause.BUDGET: sentence(
-        "It has used up what it may spend, or its next SMS has no price in the currency of its budget. To go on, make "
-        "a copy of it with another budget."
+        "It has used up what it may spend, or its next SMS has no price in the currency of its budget. Let it go "
+        "on with another budget, on its page: nobody gets it twice."
     ),
     Cause.GROWN: sentence(
         "Its audience has grown beyond what it was started or approved for. Somebody else than who has started it can "

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
-from campaigns.approval import Who
+from campaigns.approval import Who, with_growth
 from campaigns.approvals import Approvals
 from campaigns.by_mail.letters import ByMailLetters
 from campaigns.by_mail.words import MOST_NAMED, Answer, answer_of, groups_in, id_in, similar
@@ -20,6 +20,7 @@ from campaigns.campaigns import Campaigns
 from campaigns.model import Audience, Group
 from campaigns.schedule import read_window
 from campaigns.store import book_sql, mail_sql
+from campaigns.store.campaign_rows import fingerprint
 from campaigns.store.mail_sql import Answered, Shown
 from gateway import errors
 from gateway.accounts import Accounts
@@ -152,8 +153,9 @@ class CampaignByMail:
     async def _shown(self, account: Account, mail: ParsedMail, campaign: Campaign, identity: str) -> OutgoingMail:
         estimate = [each async for each in self._campaigns.estimate(account.org_id, campaign.id)][-1]
         example = await self._campaigns.example(account.org_id, campaign.id)
-        digest, now = mail_sql.digest(campaign.content), self._clock.now()
-        await self._database.write(mail_sql.show, Shown(campaign.id, account.id, identity, digest, now))
+        said = fingerprint(campaign.content)
+        kept = Shown(campaign.id, account.id, identity, said, self._clock.now(), estimate.total)
+        await self._database.write(mail_sql.show, kept)
         above = await self._approvals.above(account.org_id)
         return self._letters.shown(account, mail, campaign, estimate, example, above)
 
@@ -169,7 +171,7 @@ class CampaignByMail:
         meant = answer_of(mail.text)
         if meant is Answer.NO:
             return await self._dropped(account, who, mail, campaign)
-        against = [_UNCLEAR, _HOW] if meant is Answer.UNCLEAR else self._outdated(shown, campaign)
+        against = [_UNCLEAR, _HOW] if meant is Answer.UNCLEAR else await self._outdated(shown, campaign)
         if against:
             return self._letters.said(account, mail, against, campaign)
         return await self._started(account, who, mail, campaign)
@@ -180,11 +182,17 @@ class CampaignByMail:
         except NotFound:  # somebody has deleted it
             return None
 
-    def _outdated(self, shown: Shown, campaign: Campaign) -> list[Sentence]:
+    async def _outdated(self, shown: Shown, campaign: Campaign) -> list[Sentence | str]:
         """Why an OK does not count any more; nothing where it does."""
         if self._clock.now() > shown.asked_at + GOOD_SECONDS:
             return [_TOO_LATE, _ANEW]
-        return [_CHANGED, _ANEW] if mail_sql.digest(campaign.content) != shown.digest else []
+        if fingerprint(campaign.content) != shown.digest:
+            return [_CHANGED, _ANEW]
+        try:
+            contacts = await self._campaigns.contacts(campaign)
+        except AccountError as error:
+            return [_NOT_STARTED, error.told]
+        return [_grown(shown.contacts, contacts), _ANEW] if contacts > with_growth(shown.contacts) else []
 
     async def _dropped(self, account: Account, who: Who, mail: ParsedMail, campaign: Campaign) -> OutgoingMail:
         try:
@@ -196,7 +204,7 @@ class CampaignByMail:
 
     async def _started(self, account: Account, who: Who, mail: ParsedMail, campaign: Campaign) -> OutgoingMail:
         try:
-            started = await self._campaigns.start(account.org_id, campaign.id, who, campaign.content)
+            started = await self._campaigns.start(account.org_id, campaign.id, who, shown=fingerprint(campaign.content))
         except NotNow:  # another answer was faster
             return self._letters.said(account, mail, [_ANSWERED], campaign)
         except AccountError as error:
@@ -208,6 +216,14 @@ class CampaignByMail:
         """No further answer counts."""
         await self._database.write(mail_sql.answered, Answered(campaign.id, self._clock.now()))
         await self._note(who, deed, campaign)
+
+
+def _grown(before: int, now: int) -> Sentence:
+    return sentence(
+        "It had %(before)s contacts when it was shown to you and has %(now)s now: nothing was sent.",
+        before=before,
+        now=now,
+    )
 
 
 def _no_group(unknown: tuple[str, ...], groups: Mapping[str, Group]) -> list[Sentence | str]:

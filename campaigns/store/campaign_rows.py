@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,11 @@ from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
 from campaigns.trial import Rule, Trial, Verdict, VersionFigures
 from gateway.money import Money
+
+
+def fingerprint(content: Content) -> str:
+    """What tells contents apart, SHA-256 in hexadecimal digits: whoever has seen one says by it which it was."""
+    return hashlib.sha256(json.dumps(content_row(content), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def asked_row(who: Who | None, at: float | None, contacts: int) -> dict[str, Any]:
@@ -90,6 +96,13 @@ def content_row(content: Content) -> dict[str, Any]:
         "trial": json.dumps(asdict(content.trial)) if content.trial is not None else "",
         "per_minute": limits.per_minute,
         "per_week": limits.per_week,
+        **budget_row(limits),
+    }
+
+
+def budget_row(limits: Limits) -> dict[str, Any]:
+    """The columns of what a campaign may spend."""
+    return {
         "max_parts": limits.parts,
         "max_cost": limits.cost.thousandths if limits.cost else None,
         "currency": limits.cost.currency if limits.cost else "",

@@ -110,6 +110,7 @@ campaign_mails = Table(
     Column("identity", String, nullable=False),  # of the mail: one that comes again makes no second campaign
     Column("digest", String, nullable=False),  # of what was shown
     Column("asked_at", Double, nullable=False),
+    Column("contacts", Integer, nullable=False),  # of its audience then
     Column("answered_at", Double),
     Index("ix_campaign_mails_identity", "account_id", "identity", unique=True),
 )

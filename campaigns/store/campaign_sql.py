@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, literal_column, or_, select, text, true, update
 
 from campaigns.approval import Who
-from campaigns.campaign import Campaign, Cause, Content, Deed, NotNow, State, after
+from campaigns.campaign import Campaign, Cause, Content, Deed, Limits, NotNow, State, after
 from campaigns.store import email_sql, link_sql
-from campaigns.store.campaign_rows import asked_row, campaign_of, content_row
+from campaigns.store.campaign_rows import asked_row, budget_row, campaign_of, content_row, fingerprint
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from gateway.model import Origin, OutgoingMail
 from gateway.store import hold_sql, mail_queue_sql
@@ -53,6 +53,8 @@ class Edit:
     now: float
     anew: bool = False
     """Whether one that waits for its start has to be started anew, since it may have grown."""
+    was: str = ""
+    """What it must still say (`fingerprint`); empty for anything."""
 
 
 def edit(connection: Connection, items: Sequence[Edit]) -> list[Campaign | NotNow | None]:
@@ -68,6 +70,8 @@ def _edit(connection: Connection, item: Edit) -> Campaign | NotNow | None:
         state = after(campaign, Deed.EDIT, item.now)
     except NotNow as objection:
         return objection
+    if item.was and fingerprint(campaign.content) != item.was:
+        return NotNow(CHANGED)
     if item.anew and state is State.SCHEDULED:
         state = State.DRAFT
     changed = content_row(item.content)
@@ -100,6 +104,8 @@ class Wish:
     """How many its audience has when it starts, where that was counted."""
     grown: bool = False
     """Whether one that has grown may go on."""
+    limits: Limits | None = None
+    """The budget with which it goes on, where that is another."""
 
 
 def do(connection: Connection, items: Sequence[Wish]) -> list[Campaign | NotNow | None]:
@@ -129,6 +135,8 @@ def _do(connection: Connection, wish: Wish) -> Campaign | NotNow | None:
         _record(connection, campaign, wish)
     if wish.deed is Deed.START and campaign.state is State.DRAFT:
         changed |= asked_row(wish.by, None, wish.contacts)
+    if wish.limits is not None:
+        changed |= budget_row(wish.limits)
     if state in {State.FINISHED, State.CANCELLED}:
         changed["finished_at"] = wish.now
         changed["lease"] = None

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from campaigns.campaign import Content
-from campaigns.store.campaign_rows import content_row
 from campaigns.store.campaign_schema import campaign_mails
 from gateway.store.dialect import insert
 
@@ -25,14 +21,11 @@ class Shown:
     identity: str
     """Of the mail that it was made from."""
     digest: str
-    """Of what was shown."""
+    """Of what was shown (`campaign_rows.fingerprint`)."""
     asked_at: float
+    contacts: int
+    """How many its audience had then."""
     answered_at: float | None = None
-
-
-def digest(content: Content) -> str:
-    """What tells contents apart, SHA-256 in hexadecimal digits."""
-    return hashlib.sha256(json.dumps(content_row(content), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def show(connection: Connection, items: Sequence[Shown]) -> list[None]:
@@ -44,6 +37,7 @@ def show(connection: Connection, items: Sequence[Shown]) -> list[None]:
             "identity": item.identity,
             "digest": item.digest,
             "asked_at": item.asked_at,
+            "contacts": item.contacts,
         }
         connection.execute(insert(connection, campaign_mails).values(**values).on_conflict_do_nothing())
     return [None] * len(items)

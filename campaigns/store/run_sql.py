@@ -15,15 +15,13 @@ from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, f
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
-from campaigns.store import campaign_sql, consent_sql, email_sql
+from campaigns.store import campaign_sql, consent_sql, email_sql, weekly_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.trial import Split
 from gateway.model import OutgoingMail
 from gateway.store import bulk_sql
 from gateway.store.bulk_sql import Bulk, Taken
-from gateway.store.prepared import Gathered, Prepared, among, among_numbers, values_of
-
-WEEK = 7 * 86_400.0
+from gateway.store.prepared import Gathered, Prepared, among_numbers, values_of
 
 
 class Standing(StrEnum):
@@ -143,7 +141,7 @@ def _advance(connection: Connection, item: Advance) -> Advanced:
         return Advanced(against or Went.ASIDE)
     decided = _waiting_still(connection, item) if item.waited else item.decided
     decided = _agreeing(connection, row, decided)
-    decided = _not_too_often(connection, row, item, decided)
+    decided = weekly_sql.not_too_often(connection, row, item.at, decided)
     kept = decided[: _room(row, decided)]
     if decided and not kept:
         _pause(connection, item, Cause.BUDGET, item.spent)
@@ -302,43 +300,6 @@ def _waiting_still(connection: Connection, item: Advance) -> tuple[Decided, ...]
     return tuple(each for each in item.decided if each.contact_id in found)
 
 
-def _recent(dialect: str) -> Executable:
-    return (
-        select(campaign_recipients.c.contact_id, func.count().label("times"))
-        .where(
-            among(dialect, campaign_recipients.c.campaign_id, "campaigns"),
-            among_numbers(dialect, campaign_recipients.c.contact_id, "contacts"),
-            campaign_recipients.c.state == "sent",
-            campaign_recipients.c.at > bindparam("since"),
-        )
-        .group_by(campaign_recipients.c.contact_id)
-    )
-
-
-_RECENT = Prepared(_recent)
-_OTHERS = Prepared(
-    lambda _dialect: select(campaigns.c.id).where(
-        campaigns.c.org_id == bindparam("org"),
-        campaigns.c.started_at.is_not(None),
-        func.coalesce(campaigns.c.finished_at, bindparam("now")) > bindparam("since"),
-    )
-)
-
-
-def messages_within(connection: Connection, org_id: str, contacts: Sequence[int], now: float) -> dict[int, int]:
-    """How many messages of campaigns contacts have got within seven days; those without any are left out."""
-    since = now - WEEK
-    recent = _OTHERS.scalars(connection, {"org": org_id, "now": now, "since": since})
-    if not recent:
-        return {}
-    wanted = {
-        "campaigns": values_of(connection, recent),
-        "contacts": values_of(connection, contacts),
-        "since": since,
-    }
-    return {row.contact_id: row.times for row in _RECENT.rows(connection, wanted)}
-
-
 def _agreeing(connection: Connection, row: Any, decided: tuple[Decided, ...]) -> tuple[Decided, ...]:
     """Without messages to contacts that have withdrawn what the campaign asks for since it was decided on them."""
     contacts = [each.contact_id for each in decided if each.id is not None] if row.consent else []
@@ -348,21 +309,6 @@ def _agreeing(connection: Connection, row: Any, decided: tuple[Decided, ...]) ->
     return tuple(
         replace(each, message=None, email=None, reason=Skip.NO_CONSENT)
         if each.id is not None and each.contact_id not in agree
-        else each
-        for each in decided
-    )
-
-
-def _not_too_often(
-    connection: Connection, row: Any, item: Advance, decided: tuple[Decided, ...]
-) -> tuple[Decided, ...]:
-    contacts = [each.contact_id for each in decided if each.id is not None] if row.per_week else []
-    if not contacts:
-        return decided
-    times = messages_within(connection, row.org_id, contacts, item.at)
-    return tuple(
-        replace(each, message=None, email=None, reason=Skip.WEEKLY)
-        if each.id is not None and times.get(each.contact_id, 0) >= row.per_week
         else each
         for each in decided
     )

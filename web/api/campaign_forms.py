@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from campaigns.campaign import Campaign, Content, Launch, Limits, State
+from campaigns.campaign import Budget, Campaign, Content, Launch, Limits, State
 from campaigns.drafts import BadDraft, told
 from campaigns.filters.words import LONGEST
 from campaigns.model import Audience, Channel
@@ -100,6 +100,23 @@ class CampaignForm(CampaignEdit):
     texts: dict[Variant, Text] = Field(examples=[{"": "Hej {{ first_name }}"}], description=_TEXTS)
 
 
+class ResumeForm(Form):
+    """With what a campaign goes on."""
+
+    max_parts: int | None = Field(
+        None, ge=0, le=10**9, examples=[5000], description="SMS parts, or mails, that it may spend in all; 0: any."
+    )
+    max_cost: MoneyForm | None = Field(None, examples=[None])
+
+
+def budget_of(form: ResumeForm | None, before: Limits) -> Budget | None:
+    """What a campaign may spend from now on; None where nothing is said. Raises BadDraft."""
+    if form is None or not form.model_fields_set:
+        return None
+    parts = before.parts if form.max_parts is None else form.max_parts
+    return Budget(parts, _cost(form.max_cost) if "max_cost" in form.model_fields_set else before.cost)
+
+
 def content_of(form: CampaignEdit, account_id: str, before: Content | None = None) -> Content:
     """The content that a form makes, of one that is there where there is one. Raises BadDraft."""
     content = replace(before or Content("", "", {}), account_id=account_id)
@@ -150,12 +167,16 @@ def _limits(form: CampaignEdit, before: Limits) -> Limits:
     )
     if "max_cost" not in form.model_fields_set:
         return limits
-    if form.max_cost is None:
-        return replace(limits, cost=None)
-    cost = Money.of(form.max_cost.amount, form.max_cost.currency)
+    return replace(limits, cost=_cost(form.max_cost))
+
+
+def _cost(form: MoneyForm | None) -> Money | None:
+    if form is None:
+        return None
+    cost = Money.of(form.amount, form.currency)
     if cost is None:
         raise BadDraft({"max_cost": sentence("write an amount and a currency, as 100 DKK")})
-    return replace(limits, cost=cost)
+    return cost
 
 
 # --- shown ---------------------------------------------------------------------------------------------------------

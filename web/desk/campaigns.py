@@ -11,7 +11,7 @@ from functools import partial
 
 from campaigns.approval import Who, objection_to_yes
 from campaigns.audience import ContactReaders, Wanted
-from campaigns.campaign import Campaign, Cause, Content, State
+from campaigns.campaign import Budget, Campaign, Cause, Content, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
 from campaigns.contacts import Contacts
 from campaigns.content import field_names
@@ -179,11 +179,14 @@ class CampaignDesk:
         campaign = await self._campaigns.create(await self.place(actor, org_id), content, actor.name)
         return await self._noted(actor, "campaign.create", campaign)
 
-    async def edit(self, actor: Actor, campaign_id: str, content: Content) -> Campaign:
-        """Change what a campaign says, until it runs. Raises BadValue, NotNow, NotFound."""
+    async def edit(self, actor: Actor, campaign_id: str, content: Content, was: str = "") -> Campaign:
+        """Change what a campaign says, until it runs. Raises BadValue, NotNow, NotFound.
+
+        `was` is what the change was made from (`fingerprint`), where that is known.
+        """
         actor.require(Scope.CAMPAIGNS_WRITE)
         org_id = (await self.get(actor, campaign_id)).org_id
-        return await self._noted(actor, "campaign.edit", await self._campaigns.edit(org_id, campaign_id, content))
+        return await self._noted(actor, "campaign.edit", await self._campaigns.edit(org_id, campaign_id, content, was))
 
     async def copy(self, actor: Actor, campaign_id: str, name: str) -> Campaign:
         """A draft that says the same. Raises NotFound, BadValue."""
@@ -236,9 +239,12 @@ class CampaignDesk:
 
     # --- run -------------------------------------------------------------------------------------------------------
 
-    async def start(self, actor: Actor, campaign_id: str) -> Campaign:
-        """Start it, or let it wait for its start date, or for approval. Raises NotFound, NotNow, BadValue."""
-        start = partial(self._campaigns.start, by=who_is(actor))
+    async def start(self, actor: Actor, campaign_id: str, shown: str = "") -> Campaign:
+        """Start it, or let it wait for its start date, or for approval. Raises NotFound, NotNow, BadValue.
+
+        `shown` is what was read (`fingerprint`), where that is known: nothing else is started.
+        """
+        start = partial(self._campaigns.start, by=who_is(actor), shown=shown)
         return await self._run(actor, "campaign.start", start, campaign_id)
 
     async def approve(self, actor: Actor, campaign_id: str, asked_at: float | None = None) -> Campaign:
@@ -275,9 +281,14 @@ class CampaignDesk:
         actor.require(Scope.CAMPAIGNS_RUN)
         return await self._campaigns.contacts(campaign)
 
-    async def resume(self, actor: Actor, campaign_id: str, seen: str | None = None) -> Campaign:
-        """It goes on where it was; `seen` is the cause that was read. Raises NotFound, NotNow, BadValue."""
-        resume = partial(self._campaigns.resume, by=who_is(actor), seen=seen)
+    async def resume(
+        self, actor: Actor, campaign_id: str, seen: str | None = None, budget: Budget | None = None
+    ) -> Campaign:
+        """It goes on where it was; `seen` is the cause that was read, `budget` what it may spend in all from now on.
+
+        Raises NotFound, NotNow, BadValue.
+        """
+        resume = partial(self._campaigns.resume, by=who_is(actor), seen=seen, budget=budget)
         return await self._run(actor, "campaign.resume", resume, campaign_id)
 
     async def cancel(self, actor: Actor, campaign_id: str) -> Campaign:

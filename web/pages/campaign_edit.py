@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns.campaign import Campaign, Content, Deed, may
+from campaigns.campaign import Campaign, Content, Deed, NotNow, may
 from campaigns.model import Book, Channel, LabelSort
+from campaigns.store.campaign_rows import fingerprint
 from campaigns.text_errors import TooMuch
 from campaigns.trial import Rule
 from gateway.composer import count
@@ -78,7 +79,7 @@ async def _place(desk: Desk, actor: Actor, org: str) -> str:
 
 async def _save(request: Request, desk: Desk, actor: Actor, org_id: str, campaign: Campaign | None) -> Response:
     form = await request.form()
-    typed = typed_of(form)
+    typed, was = typed_of(form), str(form.get("was", ""))
     account_id, saved = "", None
     errors: dict[str, str] = {}
     try:
@@ -88,9 +89,13 @@ async def _save(request: Request, desk: Desk, actor: Actor, org_id: str, campaig
     try:
         content = read_content(typed, account_id, campaign.content if campaign else None)
         if not errors:
-            saved = await _saved(desk, actor, org_id, campaign, content)
+            saved = await _saved(desk, actor, org_id, campaign, content, was)
     except WrongFields as wrong:
         errors |= {field: told(error) for field, error in wrong.errors.items()}
+    except NotNow as error:
+        errors = {"": told(error)}
+        if campaign is not None and may(campaign.state, Deed.EDIT):
+            errors[""] = _("It was changed meanwhile, and is not saved. Save again to put this in its place.")
     except AccountError as error:
         errors = fields_of(error, typed)
     if saved is not None:
@@ -99,10 +104,12 @@ async def _save(request: Request, desk: Desk, actor: Actor, org_id: str, campaig
     return await _form(request, desk, actor, org_id, typed, campaign=campaign, errors=errors)
 
 
-async def _saved(desk: Desk, actor: Actor, org_id: str, campaign: Campaign | None, content: Content) -> Campaign:
+async def _saved(
+    desk: Desk, actor: Actor, org_id: str, campaign: Campaign | None, content: Content, was: str
+) -> Campaign:
     if campaign is None:
         return await desk.campaigns.create(actor, org_id, content)
-    return await desk.campaigns.edit(actor, campaign.id, content)
+    return await desk.campaigns.edit(actor, campaign.id, content, was)
 
 
 async def _form(
@@ -123,6 +130,7 @@ async def _form(
         "campaigns/edit.html",
         status=422 if errors else 200,
         campaign=campaign,
+        was=fingerprint(campaign.content) if campaign else "",
         rules=[(str(rule), campaign_rule(rule)) for rule in Rule],
         closed=campaign is not None and not may(campaign.state, Deed.EDIT),
         org_id=org_id,

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from campaigns.campaign import Content, Launch, Limits
+from campaigns.campaign import Budget, Content, Launch, Limits
 from campaigns.drafts import BadDraft
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
@@ -309,17 +309,29 @@ def _moment(written: str) -> float:
 
 def _shown_limits(content: Content) -> Typed:
     limits = content.limits
+    counts = {"per_minute": limits.per_minute, "per_week": limits.per_week}
+    return {name: str(value or "") for name, value in counts.items()} | shown_budget(limits)
+
+
+def shown_budget(limits: Limits) -> dict[str, str]:
+    """The fields of what may be spent."""
     amount, _, currency = str(limits.cost or "").partition(" ")
-    counts = {"per_minute": limits.per_minute, "per_week": limits.per_week, "max_parts": limits.parts}
-    return {name: str(value or "") for name, value in counts.items()} | {"max_cost": amount, "currency": currency}
+    return {"max_parts": str(limits.parts or ""), "max_cost": amount, "currency": currency}
 
 
 def _read_limits(typed: Typed, content: Content) -> Content:
-    per_minute, per_week, parts = (_number(typed, name) for name in ("per_minute", "per_week", "max_parts"))
+    per_minute, per_week = (_number(typed, name) for name in ("per_minute", "per_week"))
+    budget = read_budget(typed)
+    return replace(content, limits=Limits(per_minute, per_week, budget.parts, budget.cost))
+
+
+def read_budget(typed: Typed) -> Budget:
+    """What `max_parts`, `max_cost` and `currency` say. Raises WrongField."""
+    parts = _number(typed, "max_parts")
     cost = Money.of(typed["max_cost"], typed["currency"]) if typed["max_cost"].strip() else None
     if typed["max_cost"].strip() and (cost is None or cost.thousandths < 0):
         raise WrongField("max_cost", BadValue(sentence("write an amount and a currency, as 100 DKK")))
-    return replace(content, limits=Limits(per_minute, per_week, parts, cost))
+    return Budget(parts, cost)
 
 
 def _number(typed: Typed, name: str) -> int:

@@ -9,19 +9,24 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from campaigns.campaign import Campaign, Cause, State
+from campaigns.campaign import Campaign, Cause, Limits, State
 from campaigns.campaigns import Checked
+from campaigns.drafts import BadDraft
+from campaigns.estimate import Estimate
 from campaigns.model import Channel
+from campaigns.store.campaign_rows import fingerprint
 from campaigns.trial import versions_of
 from gateway.errors import Refusal
+from gateway.money import Money
 from gateway.registry.errors import AccountError
 from gateway.scopes import Scope
 from web.desk.desk import Desk
 from web.desk.providers import ProviderFacts
 from web.identity.actor import Actor
 from web.language import gettext as _
-from web.language import say, told, tongue
+from web.language import number, say, told, tongue
 from web.pages.asked import Asked
+from web.pages.campaign_form import WrongField, read_budget, shown_budget
 from web.pages.campaigns import WORDS
 from web.pages.render import done, page
 
@@ -135,6 +140,8 @@ async def _estimate(desk: Desk, actor: Actor, campaign: Campaign) -> dict[str, A
     skipped = estimate.skipped if estimate is not None else {}
     return {
         "campaign": campaign,
+        "shown": fingerprint(campaign.content),
+        "beyond": _beyond(campaign.content.limits, estimate) if estimate is not None else [],
         "begun": begun,
         "estimate": estimate,
         "error": told(begun.error) if begun.error else "",
@@ -143,6 +150,22 @@ async def _estimate(desk: Desk, actor: Actor, campaign: Campaign) -> dict[str, A
         ),
         **WORDS,
     }
+
+
+def _beyond(limits: Limits, estimate: Estimate) -> list[str]:
+    """Why a campaign would pause before everybody has it."""
+    found = []
+    if limits.parts and estimate.parts > limits.parts:
+        most, needed = number(limits.parts), number(estimate.parts)
+        words = _(
+            "Its budget is %(most)s, all would take %(needed)s: it would pause on the way.", most=most, needed=needed
+        )
+        found.append(words)
+    if limits.cost is not None and estimate.unpriced:
+        found.append(_("Its budget is money, and nobody knows what it costs: it would pause before the first SMS."))
+    elif limits.cost is not None and estimate.cost is not None and estimate.cost.thousandths > limits.cost.thousandths:
+        found.append(_("All would cost more than its budget: it would pause on the way."))
+    return found
 
 
 def _add_deeds(router: APIRouter, desk: Desk) -> None:
@@ -154,9 +177,10 @@ def _add_deeds(router: APIRouter, desk: Desk) -> None:
         return page(request, "campaigns/start.html", fragment="ahead", **values, refused="")
 
     @router.post("/start")
-    async def start(request: Request, actor: Asked, campaign_id: str) -> Response:
+    async def start(request: Request, actor: Asked, campaign_id: str, shown: Annotated[str, Form()] = "") -> Response:
+        """`shown` says what the campaign said when the question was shown."""
         try:
-            started = await desk.campaigns.start(actor, campaign_id)
+            started = await desk.campaigns.start(actor, campaign_id, shown)
         except AccountError as error:
             campaign = await desk.campaigns.get(actor, campaign_id)
             values = await _estimate(desk, actor, campaign)
@@ -186,18 +210,30 @@ def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
         return page(request, "campaigns/deed.html", fragment="dialog", **values)
 
     @router.post(f"/{name}", name=f"do_{name}")
-    async def do(request: Request, actor: Asked, campaign_id: str, cause: Annotated[str, Form()] = "") -> Response:
-        """`cause` is why it rested when the question was shown."""
-        deeds: dict[str, Callable[[Actor, str], Awaitable[object]]] = {
-            "pause": desk.campaigns.pause,
-            "resume": partial(desk.campaigns.resume, seen=cause),
-            "cancel": desk.campaigns.cancel,
-            "delete": desk.campaigns.delete,
-        }
+    async def do(
+        request: Request,
+        actor: Asked,
+        campaign_id: str,
+        cause: Annotated[str, Form()] = "",
+        budget: Annotated[str, Form()] = "",
+        max_parts: Annotated[str, Form()] = "",
+        max_cost: Annotated[str, Form()] = "",
+        currency: Annotated[str, Form()] = "",
+    ) -> Response:
+        """`cause` is why it rested when the question was shown; `budget` whether that asked for the next fields."""
+        typed = {"max_parts": max_parts, "max_cost": max_cost, "currency": currency}
         try:
+            another = read_budget(typed) if budget else None
+            deeds: dict[str, Callable[[Actor, str], Awaitable[object]]] = {
+                "pause": desk.campaigns.pause,
+                "resume": partial(desk.campaigns.resume, seen=cause, budget=another),
+                "cancel": desk.campaigns.cancel,
+                "delete": desk.campaigns.delete,
+            }
             await deeds[name](actor, campaign_id)
-        except AccountError as error:
-            values = await _question(desk, actor, campaign_id, name, told(error))
+        except (AccountError, WrongField) as error:
+            values = await _question(desk, actor, campaign_id, name)
+            values |= ({"typed": typed} if budget else {}) | _wrong(error)
             return page(request, "campaigns/deed.html", fragment="dialog", status=422, **values)
         words = {
             "pause": _("Campaign paused"),
@@ -209,15 +245,35 @@ def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
         return done(request, words[name], to, away=True)
 
 
-async def _question(desk: Desk, actor: Actor, campaign_id: str, deed: str, error: str = "") -> dict[str, Any]:
+def _wrong(error: AccountError | WrongField) -> dict[str, Any]:
+    """What a question says of it, and which of its fields are marked."""
+    if isinstance(error, WrongField):
+        return {"error": "", "errors": {error.field: told(error.error)}}
+    if isinstance(error, BadDraft):
+        return {"error": "", "errors": {name: say(problem) for name, problem in error.problems.items()}}
+    return {"error": told(error), "errors": {}}
+
+
+async def _question(desk: Desk, actor: Actor, campaign_id: str, deed: str) -> dict[str, Any]:
     campaign = await desk.campaigns.get(actor, campaign_id)
-    contacts = 0
+    contacts, error = 0, ""
     if deed == "resume" and campaign.cause == Cause.GROWN:
         try:
             contacts = await desk.campaigns.contacts(actor, campaign)
         except AccountError as wrong:
-            error = error or told(wrong)
-    return {"campaign": campaign, "deed": deed, "contacts": contacts, "error": error}
+            error = told(wrong)
+    typed = shown_budget(campaign.content.limits)
+    return {
+        "campaign": campaign,
+        "deed": deed,
+        "contacts": contacts,
+        "error": error,
+        "errors": {},
+        "typed": typed,
+        "spent": Money(campaign.counts.cost, campaign.content.limits.cost.currency)
+        if campaign.content.limits.cost
+        else None,
+    }
 
 
 def _add_approval(router: APIRouter, desk: Desk) -> None:

@@ -349,6 +349,36 @@ async def test_nobody_gets_more_in_a_week_than_the_campaign_says(office: Office,
     assert await office.reasons() == {"sent": 7, "weekly": 3}
 
 
+@pytest.mark.proves("campaign: limits")
+async def test_what_never_left_is_no_message_of_the_week(office: Office, account: Account) -> None:
+    """The corrected copy of a campaign that was cancelled in time reaches everybody."""
+    office.audience.list = [member(1), member(2)]
+    wrong = await office.campaign(account)
+    await office.run(wrong)
+    await office.do(wrong, Deed.CANCEL)
+    assert (await office.spool.depart("a", 10)).go == ()
+    after = await office.run(await office.campaign(account, limits=Limits(per_week=1)))
+    assert (after.counts.messages, after.counts.skipped) == (2, 0)
+
+
+@pytest.mark.proves("campaign: limits")
+async def test_campaigns_that_run_beside_each_other_count_together(office: Office, account: Account) -> None:
+    other = await office.account("bo@firm.example")
+    office.audience.list = [member(n) for n in range(1, 601)]
+    runner = office.runner_with(pages=Pages(100, 0.15))
+    for limits in (Limits(per_week=1), Limits()):
+        both = [await office.campaign(account, limits=Limits(per_week=1)), await office.campaign(other, limits=limits)]
+        for campaign in both:
+            await office.do(campaign, Deed.START)
+        await runner.look()
+        await runner.idle()
+        ids = {campaign.id for campaign in both}
+        sent = [row for row in await office.rows(campaign_recipients) if row["campaign_id"] in ids]
+        times = Counter(row["contact_id"] for row in sent if row["state"] == "sent")
+        if limits.per_week:
+            assert times == Counter(range(1, 601)), "one of the two, and nobody both"
+
+
 @pytest.mark.proves("campaign: pace")
 async def test_a_pace_holds(office: Office, account: Account) -> None:
     office.audience.list = [member(n) for n in range(1, 31)]

@@ -340,6 +340,72 @@ async def test_a_large_one_waits_where_others_find_it(house: House):
     assert "Nothing waits for you" in await second.get("/attention")
 
 
+@pytest.mark.proves("campaign: estimate")
+async def test_what_starts_is_what_was_shown(house: House):
+    await contact(house, "Anna", "+4530643001")
+    campaign_id = await draft(house)
+    here = f"/campaigns/{campaign_id}"
+    seen = re.search(r'name="shown" value="(\w+)"', await house.owner.get(f"{here}/start"))
+    assert seen is not None
+    first = re.search(r'name="was" value="(\w+)"', await house.owner.get(f"{here}/edit"))
+    assert first is not None
+    fields = {"name": "Spring", "account": "anna@firm.example", "whom": "everybody", "zone": "UTC", "launch": "instant"}
+    await house.owner.post(f"{here}/edit", **fields, text="Another text", was=first[1])
+    assert "has been changed meanwhile" in await house.owner.post(f"{here}/start", 422, shown=seen[1])
+    page = await house.owner.post(f"{here}/edit", 422, **fields, text="From another tab", was=first[1])
+    assert "It was changed meanwhile, and is not saved" in page
+    assert ">From another tab</textarea>" in page
+    assert "Another text" in await house.owner.get(f"{here}/check")
+    second = re.search(r'name="was" value="(\w+)"', page)
+    assert second is not None
+    await house.owner.post(f"{here}/edit", **fields, text="From another tab", was=second[1])
+    seen = re.search(r'name="shown" value="(\w+)"', await house.owner.get(f"{here}/start"))
+    assert seen is not None
+    await house.owner.post(f"{here}/start", shown=seen[1])
+    assert "running" in await house.owner.get(here)
+
+
+@pytest.mark.proves("C8")
+async def test_nobody_and_what_has_gone_by_are_no_start(house: House):
+    campaign_id = await draft(house)
+    assert "nobody is in its audience" in await house.owner.post(f"/campaigns/{campaign_id}/start", 422)
+    fields = {"name": "Late", "account": "anna@firm.example", "text": "Hej", "whom": "everybody", "zone": "UTC"}
+    page = await house.owner.post("/campaigns/new", 422, **fields, launch="deferred", start_at="2020-01-01T09:00")
+    assert "this moment has gone by" in page
+    assert 'id="h-start_at" role="alert"' in page
+    assert "It is not saved: what is wrong is marked below." in page
+
+
+@pytest.mark.proves("campaign: limits", "C9")
+async def test_one_whose_budget_is_spent_goes_on_with_a_larger_one(house: House):
+    for n in (1, 2, 3):
+        await contact(house, f"Member {n}", f"+453064300{n}")
+    campaign_id = await draft(house, max_parts="1", any_hour="on", any_day="on", text="Hej")
+    here = f"/campaigns/{campaign_id}"
+    assert "Its budget is 1, all would take 3" in await estimated(house, campaign_id, "start")
+    await house.owner.post(f"{here}/start")
+    runner = house.site.rooms.campaign_runner
+    await runner.look()
+    await runner.idle()
+    question = await house.owner.get(f"{here}/resume")
+    assert "Spent so far: 1 of 1 parts." in question
+    assert 'name="max_parts" type="text" value="1"' in question
+    refused = await house.owner.post(f"{here}/resume", 422, cause="budget", budget="asked", max_parts="1")
+    assert "all of that is spent" in refused
+    assert "write a number" in await house.owner.post(
+        f"{here}/resume", 422, cause="budget", budget="asked", max_parts="many"
+    )
+    await house.owner.post(f"{here}/resume", cause="budget", budget="asked", max_parts="2")
+    await runner.look()
+    await runner.idle()
+    assert "Spent so far: 2 of 2 parts." in await house.owner.get(f"{here}/resume")
+    await house.owner.post(f"{here}/resume", cause="budget", budget="asked", max_parts="")
+    await runner.look()
+    await runner.idle()
+    figures = await house.site.rooms.campaigns.get(None, campaign_id)
+    assert (figures.counts.messages, figures.counts.skipped) == (3, 0)
+
+
 @pytest.mark.proves("campaign: approval", "REST keys")
 @pytest.mark.parametrize("rotated", [False, True])
 async def test_who_has_made_a_key_is_no_second_person_beside_it(house: House, rotated: bool):

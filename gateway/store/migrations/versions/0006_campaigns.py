@@ -304,6 +304,7 @@ def upgrade() -> None:
     sa.Column('identity', sa.String(), nullable=False),
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('asked_at', sa.Double(), nullable=False),
+    sa.Column('contacts', sa.Integer(), nullable=False),
     sa.Column('answered_at', sa.Double(), nullable=True),
     sa.PrimaryKeyConstraint('campaign_id', name=op.f('pk_campaign_mails'))
     )
