@@ -124,7 +124,7 @@ async def _form(
         status=422 if errors else 200,
         campaign=campaign,
         rules=[(str(rule), campaign_rule(rule)) for rule in Rule],
-        closed=campaign is not None and not may(campaign.state, Deed.EDIT),
+        closed=campaign is not None and not may(campaign, Deed.EDIT),
         org_id=org_id,
         organisations=await desk.organisations.list(actor) if actor.org_id is None and campaign is None else (),
         sections=[each.template for each in SECTIONS],
