@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from itertools import cycle
+
 import pytest
 
 from campaigns.contacts import Contacts
-from campaigns.drafts import BadDraft
+from campaigns.drafts import BadDraft, ChangedMeanwhile, version
 from campaigns.groups import Groups
 from campaigns.model import Attribute, AttributeType, Audience, Channel, Draft, LinkedObject, Obstacle, Point
 from campaigns.store.contact_list_sql import ContactFilter, ContactSort
-from gateway.model import SystemClock
+from gateway.model import Clock, SystemClock
 from gateway.registry.errors import BadValue, NotFound
 from gateway.store import optout_sql
 from gateway.store.database import Database, alone
+from gateway.store.opening import open_database
 
 ANNA = Draft(
     " Anna   Hansen ",
@@ -86,6 +93,53 @@ async def test_changing_and_removing(contacts: Contacts, groups: Groups, org_id:
         with pytest.raises(NotFound):
             await gone
     assert await groups.count(org_id, Audience(filter="")) == 0
+
+
+@pytest.fixture
+async def elsewhere(database_url: str, clock: Clock) -> AsyncIterator[Contacts]:
+    """The same contacts, as another process has them."""
+    database = await open_database(database_url)
+    yield Contacts(database, clock)
+    await database.close()
+
+
+@pytest.mark.proves("contacts")
+async def test_a_change_of_one_field_leaves_what_others_change(contacts: Contacts, elsewhere: Contacts, org_id: str):
+    anna = await contacts.add(org_id, ANNA)
+    wanted_by = {"name": "Anna Berg", "first_name": "Ann", "language": "de", "zone": "Europe/Berlin", "no_sms": True}
+    await asyncio.gather(
+        *(
+            where.edit(org_id, anna, partial(replace, **{name: value}))
+            for where, (name, value) in zip(cycle((contacts, elsewhere)), wanted_by.items(), strict=False)
+        ),
+        elsewhere.tag(org_id, [anna], "Press"),
+    )
+    found = await contacts.find(org_id, anna)
+    assert {name: getattr(found, name) for name in wanted_by} == wanted_by
+    assert found.tags == ("Press", "VIP")
+
+
+@pytest.mark.proves("contacts")
+async def test_of_many_who_saw_the_same_one_is_let_change_it(contacts: Contacts, elsewhere: Contacts, org_id: str):
+    anna = await contacts.add(org_id, ANNA)
+    before = (await contacts.find(org_id, anna)).draft()
+    seen = version(before)
+    outcomes = await asyncio.gather(
+        *(
+            where.change(org_id, anna, replace(before, name=f"Anna {number}"), seen)
+            for number, where in enumerate((contacts, elsewhere) * 5)
+        ),
+        return_exceptions=True,
+    )
+    assert outcomes.count(None) == 1
+    assert sum(isinstance(each, ChangedMeanwhile) for each in outcomes) == 9
+    assert (await contacts.find(org_id, anna)).name == f"Anna {outcomes.index(None)}"
+    await contacts.tag(org_id, [anna], "Press")
+    now = (await contacts.find(org_id, anna)).draft()
+    await contacts.change(org_id, anna, before)
+    await contacts.change(org_id, anna, before, version(before))
+    with pytest.raises(ChangedMeanwhile):
+        await contacts.change(org_id, anna, before, version(now))
 
 
 @pytest.mark.proves("contacts", "other organisations")
