@@ -81,7 +81,7 @@ class Contacts:
 
     async def remove(self, org_id: str, contacts: Sequence[int]) -> int:
         """Remove contacts with all that belongs to them; how many there were. Opt-outs stay, they are the phone's."""
-        return await self._database.write(contact_sql.remove, (org_id, contacts))
+        return await self._database.write(contact_sql.remove, contact_sql.Removal(org_id, contacts, self._clock.now()))
 
     async def find(self, org_id: str, contact_id: int) -> Contact:
         """A contact with all that belongs to it. Raises NotFound."""

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, f
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
-from campaigns.store import campaign_sql, consent_sql, email_sql
+from campaigns.store import campaign_sql, email_sql, obstacle_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.trial import Split
 from gateway.model import OutgoingMail
@@ -142,7 +142,7 @@ def _advance(connection: Connection, item: Advance) -> Advanced:
     if row is None or against is not None:
         return Advanced(against or Went.ASIDE)
     decided = _waiting_still(connection, item) if item.waited else item.decided
-    decided = _agreeing(connection, row, decided)
+    decided = obstacle_sql.obeyed(connection, row, decided)
     decided = _not_too_often(connection, row, item, decided)
     kept = decided[: _room(row, decided)]
     if decided and not kept:
@@ -337,20 +337,6 @@ def messages_within(connection: Connection, org_id: str, contacts: Sequence[int]
         "since": since,
     }
     return {row.contact_id: row.times for row in _RECENT.rows(connection, wanted)}
-
-
-def _agreeing(connection: Connection, row: Any, decided: tuple[Decided, ...]) -> tuple[Decided, ...]:
-    """Without messages to contacts that have withdrawn what the campaign asks for since it was decided on them."""
-    contacts = [each.contact_id for each in decided if each.id is not None] if row.consent else []
-    if not contacts:
-        return decided
-    agree = consent_sql.agreeing(connection, row.org_id, row.consent, contacts)
-    return tuple(
-        replace(each, message=None, email=None, reason=Skip.NO_CONSENT)
-        if each.id is not None and each.contact_id not in agree
-        else each
-        for each in decided
-    )
 
 
 def _not_too_often(
