@@ -62,10 +62,6 @@ class Contacts:
         change = contact_sql.Change(org_id, self._clock.now(), new=(fit,))
         return (await self._database.write(contact_sql.store, change)).new[0]
 
-    async def change(self, org_id: str, contact_id: int, draft: Draft, seen: str | None = None) -> None:
-        """Store a contact as it is to be from now on, whatever it was; see `edit`."""
-        await self.edit(org_id, contact_id, lambda _: draft, seen)
-
     async def edit(self, org_id: str, contact_id: int, made: Callable[[Draft], Draft], seen: str | None = None) -> None:
         """Store what `made` makes of a contact as it stands, with no other change in between.
 
