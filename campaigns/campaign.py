@@ -210,16 +210,21 @@ class Campaign:
     """The numbers of its links, by how its texts write them; empty where it has no short ones, and in lists."""
     approval: Approval = UNASKED
 
+    @property
+    def begun(self) -> bool:
+        """Whether anybody was looked at: from then on it says who has got what, and has to stay."""
+        return self.counts.recipients > 0
 
-def may(state: State, deed: Deed) -> bool:
-    """Whether a deed can be done where a campaign stands so."""
-    return deed in _MAY[state]
+
+def may(campaign: Campaign, deed: Deed) -> bool:
+    """Whether a deed can be done with a campaign as it stands."""
+    return deed in _MAY[campaign.state] and not (deed is Deed.DELETE and campaign.begun)
 
 
 def after(campaign: Campaign, deed: Deed, now: float) -> State:
     """Where a deed leads. Raises NotNow."""
-    if not may(campaign.state, deed):
-        raise _not_now(campaign.state, deed)
+    if not may(campaign, deed):
+        raise _not_now(campaign, deed)
     waits = (campaign.content.start_at or 0) > now
     match deed:
         case Deed.START | Deed.APPROVE:
@@ -245,10 +250,15 @@ _LEADS_TO: Final = {
 }
 
 
-def _not_now(state: State, deed: Deed) -> NotNow:
-    return NotNow(_WHY_NOT.get((state, deed)) or _WHY_NOT_IN[state])
+def _not_now(campaign: Campaign, deed: Deed) -> NotNow:
+    if deed is Deed.DELETE and campaign.begun:
+        return NotNow(_KEPT)
+    return NotNow(_WHY_NOT.get((campaign.state, deed)) or _WHY_NOT_IN[campaign.state])
 
 
+_KEPT: Final = sentence(
+    "the campaign has begun and stays: links to unsubscribe, weekly limits and filters need to know who has got it"
+)
 _WHY_NOT_IN: Final = {
     State.DRAFT: sentence("the campaign is a draft: start it first"),
     State.APPROVAL: sentence("the campaign waits for approval: somebody else approves it or sends it back"),

@@ -261,7 +261,7 @@ class Campaigns:
         return await self._do(org_id, campaign_id, Deed.CANCEL)
 
     async def delete(self, org_id: str | None, campaign_id: str) -> None:
-        """Forget a draft, or one that was cancelled before it began."""
+        """Forget a draft, or one that was cancelled before it began. Raises NotNow."""
         await self._do(org_id, campaign_id, Deed.DELETE)
 
     async def pick(self, org_id: str | None, campaign_id: str, version: str, by: str) -> Campaign:

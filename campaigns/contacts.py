@@ -7,7 +7,7 @@ each field (`BadDraft`), a contact that is gone with NotFound.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -25,13 +25,13 @@ from campaigns.model import (
     LinkedObject,
     PointKind,
 )
-from campaigns.store import book_sql, consent_sql, contact_list_sql, contact_sql, object_sql, tag_sql
+from campaigns.store import book_sql, consent_sql, contact_edit_sql, contact_list_sql, contact_sql, object_sql, tag_sql
 from campaigns.store.contact_list_sql import ContactFilter
 from campaigns.values import clean
 from gateway import paging
 from gateway.model import Clock
 from gateway.paging import MAX_PAGE_SIZE, PAGE_SIZE, Count, Page
-from gateway.registry.errors import BadValue, NotFound
+from gateway.registry.errors import AccountError, BadValue, NotFound
 from gateway.store.database import Database
 from gateway.translation import sentence
 
@@ -62,16 +62,22 @@ class Contacts:
         change = contact_sql.Change(org_id, self._clock.now(), new=(fit,))
         return (await self._database.write(contact_sql.store, change)).new[0]
 
-    async def change(self, org_id: str, contact_id: int, draft: Draft) -> None:
-        """Store a contact as it is to be from now on. Raises BadDraft, NotFound."""
-        fit = checked(draft, await self.book(org_id))
-        change = contact_sql.Change(org_id, self._clock.now(), changed=((contact_id, fit),))
-        if (await self._database.write(contact_sql.store, change)).gone:
+    async def edit(self, org_id: str, contact_id: int, made: Callable[[Draft], Draft], seen: str | None = None) -> None:
+        """Store what `made` makes of a contact as it stands, with no other change in between.
+
+        `seen` is the `drafts.version` that was looked at. Raises BadDraft, NotFound, and ChangedMeanwhile where it is
+        another by now.
+        """
+        edit = contact_edit_sql.Edit(org_id, contact_id, made, self._clock.now(), seen)
+        outcome = await self._database.write(contact_edit_sql.edit, edit)
+        if outcome is None:
             raise _no_contact()
+        if isinstance(outcome, AccountError):
+            raise outcome
 
     async def remove(self, org_id: str, contacts: Sequence[int]) -> int:
         """Remove contacts with all that belongs to them; how many there were. Opt-outs stay, they are the phone's."""
-        return await self._database.write(contact_sql.remove, (org_id, contacts))
+        return await self._database.write(contact_sql.remove, contact_sql.Removal(org_id, contacts, self._clock.now()))
 
     async def find(self, org_id: str, contact_id: int) -> Contact:
         """A contact with all that belongs to it. Raises NotFound."""

@@ -6,12 +6,15 @@ values checked; or BadDraft with one sentence for each field that cannot be mean
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final, TypeVar
 from zoneinfo import available_timezones
+
+import orjson
 
 from campaigns.model import Attribute, Book, Draft, LinkedObject, Point, Value
 from campaigns.values import clean, fold, read_value
@@ -33,6 +36,24 @@ class BadDraft(BadValue):
     def __init__(self, problems: Mapping[str, Sentence]) -> None:
         super().__init__(next(iter(problems.values())))
         self.problems = problems
+
+
+class ChangedMeanwhile(AccountError):
+    """The contact is another than the one that was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(sentence("the contact has been changed meanwhile: look at it again"))
+
+
+def version(draft: Draft) -> str:
+    """A word that is the same as long as everything is that a draft says: what tells an older state from this one.
+
+    No moment does: two changes may have the same.
+    """
+    plain = [draft.name, draft.first_name, draft.language, draft.zone, draft.no_sms]
+    points = [[(each.value, each.label) for each in some] for some in (draft.phones, draft.emails)]
+    said = orjson.dumps([plain, points, sorted(draft.attributes.items()), sorted(draft.tags)])
+    return hashlib.sha256(said).hexdigest()[:32]
 
 
 def checked(draft: Draft, of: Book) -> Draft:

@@ -63,5 +63,5 @@ async def erase(database: Database, person: Person, clock: Clock) -> Erased:
         if share == Share(opt_outs=share.opt_outs):
             raise
         done = Erased(f"erased-{secrets.token_hex(8)}", {}, 0, 0)
-    counts = await database.write(people_sql.erase, Ending(person, share, done.pseudonym))
+    counts = await database.write(people_sql.erase, Ending(person, share, done.pseudonym, clock.now()))
     return replace(done, counts={**done.counts, **counts}, opt_outs_kept=done.opt_outs_kept + share.opt_outs)

@@ -14,16 +14,13 @@ from sqlalchemy import Connection, Executable, and_, bindparam, func, insert, se
 from campaigns.campaign import OPEN
 from campaigns.model import Consent, LabelSort
 from campaigns.recipients import Skip
-from campaigns.store import email_sql
+from campaigns.store import stopping_sql
 from campaigns.store.book_sql import labelled, made_book
-from campaigns.store.campaign_schema import campaign_recipients, campaigns
+from campaigns.store.campaign_schema import campaigns
 from campaigns.store.contact_sql import chunks, existing, numbered
 from campaigns.store.schema import consents, contact_books, contact_facts, contact_labels
 from campaigns.values import fold
-from gateway.sms import MessageState
 from gateway.store.prepared import Prepared, among_numbers, values_of
-from gateway.store.schema import messages
-from gateway.store.spool_sql import give_up, message_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def _withdraw(connection: Connection, item: Withdrawal) -> int:
         )
         connection.execute(update(consents).where(mine).values(ended_at=item.now, ended_how=item.how))
         _note(connection, holding)
-        _stop_waiting(connection, asking, holding, item.now)
+        stopping_sql.stop(connection, asking, holding, Skip.NO_CONSENT, item.now)
         ended += len(holding)
     return ended
 
@@ -117,27 +114,6 @@ def _campaigns_that_ask(connection: Connection, item: Withdrawal) -> list[str]:
         .with_for_update()
     )
     return [row.id for row in connection.execute(query).all() if fold(row.consent) == fold(item.purpose)]
-
-
-def _stop_waiting(connection: Connection, campaign_ids: Sequence[str], contact_ids: Sequence[int], now: float) -> None:
-    """End what has not left of these campaigns to these contacts."""
-    if not campaign_ids:
-        return
-    sent = connection.execute(
-        select(campaign_recipients).where(
-            campaign_recipients.c.campaign_id.in_(campaign_ids),
-            campaign_recipients.c.contact_id.in_(contact_ids),
-            campaign_recipients.c.state == "sent",
-        )
-    ).all()
-    waiting = select(messages).where(
-        messages.c.id.in_([row.message_id for row in sent]), messages.c.state == MessageState.QUEUED
-    )
-    stopped = [message_of(row) for row in connection.execute(waiting.order_by(messages.c.id).with_for_update())]
-    give_up(connection, [(message, Skip.NO_CONSENT) for message in stopped], now)
-    for row in sent:
-        if row.address is not None:
-            email_sql.stop(connection, row, now, Skip.NO_CONSENT)
 
 
 def _holding(connection: Connection, ids: Sequence[int], purpose: int) -> set[int]:

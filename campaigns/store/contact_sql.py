@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Executable, bindparam, delete, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, false, select, update
 
 from campaigns.model import (
     Book,
+    Channel,
     Consent,
     Contact,
     Draft,
@@ -23,7 +24,8 @@ from campaigns.model import (
     PointKind,
     Values,
 )
-from campaigns.store import link_sql
+from campaigns.recipients import Skip
+from campaigns.store import link_sql, stopping_sql
 from campaigns.store.book_sql import book, labelled, made_book, numbers
 from campaigns.store.schema import (
     SLOTS,
@@ -101,6 +103,7 @@ def store_one(connection: Connection, item: Change) -> Changed:
     ids = numbers(connection, of.id, len(item.new)) if item.new else range(0)
     there = existing(connection, of, [contact_id for contact_id, _ in item.changed])
     changed = [(contact_id, draft) for contact_id, draft in item.changed if contact_id in there]
+    marked = _newly_marked(connection, changed)
     rows = list(zip(ids, item.new, strict=True))
     _NEW_CONTACTS.many(connection, [_contact_row(of, each, draft, item.now) for each, draft in rows])
     _NEW_FACTS.many(connection, [_fact_row(of, each, draft, tags, item.now) for each, draft in rows])
@@ -115,7 +118,22 @@ def store_one(connection: Connection, item: Change) -> Changed:
             connection.execute(delete(contact_points).where(contact_points.c.contact_id.in_(some)))
     points = [row for contact_id, draft in [*rows, *changed] for row in _point_rows(of, contact_id, draft)]
     _NEW_POINTS.many(connection, points)
+    if marked:
+        under_way = stopping_sql.under_way(connection, item.org_id, Channel.SMS)
+        stopping_sql.stop(connection, under_way, marked, Skip.NO_SMS, item.now)
     return Changed(tuple(ids), frozenset(contact_id for contact_id, _ in item.changed) - there)
+
+
+def _newly_marked(connection: Connection, changed: Sequence[tuple[int, Draft]]) -> list[int]:
+    """Those that campaigns write no SMS to from now on, and did until now."""
+    marked = sorted(contact_id for contact_id, draft in changed if draft.no_sms)
+    return [
+        contact_id
+        for some in chunks(marked)
+        for contact_id in connection.execute(
+            select(contacts.c.id).where(contacts.c.id.in_(some), contacts.c.no_sms == false()).order_by(contacts.c.id)
+        ).scalars()
+    ]
 
 
 def _contact_row(of: Book, contact_id: int, draft: Draft, now: float) -> dict[str, Any]:
@@ -183,19 +201,31 @@ def _point_rows(of: Book, contact_id: int, draft: Draft) -> Iterable[dict[str, A
             }
 
 
-def remove(connection: Connection, items: Sequence[tuple[str, Sequence[int]]]) -> list[int]:
-    """Work: remove contacts of organisations with all that belongs to them; how many there were."""
-    return [_remove(connection, org_id, ids) for org_id, ids in items]
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Contacts of one organisation that are to be removed."""
+
+    org_id: str
+    contacts: Sequence[int]
+    now: float
 
 
-def _remove(connection: Connection, org_id: str, ids: Sequence[int]) -> int:
-    there = existing(connection, made_book(connection, org_id), ids)
-    for some in chunks(sorted(there)):
+def remove(connection: Connection, items: Sequence[Removal]) -> list[int]:
+    """Work: remove contacts with all that belongs to them; how many there were. What waits for them does not leave."""
+    return [_remove(connection, item) for item in items]
+
+
+def _remove(connection: Connection, item: Removal) -> int:
+    there = sorted(existing(connection, made_book(connection, item.org_id), item.contacts))
+    for some in chunks(there):
         for table in (contact_points, contact_objects, consents, group_members):
             connection.execute(delete(table).where(table.c.contact_id.in_(some)))
         for table in (contact_facts, contacts):
             connection.execute(delete(table).where(table.c.id.in_(some)))
         link_sql.forget_contacts(connection, some)
+    if there:
+        under_way = stopping_sql.under_way(connection, item.org_id)
+        stopping_sql.stop(connection, under_way, there, Skip.GONE, item.now)
     return len(there)
 
 

@@ -162,6 +162,7 @@ class Ending:
     person: Person
     share: Share
     pseudonym: str
+    now: float
 
 
 def erase(connection: Connection, items: Sequence[Ending]) -> list[dict[str, int]]:
@@ -177,7 +178,8 @@ def _erase(connection: Connection, item: Ending) -> dict[str, int]:
     by_org: dict[str, list[int]] = {}
     for org_id, contact_id in share.contacts:
         by_org.setdefault(org_id, []).append(contact_id)
-    removed = sum(contact_sql.remove(connection, list(by_org.items())))
+    removals = [contact_sql.Removal(org_id, ids, item.now) for org_id, ids in by_org.items()]
+    removed = sum(contact_sql.remove(connection, removals))
     counts = {"contacts": removed, "campaign_mails": _forget_mails(connection, item)}
     if person.email:
         connection.execute(update(campaign_recipients).where(_recipient(person)).values(address=None))

@@ -7,7 +7,7 @@ decided stands with its messages, and what was not, does not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, f
 
 from campaigns.campaign import Cause, Deed, State
 from campaigns.recipients import Decided, Skip
-from campaigns.store import campaign_sql, consent_sql, email_sql, weekly_sql
+from campaigns.store import campaign_sql, email_sql, obstacle_sql, weekly_sql
 from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.trial import Split
 from gateway.model import OutgoingMail
@@ -140,7 +140,7 @@ def _advance(connection: Connection, item: Advance) -> Advanced:
     if row is None or against is not None:
         return Advanced(against or Went.ASIDE)
     decided = _waiting_still(connection, item) if item.waited else item.decided
-    decided = _agreeing(connection, row, decided)
+    decided = obstacle_sql.obeyed(connection, row, decided)
     decided = weekly_sql.not_too_often(connection, row, item.at, decided)
     kept = decided[: _room(row, decided)]
     if decided and not kept:
@@ -298,20 +298,6 @@ def _waiting_still(connection: Connection, item: Advance) -> tuple[Decided, ...]
     contacts = values_of(connection, [each.contact_id for each in item.decided])
     found = set(_STILL_WAITING.scalars(connection, {"campaign": item.campaign_id, "contacts": contacts}))
     return tuple(each for each in item.decided if each.contact_id in found)
-
-
-def _agreeing(connection: Connection, row: Any, decided: tuple[Decided, ...]) -> tuple[Decided, ...]:
-    """Without messages to contacts that have withdrawn what the campaign asks for since it was decided on them."""
-    contacts = [each.contact_id for each in decided if each.id is not None] if row.consent else []
-    if not contacts:
-        return decided
-    agree = consent_sql.agreeing(connection, row.org_id, row.consent, contacts)
-    return tuple(
-        replace(each, message=None, email=None, reason=Skip.NO_CONSENT)
-        if each.id is not None and each.contact_id not in agree
-        else each
-        for each in decided
-    )
 
 
 # --- contacts that wait --------------------------------------------------------------------------------------------

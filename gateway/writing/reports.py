@@ -42,6 +42,8 @@ class FailureReason(StrEnum):
     DELAYED = "delayed"
     CANCELLED = "cancelled"
     NO_CONSENT = "no-consent"
+    NO_SMS = "no-sms"
+    GONE = "gone"
 
     @property
     def status(self) -> str:
@@ -73,6 +75,8 @@ _STATUS = {
     FailureReason.DELAYED: "4.4.7",
     FailureReason.CANCELLED: "5.0.0",
     FailureReason.NO_CONSENT: "5.7.1",
+    FailureReason.NO_SMS: "5.7.1",
+    FailureReason.GONE: "5.7.1",
 }
 _WORDS: Final[Mapping[FailureReason, Sentence]] = {
     FailureReason.BAD_NUMBER: sentence(
@@ -97,6 +101,8 @@ _WORDS: Final[Mapping[FailureReason, Sentence]] = {
     FailureReason.DELAYED: sentence("the phone company cannot take the message right now"),
     FailureReason.CANCELLED: sentence("its campaign was cancelled before it was sent"),
     FailureReason.NO_CONSENT: sentence("the recipient has withdrawn their consent before it was sent"),
+    FailureReason.NO_SMS: sentence("somebody has marked the recipient before it was sent: do not use SMS"),
+    FailureReason.GONE: sentence("somebody has deleted the recipient's contact before it was sent"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.api.conftest import Firm
@@ -40,6 +42,22 @@ def test_a_contact_is_made_changed_and_removed(acme: Firm):
     assert (late.status, late.code) == (412, "changed-meanwhile")
     assert acme.client.call("DELETE", path).status == 204
     assert acme.client.get(path).status == 404
+
+
+@pytest.mark.usefixtures("fields")
+def test_what_a_change_does_not_name_stays_whoever_changes_it_at_that_moment(acme: Firm):
+    path = f"/contacts/{acme.client.post('/contacts', ANNA).body['id']}"
+    changes: list[dict[str, object]] = [
+        {"no_sms": True}, {"name": "Anna Berg"}, {"first_name": "Ann"}, {"language": "de"}, {"zone": "Europe/Berlin"},
+        {"attributes": {"city": "Odense"}}, {"attributes": {"age": 37}},
+    ]  # fmt: skip
+    with ThreadPoolExecutor(len(changes)) as callers:
+        answers = list(callers.map(lambda change: acme.client.call("PATCH", path, change), changes))
+    assert {each.status for each in answers} == {200}
+    now = acme.client.get(path).body
+    assert now["attributes"] == {"city": "Odense", "age": 37}
+    for change in changes[:-2]:
+        assert {name: now[name] for name in change} == change
 
 
 @pytest.mark.usefixtures("fields")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
+from itertools import cycle
+
 import pytest
 
 from campaigns.contacts import Contacts
-from campaigns.drafts import BadDraft
+from campaigns.drafts import BadDraft, ChangedMeanwhile, version
 from campaigns.groups import Groups
 from campaigns.model import Attribute, AttributeType, Audience, Channel, Draft, LinkedObject, Obstacle, Point
 from campaigns.store.contact_list_sql import ContactFilter, ContactSort
-from gateway.model import SystemClock
+from gateway.model import Clock, SystemClock
 from gateway.registry.errors import BadValue, NotFound
 from gateway.store import optout_sql
 from gateway.store.database import Database, alone
+from gateway.store.opening import open_database
 
 ANNA = Draft(
     " Anna   Hansen ",
@@ -32,6 +39,11 @@ async def attributes(contacts: Contacts, org_id: str) -> None:
     await contacts.define(org_id, Attribute("size", "Size", AttributeType.CHOICE, ("S", "XL")))
     await contacts.define(org_id, Attribute("member", "Member", AttributeType.YES_NO))
     await contacts.define(org_id, Attribute("total", "Total", AttributeType.NUMBER, kind="order"))
+
+
+def to(draft: Draft) -> Callable[[Draft], Draft]:
+    """What makes this of a contact, whatever it was."""
+    return lambda _: draft
 
 
 def wanted(contacts: Contacts, org_id: str, search: str | None = None, text: str = "") -> ContactFilter:
@@ -74,7 +86,7 @@ async def test_every_field_that_cannot_be_meant_says_so(contacts: Contacts, org_
 async def test_changing_and_removing(contacts: Contacts, groups: Groups, org_id: str):
     anna = await contacts.add(org_id, ANNA)
     await contacts.link(org_id, anna, LinkedObject("order", {"total": "10"}))
-    await contacts.change(org_id, anna, Draft("Anna Berg", phones=(Point("+4520304050"),)))
+    await contacts.edit(org_id, anna, to(Draft("Anna Berg", phones=(Point("+4520304050"),))))
     found = await contacts.find(org_id, anna)
     assert (found.name, found.attributes, found.tags, found.emails) == ("Anna Berg", {}, (), ())
     assert await contacts.with_phone(org_id, "+4530643064") == []
@@ -82,10 +94,57 @@ async def test_changing_and_removing(contacts: Contacts, groups: Groups, org_id:
     assert await groups.count(org_id, Audience(filter="tag: vip or has: email or city is not empty")) == 0
     assert [thing.fields for thing in found.objects] == [{"total": 10}]
     assert await contacts.remove(org_id, [anna, anna + 1]) == 1
-    for gone in (contacts.find(org_id, anna), contacts.change(org_id, anna, ANNA)):
+    for gone in (contacts.find(org_id, anna), contacts.edit(org_id, anna, to(ANNA))):
         with pytest.raises(NotFound):
             await gone
     assert await groups.count(org_id, Audience(filter="")) == 0
+
+
+@pytest.fixture
+async def elsewhere(database_url: str, clock: Clock) -> AsyncIterator[Contacts]:
+    """The same contacts, as another process has them."""
+    database = await open_database(database_url)
+    yield Contacts(database, clock)
+    await database.close()
+
+
+@pytest.mark.proves("contacts")
+async def test_a_change_of_one_field_leaves_what_others_change(contacts: Contacts, elsewhere: Contacts, org_id: str):
+    anna = await contacts.add(org_id, ANNA)
+    wanted_by = {"name": "Anna Berg", "first_name": "Ann", "language": "de", "zone": "Europe/Berlin", "no_sms": True}
+    await asyncio.gather(
+        *(
+            where.edit(org_id, anna, partial(replace, **{name: value}))
+            for where, (name, value) in zip(cycle((contacts, elsewhere)), wanted_by.items(), strict=False)
+        ),
+        elsewhere.tag(org_id, [anna], "Press"),
+    )
+    found = await contacts.find(org_id, anna)
+    assert {name: getattr(found, name) for name in wanted_by} == wanted_by
+    assert found.tags == ("Press", "VIP")
+
+
+@pytest.mark.proves("contacts")
+async def test_of_many_who_saw_the_same_one_is_let_change_it(contacts: Contacts, elsewhere: Contacts, org_id: str):
+    anna = await contacts.add(org_id, ANNA)
+    before = (await contacts.find(org_id, anna)).draft()
+    seen = version(before)
+    outcomes = await asyncio.gather(
+        *(
+            where.edit(org_id, anna, to(replace(before, name=f"Anna {number}")), seen)
+            for number, where in enumerate((contacts, elsewhere) * 5)
+        ),
+        return_exceptions=True,
+    )
+    assert outcomes.count(None) == 1
+    assert sum(isinstance(each, ChangedMeanwhile) for each in outcomes) == 9
+    assert (await contacts.find(org_id, anna)).name == f"Anna {outcomes.index(None)}"
+    await contacts.tag(org_id, [anna], "Press")
+    now = (await contacts.find(org_id, anna)).draft()
+    await contacts.edit(org_id, anna, to(before))
+    await contacts.edit(org_id, anna, to(before), version(before))
+    with pytest.raises(ChangedMeanwhile):
+        await contacts.edit(org_id, anna, to(before), version(now))
 
 
 @pytest.mark.proves("contacts", "other organisations")
@@ -96,7 +155,7 @@ async def test_another_organisation_s_contacts_are_not_there(
     await contacts.add(other_org_id, Draft("Bo", phones=(Point("+4530643064"),)))
     for refused in (
         contacts.find(other_org_id, anna),
-        contacts.change(other_org_id, anna, Draft("Mine now")),
+        contacts.edit(other_org_id, anna, to(Draft("Mine now"))),
         contacts.link(other_org_id, anna, LinkedObject("order", {})),
         groups.why(other_org_id, Audience(filter=""), anna),
     ):
@@ -253,7 +312,7 @@ async def test_attributes_are_defined_changed_and_forgotten(contacts: Contacts, 
     for n in range(20):
         last = await contacts.define(org_id, Attribute(f"more_{n}", "More", AttributeType.TEXT))
     assert last.slot is None
-    await contacts.change(org_id, anna, Draft("Anna", attributes={"more_19": "kept"}))
+    await contacts.edit(org_id, anna, to(Draft("Anna", attributes={"more_19": "kept"})))
     assert (await contacts.find(org_id, anna)).attributes == {"more_19": "kept"}
     with pytest.raises(BadValue, match="too many attributes"):
         await groups.count(org_id, Audience(filter="more_19 = kept"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.campaign import Campaign, Content, Deed, Launch, Limits, NotNow, State, after, may, text_for
+from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after, may, text_for
 from campaigns.content import checked, field_names, startable
 from campaigns.model import Attribute, AttributeType, Audience, Book
 from campaigns.schedule import ALWAYS, Window, opens_at, read_window, write_window, zone_named
@@ -39,14 +40,21 @@ def test_a_campaign_goes_from_draft_to_its_end() -> None:
 @pytest.mark.parametrize("state", list(State))
 def test_what_may_not_be_done_is_refused_in_a_sentence(state: State) -> None:
     for deed in Deed:
-        if not may(state, deed):
+        if not may(campaign(state), deed):
             with pytest.raises(NotNow, match="campaign"):
                 after(campaign(state), deed, 1.0)
 
 
 def test_nothing_is_done_with_what_is_over() -> None:
-    assert not any(may(State.FINISHED, deed) for deed in Deed)
-    assert [deed for deed in Deed if may(State.CANCELLED, deed)] == [Deed.DELETE]
+    assert not any(may(campaign(State.FINISHED), deed) for deed in Deed)
+    assert [deed for deed in Deed if may(campaign(State.CANCELLED), deed)] == [Deed.DELETE]
+
+
+def test_who_has_got_something_stays_known() -> None:
+    begun = replace(campaign(State.CANCELLED), counts=Counts(recipients=1))
+    assert not any(may(begun, deed) for deed in Deed)
+    with pytest.raises(NotNow, match="has begun and stays"):
+        after(begun, Deed.DELETE, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def _add_writing(routes: APIRouter, desk: Desk) -> None:
 
     @routes.delete("/campaigns/{campaign_id}", status_code=204, **needs(Scope.CAMPAIGNS_WRITE, 404, 409))
     async def delete_campaign(caller: Caller, campaign_id: ThingId) -> Response:
-        """Forget a draft, or one that was cancelled before it began."""
+        """Forget a draft, or one that was cancelled before anybody was looked at. One that has begun stays."""
         await desk.campaigns.delete(caller, campaign_id)
         return nothing()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from campaigns.drafts import ChangedMeanwhile, version
 from campaigns.model import Consent, Contact, ContactListing, Draft, LinkedObject, Point, Values
 from campaigns.store.contact_list_sql import ContactSort
 from gateway.scopes import Scope
+from web.api import problems
 from web.api.answers import listed, nothing, one, only_if_unchanged
 from web.api.forms import (
     Form,
@@ -209,10 +212,17 @@ def _add_changing(routes: APIRouter, desk: Desk) -> None:
         request: Request, caller: Caller, contact_id: ThingId, form: ContactEdit, if_match: IfMatch = None
     ) -> Response:
         """Change what is named."""
-        contact = await desk.contacts.get(caller, contact_id)
+        seen = None
         if if_match is not None:
+            contact = await desk.contacts.get(caller, contact_id)
             only_if_unchanged(request, _shown(contact))
-        return one(request, _shown(await desk.contacts.change(caller, contact_id, _edited(contact.draft(), form))))
+            # Another process may change it before this one does.
+            seen = version(contact.draft())
+        try:
+            changed = await desk.contacts.change(caller, contact_id, partial(_edited, form=form), seen)
+        except ChangedMeanwhile:
+            raise problems.changed_meanwhile() from None
+        return one(request, _shown(changed))
 
     @routes.delete("/contacts/{contact_id}", status_code=204, **needs(Scope.CONTACTS_WRITE, 404, 412))
     async def remove_contact(

@@ -196,7 +196,7 @@ class CampaignDesk:
         return await self._noted(actor, "campaign.copy", made, of=campaign_id)
 
     async def delete(self, actor: Actor, campaign_id: str) -> None:
-        """Forget a draft. Raises NotFound, NotNow."""
+        """Forget one that has not begun. Raises NotFound, NotNow."""
         actor.require(Scope.CAMPAIGNS_WRITE)
         campaign = await self.get(actor, campaign_id)
         await self._campaigns.delete(campaign.org_id, campaign_id)

@@ -7,7 +7,7 @@ never who somebody is.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -160,11 +160,16 @@ class ContactDesk:
         await self._audit.note(actor, "contact.add", str(number), org_id=owner)
         return await self._contacts.find(owner, number)
 
-    async def change(self, actor: Actor, contact_id: str, draft: Draft) -> Contact:
-        """Store a contact as it is to be. Raises BadDraft, NotFound."""
+    async def change(
+        self, actor: Actor, contact_id: str, made: Callable[[Draft], Draft], seen: str | None = None
+    ) -> Contact:
+        """Store what `made` makes of a contact as it stands; `seen` is the version that was looked at.
+
+        Raises BadDraft, NotFound, and ChangedMeanwhile where it is another by now.
+        """
         actor.require(Scope.CONTACTS_WRITE)
         place = await self.place(actor, contact_id)
-        await self._contacts.change(place.org_id, place.number, draft)
+        await self._contacts.edit(place.org_id, place.number, made, seen)
         await self._audit.note(actor, "contact.change", contact_id, org_id=place.org_id)
         return await self._contacts.find(place.org_id, place.number)
 

@@ -94,7 +94,7 @@ async def _save(request: Request, desk: Desk, actor: Actor, org_id: str, campaig
         errors |= {field: told(error) for field, error in wrong.errors.items()}
     except NotNow as error:
         errors = {"": told(error)}
-        if campaign is not None and may(campaign.state, Deed.EDIT):
+        if campaign is not None and may(campaign, Deed.EDIT):
             errors[""] = _("It was changed meanwhile, and is not saved. Save again to put this in its place.")
     except AccountError as error:
         errors = fields_of(error, typed)
@@ -132,7 +132,7 @@ async def _form(
         campaign=campaign,
         was=fingerprint(campaign.content) if campaign else "",
         rules=[(str(rule), campaign_rule(rule)) for rule in Rule],
-        closed=campaign is not None and not may(campaign.state, Deed.EDIT),
+        closed=campaign is not None and not may(campaign, Deed.EDIT),
         org_id=org_id,
         organisations=await desk.organisations.list(actor) if actor.org_id is None and campaign is None else (),
         sections=[each.template for each in SECTIONS],

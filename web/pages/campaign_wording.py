@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from campaigns.campaign import Cause, State
+from campaigns.recipients import Skip
 from campaigns.trial import Rule
 from web.language import gettext as _
+from web.language import say
 from web.pages.wording import state_colour, state_words
 
 
@@ -60,6 +62,8 @@ def recipient_state(state: str, *, by_mail: bool) -> str:
         "skipped": _("skipped"),
         "sent": _("sent") if by_mail else _("got an SMS, however it stands"),
     }
+    if by_mail and state in set(Skip):
+        return say(Skip(state).words)
     return known.get(state) or state_words(state)
 
 

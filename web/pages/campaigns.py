@@ -144,7 +144,7 @@ def standing_of(
         "figures": figures,
         "live": state in {State.RUNNING, State.SCHEDULED, State.PAUSED, State.FINISHED},
         "may_answer": desk.campaigns.may_answer(actor, campaign),
-        "deeds": {str(deed) for deed in Deed if may(state, deed)},
+        "deeds": {str(deed) for deed in Deed if may(campaign, deed)},
         "skipped": [(reason, skip_words(reason), count) for reason, count in sorted(figures.skipped.items())],
         "texts": sorted(campaign.content.texts.items(), key=_place),
         "judged_at": _judged_at(campaign),

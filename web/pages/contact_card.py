@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from campaigns.drafts import BadDraft
+from campaigns.drafts import BadDraft, ChangedMeanwhile
 from campaigns.model import Book, LabelSort, LinkedObject, Point
-from gateway.registry.errors import AccountError, BadValue, NotFound
+from gateway.registry.errors import BadValue, NotFound
 from gateway.scopes import Scope
 from gateway.translation import sentence
 from web.desk.contact_fields import kinds_of
@@ -56,7 +57,7 @@ def _add_new(router: APIRouter, desk: Desk) -> None:
         try:
             contact = await desk.contacts.add(actor, book.org_id, typed.draft())
         except BadDraft as error:
-            return _form(request, book, typed, error=error)
+            return _form(request, book, typed, errors=beside(error))
         return done(request, _("%(name)s is kept", name=contact.name), f"/contacts/{contact.id}", away=True)
 
 
@@ -65,17 +66,25 @@ def _point(phone: str) -> tuple[Point, ...]:
 
 
 def _form(
-    request: Request, book: Book, typed: Typed, *, contact_id: str = "", error: AccountError | None = None
+    request: Request,
+    book: Book,
+    typed: Typed,
+    *,
+    contact_id: str = "",
+    errors: Mapping[str, str] | None = None,
+    changed: bool = False,
 ) -> Response:
+    """The form, with what stands beside its fields; `changed` says that the contact is another than it was made of."""
     values: dict[str, Any] = {
         "book": book,
         "typed": typed,
         "own": own_fields(book.own()),
         "tags": [label.name for (sort, _folded), label in book.labels.items() if sort is LabelSort.TAG],
         "contact_id": contact_id,
-        "errors": beside(error) if error else {},
+        "errors": errors or {},
+        "changed": changed,
     }
-    return page(request, "contacts/edit.html", status=422 if error else 200, **values)
+    return page(request, "contacts/edit.html", status=422 if changed or errors else 200, **values)
 
 
 def _add_card(router: APIRouter, desk: Desk) -> None:
@@ -122,9 +131,12 @@ def _add_editing(router: APIRouter, desk: Desk) -> None:
         if more:
             return _form(request, book, typed.more(more), contact_id=contact_id)
         try:
-            contact = await desk.contacts.change(actor, contact_id, typed.draft())
+            contact = await desk.contacts.change(actor, contact_id, lambda _: typed.draft(), typed.seen)
         except BadDraft as error:
-            return _form(request, book, typed, contact_id=contact_id, error=error)
+            return _form(request, book, typed, contact_id=contact_id, errors=beside(error))
+        except ChangedMeanwhile:
+            now = typed_of(await desk.contacts.get(actor, contact_id))
+            return _form(request, book, typed.again(now), contact_id=contact_id, errors=typed.unlike(now), changed=True)
         return done(request, _("%(name)s is changed", name=contact.name), f"/contacts/{contact_id}", away=True)
 
     @router.get("/{contact_id}/remove")

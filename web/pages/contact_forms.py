@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from starlette.datastructures import FormData
 
-from campaigns.drafts import BadDraft
+from campaigns.drafts import BadDraft, version
 from campaigns.model import Attribute, AttributeType, Book, Contact, Draft, LinkedObject, Point, Value, Values
 from gateway.registry.errors import AccountError
 from web.language import gettext as _
@@ -37,6 +37,8 @@ class Typed:
     """With commas between them."""
     own: Mapping[str, str] = field(default_factory=dict)
     """Values of attributes by key."""
+    seen: str = ""
+    """The version of the contact that the form was made of; empty for a new one."""
 
     def lines(self, points: Sequence[Point]) -> tuple[Point, ...]:
         """Points with an empty line below them."""
@@ -47,6 +49,30 @@ class Typed:
         if kind == "phone":
             return replace(self, phones=(*self.phones, Point("")))
         return replace(self, emails=(*self.emails, Point("")))
+
+    def again(self, now: Typed) -> Typed:
+        """The same over what is stored by now, for who has seen what that is (`unlike`).
+
+        The mark is set where either has set it: nobody takes it off who has not seen it.
+        """
+        return replace(self, no_sms=self.no_sms or now.no_sms, seen=now.seen)
+
+    def unlike(self, now: Typed) -> dict[str, str]:
+        """What is stored by now, by field, where something else was typed."""
+        found = {
+            "name": (self.name, now.name),
+            "first_name": (self.first_name, now.first_name),
+            "phone": (_listed(self.phones), _listed(now.phones)),
+            "email": (_listed(self.emails), _listed(now.emails)),
+            "language": (self.language, now.language),
+            "zone": (self.zone, now.zone),
+            "tags": (self.tags, now.tags),
+            **{key: (value, now.own.get(key, "")) for key, value in self.own.items()},
+        }
+        unlike = {name: _stored(there) for name, (typed, there) in found.items() if typed.strip() != there}
+        if self.no_sms != now.no_sms:
+            unlike["no_sms"] = _stored(_("yes") if now.no_sms else _("no"))
+        return unlike
 
     def draft(self) -> Draft:
         """What is meant, not looked at yet."""
@@ -63,6 +89,14 @@ class Typed:
         )
 
 
+def _listed(points: Sequence[Point]) -> str:
+    return ", ".join(f"{each.value} ({each.label})" if each.label else each.value for each in points)
+
+
+def _stored(value: str) -> str:
+    return _("stored by now: %(value)s", value=value or "–")
+
+
 def typed_of(contact: Contact) -> Typed:
     """A contact as the form shows it."""
     return Typed(
@@ -75,6 +109,7 @@ def typed_of(contact: Contact) -> Typed:
         contact.no_sms,
         ", ".join(contact.tags),
         shown_values(contact.attributes),
+        version(contact.draft()),
     )
 
 
@@ -102,6 +137,7 @@ def read_form(form: FormData, book: Book) -> Typed:
         bool(_one(form, "no_sms")),
         _one(form, "tags"),
         _own(form, book.own()),
+        _one(form, "seen"),
     )
 
 

@@ -9,11 +9,11 @@ from email.message import EmailMessage
 
 import pytest
 
-from campaigns.campaign import Campaign, Deed, Limits, State
+from campaigns.campaign import Campaign, Deed, Limits, NotNow, State
 from campaigns.emails import html_of, read_token, token_of
 from campaigns.model import Channel
 from campaigns.store import email_optout_sql, email_sql
-from campaigns.store.campaign_schema import campaign_recipients
+from campaigns.store.campaign_schema import campaign_recipients, campaigns
 from campaigns.unsubscribing import Unsubscribing, Way
 from gateway.bounces import is_complaint
 from gateway.keyring import Keyring
@@ -167,6 +167,21 @@ async def test_a_token_is_opaque_and_cannot_be_made(office: Office) -> None:
     for wrong in [*forged, "", "x", "æ", office.keyring.sign_token(campaign_id + "1"), "a" * 5000]:
         assert read_token(office.keyring, wrong) is None
         assert await leaving(office).leave(wrong, Way.ONE_CLICK) is None
+
+
+@pytest.mark.proves("campaign: one-click")
+async def test_the_way_out_of_what_has_left_outlives_a_cancel(office: Office, account: Account) -> None:
+    office.audience.list = [reader(1)]
+    campaign = await office.run(await by_mail(office, account))
+    await office.do(campaign, Deed.CANCEL)
+    assert isinstance(await office.do(campaign, Deed.DELETE), NotNow)
+    left = await leaving(office).leave(token_of(office.keyring, campaign.id, 1), Way.ONE_CLICK)
+    assert left is not None
+    assert left.address == "reader1@customer.example"
+    unbegun = await by_mail(office, account)
+    await office.do(unbegun, Deed.CANCEL)
+    await office.do(unbegun, Deed.DELETE)
+    assert [row["id"] for row in await office.rows(campaigns)] == [campaign.id]
 
 
 @pytest.mark.proves("campaign: bounces")

@@ -156,7 +156,7 @@ async def test_after_a_contact_is_deleted_its_link_leads_on_and_its_clicks_are_n
     for phone in ("+4520000001", "+4520000001", "+4520000002"):
         await street.follow(codes[phone][0])
     assert await street.clicks() == [(1, first, 2, 1), (1, second, 1, 1)]
-    await bureau.office.database.write(contact_sql.remove, (campaign.org_id, [first, second]))
+    await bureau.office.database.write(contact_sql.remove, contact_sql.Removal(campaign.org_id, [first, second], 1.0))
     assert await street.clicks() == [(1, 0, 3, 2)]
     assert (await street.follow(codes["+4520000001"][0])).headers["Location"] == "https://firm.dk/a"
     figures = await bureau.campaigns.figures(await bureau.campaigns.get(None, campaign.id))

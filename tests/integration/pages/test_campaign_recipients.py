@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.campaign import State
+from campaigns.model import Draft, Point
 from gateway.store.database import alone
 from tests.integration.pages.conftest import House
 from tests.integration.pages.test_campaigns import contact, draft, estimated
@@ -56,6 +57,20 @@ async def test_the_list_links_to_cards_and_stories_and_is_a_file_as_well(house: 
     assert answer.headers["Content-Disposition"] == 'attachment; filename="recipients.csv"'
     (row,) = rows_of(content)
     assert (row["contact"], row["name"], row["state"], row["message"] != "") == (str(anna), "Anna <b>", "queued", True)
+
+
+@pytest.mark.proves("campaign: mark and removal", "C12")
+async def test_a_mail_that_was_stopped_is_named_with_why(house: House):
+    rooms = house.site.rooms
+    anna = Draft("Anna", emails=(Point("anna@people.example"),))
+    number = await rooms.contacts.add(house.org.id, anna)
+    campaign_id = await ran(house, channel="email", subject="Hej")
+    await house.owner.post(f"/contacts/{number}/remove")
+    page = await house.owner.get(f"/campaigns/{campaign_id}")
+    assert "was deleted before it was time" in page
+    assert f'href="/campaigns/{campaign_id}/recipients?state=failed&amp;reason=gone"' in page
+    page = await house.owner.get(f"/campaigns/{campaign_id}/recipients?state=failed&reason=gone")
+    assert "anna@people.example" in page
 
 
 @pytest.mark.proves("C12")

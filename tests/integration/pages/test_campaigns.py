@@ -8,8 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from campaigns.model import Channel, Draft, Point
+from campaigns.store.campaign_schema import campaigns
+from gateway.store.database import alone
 from tests.integration.pages.conftest import House
 from tests.integration.pages.traffic import came, sent
 from web.identity.roles import Role
@@ -80,6 +83,10 @@ async def test_it_is_checked_estimated_started_and_stopped(house: House):
         assert "Leave it" in await house.owner.get(f"{here}/{deed}")
         await house.owner.post(f"{here}/{deed}")
         assert state in await house.owner.get(here)
+    looked_at = update(campaigns).where(campaigns.c.id == campaign_id).values(recipients=2)
+    await house.site.rooms.database.write(alone(lambda connection: connection.execute(looked_at) and None), None)
+    assert f"{here}/delete" not in await house.owner.get(here), "who has got it stays known"
+    assert "has begun and stays" in await house.owner.post(f"{here}/delete", 422)
     await house.owner.post(f"{here}/copy", name="Summer")
     assert "Summer" in await house.owner.get("/campaigns?state=draft")
     actions = [action for action, _ in await house.site.audited(house.org.id) if action.startswith("campaign.")]

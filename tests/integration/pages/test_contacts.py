@@ -22,6 +22,13 @@ async def made(house: House, **fields: str) -> str:
     return str(found[0])
 
 
+def seen(page: str) -> str:
+    """The version of a contact that a form was made of."""
+    found = re.search(r'name="seen" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 def names(page: str) -> list[str]:
     """The names in a list, in its order."""
     return re.findall(r'<a href="/contacts/\d+">([^<]+)</a>', page)
@@ -75,14 +82,38 @@ async def test_a_line_more_is_there_without_scripts(house: House):
 
 async def test_a_contact_is_edited_and_removed_after_a_question(house: House):
     contact = await made(house, name="Bo", phone=PHONE)
-    assert 'value="Bo"' in await house.owner.get(f"/contacts/{contact}/edit")
-    await house.owner.post(f"/contacts/{contact}/edit", name="Bo Berg", no_sms="true")
+    form = await house.owner.get(f"/contacts/{contact}/edit")
+    assert 'value="Bo"' in form
+    await house.owner.post(f"/contacts/{contact}/edit", seen=seen(form), name="Bo Berg", no_sms="true")
     card = await house.owner.get(f"/contacts/{contact}")
     assert "Bo Berg" in card
     assert "Do not use SMS" in card
     assert "Keep it" in await house.owner.get(f"/contacts/{contact}/remove")
     await house.owner.post(f"/contacts/{contact}/remove")
     await house.owner.get(f"/contacts/{contact}", 404)
+
+
+async def test_a_form_of_an_older_state_takes_no_mark_off(house: House):
+    contact = await made(house, name="Bo", phone=PHONE)
+    path = f"/contacts/{contact}/edit"
+    older = await house.owner.get(path)
+    fields = {"name": "Bo", "phone": PHONE}
+    await house.owner.post(path, seen=seen(older), no_sms="true", **fields)
+    again = await house.owner.post(path, 422, seen=seen(older), **(fields | {"name": "Bo Berg"}))
+    assert "changed this contact meanwhile" in again
+    assert 'value="Bo Berg"' in again, "what was typed stays"
+    assert re.search(r'id="e-name"[^>]*>stored by now: Bo<', again)
+    assert re.search(r'id="e-no_sms"[^>]*>stored by now: yes<', again)
+    assert re.search(r'name="no_sms" value="true" checked', again), "whoever saves it again keeps the mark"
+    assert 'id="e-phone"' not in again
+    card = await house.owner.get(f"/contacts/{contact}")
+    assert "Bo Berg" not in card
+    assert "Do not use SMS" in card
+    more = await house.owner.post(path, 200, seen=seen(older), more="phone", **fields)
+    assert seen(more) == seen(older), "one line more is no look at what is stored"
+    await house.owner.post(path, 422, **fields)
+    await house.owner.post(path, seen=seen(again), **(fields | {"name": "Bo Berg"}))
+    assert "Bo Berg" in await house.owner.get(f"/contacts/{contact}")
 
 
 async def test_the_list_is_searched_filtered_and_says_what_it_does_not_understand(house: House):
