@@ -55,20 +55,30 @@ def _text(content: bytes) -> str:
         return content.decode("cp1252", "replace")
 
 
+_FOLD: Final = re.compile(r"\n[ \t]")
+
+
 def _lines(text: str) -> Iterator[str]:
-    """Lines, unfolded: one that begins with a blank goes on with the line before it (RFC 6350 §3.2)."""
-    held: str | None = None
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        if held is not None and line[:1] in {" ", "\t"}:
-            held += line[1:]
-        elif held is not None and held.endswith("=") and "QUOTED-PRINTABLE" in held.partition(":")[0].upper():
-            held = held[:-1] + line
+    """Lines, unfolded: one that begins with a blank goes on with the line before it (RFC 6350 §3.2).
+
+    Quoted-printable goes on in the next line where one ends with "=" (RFC 2045 §6.7). Each line is put together once,
+    however many pieces it comes in.
+    """
+    lines = iter(_FOLD.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n"))
+    for line in lines:
+        if line.endswith("=") and "QUOTED-PRINTABLE" in line.partition(":")[0].upper():
+            yield "".join(_pieces(line, lines))
         else:
-            if held is not None:
-                yield held
-            held = line
-    if held is not None:
-        yield held
+            yield line
+
+
+def _pieces(first: str, more: Iterator[str]) -> Iterator[str]:
+    """What belongs to a line that ends with "=", which nothing needs to follow."""
+    held: str | None = first
+    while held is not None and held.endswith("="):
+        yield held[:-1]
+        held = next(more, None)
+    yield "=" if held is None else held
 
 
 def _cards(lines: Iterable[str]) -> Iterator[list[Property]]:
