@@ -70,7 +70,10 @@ class Imports:
         self._workbooks = asyncio.Semaphore(_WORKBOOKS)
 
     async def upload(self, org_id: str, name: str, content: AsyncIterator[bytes], by: str = "") -> Import:
-        """Take a file; its rows are kept when this returns. Raises BadValue for what cannot be read."""
+        """Take a file; its rows are kept when this returns.
+
+        Raises BadValue for what cannot be read, and where somebody stops the import before all of it is here.
+        """
         now = self._clock.now()
         coming = Import(
             new_id(now), org_id, name[:200], ImportState.UPLOADING, (), None, by, 0, 0, 0, 0, 0, 0, 0, now, None
@@ -110,7 +113,8 @@ class Imports:
             number += 1
         if head is None:
             raise BadValue(sentence("the file is empty"))
-        await self._database.write(sql.uploaded, (import_id, head, count, number))
+        if not await self._database.write(sql.uploaded, (import_id, head, count, number)):
+            raise BadValue(sentence("somebody stopped this import while the file came in: upload the file again"))
 
     async def find(self, org_id: str | None, import_id: str) -> Import:
         """An import; without an organisation, whoever's it is. Raises NotFound."""

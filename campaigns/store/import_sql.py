@@ -157,12 +157,15 @@ def add_chunk(connection: Connection, items: Sequence[tuple[str, int, Sequence[R
     return [None] * len(items)
 
 
-def uploaded(connection: Connection, items: Sequence[tuple[str, Sequence[str], int, int]]) -> list[None]:
-    """Work: files are here, as (import, head, rows, chunks)."""
-    for import_id, head, rows, chunks in items:
-        values = {"state": ImportState.READY.value, "head": orjson.dumps(head).decode(), "rows": rows, "chunks": chunks}
-        connection.execute(update(contact_imports).where(contact_imports.c.id == import_id).values(values))
-    return [None] * len(items)
+def uploaded(connection: Connection, items: Sequence[tuple[str, Sequence[str], int, int]]) -> list[bool]:
+    """Work: files are here, as (import, head, rows, chunks); False for one that was stopped meanwhile."""
+    return [_uploaded(connection, *item) for item in items]
+
+
+def _uploaded(connection: Connection, import_id: str, head: Sequence[str], rows: int, chunks: int) -> bool:
+    mine = (contact_imports.c.id == import_id, contact_imports.c.state == ImportState.UPLOADING.value)
+    values = {"state": ImportState.READY.value, "head": orjson.dumps(head).decode(), "rows": rows, "chunks": chunks}
+    return bool(connection.execute(update(contact_imports).where(*mine).values(values)).rowcount)
 
 
 def chunk(connection: Connection, import_id: str, number: int) -> list[Row]:

@@ -10,17 +10,19 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from campaigns import vcards
 from campaigns.contacts import Contacts
 from campaigns.groups import Groups
 from campaigns.imports.importing import Importing
 from campaigns.imports.imports import CHUNK, MOST_UNFINISHED, Imports
+from campaigns.imports.merging import Row
 from campaigns.imports.plan import Existing, Plan
 from campaigns.model import Attribute, AttributeType, Audience, Draft, Point
 from campaigns.store import import_sql
@@ -264,6 +266,27 @@ async def test_stopped_imports_keep_what_they_made_and_leave_nothing_else(
     await importing.prune()
     assert await database.read(lambda c: import_sql.waiting_chunks(c, uploaded.id)) == 0
     assert (await imports.find(org_id, uploaded.id)).created == CHUNK
+
+
+async def test_a_file_that_is_stopped_while_it_comes_in_stays_stopped(
+    imports: Imports, importing: Importing, database: Database, org_id: str, monkeypatch: pytest.MonkeyPatch
+):
+    add_chunk = import_sql.add_chunk
+
+    def stopped_meanwhile(connection: Connection, items: Sequence[tuple[str, int, Sequence[Row]]]) -> list[None]:
+        import_sql.cancel(connection, [(org_id, import_id, 1.0) for import_id, number, _ in items if number == 1])
+        return add_chunk(connection, items)
+
+    monkeypatch.setattr(import_sql, "add_chunk", stopped_meanwhile)
+    rows = "".join(f"N{n};n{n}@firm.example\n" for n in range(3 * CHUNK))
+    with pytest.raises(BadValue, match="stopped this import while the file came in: upload the file again"):
+        await imports.upload(org_id, "x", pieces(rows.encode()))
+    (stopped,) = await imports.latest(org_id)
+    assert stopped.state is ImportState.CANCELLED
+    with pytest.raises(BadValue, match="is over"):
+        await imports.cancel(org_id, stopped.id)
+    await importing.prune()
+    assert await database.read(lambda c: import_sql.waiting_chunks(c, stopped.id)) == 0
 
 
 WORKER = """
