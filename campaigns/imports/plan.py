@@ -80,7 +80,7 @@ class Plan:
     group_id: str = ""
     """A group whose members are listed, and which all of them join."""
     consent: str = ""
-    """What all of them have agreed to; with its wording, and how."""
+    """What all of them have agreed to; with its wording, and how. Who has withdrawn it is left out."""
     consent_wording: str = ""
     consent_how: str = ""
 

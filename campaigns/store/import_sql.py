@@ -265,7 +265,8 @@ def _step(connection: Connection, item: Step) -> bool:
         joining = group_sql.Membership(item.org_id, item.plan.group_id, ids, item.now)
         group_sql.change_members_once(connection, joining)
     if item.consent is not None and ids:
-        consent_sql.give_one(connection, consent_sql.Agreement(item.org_id, ids, item.consent))
+        # A list may be older than a withdrawal, and says nothing of when.
+        consent_sql.give_one(connection, consent_sql.Agreement(item.org_id, ids, item.consent, again=False))
     refused = [*item.refused, *merged.refused]
     if refused:
         connection.execute(

@@ -233,6 +233,34 @@ async def test_rules_for_those_who_are_known(
     assert (await contacts.find(org_id, known)).consents[0].wording == "Yes please"
 
 
+@pytest.mark.proves("contact imports", "consents")
+@pytest.mark.parametrize("existing", Existing)
+async def test_a_list_does_not_undo_a_withdrawal(
+    imports: Imports, importing: Importing, contacts: Contacts, groups: Groups, org_id: str, existing: Existing
+):
+    aase, bo, cy = [
+        await contacts.add(org_id, Draft(name, phones=(Point(f"+453064306{n}"),)))
+        for n, name in enumerate(("Åse", "Bo", "Cy"), 1)
+    ]
+    await contacts.give_consent(org_id, [aase, bo], "Offers", how="form", wording="Yes")
+    await contacts.give_consent(org_id, [cy], "News", how="form", wording="Yes")
+    await contacts.end_consent(org_id, [aase], "offers", how="by phone")
+    await contacts.end_consent(org_id, [cy], "News", how="by phone")
+
+    uploaded = await imports.upload(org_id, "old list.csv", pieces(b"phone\n30643061\n30643062\n30643063\n30643064\n"))
+    plan = Plan(("phone",), existing=existing, consent="OFFERS", consent_wording="Yes please", consent_how="fair 2019")
+    await imports.start(org_id, uploaded.id, plan)
+    await importing.work()
+    agreeing = {each.name for each in await groups.page(org_id, Audience(filter="consent: offers"))}
+    assert agreeing == {"Bo", "Cy", "+4530643064"}
+    assert [each.ended_how for each in (await contacts.find(org_id, aase)).consents] == ["by phone"]
+    assert [each.how for each in (await contacts.find(org_id, bo)).consents] == ["form"]
+
+    await contacts.give_consent(org_id, [aase], "Offers", how="in the shop", wording="Yes, again")
+    assert [each.how for each in (await contacts.find(org_id, aase)).consents] == ["in the shop", "form"]
+    assert await groups.count(org_id, Audience(filter="consent: offers")) == 4
+
+
 @pytest.mark.proves("other organisations")
 async def test_imports_are_their_organisation_s_own(imports: Imports, org_id: str, other_org_id: str):
     uploaded = await imports.upload(org_id, "x", pieces(FILE.encode()))
