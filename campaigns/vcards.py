@@ -1,8 +1,9 @@
 """vCards, as address books exchange them: read in the versions 2.1, 3.0 and 4.0, written in 4.0. Pure.
 
 RFC 6350 (4.0), RFC 2426 (3.0); of 2.1 what telephones still write: quoted-printable and parameters without a name. A
-contact's own attributes, tags and language go as CATEGORIES, LANG and X-BREVDUE-<KEY>, so that what was written can be
-read again.
+contact's own attributes, tags and language go as CATEGORIES, LANG and X-BREVDUE-<KEY>, the mark "do not use SMS" as
+X-BREVDUE-NO-SMS:1, so that what was written can be read again. An attribute whose key is not ASCII, as names of
+properties are, goes as X-BREVDUE-FIELD;KEY=<key>.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ MOST_CARDS: Final = 10_000
 _LONGEST_LINE: Final = 75
 """Octets of a line, RFC 6350 §3.2."""
 _OWN: Final = "X-BREVDUE-"
+_NO_SMS: Final = f"{_OWN}NO-SMS"
+_FIELD: Final = f"{_OWN}FIELD"
 _NO_LABELS: Final = frozenset({"PREF", "VOICE", "INTERNET", "TEXT", "MSG"})
 _CHARSET: Final = re.compile(r"utf-8|us-ascii|iso-8859-(?:[1-9]|1[013456])|windows-125[0-8]|koi8-[ru]", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -162,13 +165,18 @@ def _draft(card: Sequence[Property]) -> Draft:
         emails=_points(card, "EMAIL", "mailto:"),
         language=one("LANG"),
         zone=one("TZ") if "/" in one("TZ") else "",
-        attributes={_key(each.name): _plain(each.value) for each in card if each.name.startswith(_OWN)},
+        no_sms=one(_NO_SMS) == "1",
+        attributes={
+            _key(each): _plain(each.value) for each in card if each.name.startswith(_OWN) and each.name != _NO_SMS
+        },
         tags=frozenset(tag for each in card if each.name == "CATEGORIES" for tag in _split(each.value, ",") if tag),
     )
 
 
-def _key(name: str) -> str:
-    return name.removeprefix(_OWN).lower().replace("-", "_")
+def _key(attribute: Property) -> str:
+    if attribute.name == _FIELD and (named := attribute.parameters.get("KEY")):
+        return named[0]
+    return attribute.name.removeprefix(_OWN).lower().replace("-", "_")
 
 
 def _points(card: Sequence[Property], name: str, scheme: str) -> tuple[Point, ...]:
@@ -211,13 +219,16 @@ def write(contact: Contact) -> str:
         lines.append(f"TZ:{_escaped(contact.zone)}")
     if contact.tags:
         lines.append(f"CATEGORIES:{','.join(map(_escaped, contact.tags))}")
-    lines += [
-        f"{_OWN}{key.upper().replace('_', '-')}:{_escaped(_value(value))}"
-        for key, value in contact.attributes.items()
-        if key.isascii()
-    ]
+    if contact.no_sms:
+        lines.append(f"{_NO_SMS}:1")
+    lines += [f"{_property_of(key)}:{_escaped(_value(value))}" for key, value in contact.attributes.items()]
     lines.append("END:VCARD")
     return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+
+
+def _property_of(key: str) -> str:
+    name = f"{_OWN}{key.upper().replace('_', '-')}"
+    return name if key.isascii() and name != _NO_SMS else f"{_FIELD};KEY={key}"
 
 
 def _value(value: object) -> str:

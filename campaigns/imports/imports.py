@@ -185,7 +185,8 @@ class Imports:
         for place, card in enumerate(cards, 1):
             known = {key: value for key, value in card.attributes.items() if key in own}
             try:
-                rows.append(ReadRow(place, drafts.checked(replace(card, attributes=known), book)))
+                fit = drafts.checked(replace(card, attributes=known), book)
+                rows.append(ReadRow(place, fit, fit.no_sms or None))  # without the mark, a card says nothing of it
             except drafts.BadDraft as error:
                 refused.append(RefusedRow(place, error.problems, (card.name,)))
         joined = await self._database.write(sql.join, (org_id, rows, Plan(()), self._clock.now()))

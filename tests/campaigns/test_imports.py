@@ -386,3 +386,18 @@ async def test_vcards_come_in_by_the_same_rule(imports: Imports, contacts: Conta
     assert (len(merged.new), merged.updates, [each.line for each in refused]) == (1, 1, [3])
     found = await contacts.find(org_id, known)
     assert (found.name, found.attributes) == ("Known Better", {"city": "Aarhus", "born": "1988-12-24"})
+    assert not found.no_sms
+
+
+@pytest.mark.proves("vCards")
+async def test_the_mark_that_somebody_gets_no_sms_comes_with_a_card_and_stays_without(
+    imports: Imports, contacts: Contacts, org_id: str, other_org_id: str
+):
+    marked = await contacts.add(org_id, Draft("Marked", phones=(Point("+4530643061"),), no_sms=True))
+    card = vcards.write(await contacts.find(org_id, marked))
+    assert "\r\nX-BREVDUE-NO-SMS:1\r\n" in card
+    merged, _ = await imports.cards(other_org_id, card.encode())
+    assert [draft.no_sms for draft in merged.new] == [True]
+    (there,) = await contacts.with_phone(other_org_id, "+4530643061")
+    await imports.cards(other_org_id, card.replace("X-BREVDUE-NO-SMS:1\r\n", "").encode())
+    assert (await contacts.find(other_org_id, there)).no_sms
