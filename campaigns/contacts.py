@@ -14,6 +14,7 @@ from functools import partial
 
 from campaigns.drafts import MOST_TAGS, checked, checked_object, read_tag
 from campaigns.filters.vocabulary import RESERVED
+from campaigns.imports.plan import FIELDS, WRITTEN
 from campaigns.model import (
     Attribute,
     AttributeType,
@@ -36,6 +37,8 @@ from gateway.store.database import Database
 from gateway.translation import sentence
 
 _KEY = re.compile(r"[^\W\d_][\w]{0,39}")
+_COLUMNS = frozenset({*WRITTEN, *FIELDS})
+"""What files of contacts call their columns: a field of an organisation's own would be mistaken for that."""
 _MOST_CHOICES, _MOST_ATTRIBUTES = 200, 200
 
 
@@ -181,7 +184,7 @@ def _checked_attribute(attribute: Attribute, there: Mapping[tuple[str, str], Att
             raise BadValue(
                 sentence("%(name)s is no name: begin with a letter, go on with letters and digits", name=name[:60])
             )
-    if key in RESERVED and not kind:
+    if not kind and (key in RESERVED or (key in _COLUMNS and (kind, key) not in there)):
         raise BadValue(sentence("every contact has %(name)s already: choose another name", name=key))
     if kind in RESERVED:
         raise BadValue(sentence("%(name)s means something else in filters: choose another name", name=kind))

@@ -38,7 +38,8 @@ _SWELLING: Final = 50
 and refers to it a hundred thousand times, to tens of thousands."""
 _SMALL: Final = 10_000_000
 """Characters that any file may come to."""
-_LONGEST_CELL: Final = 4_000
+_LONGEST_CELL: Final = 10_000
+"""Characters that are kept of one: a hundred of the longest tags."""
 _WORKBOOKS: Final = 2
 """Read at once: each may take gigabytes while it is read (`workbook.MEMORY`). Others wait until one is."""
 _PREVIEWED: Final = 100
@@ -279,5 +280,6 @@ def _take(rows: Iterator[sheet_file.Row]) -> list[Row]:
 
 def _kept(line: int, cells: Sequence[str]) -> Row | None:
     """A row as it is kept; None for one without anything in it."""
-    short = [cell[:_LONGEST_CELL].encode("utf-8", "replace").decode() for cell in cells[:MOST_COLUMNS]]
+    meant = [csv_cells.read(cell[:_LONGEST_CELL]) for cell in cells[:MOST_COLUMNS]]
+    short = [cell.encode("utf-8", "replace").decode() for cell in meant]
     return (line, short) if any(cell.strip() for cell in short) else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from campaigns.drafts import NOBODY, BadDraft, named, read
+from campaigns.imports.cells import points_read, tags_read
 from campaigns.imports.plan import IGNORED, Existing, Plan
 from campaigns.model import Attribute, AttributeType, Book, Draft, Point
 from campaigns.values import fold, read_value
@@ -83,12 +84,12 @@ def _read_row(line: int, cells: Sequence[str], plan: Plan, of: Book) -> ReadRow:
     draft = Draft(
         name=one("name") or f"{first} {last}".strip(),
         first_name=first,
-        phones=tuple(map(Point, by_field.get("phone", ()))),
-        emails=tuple(map(Point, by_field.get("email", ()))),
+        phones=tuple(Point(value) for cell in by_field.get("phone", ()) for value in points_read(cell)),
+        emails=tuple(Point(value) for cell in by_field.get("email", ()) for value in points_read(cell)),
         language=one("language"),
         zone=one("zone"),
         attributes={each.key: one(each.key) for each in of.own() if each.key in by_field},
-        tags=frozenset(tag for cell in by_field.get("tags", ()) for tag in cell.replace(";", ",").split(",")),
+        tags=frozenset(tag for cell in by_field.get("tags", ()) for tag in tags_read(cell)),
     )
     fit = read(draft, of)
     if not (fit.name or fit.phones or fit.emails):

@@ -23,7 +23,7 @@ from campaigns.groups import Groups
 from campaigns.imports.importing import Importing
 from campaigns.imports.imports import CHUNK, MOST_UNFINISHED, Imports
 from campaigns.imports.merging import Row
-from campaigns.imports.plan import Existing, Plan
+from campaigns.imports.plan import WRITTEN, Existing, Plan
 from campaigns.model import Attribute, AttributeType, Audience, Draft, Point
 from campaigns.store import import_sql
 from campaigns.store.import_sql import Import, ImportState
@@ -122,6 +122,15 @@ async def test_a_file_with_mistakes(
     await imports.start(org_id, again.id, remembered)
     await importing.work()
     assert await imports.plan(org_id, (await imports.upload(org_id, "x", pieces(FILE.encode()))).id) == remembered
+
+
+async def test_a_table_that_was_exported_is_planned_by_its_columns(imports: Imports, contacts: Contacts, org_id: str):
+    await contacts.define(org_id, Attribute("second", "Phone", AttributeType.TEXT))
+    head = ",".join([*WRITTEN, "second", "gone", "born"])
+    uploaded = await imports.upload(org_id, "x", pieces(f"{head}\n1,Åse\n".encode()))
+    assert (await imports.plan(org_id, uploaded.id)).columns == (*WRITTEN.values(), "second", "", "born")
+    shorter = await imports.upload(org_id, "x", pieces(b"name,Phone\nBo,\n"))
+    assert (await imports.plan(org_id, shorter.id)).columns == ("name", "second")
 
 
 async def test_a_workbook_is_read_as_people_see_it(

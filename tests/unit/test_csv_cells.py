@@ -37,7 +37,7 @@ def test_everything_else_stays_as_it_is(value: object, cell: str):
 
 def test_a_spreadsheet_with_decimal_commas_is_written_what_it_reads():
     row = ("a;b", Decimal("0.35"), -1.5, 7, "1.5", "=1+1", None)
-    assert csv_cells.line(row, csv_cells.SEMICOLONS) == "\"a;b\";0,35;-1,5;7;1.5;'=1+1;\r\n"
+    assert csv_cells.line(row, csv_cells.SEMICOLONS) == '"a;b";0,35;-1,5;7;1.5;\'=1+1;\r\n'
     assert csv_cells.line(row) == "a;b,0.35,-1.5,7,1.5,'=1+1,\r\n"
     assert csv_cells.file([("a", 1.5), ("b", 2)], csv_cells.SEMICOLONS).decode("utf-8-sig") == "a;1,5\r\nb;2\r\n"
 
