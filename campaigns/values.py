@@ -51,13 +51,9 @@ def read_value(attribute: Attribute, written: object) -> Value | None:
     if attribute.type is AttributeType.NUMBER:
         return _number(written)
     text = clean(str(written))
-    if not text:
-        return None
-    if attribute.type is AttributeType.DATE:
-        return _date(text).isoformat()
-    if attribute.type is AttributeType.CHOICE:
-        return _choice(attribute, text)
-    return text
+    if not text or attribute.type is AttributeType.TEXT:
+        return text or None
+    return _date(text).isoformat() if attribute.type is AttributeType.DATE else _choice(attribute, text)
 
 
 def fact(attribute: Attribute, value: Value) -> str | float:
