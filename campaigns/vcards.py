@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from campaigns.drafts import zone_named
 from campaigns.model import Contact, Draft, Point
 from gateway.registry.errors import BadValue
 from gateway.translation import sentence
@@ -164,7 +165,7 @@ def _draft(card: Sequence[Property]) -> Draft:
         phones=_points(card, "TEL", "tel:"),
         emails=_points(card, "EMAIL", "mailto:"),
         language=one("LANG"),
-        zone=one("TZ") if "/" in one("TZ") else "",
+        zone=one("TZ") if "/" in one("TZ") or zone_named(one("TZ")) else "",  # others are offsets, or nobody's
         no_sms=one(_NO_SMS) == "1",
         attributes={
             _key(each): _plain(each.value) for each in card if each.name.startswith(_OWN) and each.name != _NO_SMS

@@ -51,7 +51,7 @@ written = st.builds(
     phones=st.integers(0, 6).map(lambda count: tuple(Point(f"+453064306{n}") for n in range(count))),
     emails=st.lists(st.sampled_from(EMAILS), max_size=6, unique=True).map(lambda them: tuple(map(Point, them))),
     language=st.sampled_from(["", "da"]),
-    zone=st.sampled_from(["", "Europe/Copenhagen"]),
+    zone=st.sampled_from(["", "Europe/Copenhagen", "UTC", "America/Port-au-Prince"]),
     no_sms=st.booleans(),
     attributes=attributes,
     tags=st.frozensets(text, max_size=4),
