@@ -6,7 +6,9 @@ each field (`BadDraft`), a contact that is gone with NotFound.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,6 +16,7 @@ from functools import partial
 
 from campaigns.drafts import MOST_TAGS, checked, checked_object, read_tag
 from campaigns.filters.vocabulary import RESERVED
+from campaigns.imports.plan import FIELDS, WRITTEN
 from campaigns.model import (
     Attribute,
     AttributeType,
@@ -25,7 +28,16 @@ from campaigns.model import (
     LinkedObject,
     PointKind,
 )
-from campaigns.store import book_sql, consent_sql, contact_edit_sql, contact_list_sql, contact_sql, object_sql, tag_sql
+from campaigns.store import (
+    book_sql,
+    consent_sql,
+    contact_edit_sql,
+    contact_list_sql,
+    contact_sql,
+    field_sql,
+    object_sql,
+    tag_sql,
+)
 from campaigns.store.contact_list_sql import ContactFilter
 from campaigns.values import clean
 from gateway import paging
@@ -36,7 +48,11 @@ from gateway.store.database import Database
 from gateway.translation import sentence
 
 _KEY = re.compile(r"[^\W\d_][\w]{0,39}")
+_COLUMNS = frozenset({*WRITTEN, *FIELDS})
+"""What files of contacts call their columns: a field of an organisation's own would be mistaken for that."""
 _MOST_CHOICES, _MOST_ATTRIBUTES = 200, 200
+_SWEPT = 1_000
+"""Contacts whose values of a field are removed in one transaction: some 30 ms of the one that writes."""
 
 
 class Contacts:
@@ -168,6 +184,9 @@ class Contacts:
     async def define(self, org_id: str, attribute: Attribute) -> Attribute:
         """Define an attribute, or change label and choices of one. Raises BadValue."""
         fit = _checked_attribute(attribute, (await self.book(org_id)).attributes)
+        name = field_sql.Named(org_id, fit.kind, fit.key)
+        if await self._database.read(partial(field_sql.since, name=name)) is None:
+            await self._clear_leftovers(name)
         item = book_sql.Definition(org_id, fit, self._clock.now())
         made = await self._database.write(book_sql.define, item)
         if made is None:
@@ -175,9 +194,29 @@ class Contacts:
         return made
 
     async def undefine(self, org_id: str, kind: str, key: str) -> None:
-        """Forget an attribute with all its values. Raises NotFound."""
-        if not await self._database.write(book_sql.undefine, (org_id, kind, key)):
+        """Forget an attribute with all its values. Raises NotFound.
+
+        It is there until all are gone: where that is interrupted, removing it once more goes on.
+        """
+        name = field_sql.Named(org_id, kind, key)
+        since = await self._database.read(partial(field_sql.since, name=name))
+        if since is not None:
+            await self._sweep(name, since)
+        if since is None or not await self._database.write(field_sql.undefine, name):
             raise NotFound(sentence("there is no field %(name)s", name=key[:60]))
+
+    async def _clear_leftovers(self, name: field_sql.Named) -> None:
+        """A field that was removed when its values were not is no reason for a new one to have them."""
+        if await self._database.read(partial(field_sql.left, name=name)):
+            await self._sweep(name, None)
+
+    async def _sweep(self, name: field_sql.Named, since: float | None) -> None:
+        """Remove values, and rest as long as that takes, so that others find the database free."""
+        after: int | None = 0
+        while after is not None:
+            began = time.perf_counter()
+            after = await self._database.write(field_sql.sweep, field_sql.Sweep(name, since, after, _SWEPT))
+            await asyncio.sleep(time.perf_counter() - began)
 
 
 def _checked_attribute(attribute: Attribute, there: Mapping[tuple[str, str], Attribute]) -> Attribute:
@@ -187,7 +226,7 @@ def _checked_attribute(attribute: Attribute, there: Mapping[tuple[str, str], Att
             raise BadValue(
                 sentence("%(name)s is no name: begin with a letter, go on with letters and digits", name=name[:60])
             )
-    if key in RESERVED and not kind:
+    if not kind and (key in RESERVED or (key in _COLUMNS and (kind, key) not in there)):
         raise BadValue(sentence("every contact has %(name)s already: choose another name", name=key))
     if kind in RESERVED:
         raise BadValue(sentence("%(name)s means something else in filters: choose another name", name=kind))

@@ -177,16 +177,18 @@ def _zones() -> Mapping[str, str]:
     return {name.casefold(): name for name in available_timezones()}
 
 
+def zone_named(text: str) -> str:
+    """The time zone of this name, as the IANA writes it; "" for none."""
+    return _zones().get(text.strip().casefold().replace(" ", "_"), "")
+
+
 def _zone(text: str) -> str:
-    name = text.strip()
-    if not name:
-        return ""
-    try:
-        return _zones()[name.casefold().replace(" ", "_")]
-    except KeyError:
+    found = zone_named(text)
+    if text.strip() and not found:
         raise BadValue(
-            sentence("%(value)s is no time zone: write one such as Europe/Copenhagen", value=name[:60])
-        ) from None
+            sentence("%(value)s is no time zone: write one such as Europe/Copenhagen", value=text.strip()[:60])
+        )
+    return found
 
 
 def read_tag(text: str) -> str:

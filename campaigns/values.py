@@ -17,7 +17,8 @@ _YES = frozenset({"yes", "y", "true", "1", "ja", "j", "oui", "да", "on", "x"})
 _NO = frozenset({"no", "n", "false", "0", "nej", "nei", "nein", "non", "нет", "off"})
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})\s*[./-]\s*(\d{1,2})\s*[./-]\s*(\d{4})", re.ASCII)
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+"""With an exponent too, as programs write what is very small."""
 _NO_NAME = re.compile(r"\+[0-9]+|[^\s@]+@[^\s@]+")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([.,' ])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
 
@@ -50,11 +51,9 @@ def read_value(attribute: Attribute, written: object) -> Value | None:
     if attribute.type is AttributeType.NUMBER:
         return _number(written)
     text = clean(str(written))
-    if attribute.type is AttributeType.DATE:
-        return _date(text).isoformat()
-    if attribute.type is AttributeType.CHOICE:
-        return _choice(attribute, text)
-    return text
+    if not text or attribute.type is AttributeType.TEXT:
+        return text or None
+    return _date(text).isoformat() if attribute.type is AttributeType.DATE else _choice(attribute, text)
 
 
 def fact(attribute: Attribute, value: Value) -> str | float:

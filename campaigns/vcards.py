@@ -1,8 +1,9 @@
 """vCards, as address books exchange them: read in the versions 2.1, 3.0 and 4.0, written in 4.0. Pure.
 
 RFC 6350 (4.0), RFC 2426 (3.0); of 2.1 what telephones still write: quoted-printable and parameters without a name. A
-contact's own attributes, tags and language go as CATEGORIES, LANG and X-BREVDUE-<KEY>, so that what was written can be
-read again.
+contact's own attributes, tags and language go as CATEGORIES, LANG and X-BREVDUE-<KEY>, the mark "do not use SMS" as
+X-BREVDUE-NO-SMS:1, so that what was written can be read again. An attribute whose key is not ASCII, as names of
+properties are, goes as X-BREVDUE-FIELD;KEY=<key>.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from campaigns.drafts import zone_named
 from campaigns.model import Contact, Draft, Point
 from gateway.registry.errors import BadValue
 from gateway.translation import sentence
@@ -22,6 +24,8 @@ MOST_CARDS: Final = 10_000
 _LONGEST_LINE: Final = 75
 """Octets of a line, RFC 6350 §3.2."""
 _OWN: Final = "X-BREVDUE-"
+_NO_SMS: Final = f"{_OWN}NO-SMS"
+_FIELD: Final = f"{_OWN}FIELD"
 _NO_LABELS: Final = frozenset({"PREF", "VOICE", "INTERNET", "TEXT", "MSG"})
 _CHARSET: Final = re.compile(r"utf-8|us-ascii|iso-8859-(?:[1-9]|1[013456])|windows-125[0-8]|koi8-[ru]", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -55,20 +59,30 @@ def _text(content: bytes) -> str:
         return content.decode("cp1252", "replace")
 
 
+_FOLD: Final = re.compile(r"\n[ \t]")
+
+
 def _lines(text: str) -> Iterator[str]:
-    """Lines, unfolded: one that begins with a blank goes on with the line before it (RFC 6350 §3.2)."""
-    held: str | None = None
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        if held is not None and line[:1] in {" ", "\t"}:
-            held += line[1:]
-        elif held is not None and held.endswith("=") and "QUOTED-PRINTABLE" in held.partition(":")[0].upper():
-            held = held[:-1] + line
+    """Lines, unfolded: one that begins with a blank goes on with the line before it (RFC 6350 §3.2).
+
+    Quoted-printable goes on in the next line where one ends with "=" (RFC 2045 §6.7). Each line is put together once,
+    however many pieces it comes in.
+    """
+    lines = iter(_FOLD.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n"))
+    for line in lines:
+        if line.endswith("=") and "QUOTED-PRINTABLE" in line.partition(":")[0].upper():
+            yield "".join(_pieces(line, lines))
         else:
-            if held is not None:
-                yield held
-            held = line
-    if held is not None:
-        yield held
+            yield line
+
+
+def _pieces(first: str, more: Iterator[str]) -> Iterator[str]:
+    """What belongs to a line that ends with "=", which nothing needs to follow."""
+    held: str | None = first
+    while held is not None and held.endswith("="):
+        yield held[:-1]
+        held = next(more, None)
+    yield "=" if held is None else held
 
 
 def _cards(lines: Iterable[str]) -> Iterator[list[Property]]:
@@ -151,14 +165,19 @@ def _draft(card: Sequence[Property]) -> Draft:
         phones=_points(card, "TEL", "tel:"),
         emails=_points(card, "EMAIL", "mailto:"),
         language=one("LANG"),
-        zone=one("TZ") if "/" in one("TZ") else "",
-        attributes={_key(each.name): _plain(each.value) for each in card if each.name.startswith(_OWN)},
+        zone=one("TZ") if "/" in one("TZ") or zone_named(one("TZ")) else "",  # others are offsets, or nobody's
+        no_sms=one(_NO_SMS) == "1",
+        attributes={
+            _key(each): _plain(each.value) for each in card if each.name.startswith(_OWN) and each.name != _NO_SMS
+        },
         tags=frozenset(tag for each in card if each.name == "CATEGORIES" for tag in _split(each.value, ",") if tag),
     )
 
 
-def _key(name: str) -> str:
-    return name.removeprefix(_OWN).lower().replace("-", "_")
+def _key(attribute: Property) -> str:
+    if attribute.name == _FIELD and (named := attribute.parameters.get("KEY")):
+        return named[0]
+    return attribute.name.removeprefix(_OWN).lower().replace("-", "_")
 
 
 def _points(card: Sequence[Property], name: str, scheme: str) -> tuple[Point, ...]:
@@ -201,13 +220,16 @@ def write(contact: Contact) -> str:
         lines.append(f"TZ:{_escaped(contact.zone)}")
     if contact.tags:
         lines.append(f"CATEGORIES:{','.join(map(_escaped, contact.tags))}")
-    lines += [
-        f"{_OWN}{key.upper().replace('_', '-')}:{_escaped(_value(value))}"
-        for key, value in contact.attributes.items()
-        if key.isascii()
-    ]
+    if contact.no_sms:
+        lines.append(f"{_NO_SMS}:1")
+    lines += [f"{_property_of(key)}:{_escaped(_value(value))}" for key, value in contact.attributes.items()]
     lines.append("END:VCARD")
     return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+
+
+def _property_of(key: str) -> str:
+    name = f"{_OWN}{key.upper().replace('_', '-')}"
+    return name if key.isascii() and name != _NO_SMS else f"{_FIELD};KEY={key}"
 
 
 def _value(value: object) -> str:

@@ -1,8 +1,8 @@
 """Rows as CSV that a spreadsheet opens and does not obey.
 
 A cell that begins with what spreadsheets take for a formula gets an apostrophe before it (OWASP, CSV injection); phone
-numbers too, since they begin with a plus. The form is that of RFC 4180 with a byte order mark, by which spreadsheets
-know UTF-8.
+numbers too, since they begin with a plus. One that has apostrophes there already gets one more: so `read` can tell what
+a cell was made of. The form is that of RFC 4180 with a byte order mark, by which spreadsheets know UTF-8.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BYTE_ORDER_MARK = "\ufeff"
-_HIDDEN = re.compile(r"(;[ \t]*)(?=[=+\-@＝＋－＠])")
+_SIGNS: Final = r"=+\-@＝＋－＠"
+_FORMULA: Final = re.compile(rf"(?='* *[{_SIGNS}\t\r\n])")
+_HIDDEN: Final = re.compile(rf"(;[ \t]*)(?='*[{_SIGNS}])")
 """A formula for programs that take the semicolon for the end of a cell, as some do by the language of the machine."""
+_FORMULA_TAMED: Final = re.compile(rf"'(?='* *[{_SIGNS}\t\r\n])")
+_HIDDEN_TAMED: Final = re.compile(rf"(;[ \t]*)'(?='*[{_SIGNS}])")
 _CHUNK = 65_536
 """Characters that are handed on at once, roughly."""
 
@@ -45,7 +48,12 @@ def cell(value: object, form: Form = COMMAS) -> str:
     if isinstance(value, int | float | Decimal):
         return text.replace(".", form.decimal)
     text = _HIDDEN.sub(r"\1'", text)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def read(text: str) -> str:
+    """The text that a cell was made of, without the apostrophes that keep spreadsheets from obeying it."""
+    return _HIDDEN_TAMED.sub(r"\1", text[1:] if _FORMULA_TAMED.match(text) else text)
 
 
 def line(values: Iterable[object], form: Form = COMMAS) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time
 from typing import BinaryIO
@@ -28,6 +29,8 @@ _LONGEST_ROW = 1_000_000
 """Characters: no program writes such a row, and one without an end would be in memory as a whole."""
 _LOOKED_AT = 50
 """Lines that tell which sign separates cells."""
+_QUOTED = re.compile(r'(?<![^;,\t\r\n])"(?:[^"]|"")*+"(?=[;,\t\r\n]|\Z)')
+"""Cells whose signs separate nothing."""
 
 
 def is_workbook(file: BinaryIO) -> bool:
@@ -81,7 +84,7 @@ def _delimited(file: BinaryIO) -> Iterator[Row]:
     file.seek(0)
     text = io.TextIOWrapper(file, encoding, newline="")
     try:
-        lines = text.read(_BLOCK).splitlines()[:_LOOKED_AT]
+        lines = _QUOTED.sub("", text.read(_BLOCK)).splitlines()[:_LOOKED_AT]
         delimiter = max(_DELIMITERS, key=lambda sign: sum(sign in line for line in lines))
         text.seek(0)
         bounded = _Bounded(text)

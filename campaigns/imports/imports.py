@@ -38,7 +38,8 @@ _SWELLING: Final = 50
 and refers to it a hundred thousand times, to tens of thousands."""
 _SMALL: Final = 10_000_000
 """Characters that any file may come to."""
-_LONGEST_CELL: Final = 4_000
+_LONGEST_CELL: Final = 10_000
+"""Characters that are kept of one: a hundred of the longest tags."""
 _WORKBOOKS: Final = 2
 """Read at once: each may take gigabytes while it is read (`workbook.MEMORY`). Others wait until one is."""
 _PREVIEWED: Final = 100
@@ -70,7 +71,10 @@ class Imports:
         self._workbooks = asyncio.Semaphore(_WORKBOOKS)
 
     async def upload(self, org_id: str, name: str, content: AsyncIterator[bytes], by: str = "") -> Import:
-        """Take a file; its rows are kept when this returns. Raises BadValue for what cannot be read."""
+        """Take a file; its rows are kept when this returns.
+
+        Raises BadValue for what cannot be read, and where somebody stops the import before all of it is here.
+        """
         now = self._clock.now()
         coming = Import(
             new_id(now), org_id, name[:200], ImportState.UPLOADING, (), None, by, 0, 0, 0, 0, 0, 0, 0, now, None
@@ -110,7 +114,8 @@ class Imports:
             number += 1
         if head is None:
             raise BadValue(sentence("the file is empty"))
-        await self._database.write(sql.uploaded, (import_id, head, count, number))
+        if not await self._database.write(sql.uploaded, (import_id, head, count, number)):
+            raise BadValue(sentence("somebody stopped this import while the file came in: upload the file again"))
 
     async def find(self, org_id: str | None, import_id: str) -> Import:
         """An import; without an organisation, whoever's it is. Raises NotFound."""
@@ -181,7 +186,8 @@ class Imports:
         for place, card in enumerate(cards, 1):
             known = {key: value for key, value in card.attributes.items() if key in own}
             try:
-                rows.append(ReadRow(place, drafts.checked(replace(card, attributes=known), book)))
+                fit = drafts.checked(replace(card, attributes=known), book)
+                rows.append(ReadRow(place, fit, fit.no_sms or None))  # without the mark, a card says nothing of it
             except drafts.BadDraft as error:
                 refused.append(RefusedRow(place, error.problems, (card.name,)))
         joined = await self._database.write(sql.join, (org_id, rows, Plan(()), self._clock.now()))
@@ -274,5 +280,6 @@ def _take(rows: Iterator[sheet_file.Row]) -> list[Row]:
 
 def _kept(line: int, cells: Sequence[str]) -> Row | None:
     """A row as it is kept; None for one without anything in it."""
-    short = [cell[:_LONGEST_CELL].encode("utf-8", "replace").decode() for cell in cells[:MOST_COLUMNS]]
+    meant = [csv_cells.read(cell[:_LONGEST_CELL]) for cell in cells[:MOST_COLUMNS]]
+    short = [cell.encode("utf-8", "replace").decode() for cell in meant]
     return (line, short) if any(cell.strip() for cell in short) else None

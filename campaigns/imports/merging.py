@@ -7,11 +7,12 @@ and takes none away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from campaigns.drafts import NOBODY, BadDraft, named, read
+from campaigns.imports.cells import points_read, tags_read
 from campaigns.imports.plan import IGNORED, Existing, Plan
 from campaigns.model import Attribute, AttributeType, Book, Draft, Point
 from campaigns.values import fold, read_value
@@ -20,6 +21,8 @@ from gateway.registry.errors import BadValue
 from gateway.translation import Sentence, sentence
 
 Row = tuple[int, Sequence[str]]
+_Key = tuple[str, str]
+"""A phone or an address, with which of them it is."""
 _NO_SMS = Attribute("no_sms", "no_sms", AttributeType.YES_NO)
 
 
@@ -81,12 +84,12 @@ def _read_row(line: int, cells: Sequence[str], plan: Plan, of: Book) -> ReadRow:
     draft = Draft(
         name=one("name") or f"{first} {last}".strip(),
         first_name=first,
-        phones=tuple(map(Point, by_field.get("phone", ()))),
-        emails=tuple(map(Point, by_field.get("email", ()))),
+        phones=tuple(Point(value) for cell in by_field.get("phone", ()) for value in points_read(cell)),
+        emails=tuple(Point(value) for cell in by_field.get("email", ()) for value in points_read(cell)),
         language=one("language"),
         zone=one("zone"),
         attributes={each.key: one(each.key) for each in of.own() if each.key in by_field},
-        tags=frozenset(tag for cell in by_field.get("tags", ()) for tag in cell.replace(";", ",").split(",")),
+        tags=frozenset(tag for cell in by_field.get("tags", ()) for tag in tags_read(cell)),
     )
     fit = read(draft, of)
     if not (fit.name or fit.phones or fit.emails):
@@ -118,6 +121,11 @@ class Known:
     drafts: Mapping[int, Draft]
     """What is stored of each."""
 
+    def owners(self) -> Iterator[tuple[_Key, int]]:
+        """Who has which phone and address."""
+        yield from ((("phone", value), contact_id) for value, contact_id in self.phones.items())
+        yield from ((("email", value), contact_id) for value, contact_id in self.emails.items())
+
 
 class Fate(StrEnum):
     """What becomes of a row."""
@@ -146,43 +154,61 @@ class Merged:
 
 
 def merge(rows: Sequence[ReadRow], plan: Plan, known: Known) -> Merged:
-    """Join rows with what is known, and with each other."""
+    """Join rows with what is known, and with each other: as if each row were stored before the next is looked at."""
     done = Merged()
-    places: dict[tuple[str, str], int] = {}
-    """New contacts by phone and address, as places in `done.new`."""
+    met = _Met(dict(known.owners()))
     for row in rows:
-        keys = _keys(row.draft)
-        known_id = _known(keys, known)
-        place = next((places[key] for key in keys if key in places), None)
-        if known_id is not None:
-            _join_known(row, known_id, plan, known, done)
+        contact_id, place = met.find(_keys(row.draft))
+        if contact_id is not None:
+            _join_known(row, contact_id, plan, known, done)
+            met.note_known(_keys(done.changed.get(contact_id, known.drafts[contact_id])), contact_id)
         elif place is not None:
             _join_new(row, place, plan, done)
+            met.note_new(_keys(done.new[place]), place)
         elif plan.create:
             done.new.append(named(replace(row.draft, no_sms=bool(row.no_sms))))
             done.fates[row.line] = Fate.NEW
-            place = len(done.new) - 1
+            met.note_new(_keys(row.draft), len(done.new) - 1)
         else:
             unknown = sentence("no contact has this phone or e-mail address")
             done.refused.append(RefusedRow(row.line, {"": unknown}, row.cells))
-        if place is not None:
-            places.update(dict.fromkeys(_keys(done.new[place]), place))
     return done
 
 
-def _keys(draft: Draft) -> list[tuple[str, str]]:
+@dataclass(slots=True)
+class _Met:
+    """Who has which phone and address by now; the oldest, where several have it."""
+
+    known: dict[_Key, int]
+    """Contacts that were there before, with what rows have added to them."""
+    new: dict[_Key, int] = field(default_factory=dict)
+    """Places in `Merged.new`; all of these are younger."""
+
+    def find(self, keys: Sequence[_Key]) -> tuple[int | None, int | None]:
+        """The contact, or the place of the new one, by the first key that anybody has."""
+        for key in keys:
+            if key in self.known:
+                return self.known[key], None
+            if key in self.new:
+                return None, self.new[key]
+        return None, None
+
+    def note_known(self, keys: Sequence[_Key], contact_id: int) -> None:
+        """A contact has these now."""
+        for key in keys:
+            self.known[key] = min(contact_id, self.known.get(key, contact_id))
+
+    def note_new(self, keys: Sequence[_Key], place: int) -> None:
+        """A new contact has these now."""
+        for key in keys:
+            self.new[key] = min(place, self.new.get(key, place))
+
+
+def _keys(draft: Draft) -> list[_Key]:
     return [
         *(("phone", point.value) for point in draft.phones),
         *(("email", fold_email(point.value)) for point in draft.emails),
     ]
-
-
-def _known(keys: Sequence[tuple[str, str]], known: Known) -> int | None:
-    for kind, value in keys:
-        found = (known.phones if kind == "phone" else known.emails).get(value)
-        if found is not None:
-            return found
-    return None
 
 
 def _join_known(row: ReadRow, contact_id: int, plan: Plan, known: Known, done: Merged) -> None:

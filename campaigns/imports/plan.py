@@ -37,7 +37,25 @@ FIELD_WORDS: Final[dict[str, Sentence]] = {
 """How people read the fields."""
 SEVERAL: Final = frozenset({"phone", "email", "tags"})
 """What more than one column may mean."""
-MOST_COLUMNS: Final = 200
+MOST_COLUMNS: Final = 250
+"""More than an export has: its own and 200 fields."""
+COLUMNS_OF_POINTS: Final = 3
+"""Phones, and addresses, that have a column of their own in an export; those beyond share the last (`cells`)."""
+WRITTEN: Final[dict[str, str]] = {
+    "id": IGNORED,
+    "name": "name",
+    "first_name": "first_name",
+    **{f"phone {n}" if n > 1 else "phone": "phone" for n in range(1, COLUMNS_OF_POINTS + 1)},
+    **{f"email {n}" if n > 1 else "email": "email" for n in range(1, COLUMNS_OF_POINTS + 1)},
+    "language": "language",
+    "zone": "zone",
+    "no_sms": "no_sms",
+    "opted_out": IGNORED,
+    "tags": "tags",
+    "consents": IGNORED,
+    "created": IGNORED,
+}
+"""The columns that an export begins with, and what they mean; the keys of fields follow."""
 _HEADS: Final[dict[str, str]] = {
     "name": "name fullname navn fuldenavn namn fulltnavn fullständigtnamn vollständigername nomcomplet фио полноеимя",
     "first_name": "firstname givenname fornavn förnamn vorname prénom prenom имя",
@@ -80,7 +98,7 @@ class Plan:
     group_id: str = ""
     """A group whose members are listed, and which all of them join."""
     consent: str = ""
-    """What all of them have agreed to; with its wording, and how."""
+    """What all of them have agreed to; with its wording, and how. Who has withdrawn it is left out."""
     consent_wording: str = ""
     consent_how: str = ""
 
@@ -132,6 +150,10 @@ def digest(head: Sequence[str]) -> str:
 def guessed(sample: Sequence[Sequence[str]], of: Book) -> Plan:
     """A plan for a file by its first rows."""
     head = sample[0] if sample else ()
+    if tuple(head[: len(WRITTEN)]) == tuple(WRITTEN):
+        keys = {each.key for each in of.own()}
+        own = (key if key in keys else IGNORED for key in head[len(WRITTEN) : MOST_COLUMNS])
+        return Plan((*WRITTEN.values(), *own))
     width = min(max(map(len, sample), default=0), MOST_COLUMNS)
     has_head = not any(_EMAIL.fullmatch(cell.strip()) or _PHONE.fullmatch(cell.strip()) for cell in head)
     columns = [IGNORED] * width
@@ -149,7 +171,7 @@ def guessed(sample: Sequence[Sequence[str]], of: Book) -> Plan:
 
 def _by_head(head: str, of: Book) -> str:
     word = re.sub(r"[\W_\d]", "", head.casefold())
-    own = {fold(name): each.key for each in of.own() for name in (each.key, each.label)}
+    own = {fold(each.label): each.key for each in of.own()} | {fold(each.key): each.key for each in of.own()}
     return own.get(fold(head)) or _BY_HEAD.get(word, IGNORED)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
 
 from campaigns.model import Attribute, AttributeType, Book, Group, Label, LabelSort
 from campaigns.store.schema import (
@@ -14,10 +14,8 @@ from campaigns.store.schema import (
     SLOTS,
     contact_attributes,
     contact_books,
-    contact_facts,
     contact_groups,
     contact_labels,
-    contact_objects,
 )
 from campaigns.values import fold
 from gateway.store.dialect import insert as insert_or
@@ -212,25 +210,3 @@ def _named(book_id: int, attribute: Attribute) -> ColumnElement[bool]:
         contact_attributes.c.kind == attribute.kind,
         contact_attributes.c.key == attribute.key,
     )
-
-
-def undefine(connection: Connection, items: Sequence[tuple[str, str, str]]) -> list[bool]:
-    """Work: forget attributes, as (organisation, kind, key), with all their values; False for one that is not there."""
-    return [_undefine(connection, *item) for item in items]
-
-
-def _undefine(connection: Connection, org_id: str, kind: str, key: str) -> bool:
-    of = made_book(connection, org_id)
-    attribute = of.attributes.get((kind, key))
-    if attribute is None:
-        return False
-    connection.execute(delete(contact_attributes).where(_named(of.id, attribute)))
-    if attribute.slot is not None and kind:
-        label = of.labels[LabelSort.KIND, kind]
-        mine = (contact_objects.c.book_id == of.id, contact_objects.c.kind == label.number)
-        connection.execute(update(contact_objects).where(*mine).values({attribute.slot: None}))
-    elif attribute.slot is not None:
-        slot = contact_facts.c[attribute.slot]
-        mine = (contact_facts.c.id.between(of.first_id, of.last_id), slot.is_not(None))
-        connection.execute(update(contact_facts).where(*mine).values({attribute.slot: None}))
-    return True

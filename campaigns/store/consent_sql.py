@@ -30,6 +30,8 @@ class Agreement:
     org_id: str
     contacts: Sequence[int]
     consent: Consent
+    again: bool = True
+    """Whether it counts for those who have given it before and withdrawn it: not where a list says it of all."""
 
 
 def give(connection: Connection, items: Sequence[Agreement]) -> list[int]:
@@ -49,7 +51,7 @@ def give_one(connection: Connection, item: Agreement) -> int:
             .group_by(consents.c.contact_id)
         )
         last = {row.contact_id: row.n for row in connection.execute(latest)}
-        holding = _holding(connection, ids, label.number)
+        settled = _holding(connection, ids, label.number) if item.again else _asked(connection, ids, label.number)
         rows = [
             {
                 "contact_id": contact_id,
@@ -61,7 +63,7 @@ def give_one(connection: Connection, item: Agreement) -> int:
                 "ended_how": "",
             }
             for contact_id in ids
-            if contact_id not in holding
+            if contact_id not in settled
         ]
         if rows:
             connection.execute(insert(consents), rows)
@@ -120,6 +122,12 @@ def _holding(connection: Connection, ids: Sequence[int], purpose: int) -> set[in
     query = select(consents.c.contact_id).where(
         consents.c.contact_id.in_(ids), consents.c.purpose == purpose, consents.c.ended_at.is_(None)
     )
+    return set(connection.execute(query).scalars())
+
+
+def _asked(connection: Connection, ids: Sequence[int], purpose: int) -> set[int]:
+    """Those who have given it, whether or not they have withdrawn it since."""
+    query = select(consents.c.contact_id).where(consents.c.contact_id.in_(ids), consents.c.purpose == purpose)
     return set(connection.execute(query).scalars())
 
 

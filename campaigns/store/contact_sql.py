@@ -148,7 +148,7 @@ def _contact_row(of: Book, contact_id: int, draft: Draft, now: float) -> dict[st
         "language": draft.language,
         "zone": draft.zone,
         "no_sms": draft.no_sms,
-        "attributes": _json(draft.attributes),
+        "attributes": written(of, "", draft.attributes),
         "created_at": now,
         "updated_at": now,
     }
@@ -350,8 +350,10 @@ def values_of(written: str, of: Book, kind: str = "") -> Values:
     return {key: value for key, value in values.items() if (kind, key) in of.attributes}
 
 
-def _json(values: Values) -> str:
-    return orjson.dumps(dict(values)).decode() if values else ""
+def written(of: Book, kind: str, values: Values) -> str:
+    """Values as they are kept; without those of attributes that were removed since they were read."""
+    kept = {key: value for key, value in values.items() if (kind, key) in of.attributes}
+    return orjson.dumps(kept).decode() if kept else ""
 
 
 def chunks(ids: Sequence[Id], size: int = _AT_ONCE) -> Iterable[Sequence[Id]]:

@@ -157,12 +157,15 @@ def add_chunk(connection: Connection, items: Sequence[tuple[str, int, Sequence[R
     return [None] * len(items)
 
 
-def uploaded(connection: Connection, items: Sequence[tuple[str, Sequence[str], int, int]]) -> list[None]:
-    """Work: files are here, as (import, head, rows, chunks)."""
-    for import_id, head, rows, chunks in items:
-        values = {"state": ImportState.READY.value, "head": orjson.dumps(head).decode(), "rows": rows, "chunks": chunks}
-        connection.execute(update(contact_imports).where(contact_imports.c.id == import_id).values(values))
-    return [None] * len(items)
+def uploaded(connection: Connection, items: Sequence[tuple[str, Sequence[str], int, int]]) -> list[bool]:
+    """Work: files are here, as (import, head, rows, chunks); False for one that was stopped meanwhile."""
+    return [_uploaded(connection, *item) for item in items]
+
+
+def _uploaded(connection: Connection, import_id: str, head: Sequence[str], rows: int, chunks: int) -> bool:
+    mine = (contact_imports.c.id == import_id, contact_imports.c.state == ImportState.UPLOADING.value)
+    values = {"state": ImportState.READY.value, "head": orjson.dumps(head).decode(), "rows": rows, "chunks": chunks}
+    return bool(connection.execute(update(contact_imports).where(*mine).values(values)).rowcount)
 
 
 def chunk(connection: Connection, import_id: str, number: int) -> list[Row]:
@@ -262,7 +265,8 @@ def _step(connection: Connection, item: Step) -> bool:
         joining = group_sql.Membership(item.org_id, item.plan.group_id, ids, item.now)
         group_sql.change_members_once(connection, joining)
     if item.consent is not None and ids:
-        consent_sql.give_one(connection, consent_sql.Agreement(item.org_id, ids, item.consent))
+        # A list may be older than a withdrawal, and says nothing of when.
+        consent_sql.give_one(connection, consent_sql.Agreement(item.org_id, ids, item.consent, again=False))
     refused = [*item.refused, *merged.refused]
     if refused:
         connection.execute(

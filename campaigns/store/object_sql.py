@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from campaigns.model import Book, LabelSort, LinkedObject
 from campaigns.store.book_sql import made_book
-from campaigns.store.contact_sql import existing, numbered, slots
+from campaigns.store.contact_sql import existing, numbered, slots, written
 from campaigns.store.schema import OBJECT_SLOTS, contact_facts, contact_objects
 
 _SLOTS = [f"{sort}_{n}" for sort in ("text", "number") for n in range(1, OBJECT_SLOTS + 1)]
@@ -34,7 +33,7 @@ def _put(connection: Connection, org_id: str, contact_id: int, thing: LinkedObje
     values = {
         **dict.fromkeys(_SLOTS),
         "ref": thing.ref,
-        "fields": orjson.dumps(dict(thing.fields)).decode() if thing.fields else "",
+        "fields": written(of, thing.kind, thing.fields),
         "updated_at": now,
         **slots(of, thing.kind, thing.fields),
     }

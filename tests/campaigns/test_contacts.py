@@ -299,7 +299,14 @@ async def test_attributes_are_defined_changed_and_forgotten(contacts: Contacts, 
     anna = await contacts.add(org_id, ANNA)
     with pytest.raises(BadValue, match="of another type"):
         await contacts.define(org_id, Attribute("age", "Age", AttributeType.TEXT))
-    for key, words in (("name", "already"), ("1st", "no name"), ("a b", "no name"), ("", "no name")):
+    for key, words in (
+        ("name", "already"),
+        ("tags", "already"),
+        ("no_sms", "already"),
+        ("1st", "no name"),
+        ("a b", "no name"),
+        ("", "no name"),
+    ):
         with pytest.raises(BadValue, match=words):
             await contacts.define(org_id, Attribute(key, "X", AttributeType.TEXT))
     with pytest.raises(BadValue, match="choices"):

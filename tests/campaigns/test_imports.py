@@ -10,18 +10,20 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from campaigns import vcards
 from campaigns.contacts import Contacts
 from campaigns.groups import Groups
 from campaigns.imports.importing import Importing
 from campaigns.imports.imports import CHUNK, MOST_UNFINISHED, Imports
-from campaigns.imports.plan import Existing, Plan
+from campaigns.imports.merging import Row
+from campaigns.imports.plan import WRITTEN, Existing, Plan
 from campaigns.model import Attribute, AttributeType, Audience, Draft, Point
 from campaigns.store import import_sql
 from campaigns.store.import_sql import Import, ImportState
@@ -120,6 +122,15 @@ async def test_a_file_with_mistakes(
     await imports.start(org_id, again.id, remembered)
     await importing.work()
     assert await imports.plan(org_id, (await imports.upload(org_id, "x", pieces(FILE.encode()))).id) == remembered
+
+
+async def test_a_table_that_was_exported_is_planned_by_its_columns(imports: Imports, contacts: Contacts, org_id: str):
+    await contacts.define(org_id, Attribute("second", "Phone", AttributeType.TEXT))
+    head = ",".join([*WRITTEN, "second", "gone", "born"])
+    uploaded = await imports.upload(org_id, "x", pieces(f"{head}\n1,Åse\n".encode()))
+    assert (await imports.plan(org_id, uploaded.id)).columns == (*WRITTEN.values(), "second", "", "born")
+    shorter = await imports.upload(org_id, "x", pieces(b"name,Phone\nBo,\n"))
+    assert (await imports.plan(org_id, shorter.id)).columns == ("name", "second")
 
 
 async def test_a_workbook_is_read_as_people_see_it(
@@ -231,6 +242,34 @@ async def test_rules_for_those_who_are_known(
     assert (await contacts.find(org_id, known)).consents[0].wording == "Yes please"
 
 
+@pytest.mark.proves("contact imports", "consents")
+@pytest.mark.parametrize("existing", Existing)
+async def test_a_list_does_not_undo_a_withdrawal(
+    imports: Imports, importing: Importing, contacts: Contacts, groups: Groups, org_id: str, existing: Existing
+):
+    aase, bo, cy = [
+        await contacts.add(org_id, Draft(name, phones=(Point(f"+453064306{n}"),)))
+        for n, name in enumerate(("Åse", "Bo", "Cy"), 1)
+    ]
+    await contacts.give_consent(org_id, [aase, bo], "Offers", how="form", wording="Yes")
+    await contacts.give_consent(org_id, [cy], "News", how="form", wording="Yes")
+    await contacts.end_consent(org_id, [aase], "offers", how="by phone")
+    await contacts.end_consent(org_id, [cy], "News", how="by phone")
+
+    uploaded = await imports.upload(org_id, "old list.csv", pieces(b"phone\n30643061\n30643062\n30643063\n30643064\n"))
+    plan = Plan(("phone",), existing=existing, consent="OFFERS", consent_wording="Yes please", consent_how="fair 2019")
+    await imports.start(org_id, uploaded.id, plan)
+    await importing.work()
+    agreeing = {each.name for each in await groups.page(org_id, Audience(filter="consent: offers"))}
+    assert agreeing == {"Bo", "Cy", "+4530643064"}
+    assert [each.ended_how for each in (await contacts.find(org_id, aase)).consents] == ["by phone"]
+    assert [each.how for each in (await contacts.find(org_id, bo)).consents] == ["form"]
+
+    await contacts.give_consent(org_id, [aase], "Offers", how="in the shop", wording="Yes, again")
+    assert [each.how for each in (await contacts.find(org_id, aase)).consents] == ["in the shop", "form"]
+    assert await groups.count(org_id, Audience(filter="consent: offers")) == 4
+
+
 @pytest.mark.proves("other organisations")
 async def test_imports_are_their_organisation_s_own(imports: Imports, org_id: str, other_org_id: str):
     uploaded = await imports.upload(org_id, "x", pieces(FILE.encode()))
@@ -264,6 +303,27 @@ async def test_stopped_imports_keep_what_they_made_and_leave_nothing_else(
     await importing.prune()
     assert await database.read(lambda c: import_sql.waiting_chunks(c, uploaded.id)) == 0
     assert (await imports.find(org_id, uploaded.id)).created == CHUNK
+
+
+async def test_a_file_that_is_stopped_while_it_comes_in_stays_stopped(
+    imports: Imports, importing: Importing, database: Database, org_id: str, monkeypatch: pytest.MonkeyPatch
+):
+    add_chunk = import_sql.add_chunk
+
+    def stopped_meanwhile(connection: Connection, items: Sequence[tuple[str, int, Sequence[Row]]]) -> list[None]:
+        import_sql.cancel(connection, [(org_id, import_id, 1.0) for import_id, number, _ in items if number == 1])
+        return add_chunk(connection, items)
+
+    monkeypatch.setattr(import_sql, "add_chunk", stopped_meanwhile)
+    rows = "".join(f"N{n};n{n}@firm.example\n" for n in range(3 * CHUNK))
+    with pytest.raises(BadValue, match="stopped this import while the file came in: upload the file again"):
+        await imports.upload(org_id, "x", pieces(rows.encode()))
+    (stopped,) = await imports.latest(org_id)
+    assert stopped.state is ImportState.CANCELLED
+    with pytest.raises(BadValue, match="is over"):
+        await imports.cancel(org_id, stopped.id)
+    await importing.prune()
+    assert await database.read(lambda c: import_sql.waiting_chunks(c, stopped.id)) == 0
 
 
 WORKER = """
@@ -335,3 +395,18 @@ async def test_vcards_come_in_by_the_same_rule(imports: Imports, contacts: Conta
     assert (len(merged.new), merged.updates, [each.line for each in refused]) == (1, 1, [3])
     found = await contacts.find(org_id, known)
     assert (found.name, found.attributes) == ("Known Better", {"city": "Aarhus", "born": "1988-12-24"})
+    assert not found.no_sms
+
+
+@pytest.mark.proves("vCards")
+async def test_the_mark_that_somebody_gets_no_sms_comes_with_a_card_and_stays_without(
+    imports: Imports, contacts: Contacts, org_id: str, other_org_id: str
+):
+    marked = await contacts.add(org_id, Draft("Marked", phones=(Point("+4530643061"),), no_sms=True))
+    card = vcards.write(await contacts.find(org_id, marked))
+    assert "\r\nX-BREVDUE-NO-SMS:1\r\n" in card
+    merged, _ = await imports.cards(other_org_id, card.encode())
+    assert [draft.no_sms for draft in merged.new] == [True]
+    (there,) = await contacts.with_phone(other_org_id, "+4530643061")
+    await imports.cards(other_org_id, card.replace("X-BREVDUE-NO-SMS:1\r\n", "").encode())
+    assert (await contacts.find(other_org_id, there)).no_sms

@@ -69,6 +69,12 @@ def test_every_delimiter_in_every_encoding(delimiter: str, encoding: str):
     assert read(csv_of(delimiter).encode(encoding)) == [(2, "aase@firm.example"), (3, "bo@firm.example")]
 
 
+def test_what_stands_in_quotes_separates_nothing():
+    lines = "".join(f"no {n}, no {n}\n" for n in range(20))
+    content = f'Navn;E-mail;Note\r\nBo;bo@firm.example;"{lines}"\r\nCy 5" pipe;cy@firm.example;\r\n'
+    assert read(content.encode()) == [(2, "bo@firm.example"), (23, "cy@firm.example")]
+
+
 def test_a_workbook():
     rows: list[list[str | float]] = [
         ["Navn", "E-mail", "Tlf"],

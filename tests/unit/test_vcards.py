@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from campaigns import vcards
 from campaigns.model import Contact, Point
 from gateway.registry.errors import BadValue
+from tests.stopwatch import cpu_seconds
 
 pytestmark = pytest.mark.proves("vCards")
 
@@ -126,3 +127,23 @@ def test_an_endless_line_is_read_soon(line: str) -> None:
     (card,) = vcards.read(content)
     assert card.name == "Anna"
     assert time.process_time() - began < 0.2
+
+
+SOFT_BREAKS = "NOTE;ENCODING=QUOTED-PRINTABLE:" + "a=\n" * 700_000
+FOLDS = "NOTE:" + "a\n " * 700_000
+HEAD = "NOTE;ENCODING=QUOTED-PRINTABLE" + ";a=\n" * 500_000
+
+
+@pytest.mark.proves("hostile input costs little", "vCards")
+@pytest.mark.parametrize("line", [SOFT_BREAKS, FOLDS, HEAD], ids=["soft breaks", "folds", "a head without an end"])
+@pytest.mark.stopwatch
+def test_a_line_of_many_pieces_is_read_as_soon_as_one_of_few(line: str) -> None:
+    content = f"BEGIN:VCARD\nVERSION:2.1\n{line}\nFN:Anna\nEND:VCARD\n".encode()
+    assert cpu_seconds(lambda: vcards.read(content), allowed=2.0) < 2.0
+
+
+def test_quoted_printable_goes_on_in_the_next_lines() -> None:
+    card = "BEGIN:VCARD\nFN;ENCODING=QUOTED-PRINTABLE:J=C3=B8r=\ngen=20=\r\nB=\n\nNOTE:a=\nTEL:+4530643064\nEND:VCARD\n"
+    (read,) = vcards.read(card.encode())
+    assert (read.name, read.phones) == ("Jørgen B", (Point("+4530643064"),))
+    assert [each.name for each in vcards.read((card + "NOTE;QUOTED-PRINTABLE:a=").encode())] == ["Jørgen B"]

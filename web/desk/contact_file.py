@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
+from campaigns.imports import cells
+from campaigns.imports.plan import COLUMNS_OF_POINTS, WRITTEN
 from campaigns.model import Attribute, Book, Contact, Point, Value
 from gateway import csv_cells
-
-MOST_POINTS = 3
-"""Phones, and addresses, with a column of their own; those beyond share the last."""
 
 
 def contact_lines(
@@ -22,14 +21,7 @@ def contact_lines(
         async for each in contacts:
             yield _row(each, own)
 
-    return csv_cells.lines(_head(own), rows(), form)
-
-
-def _head(own: Sequence[Attribute]) -> list[str]:
-    phones = ["phone", *(f"phone {n}" for n in range(2, MOST_POINTS + 1))]
-    emails = ["email", *(f"email {n}" for n in range(2, MOST_POINTS + 1))]
-    rest = ["language", "zone", "no_sms", "opted_out", "tags", "consents", "created"]
-    return ["id", "name", "first_name", *phones, *emails, *rest, *(each.key for each in own)]
+    return csv_cells.lines([*WRITTEN, *(each.key for each in own)], rows(), form)
 
 
 def _row(contact: Contact, own: Sequence[Attribute]) -> list[object]:
@@ -43,7 +35,7 @@ def _row(contact: Contact, own: Sequence[Attribute]) -> list[object]:
         contact.zone,
         _yes_no(contact.no_sms),
         _yes_no(contact.opted_out),
-        ", ".join(contact.tags),
+        cells.tags_written(contact.tags),
         ", ".join(each.purpose for each in contact.consents if each.ended_at is None),
         datetime.fromtimestamp(contact.created_at, UTC).date().isoformat(),
         *(_value(contact.attributes.get(each.key)) for each in own),
@@ -52,8 +44,9 @@ def _row(contact: Contact, own: Sequence[Attribute]) -> list[object]:
 
 def _points(points: Sequence[Point]) -> list[str]:
     values = [each.value for each in points]
-    own, shared = values[: MOST_POINTS - 1], ", ".join(values[MOST_POINTS - 1 :])
-    return [*own, *[""] * (MOST_POINTS - 1 - len(own)), shared]
+    alone = COLUMNS_OF_POINTS - 1
+    own, shared = values[:alone], cells.points_written(values[alone:])
+    return [*own, *[""] * (alone - len(own)), shared]
 
 
 def _value(value: Value | None) -> object:
