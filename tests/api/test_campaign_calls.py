@@ -160,3 +160,11 @@ def test_what_is_another_organisations_cannot_be_written_with(acme: Firm, other:
     assert other.client.post("/campaigns", draft(other, audience={"groups": [theirs]})).code == "not-found"
     assert other.client.post(f"{here}/check", {"contact": contact}).code == "not-found"
     assert other.client.post(f"{here}/test", {"contact": contact, "phone": PHONE}).code == "not-found"
+
+
+def test_a_list_is_read_page_by_page(acme: Firm):
+    made = [str(acme.client.post("/campaigns", draft(acme, name=f"Page {n}")).body["id"]) for n in range(3)]
+    first = acme.client.get("/campaigns?limit=2").body
+    assert [each["id"] for each in first["items"]] == made[:0:-1]
+    second = acme.client.get(f"/campaigns?limit=2&cursor={first['next']}").body
+    assert second["items"][0]["id"] == made[0]

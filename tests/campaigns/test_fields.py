@@ -54,7 +54,7 @@ async def test_its_values_are_gone_and_no_others(
     found = await contacts.find(org_id, ids[-1])
     assert found.attributes == {"city": 'Aarhus "health":', "health_": "kept"}
     assert await groups.count(org_id, Audience(filter="health is empty and city ~ aarhus")) == len(ids)
-    await contacts.change(org_id, ids[-1], found.draft())
+    await contacts.edit(org_id, ids[-1], lambda draft: draft)
     with pytest.raises(NotFound, match="there is no field other"):
         await contacts.undefine(org_id, "", "other")
 

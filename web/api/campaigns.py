@@ -17,7 +17,7 @@ from web.api.answers import listed, one, told
 from web.api.campaign_forms import CampaignShown, ResumeForm, budget_of, shown
 from web.api.campaign_writing import add_campaign_writing
 from web.api.forms import Amount, Form, Line, Listed, Moment, Shown, Word, amount, moment_or_none
-from web.api.routing import Caller, ThingId, needs, router
+from web.api.routing import Caller, Limit, ThingId, needs, router
 from web.desk.desk import Desk
 
 
@@ -107,10 +107,11 @@ def _add_looking(routes: APIRouter, desk: Desk) -> None:
         caller: Caller,
         state: Annotated[State | None, Query()] = None,
         cursor: Annotated[Line | None, Query(description="The `next` of the page before.")] = None,
+        limit: Limit = PAGE,
     ) -> Response:
         """Campaigns, the newest first."""
-        found = await desk.campaigns.list(caller, state=state, before=cursor)
-        following = found[-1].id if len(found) == PAGE else None
+        found = await desk.campaigns.list(caller, state=state, before=cursor, size=limit)
+        following = found[-1].id if len(found) == limit else None
         return listed(request, Page(tuple(map(shown, found)), next=following))
 
     @routes.get("/campaigns/{campaign_id}", response_model=CampaignShown, **needs(Scope.CAMPAIGNS_READ, 304, 404))

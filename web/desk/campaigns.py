@@ -79,10 +79,12 @@ class CampaignDesk:
 
     # --- looked at -------------------------------------------------------------------------------------------------
 
-    async def list(self, actor: Actor, *, state: State | None = None, before: str | None = None) -> list[Campaign]:
+    async def list(
+        self, actor: Actor, *, state: State | None = None, before: str | None = None, size: int = PAGE
+    ) -> list[Campaign]:
         """The newest first, behind the campaign `before`; only of a state where one is named."""
         actor.require(Scope.CAMPAIGNS_READ)
-        return await self._campaigns.listing(actor.org_id, state=state, before=before, most=PAGE)
+        return await self._campaigns.listing(actor.org_id, state=state, before=before, most=size)
 
     async def get(self, actor: Actor, campaign_id: str) -> Campaign:
         """One campaign. Raises NotFound."""
