@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, func, select, update
 
+from gateway.model import Hours
 from gateway.sms import MessageState, OutgoingSms
 from gateway.spending import Charge, OverCap
 from gateway.store import claim_sql, directory_sql, optout_sql, thread_sql
@@ -25,17 +26,13 @@ from gateway.store.spool_items import AT_ONCE
 
 _MESSAGE = Gathered(
     messages,
-    (
-        "id", "to_number", "text", "encoding", "parts", "units", "provider", "sender", "dedupe",
-        "hours_begin", "hours_end", "hours_place",
-    ),
+    ("id", "to_number", "text", "encoding", "parts", "units", "provider", "sender", "dedupe"),
     unless=("dedupe",),
     same=(
         "mail_id", "org_id", "account_id", "key_id", "from_number", "priority", "state", "state_at", "created_at",
-        "available_at", "attempts", "told_at",
+        "available_at", "attempts", "told_at", "hours_begin", "hours_end", "hours_place",
     ),
 )  # fmt: skip
-_ALWAYS = (None, None, None)
 
 
 def _taken(dialect: str) -> Executable:
@@ -146,7 +143,11 @@ def _store(connection: Connection, bulk: Bulk, places: Sequence[int], identities
     if not places:
         return
     first = bulk.messages[0]
-    _MESSAGE.many(connection, list(_rows(bulk, places, identities)), _same(bulk, first))
+    by_hours: dict[Hours | None, list[int]] = {}
+    for place in places:
+        by_hours.setdefault(bulk.messages[place].hours, []).append(place)
+    for hours, some in by_hours.items():  # mostly one: of a country, or a few
+        _MESSAGE.many(connection, list(_rows(bulk, some, identities)), _same(bulk, first, hours))
     _COUNT_SENT.many(connection, [{"account": first.account_id, "more": len(places), "moment": bulk.at}])
     if bulk.shared:
         # Where a number is shared, whom an account has written to says whose the answer is.
@@ -171,7 +172,7 @@ def _store(connection: Connection, bulk: Bulk, places: Sequence[int], identities
 def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     for place in places:
         message = bulk.messages[place]
-        text, hours = message.text, message.hours
+        text = message.text
         yield (
             message.id,
             message.to_number,
@@ -182,12 +183,11 @@ def _rows(bulk: Bulk, places: Sequence[int], identities: Sequence[str]) -> Itera
             message.provider,
             message.sender,
             identities[place],
-            *((hours.begin, hours.end, hours.place) if hours else _ALWAYS),
         )
 
 
-def _same(bulk: Bulk, first: OutgoingSms) -> dict[str, Any]:
-    """What all messages of one account and one moment share."""
+def _same(bulk: Bulk, first: OutgoingSms, hours: Hours | None) -> dict[str, Any]:
+    """What all messages of one account, one moment and the same hours share."""
     return {
         "mail_id": bulk.record_id,
         "org_id": first.org_id,
@@ -201,6 +201,9 @@ def _same(bulk: Bulk, first: OutgoingSms) -> dict[str, Any]:
         "available_at": AT_ONCE,
         "attempts": 0,
         "told_at": bulk.at,
+        "hours_begin": hours.begin if hours else None,
+        "hours_end": hours.end if hours else None,
+        "hours_place": hours.place if hours else None,
     }
 
 
