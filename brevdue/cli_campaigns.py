@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -400,14 +401,17 @@ async def resume(
     campaign_id: Id,
     /,
     *,
-    max_parts: Annotated[int, Parameter(help="With a budget of so many SMS parts in all.")] = 0,
-    max_cost: Annotated[str, Parameter(help="With a budget of so much money in all: '100 DKK'.")] = "",
+    max_parts: Annotated[int | None, Parameter(help="With a budget of so many SMS parts in all; 0: any.")] = None,
+    max_cost: Annotated[str | None, Parameter(help="With a budget of so much in all: '100 DKK'; '': any.")] = None,
     options: Options = DEFAULT,
 ) -> None:
     """Go on where it was paused; nobody gets anything twice. One whose budget is spent needs another."""
-    from campaigns.campaign import Budget
+    cost = _money(max_cost or "")
 
-    budget = Budget(max_parts, _money(max_cost)) if max_parts or max_cost else None
+    def budget(before: Limits) -> Limits:
+        limits = before if max_parts is None else replace(before, parts=max_parts)
+        return limits if max_cost is None else replace(limits, cost=cost)
+
     await _do("resume", campaign_id, options, _who(), budget=budget)
 
 

@@ -125,14 +125,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """What a campaign may spend in all: `Limits.parts` and `Limits.cost`."""
-
-    parts: int = 0
-    cost: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """What became of an audience so far."""
 

@@ -15,7 +15,7 @@ from typing import Any
 from campaigns.approval import Who, objection_to_yes
 from campaigns.approvals import Approvals
 from campaigns.audience import Readers
-from campaigns.campaign import Budget, Campaign, Cause, Content, Deed, Launch, Limits, NotNow, State
+from campaigns.campaign import Campaign, Cause, Content, Deed, Launch, Limits, NotNow, State
 from campaigns.content import check_budget, checked, field_names, startable, written
 from campaigns.drafts import BadDraft
 from campaigns.emails import Email, html_of
@@ -136,7 +136,7 @@ class Campaigns:
     def _check_start(self, content: Content) -> None:
         """Raise BadDraft for a start date that has gone by: whoever chose it did not mean now."""
         if content.start_at is not None and content.start_at < self._clock.now() - _MINUTE:
-            raise BadDraft({"start_at": sentence("this moment has gone by: choose a later one, or start it by hand")})
+            raise BadDraft({"start_at": sentence("this moment has gone by: choose a later one, or launch it at once")})
 
     def bare(self, text: str, *, short_links: bool) -> str:
         """A text as it is where every macro is empty. Raises TextError, TooMuch."""
@@ -224,12 +224,13 @@ class Campaigns:
         campaign_id: str,
         by: Who | None = None,
         seen: str | None = None,
-        budget: Budget | None = None,
+        budget: Callable[[Limits], Limits] | None = None,
     ) -> Campaign:
         """It goes on where it was; one that has grown only where `by` is another than who has started it.
 
-        `seen` is the cause for which it rested when it was looked at, where it was; `budget` what it may spend in all
-        from now on, which one whose budget is spent needs. Of an approved one that is said by another person as well.
+        `seen` is the cause for which it rested when it was looked at, where it was; `budget` makes of its
+        limits those with which it goes on, which one whose budget is spent needs. Of an approved one that is said by
+        another person as well.
         """
         campaign = await self.get(org_id, campaign_id)
         account = await self._sender(campaign)
@@ -244,10 +245,10 @@ class Campaigns:
         contacts = await self.contacts(campaign, account)
         return self._told(self._done(await self._approvals.go_on(campaign, by, contacts)), Deed.RESUME)
 
-    def _budget(self, campaign: Campaign, budget: Budget | None, by: Who | None) -> Limits | None:
+    def _budget(self, campaign: Campaign, budget: Callable[[Limits], Limits] | None, by: Who | None) -> Limits | None:
         """The limits with which it goes on; None for its own. Raises BadValue, NotNow."""
         now = campaign.content.limits
-        limits = now if budget is None else replace(now, parts=budget.parts, cost=budget.cost)
+        limits = now if budget is None else budget(now)
         if campaign.cause == Cause.BUDGET:
             check_budget(limits, campaign.counts)
         if limits == now:

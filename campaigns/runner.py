@@ -141,7 +141,6 @@ class Runner:
 
     async def look(self) -> None:
         """Begin to run what is due and nobody runs; and let what has missed its hours wait for the next."""
-        await self._reopening.look()
         now = self._clock.now()
         due = await self._database.read(partial(campaign_sql.due, now=now))
         if due:
@@ -151,6 +150,7 @@ class Runner:
                 task = asyncio.create_task(self._run_safely(campaign_id), name=f"campaign {campaign_id}")
                 self._runs[campaign_id] = task
                 task.add_done_callback(partial(self._ended, campaign_id))
+        await self._reopening.look()
 
     def _ended(self, campaign_id: str, _task: asyncio.Task[None]) -> None:
         del self._runs[campaign_id]

@@ -168,3 +168,33 @@ def test_a_list_is_read_page_by_page(acme: Firm):
     assert [each["id"] for each in first["items"]] == made[:0:-1]
     second = acme.client.get(f"/campaigns?limit=2&cursor={first['next']}").body
     assert second["items"][0]["id"] == made[0]
+
+
+@pytest.mark.proves("campaign: limits")
+def test_a_spent_budget_is_raised_and_the_other_one_stays(gateway: Gateway, acme: Firm, contact: str):
+    """A money budget that nobody names must not go with the budget in parts."""
+    cost = {"amount": "100.00", "currency": "DKK"}
+    audience = {"contacts": [contact]}
+    form = draft(
+        acme, audience=audience, any_hour=True, any_day=True, max_parts=1, texts={"": "x" * 200}, max_cost=cost
+    )
+    made = str(acme.client.post("/campaigns", form).body["id"])
+    here = f"/campaigns/{made}"
+
+    def paused() -> bool:
+        return bool(acme.client.get(here).body["state"] == "paused")
+
+    assert acme.client.post(f"{here}/start").status == 200
+    wait_for(paused, "its budget is spent")
+    assert acme.client.post(f"{here}/resume", {"max_parts": 1000}).status == 200
+    got = acme.client.get(here).body
+    assert (got["max_parts"], got["max_cost"]) == (1000, cost)
+    wait_for(paused, "no price is known")
+    gateway.run("campaign", "resume", made, "--max-cost", "200 DKK")
+    got = acme.client.get(here).body
+    assert (got["max_parts"], got["max_cost"]["amount"]) == (1000, "200.00")
+    wait_for(paused, "no price is known")
+    gateway.run("campaign", "resume", made, "--max-parts", "0", "--max-cost", "")
+    got = acme.client.get(here).body
+    assert (got["max_parts"], got["max_cost"]) == (0, None)
+    assert acme.client.post(f"{here}/resume", {"max_parts": -1}).status == 422

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from campaigns.campaign import Budget, Campaign, Content, Launch, Limits, State
+from campaigns.campaign import Campaign, Content, Launch, Limits, State
 from campaigns.drafts import BadDraft, told
 from campaigns.filters.words import LONGEST
 from campaigns.model import Audience, Channel
@@ -109,12 +109,10 @@ class ResumeForm(Form):
     max_cost: MoneyForm | None = Field(None, examples=[None])
 
 
-def budget_of(form: ResumeForm | None, before: Limits) -> Budget | None:
-    """What a campaign may spend from now on; None where nothing is said. Raises BadDraft."""
-    if form is None or not form.model_fields_set:
-        return None
-    parts = before.parts if form.max_parts is None else form.max_parts
-    return Budget(parts, _cost(form.max_cost) if "max_cost" in form.model_fields_set else before.cost)
+def with_budget(form: ResumeForm | CampaignEdit, before: Limits) -> Limits:
+    """The limits with the budget that a form says; what it does not say stays. Raises BadDraft."""
+    limits = before if form.max_parts is None else replace(before, parts=form.max_parts)
+    return replace(limits, cost=_cost(form.max_cost)) if "max_cost" in form.model_fields_set else limits
 
 
 def content_of(form: CampaignEdit, account_id: str, before: Content | None = None) -> Content:
@@ -163,11 +161,8 @@ def _limits(form: CampaignEdit, before: Limits) -> Limits:
         before,
         per_minute=before.per_minute if form.per_minute is None else form.per_minute,
         per_week=before.per_week if form.per_week is None else form.per_week,
-        parts=before.parts if form.max_parts is None else form.max_parts,
     )
-    if "max_cost" not in form.model_fields_set:
-        return limits
-    return replace(limits, cost=_cost(form.max_cost))
+    return with_budget(form, limits)
 
 
 def _cost(form: MoneyForm | None) -> Money | None:

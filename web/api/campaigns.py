@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +15,7 @@ from campaigns.campaigns import PAGE
 from gateway.paging import Page
 from gateway.scopes import Scope
 from web.api.answers import listed, one, told
-from web.api.campaign_forms import CampaignShown, ResumeForm, budget_of, shown
+from web.api.campaign_forms import CampaignShown, ResumeForm, shown, with_budget
 from web.api.campaign_writing import add_campaign_writing
 from web.api.forms import Amount, Form, Line, Listed, Moment, Shown, Word, amount, moment_or_none
 from web.api.routing import Caller, Limit, ThingId, needs, router
@@ -198,8 +199,8 @@ def _add_running(routes: APIRouter, desk: Desk) -> None:
         request: Request, caller: Caller, campaign_id: ThingId, form: ResumeForm | None = None
     ) -> Response:
         """It goes on where it was; nobody gets it twice. One whose budget is spent needs a larger one."""
-        before = (await desk.campaigns.get(caller, campaign_id)).content.limits
-        return one(request, shown(await desk.campaigns.resume(caller, campaign_id, budget=budget_of(form, before))))
+        budget = partial(with_budget, form) if form is not None else None
+        return one(request, shown(await desk.campaigns.resume(caller, campaign_id, budget=budget)))
 
     @routes.post("/campaigns/{campaign_id}/cancel", response_model=CampaignShown, **_RUNS)
     async def cancel_campaign(request: Request, caller: Caller, campaign_id: ThingId) -> Response:

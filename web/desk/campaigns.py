@@ -11,7 +11,7 @@ from functools import partial
 
 from campaigns.approval import Who, objection_to_yes
 from campaigns.audience import ContactReaders, Wanted
-from campaigns.campaign import Budget, Campaign, Cause, Content, State
+from campaigns.campaign import Campaign, Cause, Content, Limits, State
 from campaigns.campaigns import PAGE, Campaigns, Checked
 from campaigns.contacts import Contacts
 from campaigns.content import field_names
@@ -284,9 +284,9 @@ class CampaignDesk:
         return await self._campaigns.contacts(campaign)
 
     async def resume(
-        self, actor: Actor, campaign_id: str, seen: str | None = None, budget: Budget | None = None
+        self, actor: Actor, campaign_id: str, seen: str | None = None, budget: Callable[[Limits], Limits] | None = None
     ) -> Campaign:
-        """It goes on where it was; `seen` is the cause that was read, `budget` what it may spend in all from now on.
+        """It goes on where it was; `seen` is the cause that was read, `budget` makes its limits of those that it has.
 
         Raises NotFound, NotNow, BadValue.
         """

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from campaigns.campaign import Budget, Content, Launch, Limits
+from campaigns.campaign import Content, Launch, Limits
 from campaigns.drafts import BadDraft
 from campaigns.model import Audience, Channel
 from campaigns.schedule import read_window, write_window
@@ -321,17 +321,16 @@ def shown_budget(limits: Limits) -> dict[str, str]:
 
 def _read_limits(typed: Typed, content: Content) -> Content:
     per_minute, per_week = (_number(typed, name) for name in ("per_minute", "per_week"))
-    budget = read_budget(typed)
-    return replace(content, limits=Limits(per_minute, per_week, budget.parts, budget.cost))
+    return replace(content, limits=with_budget(typed, Limits(per_minute, per_week)))
 
 
-def read_budget(typed: Typed) -> Budget:
-    """What `max_parts`, `max_cost` and `currency` say. Raises WrongField."""
+def with_budget(typed: Typed, limits: Limits) -> Limits:
+    """The limits with what `max_parts`, `max_cost` and `currency` say. Raises WrongField."""
     parts = _number(typed, "max_parts")
     cost = Money.of(typed["max_cost"], typed["currency"]) if typed["max_cost"].strip() else None
     if typed["max_cost"].strip() and (cost is None or cost.thousandths < 0):
         raise WrongField("max_cost", BadValue(sentence("write an amount and a currency, as 100 DKK")))
-    return Budget(parts, cost)
+    return replace(limits, parts=parts, cost=cost)
 
 
 def _number(typed: Typed, name: str) -> int:

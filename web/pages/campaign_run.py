@@ -26,7 +26,7 @@ from web.identity.actor import Actor
 from web.language import gettext as _
 from web.language import number, say, told, tongue
 from web.pages.asked import Asked
-from web.pages.campaign_form import WrongField, read_budget, shown_budget
+from web.pages.campaign_form import WrongField, shown_budget, with_budget
 from web.pages.campaigns import WORDS
 from web.pages.render import done, page
 
@@ -223,7 +223,7 @@ def _add_deed(router: APIRouter, desk: Desk, name: str, scope: Scope) -> None:
         """`cause` is why it rested when the question was shown; `budget` whether that asked for the next fields."""
         typed = {"max_parts": max_parts, "max_cost": max_cost, "currency": currency}
         try:
-            another = read_budget(typed) if budget else None
+            another = partial(with_budget, typed) if budget else None
             deeds: dict[str, Callable[[Actor, str], Awaitable[object]]] = {
                 "pause": desk.campaigns.pause,
                 "resume": partial(desk.campaigns.resume, seen=cause, budget=another),
