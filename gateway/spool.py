@@ -6,7 +6,7 @@ afterwards (`settle`). Whatever lies between the two when a process dies may hav
 never sent again blindly; save what `handover` knows not to have left.
 
 A lease names a process, and is good while that process's heartbeat is. SQL is in `gateway.store.accept_sql`,
-`spool_sql` and `process_sql`.
+`spool_sql`, `settle_sql` and `process_sql`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gateway.rounds import Rounds
 from gateway.routes import GIVE_UP_AFTER
 from gateway.routing.router import NOWHERE
 from gateway.sms import LateAnswer, OutgoingSms, Priority
-from gateway.store import accept_sql, process_sql, route_sql, spool_sql
+from gateway.store import accept_sql, process_sql, route_sql, settle_sql, spool_sql
 from gateway.store.database import Database, StoreUnavailableError
 from gateway.store.route_sql import Strays
 from gateway.store.spool_items import (
@@ -132,7 +132,7 @@ class Spool:
 
     async def settle(self, settlement: Settlement) -> None:
         """Commit the outcome of an attempt, and reports that came before it."""
-        await self._database.write(spool_sql.settle, settlement)
+        await self._database.write(settle_sql.settle, settlement)
         message = settlement.message
         self._handover.ended(handover.attempt_of(message.id, message.attempts + 1))
         if settlement.result.says_stop:
@@ -144,7 +144,7 @@ class Spool:
 
     async def resolve(self, answer: LateAnswer) -> bool:
         """Commit that an unknown message was taken after all; whether it was one of which that is now known."""
-        return await self._database.write(spool_sql.resolve, answer)
+        return await self._database.write(settle_sql.resolve, answer)
 
     async def recover(self) -> None:
         """Free what dead processes held: what may have left is unknown or repeated, the rest is queued again."""

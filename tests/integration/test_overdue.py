@@ -25,7 +25,7 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.sms import OPTED_OUT, DeliveryReport, InboundEvent, MessageState, OutgoingSms, ReportStatus, SubmitResult
 from gateway.sms_text import measure
 from gateway.spool import Spool
-from gateway.store import failure_sql, optout_sql, overdue_sql, report_sql, spool_sql, trace_sql
+from gateway.store import failure_sql, optout_sql, overdue_sql, report_sql, settle_sql, trace_sql
 from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
@@ -96,7 +96,7 @@ def overdue(database: Database, clock: Clock, *providers: Provider) -> Overdue:
             if isinstance(event, DeliveryReport):
                 await database.write(report_sql.store_reports, Received(tidy_report(event), clock.now()))
             else:
-                await database.write(spool_sql.resolve, event)
+                await database.write(settle_sql.resolve, event)
 
     return Overdue(
         database=database,

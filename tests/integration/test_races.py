@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, text
 from gateway.errors import Outcome
 from gateway.sms import DeliveryReport, MessageState, OutgoingSms, Priority, ReportStatus, SubmitResult
 from gateway.spending import OverCap
-from gateway.store import accept_sql, hold_sql, report_sql, spool_sql
+from gateway.store import accept_sql, hold_sql, report_sql, settle_sql, spool_sql
 from gateway.store.database import Database, alone
 from gateway.store.opening import open_database
 from gateway.store.report_sql import Received
@@ -91,7 +91,7 @@ async def test_a_report_meets_the_answer_that_names_its_id(
 ) -> None:
     taken = acceptance(clock, departs=True)
     await two[0].write(*accepted(taken))
-    settle = spool_sql.settle, settlement(taken.messages[0], "r1")
+    settle = settle_sql.settle, settlement(taken.messages[0], "r1")
     report = report_sql.store_reports, delivered("r1")
     await one_then_the_other(two, *((report, settle) if report_first else (settle, report)))
     assert await states(two[0]) == {"delivered": 1}
@@ -101,7 +101,7 @@ async def test_reports_and_answers_meet_as_chance_has_it(two: tuple[Database, Da
     many = [acceptance(clock, phones=2, departs=True) for _ in range(150)]
     await asyncio.gather(*(two[0].write(*accepted(one)) for one in many))
     sent = [message for one in many for message in one.messages]
-    writes = [(spool_sql.settle, settlement(message, f"{message.id}a", f"{message.id}b")) for message in sent]
+    writes = [(settle_sql.settle, settlement(message, f"{message.id}a", f"{message.id}b")) for message in sent]
     writes += [(report_sql.store_reports, delivered(f"{message.id}{part}")) for message in sent for part in "ab"]
     random.Random(1).shuffle(writes)
 
@@ -156,7 +156,7 @@ async def test_what_is_parked_while_its_hold_ends_is_not_left_behind(
 async def test_one_report_twice_counts_once(two: tuple[Database, Database], clock: Clock) -> None:
     taken = acceptance(clock, departs=True)
     await two[0].write(*accepted(taken))
-    await two[0].write(spool_sql.settle, settlement(taken.messages[0], "r1"))
+    await two[0].write(settle_sql.settle, settlement(taken.messages[0], "r1"))
     report = report_sql.store_reports, delivered("r1")
     moved = await one_then_the_other(two, report, report)
     assert [one is not None for one in moved] == [True, False]
@@ -165,7 +165,7 @@ async def test_one_report_twice_counts_once(two: tuple[Database, Database], cloc
 async def test_the_reports_of_two_parts_do_not_pass_each_other(two: tuple[Database, Database], clock: Clock) -> None:
     taken = acceptance(clock, departs=True)
     await two[0].write(*accepted(taken))
-    await two[0].write(spool_sql.settle, settlement(taken.messages[0], "a", "b"))
+    await two[0].write(settle_sql.settle, settlement(taken.messages[0], "a", "b"))
     await one_then_the_other(
         two, (report_sql.store_reports, delivered("a")), (report_sql.store_reports, delivered("b"))
     )

@@ -35,7 +35,7 @@ from gateway.store import (
     process_sql,
     report_sql,
     retention_sql,
-    spool_sql,
+    settle_sql,
 )
 from gateway.store.database import Database, alone
 from gateway.store.inbound_sql import Arrival, InboundState, Wished
@@ -339,7 +339,7 @@ async def test_what_is_not_committed_is_not_told(house: House):
 
     def breaks(connection: Connection) -> None:
         result = SubmitResult(Outcome.ACCEPTED, (message.id,))
-        spool_sql.settle(connection, [Settlement(message, result, MessageState.SUBMITTED, 1.0, 1.0)])
+        settle_sql.settle(connection, [Settlement(message, result, MessageState.SUBMITTED, 1.0, 1.0)])
         raise ValueError("after all")
 
     with pytest.raises(ValueError, match="after all"):
