@@ -37,8 +37,8 @@ def free_port() -> int:
             return port
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 10.0) -> T:
-    """The first truthy answer of `look`."""
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:
+    """The first truthy answer of `look`. The seconds end a test that hangs; what must be quick is measured instead."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():

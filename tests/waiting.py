@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(look: Callable[[], object], what: str = "what was waited for", *, seconds: float = 10.0) -> None:
-    """Look until there is something true."""
+async def until(look: Callable[[], object], what: str = "what was waited for", *, seconds: float = 30.0) -> None:
+    """Look until there is something true. The seconds end a test that hangs; what must be quick is measured instead."""
     try:
         async with asyncio.timeout(seconds):
             while not look():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import re
@@ -18,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from brevdue import readiness
 from brevdue.settings import load
-from gateway.figures import FigureReader
+from gateway.figures import KEPT_AT_MOST, KEPT_SECONDS, FigureReader
 from gateway.model import new_id
 from gateway.store import figures_sql, schema
 from gateway.store.database import alone
@@ -90,7 +91,9 @@ def ids(gateway: Gateway) -> set[str]:
 def test_status_tells_the_same_in_json(gateway):
     status = gateway.get("/status")
     assert status["providers"] == {"simulator": "up"}
-    wait_for(lambda: gateway.get("/status")["figures"]["queued"] == 0, "the figures of a moment later")
+    wait_for(
+        lambda: gateway.get("/status")["figures"]["queued"] == 0, "the figures of a moment later", 2 * KEPT_AT_MOST
+    )
     assert {check["name"]: check["state"] for check in status["checks"]} == {
         "database": "fine",
         "disk": "fine",
@@ -278,6 +281,23 @@ async def test_those_who_ask_at_once_share_one_reading(tmp_path):
         await reader.read()
     with pytest.raises(Exception, match="closed"):
         await reader.read()
+
+
+async def test_one_slow_reading_by_itself_keeps_no_figures_for_long():
+    """A slow start or a busy moment is no measure of what reading costs; two in a row are."""
+    takes = iter([0.1, 0.0, 0.1, 0.1])
+
+    class Slow:
+        async def read(self, _look):
+            await asyncio.sleep(next(takes))
+
+    reader, kept = FigureReader(Slow(), time.time), []
+    for _ in range(4):
+        reader._kept_until = 0.0
+        await reader.read()
+        kept.append(reader._kept_until - time.monotonic())
+    assert max(kept[:3]) <= KEPT_SECONDS
+    assert 9.0 < kept[3] <= KEPT_AT_MOST
 
 
 @pytest.mark.stopwatch
