@@ -6,6 +6,7 @@ put right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,9 @@ LONGEST_NAME, LONGEST_PURPOSE = 200, 60
 MOST_HOURS: Final = 30 * 24
 MOST_TEXTS, LONGEST_TEXTS = 200, 100_000
 """Texts, and subjects, of a campaign; characters of all of them: each is read whenever the campaign is looked at."""
+
+_ONE_BRACE: Final = re.compile(r"(?<!\{)\{\s{0,9}([\w.]{1,100})\s{0,9}\}(?!\})")
+"""A field as other programs have it written."""
 
 
 def field_names(book: Book | None) -> frozenset[str]:
@@ -141,7 +145,7 @@ def _read(text: str) -> Macros:
 
 def _check_text(text: str, known: frozenset[str], content: Content, max_parts: int) -> None:
     read = _read(text)
-    _check_names(read, known)
+    _check_names(read, text, known)
     if content.short_links:
         read = _read(shortened(text).source)
     shortest = _shortest(read, content) if content.channel is Channel.SMS else None
@@ -155,12 +159,19 @@ def _check_text(text: str, known: frozenset[str], content: Content, max_parts: i
 
 def _check_subject(text: str, known: frozenset[str]) -> None:
     try:
-        _check_names(_read(text), known)
+        _check_names(_read(text), text, known)
     except TextError as error:
         raise BadDraft({"subjects": told(error)}) from error
 
 
-def _check_names(read: Macros, known: frozenset[str]) -> None:
+def _check_names(read: Macros, text: str, known: frozenset[str]) -> None:
+    meant = next((each for each in _ONE_BRACE.finditer(text) if each[1].lower() in known), None)
+    if meant is not None:
+        raise TextError(
+            sentence(
+                "%(written)s would be sent as it stands: write {{ %(name)s }}", written=meant[0], name=meant[1].lower()
+            )
+        )
     unknown = read.unknown(known)
     if unknown:
         raise TextError(

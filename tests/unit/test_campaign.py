@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from campaigns.campaign import Campaign, Content, Counts, Deed, Launch, Limits, NotNow, State, after, may, text_for
 from campaigns.content import checked, field_names, startable
+from campaigns.drafts import BadDraft
 from campaigns.model import Attribute, AttributeType, Audience, Book
 from campaigns.schedule import ALWAYS, Window, opens_at, read_window, write_window, zone_named
 from campaigns.text_errors import TextError
@@ -86,6 +87,20 @@ def test_macros_are_fields_of_contacts_and_linked_objects() -> None:
     for text in ("{{ street }}", "{{ order.price }}", "{{ number }}"):
         with pytest.raises(TextError, match="there is no field called"):
             checked(campaign(texts={"": text}).content, known, 8)
+
+
+@pytest.mark.proves("C9")
+@pytest.mark.parametrize("text", ["Hej {first_name}!", "Hej { First_Name } ", "{{ name }}: {first_name}"])
+def test_a_field_in_single_braces_is_not_sent_as_it_stands(text: str) -> None:
+    with pytest.raises(TextError, match=r"would be sent as it stands: write {{ first_name }}"):
+        checked(campaign(texts={"": text}).content, field_names(_BOOK), 8)
+    with pytest.raises(BadDraft, match="as it stands"):
+        checked(campaign(subjects={"": text}).content, field_names(_BOOK), 8)
+
+
+def test_braces_around_what_is_no_field_are_text() -> None:
+    said = campaign(texts={"": "Code {7}, {street} {{name}} {}"}).content
+    assert checked(said, field_names(_BOOK), 8).texts == said.texts
 
 
 @pytest.mark.proves("C7", "C8")
