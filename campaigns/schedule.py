@@ -199,43 +199,45 @@ def _next(minutes: int, place: tzinfo | None, at: float) -> float:
 class Openings:
     """Openings of one calendar, worked out once for all contacts of a zone, a country and a minute."""
 
-    __slots__ = ("_calendar", "_hours", "_known", "_minute")
+    __slots__ = ("_calendar", "_hours", "_known", "_minute", "always")
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
         self._known: dict[tuple[str, str], float] = {}
         self._hours: dict[tuple[str, str], Hours | None] = {}
         self._minute = 0
-
-    @property
-    def always(self) -> bool:
+        self.always = calendar.always
         """Whether it is never shut."""
-        return self._calendar.always
 
     def at(self, zone: str, country: str, now: float) -> float:
         """When a message may leave; where that never comes, when the campaign's own window opens."""
-        minute = int(now) // 60
-        if minute != self._minute:
-            self._minute, self._known, self._hours = minute, {}, {}
+        self._turn_to(int(now) // 60)
         opens = self._known.get((zone, country))
         if opens is None:
-            found = next_opening(self._calendar, zone, country, minute * 60)
+            begin = self._minute * 60
+            found = next_opening(self._calendar, zone, country, begin)
             if found is None:
-                found = opens_at(self._calendar.window, zone_of(self._calendar, zone, country), minute * 60)
-            opens = self._known[zone, country] = found if found > minute * 60 else 0.0
+                found = opens_at(self._calendar.window, zone_of(self._calendar, zone, country), begin)
+            opens = self._known[zone, country] = found if found > begin else 0.0
         return opens or now
 
     def hours(self, zone: str, country: str, now: float) -> Hours | None:
         """Between when and when a message may leave, now or next; None for always."""
         if self.always:
             return None
-        opens = self.at(zone, country, now)
-        if (zone, country) not in self._hours:
+        self._turn_to(int(now) // 60)
+        place = zone, country
+        if place not in self._hours:
+            opens = self.at(zone, country, now)
             begins = 0.0 if opens == now else opens
             ends = shuts_at(self._calendar, zone, country, opens)
-            hours = Hours(begins, ends, write_place(zone, country)) if ends < math.inf else None
-            self._hours[zone, country] = hours
-        return self._hours[zone, country]
+            self._hours[place] = Hours(begins, ends, write_place(zone, country)) if ends < math.inf else None
+        return self._hours[place]
+
+    def _turn_to(self, minute: int) -> None:
+        """Forget what was worked out for another minute."""
+        if minute != self._minute:
+            self._minute, self._known, self._hours = minute, {}, {}
 
 
 def write_place(zone: str, country: str) -> str:

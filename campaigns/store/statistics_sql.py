@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Integer, cast, distinct, exists, func, litera
 
 from campaigns.store.campaign_schema import campaign_recipients
 from gateway.model import first_id
+from gateway.store import bulk_sql
 from gateway.store.schema import inbound, messages, optouts
 
 Reads: TypeAlias = Connection
@@ -82,7 +83,7 @@ def variants(connection: Connection, campaign_id: str) -> dict[str, int]:
 def replies(connection: Connection, campaign_id: str, account_id: str, since: float) -> int:
     """Phones that got it and have written to its account after that."""
     got = exists().where(
-        messages.c.dedupe == literal(campaign_id + " ") + inbound.c.from_number,
+        messages.c.dedupe == literal(bulk_sql.named(campaign_id)) + inbound.c.from_number,
         messages.c.created_at <= inbound.c.received_at,
     )
     query = select(func.count(distinct(inbound.c.from_number))).where(
@@ -94,7 +95,8 @@ def replies(connection: Connection, campaign_id: str, account_id: str, since: fl
 def optouts_since(connection: Connection, campaign_id: str, org_id: str, since: float) -> int:
     """Phones that got it and have said STOP after that."""
     got = exists().where(
-        messages.c.dedupe == literal(campaign_id + " ") + optouts.c.phone, messages.c.created_at <= optouts.c.since
+        messages.c.dedupe == literal(bulk_sql.named(campaign_id)) + optouts.c.phone,
+        messages.c.created_at <= optouts.c.since,
     )
     query = select(func.count()).where(optouts.c.org_id == org_id, optouts.c.since >= since, got)
     return int(connection.execute(query).scalar_one())

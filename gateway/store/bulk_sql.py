@@ -87,9 +87,18 @@ class Taken:
     """That cap."""
 
 
+def named(record_id: str) -> str:
+    """What the identities of a record's messages begin with: of its id only the part that chance has made (50 bits).
+
+    Phones come in no order, so each message has a page of the identities' index to itself: the shorter these are, the
+    fewer pages there are to read and write. Whole ids cost a third of the time of storing a message.
+    """
+    return record_id[-10:]
+
+
 def identity(record_id: str, phone: str) -> str:
     """What makes a message of a record to a phone the same."""
-    return f"{record_id} {phone}"
+    return named(record_id) + phone
 
 
 def is_current(connection: Connection, revision: int) -> bool:
