@@ -43,6 +43,7 @@ async def test_a_file_with_mistakes_is_planned_and_imported(house: House):
     await house.site.rooms.importing.work()
     shown = await house.owner.get(where)
     assert re.findall(r"<dd[^>]*>(\d+)</dd>", shown) == ["2", "1", "0", "0", "1"]
+    assert 'data-label="Lines">2</td>' in await house.owner.get("/imports"), "the head is none of them"
     _, refused = await house.owner.fetch(f"{where}/refused.csv")
     assert "12 is no phone number: too short,Bo,12,bo@firm.example,'=1+1" in refused.decode("utf-8-sig")
     danish = await house.owner.get(f"{where}/refused.csv", **{"Accept-Language": "da"})
