@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
@@ -25,6 +25,8 @@ _MEETING_SECONDS = 30.0
 """How long the transactions of others are waited for (see `gateway.store.meeting`)."""
 _MEETING_PAUSE = 0.003
 """Between two looks for them: about what a commit takes."""
+_LAST_LOOK_SECONDS = 5.0
+"""How long queries that nobody waits for may still take at the end: a server that hangs keeps no program from it."""
 _MIGRATION_LOCK = 0x62726576
 
 
@@ -37,6 +39,7 @@ class PostgresDatabase:
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._queue: asyncio.Queue[Job | None] = asyncio.Queue()
         self._writers = [asyncio.create_task(self._write_forever(), name=f"pg-write-{n}") for n in range(WRITERS)]
+        self._looks: set[asyncio.Task[Any]] = set()
         self._unmet: list[Job] = []
         self._meeting: asyncio.Task[None] | None = None
         self._closed = False
@@ -85,8 +88,24 @@ class PostgresDatabase:
             raise _translated(error) from error
 
     async def _look(self, query: Callable[[Connection], T]) -> T:
+        """Run a query to its end, whether or not somebody still waits for it.
+
+        Broken off while BEGIN is on its way, a connection would come back to the pool within a transaction that nobody
+        knows of: writes by it fail, and reads by it see the past.
+        """
+        look = asyncio.create_task(self._look_once(query))
+        self._looks.add(look)
+        look.add_done_callback(self._looked)
+        return await asyncio.shield(look)
+
+    async def _look_once(self, query: Callable[[Connection], T]) -> T:
         async with self._snapshots.connect() as connection:
             return await connection.run_sync(query)
+
+    def _looked(self, look: asyncio.Task[Any]) -> None:
+        self._looks.discard(look)
+        if not look.cancelled():
+            look.exception()  # nobody may be there any more to take it
 
     async def write(self, work: Work[Item, Result], item: Item) -> Result:
         """Queue for the next group; returns after the commit."""
@@ -106,6 +125,8 @@ class PostgresDatabase:
         await asyncio.gather(*self._writers)
         if self._meeting is not None:
             await self._meeting
+        if self._looks:
+            await asyncio.wait(self._looks, timeout=_LAST_LOOK_SECONDS)
         await self._engine.dispose()
 
     async def _write_forever(self) -> None:

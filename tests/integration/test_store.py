@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
+from gateway.store import directory_sql
 from gateway.store.database import Database, StoreUnavailableError, alone
 from gateway.store.opening import open_database
 from gateway.store.schema import organisations, revisions
@@ -100,6 +101,17 @@ async def test_a_caller_that_goes_away_loses_no_commit(database: Database) -> No
     assert sum(isinstance(result, asyncio.CancelledError) for result in results) == 10
     await database.write(add, "last")
     assert await database.read(count) == 21
+
+
+async def test_readers_that_go_away_at_any_moment_leave_no_transaction_open(database: Database) -> None:
+    """A connection that came back within one would fail whoever writes next, and show the past to whoever reads."""
+    for number in range(300):
+        reader = asyncio.create_task(database.read(directory_sql.revision))
+        for _ in range(number % 60):
+            await asyncio.sleep(0)
+        reader.cancel()
+        await database.write(add, f"org-{number}")
+        assert await database.read(count) == number + 1
 
 
 async def test_close_commits_what_was_handed_in(database_url: str) -> None:
