@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright, expect
 
 from gateway.providers.simulator import SimulatorProvider
 from gateway.sms import InboundEvent, InboundSms, OutgoingSms
@@ -345,6 +345,48 @@ async def test_a_new_phone_writes_first_with_keys_alone(desk):
     await expect(bubbles(page)).to_have_text(["Hvornår har I åbent?"])
     (sms,) = desk.sent
     assert (sms.from_number, sms.to_number, sms.text) == (PHONE, OURS, "Hvornår har I åbent?")
+
+
+LATE_EVENTS = """
+window.EventSource = class extends EventSource {
+  set onmessage(hear) { super.onmessage = (event) => setTimeout(() => hear(event), 700); }
+};
+"""
+
+
+@pytest.mark.proves("D2")
+async def test_an_sms_that_is_read_before_it_is_heard_of_stands_there_once(desk):
+    page = await desk.look()
+    await page.add_init_script(LATE_EVENTS)
+    await page.reload()
+    await expect(page.get_by_text("live", exact=True)).to_be_visible()
+    await desk.receive("et")
+    await page.evaluate(f"location.hash = '{PHONE}'")
+    await expect(bubbles(page)).to_have_text(["et"])
+    await desk.receive("to")
+    await expect(bubbles(page)).to_have_text(["et", "to"])
+
+
+@pytest.mark.proves("D2")
+async def test_a_new_phone_that_is_told_twice_to_send_sends_one(desk):
+    page = await desk.look()
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await route.continue_()
+
+    await page.route("**/sim/inbound", slowly)
+    await page.get_by_role("button", name="New phone", exact=True).click()
+    await page.get_by_label("Text", exact=True).fill("Hej")
+    await page.get_by_label("From, the phone").fill(PHONE)
+    await page.get_by_label("To, one of your numbers").fill(OURS)
+    await page.keyboard.press("Control+Enter")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await expect(bubbles(page)).to_have_text(["Hej"])
+    await desk.receive("svar")
+    await expect(bubbles(page)).to_have_text(["Hej", "svar"])
+    assert len(desk.sent) == 1
 
 
 async def test_keys_move_through_the_list_and_open_a_phone(desk):

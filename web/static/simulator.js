@@ -197,7 +197,8 @@ async function openPhone(phone) {
   const number = ++reading;
   const messages = await get("conversation", { phone });
   if (number !== reading || current !== phone) return;
-  const newer = talk.filter((message) => message.at > (messages.at(-1)?.at ?? 0));
+  const read = new Set(messages.map(nameOf));
+  const newer = talk.filter((message) => message.at >= (messages.at(-1)?.at ?? 0) && !read.has(nameOf(message)));
   talk = [...messages, ...newer].slice(-SHOWN);
   paint();
   if (changed) at("phones").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
@@ -291,7 +292,7 @@ function hear(message) {
   phones.set(phone, entry);
   heard.set(phone, entry);
   if (phone === current) {
-    talk.push(message);
+    if (!talk.some((each) => nameOf(each) === nameOf(message))) talk.push(message); // it may have been read already
     if (talk.length > SHOWN) talk.shift();
   } else if (message.kind === "received") {
     at("news").textContent = `New SMS on ${shown}: ${message.text.slice(0, 200)}`;
@@ -399,6 +400,9 @@ at("write").addEventListener("submit", async (event) => {
   for (const field of [from, to, text]) field.setAttribute("aria-invalid", String(field === wrong));
   say(form.querySelector(".fault"), words);
   if (wrong) return wrong.focus();
+  const button = form.querySelector("[type=submit]");
+  if (button.disabled) return;
+  button.disabled = true; // pressed twice, it is one SMS
   try {
     await send({ from: asE164(from.value), to: asE164(to.value), text: text.value });
     writer.close();
@@ -406,11 +410,15 @@ at("write").addEventListener("submit", async (event) => {
     text.value = "";
   } catch (error) {
     say(form.querySelector(".fault"), error.message);
+  } finally {
+    button.disabled = false;
   }
 });
 
 at("write").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("write").requestSubmit();
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault(); // in a line of its own the browser would send the form as well
+  at("write").requestSubmit();
 });
 at("new-phone").addEventListener("click", write);
 at("welcome-new").addEventListener("click", write);
