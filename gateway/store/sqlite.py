@@ -35,8 +35,8 @@ work, groups would stay small and the work per job large. Whoever writes alone n
 
 CHECKPOINT_PAGES = 4000
 """Pages of 4 kB in the WAL before they are folded into the file: a page that was written several times until then is
-folded once. SQLite's own 1000 cost a campaign a sixth more time; a fold of so many still takes no longer than a commit
-that everybody waits for may take."""
+folded once. With SQLite's own 1000 storing messages of a campaign took a tenth more CPU time; what is sent beside one
+still reaches the provider within 20 ms (p99)."""
 
 
 class SqliteDatabase:
