@@ -42,7 +42,7 @@ def test_a_running_gateway_says_what_it_did(gateway):
         status = json.loads(gateway.run("status", "--json"))
         return status if status["figures"]["unknown"] == 1 else None
 
-    status = wait_for(told, "the figures of a moment later", 2 * KEPT_AT_MOST)
+    status = wait_for(told, "the figures of a moment later", KEPT_AT_MOST + 10)
     assert status["running"] is status["ready"] is True
     assert status["lately"]["hour"]["events"]["mail-accepted"] == 1
     assert "1 SMS may or may not have been sent" in status["problems"][0]

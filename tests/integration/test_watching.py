@@ -92,7 +92,7 @@ def test_status_tells_the_same_in_json(gateway):
     status = gateway.get("/status")
     assert status["providers"] == {"simulator": "up"}
     wait_for(
-        lambda: gateway.get("/status")["figures"]["queued"] == 0, "the figures of a moment later", 2 * KEPT_AT_MOST
+        lambda: gateway.get("/status")["figures"]["queued"] == 0, "the figures of a moment later", KEPT_AT_MOST + 10
     )
     assert {check["name"]: check["state"] for check in status["checks"]} == {
         "database": "fine",

@@ -416,9 +416,7 @@ at("write").addEventListener("submit", async (event) => {
 });
 
 at("write").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault(); // in a line of its own the browser would send the form as well
-  at("write").requestSubmit();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("write").requestSubmit();
 });
 at("new-phone").addEventListener("click", write);
 at("welcome-new").addEventListener("click", write);
