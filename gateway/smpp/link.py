@@ -374,9 +374,10 @@ class Link(asyncio.Protocol):
         quiet = now - self._heard
         patience = self._limits.response_timeout / 2
         owing = quiet >= patience and any(now - request.since >= patience for request in self._oldest())
+        # It may begin to owe while a question that was asked for its quiet alone is on its way.
+        self._silent = self._silent or owing
         if self._probing or self._leaving or not (owing or quiet >= self._limits.enquire_link):
             return
-        self._silent = owing
         self._probing = True
         self._request(Command.ENQUIRE_LINK)
 

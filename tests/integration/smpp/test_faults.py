@@ -48,11 +48,13 @@ async def test_a_bind_that_is_not_understood_is_refused(smsc: Smsc, capsys):
 
 
 @pytest.mark.proves("provider hangs", "never sent again blindly")
-async def test_a_peer_that_is_gone_and_told_nobody(smsc: Smsc):
+@pytest.mark.parametrize("quiet", [0.0, 0.02, 0.1], ids=["at-once", "asked-before-it-owes", "quiet-for-a-while"])
+async def test_a_peer_that_is_gone_and_told_nobody(smsc: Smsc, quiet: float):
     """As after a power cut on its side: the connection stands, nobody reads it, and nothing ever comes."""
     async with connected(smsc, window=4, response_timeout=0.6, enquire_link=0.3) as provider:
         gone = smsc.session
         gone.transport.pause_reading()
+        await asyncio.sleep(quiet)
         results = await asyncio.gather(*(provider.submit(sms()) for _ in range(20)))
         outcomes = Counter(result.outcome for result in results)
         assert outcomes[PERHAPS] <= 4, "what may have left is one window"
