@@ -181,7 +181,23 @@ def shuts_at(calendar: Calendar, zone: str, country: str, at: float) -> float:
     ends = [each.ends for each in (calendar.window, calendar.awake) if not each.always]
     if calendar.holidays is not None and country:
         ends.append(_DAY_MINUTES)
-    return min((_next(minutes, place, at) for minutes in ends), default=math.inf)
+    end = min((_next(minutes, place, at) for minutes in ends), default=math.inf)
+    if not ends or datetime.fromtimestamp(at, place).utcoffset() == datetime.fromtimestamp(end, place).utcoffset():
+        return end
+    put = _clocks_put(place, int(at), int(end))
+    return end if next_opening(calendar, zone, country, put) == put else put
+
+
+def _clocks_put(place: tzinfo | None, before: int, after: int) -> int:
+    """The first second after a clock was put: it may have jumped over an end, or back behind it."""
+    was = datetime.fromtimestamp(before, place).utcoffset()
+    while after - before > 1:
+        between = (before + after) // 2
+        if datetime.fromtimestamp(between, place).utcoffset() == was:
+            before = between
+        else:
+            after = between
+    return after
 
 
 def _next(minutes: int, place: tzinfo | None, at: float) -> float:

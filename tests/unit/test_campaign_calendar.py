@@ -7,7 +7,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.countries import holidays_of, zones_of
@@ -124,6 +124,9 @@ def test_holidays_are_those_of_the_contacts_country() -> None:
     st.sampled_from(["21:00-08:00", "02:30-03:15", "22:15-02:15", "00:00-23:00", ""]),
     st.sampled_from(["", "09:00-17:00", "sat sun 02:00-03:00", "mon-fri 20:00-04:00"]),
 )
+@example(int(at("2027-03-14 01:30", "America/St_Johns")), "America/St_Johns", "02:30-03:15", "")
+@example(int(at("2026-10-25 01:30", "UTC")), "Europe/Copenhagen", "22:15-02:15", "")
+@example(int(at("2027-10-31 00:20", "UTC")), "Europe/Copenhagen", "22:15-02:15", "sat sun 02:00-03:00")
 def test_what_has_opened_is_open(now: int, zone: str, quiet: str, window: str) -> None:
     calendar = Calendar(read_window(window), awake_hours(quiet), holidays_of)
     opens = next_opening(calendar, zone, "DK", now)
@@ -137,6 +140,23 @@ def test_what_has_opened_is_open(now: int, zone: str, quiet: str, window: str) -
     assert opens < shuts <= opens + 25.5 * 3600
     for minute in {opens, *range(int(opens), int(shuts), 1260), shuts - 1}:
         assert next_opening(calendar, zone, "DK", minute) == minute, "open until it shuts"
+
+
+@pytest.mark.proves("campaign: quiet hours", "campaign: send window")
+@pytest.mark.parametrize(
+    ("hours", "quiet", "now", "shuts"),
+    [
+        ("", "02:30-03:15", "2027-03-28 00:10", "2027-03-28 01:00"),  # 2:00 to 3:00, past the beginning of the quiet
+        ("20:00-02:30", "", "2027-03-28 00:10", "2027-03-28 01:00"),  # past the end of the window
+        ("", "22:15-02:15", "2026-10-25 00:20", "2026-10-25 01:00"),  # 3:00 to 2:00, behind the end of the quiet
+        ("20:00-04:00", "", "2026-10-25 00:20", "2026-10-25 03:00"),  # an hour more
+    ],
+)
+def test_clocks_that_are_put_shut_what_they_jump_out_of(hours: str, quiet: str, now: str, shuts: str) -> None:
+    calendar = Calendar(read_window(hours), awake_hours(quiet))
+    begin = at(now, "UTC")
+    assert next_opening(calendar, "Europe/Copenhagen", "DK", begin) == begin
+    assert shuts_at(calendar, "Europe/Copenhagen", "DK", begin) == at(shuts, "UTC")
 
 
 @pytest.mark.proves("campaign: send window")
