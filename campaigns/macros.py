@@ -115,9 +115,10 @@ class Macros:
         """The text for a contact. Raises TooMuch where it is too long or too much work."""
         if self._pieces is None:
             return self.render_by_library(fields)
-        text = "".join([piece if isinstance(piece, str) else piece(fields) for piece in self._pieces])
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        pieces = [piece if isinstance(piece, str) else piece(fields) for piece in self._pieces]
+        text = "".join(pieces)
+        if "\r" in text:  # as the library does: piece by piece
+            text = "".join([piece.replace("\r\n", "\n").replace("\r", "\n") for piece in pieces])
         if len(text) > LONGEST_TEXT // 4 and len(text.encode("utf-8", "surrogatepass")) > LONGEST_TEXT:
             raise TooMuch("the text is too long")
         return text

@@ -41,5 +41,7 @@ def read_keyword(written: str) -> str:
 
 def _folded(text: str) -> str:
     """Without case, accents and other marks."""
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    # Signs such as 𝐀 and ™ fall apart into capitals, and a few small letters fall apart again.
+    small = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
+    apart = unicodedata.normalize("NFKD", small)
     return "".join(letter for letter in apart if not unicodedata.category(letter).startswith("M"))

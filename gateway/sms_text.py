@@ -121,7 +121,8 @@ def split(text: SmsText) -> tuple[str, ...]:
         return (text.text,)
     if text.encoding is Encoding.GSM7:
         return tuple(from_septets(part) for part in cut_septets(septets(text.text)))
-    return tuple(from_ucs2(part) for part in cut_ucs2(ucs2(text.text)))
+    # Not `from_ucs2`: what looks like a byte-order mark where a part begins is a character of the text.
+    return tuple(part.decode("utf-16-be", "surrogatepass") for part in cut_ucs2(ucs2(text.text)))
 
 
 def septets(text: str) -> bytes:

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.proves("keywords")
         ("Привет!", "привет"),
         ("ёлка", "елка"),
         ("２０２６", "2026"),
+        ("𝐀𝐁𝐂", "abc"),
+        ("Menu™", "menutm"),
         ("😀 menu", "menu"),
         ("", ""),
         ("...", ""),
