@@ -1,20 +1,24 @@
 // What pages need of scripts: dialogs, the menu of small windows, dark mode, copying, and the viewer's time zone.
 // Everything else is HTML that the server makes.
 
-const dialog = document.getElementById("dialog");
+// Asked for anew each time: going back puts another body in.
+const sheet = () => document.getElementById("dialog");
 
 document.addEventListener("htmx:after:swap", () => {
+  const dialog = sheet();
+  if (!dialog) return;
   if (dialog.querySelector("[data-reload]")) dialog.dataset.stale = "";
   if (dialog.childElementCount && !dialog.open) dialog.showModal();
 });
 
 document.addEventListener("click", (event) => {
   const target = event.target;
+  const dialog = sheet();
   if (target.closest("[data-close]")) {
-    if (dialog.open) dialog.close();
+    if (dialog?.open) dialog.close();
     else history.back();
   }
-  if (target === dialog) dialog.close();
+  if (dialog && target === dialog) dialog.close();
 
   const toggle = target.closest("[data-toggles]");
   if (toggle) {
@@ -32,10 +36,11 @@ document.addEventListener("click", (event) => {
   }
 });
 
-dialog?.addEventListener("close", () => {
-  dialog.replaceChildren();
-  if ("stale" in dialog.dataset) location.reload();
-});
+document.addEventListener("close", ({ target }) => { // it does not bubble, so it is caught on its way down
+  if (target !== sheet()) return;
+  target.replaceChildren();
+  if ("stale" in target.dataset) location.reload();
+}, true);
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`timezone=${encodeURIComponent(zone)}`)) {

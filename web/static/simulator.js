@@ -210,6 +210,17 @@ async function openPhone(phone) {
 // --- painting, at most once per PAUSE
 
 let due = 0;
+let pressed = false; // a press on the list that is not let go yet: a link that is made anew meanwhile would swallow it
+
+document.addEventListener("pointerdown", (event) => {
+  pressed = Boolean(event.target.closest("#phones"));
+});
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => {
+    if (pressed) paintSoon();
+    pressed = false;
+  });
+}
 
 function paintSoon() {
   due ||= setTimeout(paint, PAUSE);
@@ -226,7 +237,7 @@ function paint() {
     markRead(current);
     paintPhone();
   }
-  paintList();
+  if (!pressed) paintList();
 }
 
 function choose() {
