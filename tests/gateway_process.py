@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import mailbox
 import os
-import random
 import signal
 import smtplib
-import socket
 import subprocess
 import sys
 import time
@@ -23,18 +20,11 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from tests.ports import free_port
+
 T = TypeVar("T")
 DOMAIN = "sms.example.com"
 BREVDUE = [sys.executable, "-m", "brevdue.cli"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that the system gives to outgoing connections meanwhile."""
-    while True:
-        port = random.randrange(12_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def wait_for(look: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:

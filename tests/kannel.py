@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote_plus
 
-from tests.gateway_process import free_port, wait_for
+from tests.gateway_process import wait_for
+from tests.ports import free_port
 
 USER, PASSWORD = "brevdue", "password-of-kannel"
 

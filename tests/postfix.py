@@ -19,7 +19,8 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Self
 
-from tests.gateway_process import free_port, wait_for
+from tests.gateway_process import wait_for
+from tests.ports import free_port
 
 CONF = Path(__file__).parent.parent / "conf" / "postfix"
 EMPLOYEE, STRANGER = "127.0.0.1", "127.0.0.2"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.ports import free_port
 
 _STARTS_WITHIN = 30.0
 _STOPS_WITHIN = 20.0
@@ -78,7 +79,7 @@ def postgres_server(programs: Path, *settings: str, place: Path | None = None) -
         _run_as_owner(
             programs / "initdb", "-D", directory / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"
         )
-        server = PostgresServer(programs, directory, _free_port(), settings)
+        server = PostgresServer(programs, directory, free_port(), settings)
         try:
             server.start()
             yield server
@@ -141,9 +142,3 @@ def _run_as_owner(*command: str | Path) -> None:
 
 def _owner() -> dict[str, str | list[str]]:
     return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

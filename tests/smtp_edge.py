@@ -22,6 +22,7 @@ from gateway.settings import GatewaySettings
 from gateway.smtp_in import MailEdge
 from gateway.tls import ServerCertificate
 from tests.log import log_into
+from tests.ports import free_port
 
 KEY = "0123456789abcdef0123456789abcdef"
 TO_KEY = f"{KEY}@sms.example.com"
@@ -84,13 +85,6 @@ def _reply_by_name(recipient: LocalAddress) -> Reply:
     if recipient.value.startswith("later"):
         return Reply(refusal=Refusal(451, "4.3.1", "cannot store mail right now, try again later", cause="disk full"))
     return Reply()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings_for(*listeners: str, smtp: dict[str, Any] | None = None, **sections: Any) -> GatewaySettings:

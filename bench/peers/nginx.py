@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from bench.processes import Service
-from tests.gateway_process import free_port, wait_for
+from tests.gateway_process import wait_for
+from tests.ports import free_port
 
 _CONFIG = """\
 daemon off;

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.processes import Service
-from tests.gateway_process import free_port
+from tests.ports import free_port
 
 PROGRAM = Path(__file__).parents[2] / "tests/node/smsc.js"
 

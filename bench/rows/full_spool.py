@@ -25,7 +25,8 @@ from bench.processes import metered
 from bench.results import Plan, Row, Run, alternately, at_least, side
 from bench.rows.mail_to_sms import named
 from bench.scratch import scratch
-from tests.gateway_process import free_port, wait_for
+from tests.gateway_process import wait_for
+from tests.ports import free_port
 
 MESSAGES = 20_000
 _PATIENCE = 300.0

@@ -20,7 +20,7 @@ from bench.results import Plan, Row, Run, alternately, side
 from bench.rows import mail_to_sms, sms_to_mail
 from bench.rows.mail_to_sms import named
 from bench.scratch import scratch
-from tests.gateway_process import free_port
+from tests.ports import free_port
 
 MESSAGES = 1_000_000
 _READY_SECONDS, _RESIDENT_MB, _SHARE = 3, 250, 0.9

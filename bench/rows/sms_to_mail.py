@@ -20,7 +20,8 @@ from bench.processes import metered
 from bench.results import Plan, Row, Run, alternately, side
 from bench.rows.mail_to_sms import named
 from bench.scratch import scratch
-from tests.gateway_process import DOMAIN, free_port
+from tests.gateway_process import DOMAIN
+from tests.ports import free_port
 
 SMS = 5000
 _RATE = 1000

@@ -10,7 +10,7 @@ from bench.measured import Measured
 from bench.processes import cpu_seconds, open_files, resident
 from bench.results import Plan, Row
 from bench.scratch import scratch
-from tests.gateway_process import free_port
+from tests.ports import free_port
 
 _STARTS = 5
 _READY_SECONDS, _IDLE_MB = 1.5, 120

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.gateway_process import DOMAIN, Gateway, free_port, mail, wait_for
+from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
+from tests.ports import free_port
 
 ANNA = "anna@firm.example"
 HERE = "localhost"

@@ -13,7 +13,8 @@ from ssl import create_default_context
 import pytest
 import trustme
 
-from tests.gateway_process import Gateway, free_port, wait_for
+from tests.gateway_process import Gateway, wait_for
+from tests.ports import free_port
 
 CONF = Path(__file__).parents[2] / "conf/nginx/brevdue.conf"
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from gateway.maillog import redact
-from tests.gateway_process import DOMAIN, Gateway, free_port, mail, reply, wait_for
+from tests.gateway_process import DOMAIN, Gateway, mail, reply, wait_for
+from tests.ports import free_port
 from tests.postfix import STRANGER, Postfix
 
 ANNA = "anna@firm.example"

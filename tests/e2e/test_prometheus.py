@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from gateway.maillog import Event
-from tests.gateway_process import Gateway, free_port, mail, wait_for
+from tests.gateway_process import Gateway, mail, wait_for
+from tests.ports import free_port
 
 CONF = Path(__file__).parents[2] / "conf"
 RULES = CONF / "prometheus" / "brevdue.rules.yml"

@@ -17,7 +17,8 @@ import pytest
 from tests import dns_server, smarthost
 from tests.dns_server import DnsServer
 from tests.faults.phones import SimulatedPhones
-from tests.gateway_process import DOMAIN, Gateway, free_port, mail, wait_for
+from tests.gateway_process import DOMAIN, Gateway, mail, wait_for
+from tests.ports import free_port
 from tests.smarthost import Smarthost
 
 ANSWERS = 60

@@ -21,7 +21,8 @@ from typing import Any, TypeVar, cast
 import pytest
 import uvloop
 
-from tests.gateway_process import DOMAIN, Gateway, free_port, mail
+from tests.gateway_process import DOMAIN, Gateway, mail
+from tests.ports import free_port
 
 T = TypeVar("T")
 MANY_AT_ONCE = 100

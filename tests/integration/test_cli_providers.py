@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brevdue import cli
-from tests.gateway_process import free_port
+from tests.ports import free_port
 
 Run = Callable[..., str]
 NOT_AVAILABLE = "brevdue: not available with the current provider\n"

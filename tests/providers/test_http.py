@@ -27,7 +27,7 @@ from gateway.providers.base import Forged, Unreadable, WebhookRequest
 from gateway.providers.http import HttpProvider
 from gateway.settings import ProviderSettings
 from gateway.sms import InboundPart, InboundSms
-from tests.gateway_process import free_port
+from tests.ports import free_port
 from tests.providers.contract import NUMBER, PHONE, form_of, query_of, sms
 from tests.providers.door import Sink, door
 from tests.providers.peer import Answer, Fault, Peer

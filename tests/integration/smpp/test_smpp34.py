@@ -10,8 +10,8 @@ from gateway.smpp.pdu import Address, Command, Frames, ShortMessage, frame, read
 from gateway.smpp.text import GsmEncoding, decode
 from gateway.sms import InboundPart, ReportStatus
 from gateway.sms_text import measure
-from tests.gateway_process import free_port
 from tests.integration.smpp.our_side import LONG, NEVER, TAKEN, Sink, connected, sms
+from tests.ports import free_port
 from tests.smpp_peers import Peer
 from tests.waiting import until
 
