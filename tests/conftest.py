@@ -1,4 +1,7 @@
-"""What all tests share: nothing but this machine is reached, and a missing server is no excuse in CI."""
+"""What all tests share: nothing but this machine is reached, and a missing server is no excuse in CI.
+
+Properties are proven on busy machines too: an example may take its time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +100,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put long files first; the order within a file stays."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONG)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector off what was collected: each look at all of it stops a process for a second.
+
+    Where both sides of a connection are in one process, neither is there meanwhile, and limits of time pass.
+    """
+    gc.freeze()

@@ -22,6 +22,7 @@ from gateway.store import optout_sql, schema
 from gateway.store.database import Database
 
 PHONE = "+4530643064"
+DAY = 86_400.0
 
 
 class Watched:
@@ -49,6 +50,10 @@ class Ahead:
 
     def now(self) -> float:
         return time.time() + self.seconds
+
+    def to_noon(self) -> None:
+        """Go on to the next day's noon UTC: what is counted by the day has hours left, whatever time it is."""
+        self.seconds = DAY * 1.5 - time.time() % DAY
 
 
 class Gateway:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, Response
+from playwright import async_api, sync_api
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, Response
 
 from gateway.keyring import Keyring
 from gateway.model import SystemClock
@@ -28,6 +30,30 @@ QUIET = [
     "--disable-sync",
 ]
 """Chromium talks to nobody but us."""
+BOUND = "new Promise((bound) => setTimeout(bound))"
+"""On a page that is loaded: htmx begins in a timer that its script has set, and one that is set later ends later."""
+
+# Beside other tests a browser takes its time. Set here, where every file with a browser comes by.
+async_api.expect.set_options(timeout=20_000)
+sync_api.expect.set_options(timeout=20_000)
+
+
+@asynccontextmanager
+async def led_on(page: Page) -> AsyncIterator[None]:
+    """What is done inside leads to another page, or to the same anew. At the end its scripts listen.
+
+    Playwright itself waits for a page to begin: who acts on what stands there already may not be heard.
+    """
+    await page.wait_for_load_state()  # or the page that is left would be taken for the other
+    async with page.expect_event("load"):  # htmx writes addresses anew: not each navigation leads to a page
+        yield
+    await page.evaluate(BOUND)
+
+
+async def follow(locator: Locator) -> None:
+    """Click on what leads to another page, and wait until its scripts listen."""
+    async with led_on(locator.page):
+        await locator.click()
 
 
 class Visitor:

@@ -127,7 +127,7 @@ def test_a_terminal_and_a_gateway_work_at_the_same_file(gateway: Gateway, acme: 
 
 @pytest.mark.proves("kill -9")
 def test_a_gateway_that_is_killed_goes_on_where_it_was(tmp_path: Path):
-    people = 4000
+    people = 12_000  # many more than it gets through from the kill to the look after the next start
     with Gateway(tmp_path) as gateway:
         acme = firm(gateway, "Acme A/S", "anna@acme.example")
         rows = "Name,Email\n" + "".join(f"P {n},p-{n}@firm.example\n" for n in range(people))

@@ -27,6 +27,21 @@ from gateway.store.database import Database, alone
 CITIES = ("Aarhus", "Odense", "Åbenrå")
 
 
+class StoppedClock(SystemClock):
+    """A clock that stands: whatever is made today is asked for on the same day."""
+
+    def __init__(self) -> None:
+        self._at = super().now()
+
+    def now(self) -> float:
+        return self._at
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return StoppedClock()
+
+
 @pytest.fixture
 async def people(contacts: Contacts, groups: Groups, org_id: str) -> dict[str, int]:
     """A dozen that differ in all that can be asked."""

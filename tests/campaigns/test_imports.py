@@ -348,7 +348,7 @@ asyncio.run(main())
 async def test_killed_in_the_middle_again_and_again_every_row_is_there_once(
     imports: Imports, importing: Importing, groups: Groups, database: Database, database_url: str, org_id: str
 ):
-    people, repeated = 24 * CHUNK, 300
+    people, repeated = 40 * CHUNK, 300
     lines = [f"P{n};+45{20_000_000 + n};p{n}@firm.example" for n in range(people)]
     lines += [f"P{n};+45{20_000_000 + n};p{n}@firm.example" for n in random.Random(1).sample(range(people), repeated)]
     lines += ["broken;12;"] * 40

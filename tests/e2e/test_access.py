@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.gateway_process import Gateway
 from tests.openid_provider import NodeOpenIdProvider
-from tests.visitors import QUIET
+from tests.visitors import BOUND, QUIET
 
 PASSWORD = "correct horse battery staple"
 OTHER = "four other words entirely"
@@ -191,8 +191,8 @@ def test_a_second_factor_is_set_up_asked_for_and_replaced_by_a_recovery_code(
     page.get_by_label("Code from your app").fill(app.now())
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Switch it on").click()
+    expect(page.locator(".codes code")).to_have_count(10)
     codes = page.locator(".codes code").all_inner_texts()
-    assert len(codes) == 10
     page.get_by_role("link", name="I have kept them").click()
     expect(page.get_by_text("10 recovery codes are left.")).to_be_visible()
 
@@ -322,7 +322,10 @@ def test_other_browsers_are_seen_and_signed_out(gateway: Gateway, visitor: Calla
     third.sign_in("anna@firm.example")
     anna.page.goto("/me")
     expect(anna.page.get_by_role("row")).to_have_count(4)
-    anna.page.get_by_role("row").filter(has_not_text="this one").get_by_role("button", name="Sign out").first.click()
+    other = anna.page.get_by_role("row").filter(has_not_text="this one").get_by_role("button", name="Sign out").first
+    with anna.page.expect_event("load"):
+        other.click()
+    anna.page.evaluate(BOUND)
     expect(anna.page.get_by_role("row")).to_have_count(3)
     assert sorted([elsewhere.status("/me"), third.status("/me")]) == [200, 303]
     anna.page.get_by_role("link", name="Change the password").click()

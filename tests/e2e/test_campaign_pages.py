@@ -16,7 +16,7 @@ from campaigns.store.contact_sql import Change, store
 from gateway.store.opening import open_database
 from tests.e2e.pages.conftest import browser, gateway, house, shared_house
 from tests.gateway_process import wait_for
-from tests.visitors import House
+from tests.visitors import House, follow
 from web.identity.roles import Role
 
 __all__ = ["browser", "gateway", "house", "shared_house"]
@@ -58,7 +58,7 @@ async def start(page: Page) -> None:
     """From the page that checks, by way of the estimate, until it has started."""
     await page.get_by_role("link", name="Estimate").click()
     await page.get_by_role("link", name="Start …").click()
-    await page.get_by_role("button", name=re.compile("Start: ")).click()
+    await follow(page.get_by_role("button", name=re.compile("Start: ")))
     await expect(page.get_by_role("heading", name="SMS by state")).to_be_visible()
 
 
@@ -97,7 +97,7 @@ async def test_a_slow_campaign_is_paused_and_goes_on(house: House):
     await start(page)
     dialog = page.get_by_role("dialog")
     await page.get_by_role("link", name="Pause …").click()
-    await dialog.get_by_role("button", name="Pause").click()
+    await follow(dialog.get_by_role("button", name="Pause"))
     status = page.locator("#figures").get_by_role("status")
     await expect(status).to_have_text("paused")
     got = sum(len(house.gateway.phone(phone)) for phone in crowd.values())

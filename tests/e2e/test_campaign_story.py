@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.pages.conftest import browser, gateway, house, shared_house
 from tests.gateway_process import wait_for
-from tests.visitors import House
+from tests.visitors import House, follow
 from web.identity.roles import Role
 
 __all__ = ["browser", "gateway", "house", "shared_house"]
@@ -57,7 +57,7 @@ async def imported(page: Page) -> None:
 async def grouped(page: Page) -> None:
     """A group by conditions, with its count."""
     await page.get_by_role("link", name="Groups", exact=True).click()
-    await page.get_by_role("link", name="New group by conditions").first.click()
+    await follow(page.get_by_role("link", name="New group by conditions").first)
     await page.get_by_label("Name of the group").fill("Members in Aarhus")
     await page.get_by_label("What it is about").select_option("town")
     await page.get_by_label("What it is compared with").fill("Aarhus")
@@ -69,7 +69,7 @@ async def grouped(page: Page) -> None:
 async def written(page: Page, account: str) -> None:
     """A campaign to that group, with a field that the window puts in."""
     await page.get_by_role("link", name="Campaigns", exact=True).click()
-    await page.get_by_role("link", name="New campaign").first.click()
+    await follow(page.get_by_role("link", name="New campaign").first)
     await page.get_by_label("Name", exact=True).fill("Spring fair")
     await page.get_by_label("Responsible").fill(account)
     await page.get_by_label("What they get").fill("Hej ")
@@ -104,13 +104,13 @@ async def test_from_a_table_to_an_answer_on_a_card(house: House):
     await grouped(page)
     await written(page, house.firm.email)
     await looked_at(page)
-    await page.get_by_role("button", name=f"Start: {MEMBERS} recipients").click()
+    await follow(page.get_by_role("button", name=f"Start: {MEMBERS} recipients"))
     status = page.locator("#figures").get_by_role("status")
     dialog = page.get_by_role("dialog")
     await expect(status).to_contain_text("running")
     await asyncio.to_thread(wait_for, partial(house.gateway.phone, LISE), "the first SMS", 20)
     await page.get_by_role("link", name="Pause …").click()
-    await dialog.get_by_role("button", name="Pause").click()
+    await follow(dialog.get_by_role("button", name="Pause"))
     await expect(status).to_have_text("paused")
     phones = [LISE, *(f"+45306455{n:02}" for n in range(1, MEMBERS))]
     stopped = sum(len(house.gateway.phone(phone)) for phone in phones)
@@ -132,7 +132,7 @@ async def answered(house: House, page: Page) -> None:
     assert "Vi kommer to" in mail.get_content()
     told = page.locator("#figures dt", has_text="Phones that have answered").locator("xpath=following-sibling::dd[1]")
     await expect(told).to_have_text("1", timeout=40_000)
-    await page.get_by_role("link", name="Contacts", exact=True).click()
+    await follow(page.get_by_role("link", name="Contacts", exact=True))
     await page.get_by_role("searchbox").first.fill("Lise")
     await page.get_by_role("link", name="Lise Krogh").first.click()
     card = page.get_by_role("main")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import urllib.error
 import urllib.request
@@ -77,7 +78,7 @@ def test_the_log_has_neither(gateway: Gateway, key: str):
 
 @pytest.mark.proves("logs name nobody")
 def test_the_log_names_nobody(gateway: Gateway, key: str):
-    log = gateway.log.read_text()
+    log = re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "", gateway.log.read_text())  # the letters of an id may spell a name
     assert "a…@firm.example" in log
     for name in ("anna", "stranger", "new@"):
         assert name not in log.lower()

@@ -14,7 +14,7 @@ from gateway.model import ApiKey, Organisation
 from gateway.store.opening import open_database
 from tests.camera import decoded
 from tests.site import Site, serving
-from tests.visitors import NARROW, QUIET, WIDE
+from tests.visitors import NARROW, QUIET, WIDE, led_on
 from web.identity.roles import Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -106,7 +106,8 @@ async def test_an_account_is_opened_and_its_code_read_from_the_screen(visit: Vis
     assert await decoded(page) == f"sms:{account.number}"
     await dialog.get_by_role("button", name=f"Copy {account.number}").click()
     assert await page.evaluate("navigator.clipboard.readText()") == account.number
-    await page.keyboard.press("Escape")
+    async with led_on(page):
+        await page.keyboard.press("Escape")
     row = page.get_by_role("row", name="anna@firm.example")
     await row.get_by_role("link", name="QR code").click()
     await expect(dialog.locator("img.qr")).to_be_visible()
@@ -149,6 +150,24 @@ async def test_a_key_is_paused_and_resumed(visit: Visit):
     await dialog.get_by_role("button", name="End the pause").click()
     await expect(page.get_by_role("status")).to_contain_text("works again")
     await expect(page.get_by_text("Paused since")).to_be_hidden()
+
+
+@pytest.mark.proves("D4")
+async def test_a_dialog_opens_after_going_back(visit: Visit):
+    await visit.site.accounts.open_account(visit.key.id, "anna@firm.example")
+    page = await visit.look("/accounts")
+    row = page.get_by_role("row", name="anna@firm.example")
+    await page.get_by_label("State").select_option("Closed")
+    await expect(row).to_have_count(0)
+    await page.go_back()
+    await expect(row).to_have_count(1)
+    dialog = page.get_by_role("dialog")
+    await row.get_by_role("link", name="QR code").click()
+    await expect(dialog.locator("img.qr")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await row.get_by_role("link", name="QR code").click()
+    await expect(dialog.locator("img.qr")).to_be_visible()
 
 
 @pytest.mark.proves("D6")

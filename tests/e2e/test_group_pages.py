@@ -10,7 +10,7 @@ from campaigns.model import Attribute, AttributeType, Draft, LinkedObject, Point
 from gateway.model import SystemClock
 from gateway.store.opening import open_database
 from tests.e2e.pages.conftest import browser, gateway, house, shared_house  # noqa: F401 - fixtures
-from tests.visitors import NARROW, House
+from tests.visitors import NARROW, House, follow
 from web.identity.roles import Role
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.proves("group pages", "C11")]
@@ -49,7 +49,7 @@ async def test_a_group_is_built_counted_and_saved(house: House):  # noqa: F811
     await fill(house)
     anna = await house.visit(Role.OWNER)
     page = await anna.goto("/groups")
-    await page.get_by_role("link", name="New group by conditions").first.click()
+    await follow(page.get_by_role("link", name="New group by conditions").first)
     await page.get_by_label("Name of the group").fill("Grown up")
     await page.get_by_label("What it is about").select_option("age")
     await page.get_by_label("How it is compared").select_option(">=")
@@ -121,8 +121,8 @@ async def test_a_list_is_filled_and_a_used_group_asks_before_it_goes(house: Hous
     await page.get_by_role("link", name="New list").click()
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Name").fill("Invited")
-    await dialog.get_by_role("button", name="Make the list").click()
-    await page.get_by_role("link", name="Add contacts").first.click()
+    await follow(dialog.get_by_role("button", name="Make the list"))
+    await follow(page.get_by_role("link", name="Add contacts").first)
     await page.get_by_label("Search by name, phone or address").fill("Person 7")
     await page.get_by_label("Person 7").check()
     await page.get_by_role("button", name="Add those that are ticked").click()

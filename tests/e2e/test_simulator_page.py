@@ -15,11 +15,10 @@ from gateway.providers.simulator import SimulatorProvider
 from gateway.sms import InboundEvent, InboundSms, OutgoingSms
 from gateway.sms_text import measure
 from gateway.store.database import StoreUnavailableError
+from tests.ports import free_port
 from tests.visitors import NARROW, QUIET, WIDE
 from web.app import make_app
 from web.server import WebServer
-
-expect.set_options(timeout=20_000)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,7 +32,7 @@ class Desk:
     def __init__(self, path: Path, browser: Browser) -> None:
         self.path = path
         self.browser = browser
-        self.port = 0
+        self.port = free_port()
         self.error: Exception | None = None
         self.sent: list[InboundSms] = []
         self.complaints: list[str] = []
@@ -41,14 +40,13 @@ class Desk:
         self._numbers = itertools.count(1)
 
     async def start(self) -> None:
-        """Open, at the same port as before where it was open before."""
+        """Open, at the same port each time."""
         self.simulator = SimulatorProvider("simulator", {"path": str(self.path), "report_delay": 0})
         await self.simulator.start(self._take)
         self.server = WebServer(
             make_app(checks=(), simulators={"simulator": self.simulator}, region="DK"), "127.0.0.1", self.port
         )
         await self.server.start()
-        self.port = self.server.port
 
     async def stop(self) -> None:
         """Close the gateway; pages stay open."""
@@ -307,6 +305,20 @@ async def test_an_unread_phone_has_a_dot_until_it_is_opened(desk):
     await expect(page.locator("#phones .unread")).to_have_count(0)
 
 
+async def test_a_press_counts_though_an_sms_comes_in_its_midst(desk):
+    await desk.receive("et")
+    await desk.receive("to", "+4520304050")
+    page = await desk.look(where=f"#{PHONE}")
+    await page.get_by_role("link", name="+45 20304050").hover()
+    await page.mouse.down()
+    await desk.receive("tre", "+4520304051")
+    await expect(page.locator("#news")).to_have_text("New SMS on +45 20304051: tre")
+    await page.wait_for_timeout(300)  # the list is painted by now, if it is
+    await page.mouse.up()
+    await expect(bubbles(page)).to_have_text(["to"])
+    await expect(page.locator("#phones li")).to_have_count(3)
+
+
 async def test_a_draft_belongs_to_its_phone(desk):
     await desk.receive("et")
     await desk.receive("to", "+4520304050")
@@ -314,6 +326,7 @@ async def test_a_draft_belongs_to_its_phone(desk):
     await answer_box(page).fill("halv")
     await page.get_by_role("link", name="+45 20304050").click()
     await expect(answer_box(page)).to_have_value("")
+    await expect(bubbles(page)).to_have_text(["to"])
     await page.get_by_role("link", name="+45 30643064").click()
     await expect(answer_box(page)).to_have_value("halv")
 
@@ -371,17 +384,20 @@ async def test_an_sms_that_is_read_before_it_is_heard_of_stands_there_once(desk)
 async def test_a_new_phone_that_is_told_twice_to_send_sends_one(desk):
     page = await desk.look()
 
-    async def slowly(route: Route) -> None:
-        await asyncio.sleep(0.5)
+    told_twice = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await told_twice.wait()
         await route.continue_()
 
-    await page.route("**/sim/inbound", slowly)
+    await page.route("**/sim/inbound", held)
     await page.get_by_role("button", name="New phone", exact=True).click()
     await page.get_by_label("Text", exact=True).fill("Hej")
     await page.get_by_label("From, the phone").fill(PHONE)
     await page.get_by_label("To, one of your numbers").fill(OURS)
     await page.keyboard.press("Control+Enter")
     await page.keyboard.press("Control+Enter")
+    told_twice.set()
     await expect(page.get_by_role("dialog")).to_be_hidden()
     await expect(bubbles(page)).to_have_text(["Hej"])
     await desk.receive("svar")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.gateway_process import DOMAIN, Gateway, mail, reply, wait_for
 from tests.node_smsc import NodeSmsc
+from tests.ports import free_port
 
 ANNA, PHONE = "anna@firm.example", "+4530643064"
 
@@ -67,8 +68,7 @@ def test_a_dialog_over_smpp(gateway: Gateway, smsc: NodeSmsc):
 
 @pytest.mark.proves("never sent again blindly")
 def test_a_message_centre_that_is_away_is_waited_for(require, tmp_path: Path):
-    with NodeSmsc(require) as first:
-        port = first.port
+    port = free_port()
     toml = (
         f'[[provider]]\nname = "smsc"\nkind = "smpp"\nhost = "127.0.0.1"\nport = {port}\nsystem_id = "firma"\n'
         '[[pool]]\nprovider = "smsc"\nrange = "+45609946000000..+45609946999999"\n'
@@ -89,18 +89,18 @@ def test_a_message_centre_that_is_away_is_waited_for(require, tmp_path: Path):
 def test_a_message_whose_parts_are_all_answered_late_is_known_in_the_end(require, tmp_path: Path):
     toml = (
         '[[provider]]\nname = "smsc"\nkind = "smpp"\nhost = "127.0.0.1"\nsystem_id = "firma"\nport = {}\n'
-        'message_id = "decimal"\nresponse_timeout = 0.5\n'
+        'message_id = "decimal"\nresponse_timeout = 2\n'
         '[[pool]]\nprovider = "smsc"\nrange = "+45609946000000..+45609946999999"\n'
     )
     with (
-        NodeSmsc(require, "--receipts", "--decimal", "--late=1500") as smsc,
+        NodeSmsc(require, "--receipts", "--decimal", "--late=6000") as smsc,
         Gateway(tmp_path, toml.format(smsc.port)) as gateway,
     ):
         key = gateway.key()
         gateway.account(key)
         gateway.send(mail(f"{key}@{DOMAIN}", PHONE, "Husk billetten, madpakken og paraplyen. " * 8))
         (unknown,) = wait_for(lambda: gateway.events("sms-unknown"), "unknown")
-        assert unknown["cause"].startswith("0 of 3 parts taken; another: no answer within 0.5 s")
+        assert unknown["cause"].startswith("0 of 3 parts taken; another: no answer within 2 s")
         wait_for(lambda: "delivered" in gateway.run("message", "list", "--way", "out", "--json"), "delivered")
         (submitted,) = gateway.events("sms-submitted")
         assert (submitted["id"], submitted["cause"]) == (unknown["id"], "late answer")

@@ -124,6 +124,7 @@ async def test_a_mailed_link_leads_to_public_url_whatever_host_was_asked(gateway
 # --- floods --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("guessing passwords")
 async def test_two_hundred_who_sign_in_at_once_stop_no_mail(gateway: Gateway):
     """Each costs 46 MiB and a processor's time: two at once, some wait, the others are told to come again."""
@@ -224,6 +225,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("any page")
 @pytest.mark.parametrize("bomb", BOMBS)
 async def test_a_strangers_form_takes_no_time(gateway: Gateway, bomb: str):

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.faults.http_provider import Fault
+from tests.node_packages import NODE, node_with
 
 NUMBERS = "+45609946000000..+45609946000999"
-_NODE = Path(__file__).parent.parent / "node"
 
 
 class Phones(Protocol):
@@ -165,11 +165,8 @@ range = "{NUMBERS}"
 @contextmanager
 def smpp_phones(require: Callable[[str], str]) -> Iterator[SmppPhones]:
     """A running message centre."""
-    if not (_NODE / "node_modules" / "smpp" / "package.json").exists():
-        install = [require("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-        subprocess.run(install, cwd=_NODE, check=True, capture_output=True, timeout=100)
-    command = [require("node"), "smsc.js", "0", "--talk"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_NODE) as process:
+    command = [node_with(require, "smpp"), "smsc.js", "0", "--talk"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=NODE) as process:
         try:
             yield SmppPhones(process)
         finally:

@@ -28,6 +28,8 @@ WINDOWS = pytest.mark.parametrize(
     "seconds", [5.0, pytest.param(110.0, marks=[pytest.mark.slow, pytest.mark.timeout(600)])], ids=["short", "long"]
 )
 
+pytestmark = pytest.mark.stopwatch  # processor time is measured while peers are away
+
 
 def most_attempts(seconds: float) -> int:
     """Attempts of one mail in so many seconds, by the pauses that `conf/brevdue.toml` promises: 30 s, then doubled."""

@@ -107,6 +107,7 @@ def test_what_is_refused_inside_a_200_fails_and_the_sender_is_told(ways: Pair):
     ways.gateway.mails(MAILS, to=ANNA)
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("other routes unaffected")
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.MUTE, Fault.THROTTLE, Fault.LATE])
 def test_the_other_provider_goes_on_at_its_pace(fault: Fault, ways: Pair):

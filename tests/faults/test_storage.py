@@ -26,6 +26,8 @@ SMALL_DISK = 300_000_000
 LONG = [pytest.mark.slow, pytest.mark.timeout(600)]
 Fault = Callable[[], AbstractContextManager[None]]
 
+pytestmark = pytest.mark.stopwatch  # the time to recover is measured after each fault
+
 
 def seconds(short: float) -> pytest.MarkDecorator:
     """How long the fault lasts."""

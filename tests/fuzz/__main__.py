@@ -1,6 +1,7 @@
 """Fuzz one target with atheris: `python -m tests.fuzz mime --seconds 60`. Without a target, names them all.
 
 What it finds lies in tests/fuzz/regressions/TARGET; the corpus that it grows is kept in .fuzz/TARGET between runs.
+With `--inputs 1000` it tries so many, drawn by the same dice each time; `test_fuzz.py` knows what else that takes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.fuzz")
     parser.add_argument("target", nargs="?", choices=sorted(TARGETS))
     parser.add_argument("--seconds", type=int, default=1800)
+    parser.add_argument("--inputs", type=int)
     parser.add_argument("--corpus", type=Path, default=Path(".fuzz"))
     options = parser.parse_args()
     if options.target is None:
@@ -45,6 +47,8 @@ def main() -> None:
         assert time.process_time() - started < SLOWEST, "too slow for its size"
 
     limits = [f"-max_total_time={options.seconds}", f"-max_len={LARGEST}", "-timeout=20", "-rss_limit_mb=1024"]
+    if options.inputs is not None:
+        limits += [f"-runs={options.inputs}", "-seed=1", "-reload=0"]  # it reads its corpus again by the clock
     dictionary = f"-dict={corpus.parent / options.target}.dict"
     atheris.Setup(
         [sys.argv[0], str(corpus), *limits, dictionary, f"-artifact_prefix={finds}/", "-print_final_stats=1"], run

@@ -424,7 +424,7 @@ def test_what_a_command_changes_stands_in_the_audit_log(brevdue, tmp_path):
     brevdue.text("campaign", "cancel", campaign)
     brevdue.text("key", "list")
     with contextlib.closing(sqlite3.connect(tmp_path / "brevdue.db")) as database:
-        asked = "SELECT action, org_id, actor_kind, actor_name, detail FROM audit ORDER BY id"
+        asked = "SELECT action, org_id, actor_kind, actor_name, detail FROM audit ORDER BY at, id"
         entries = database.execute(asked).fetchall()
         ((acme,),) = database.execute("SELECT id FROM organisations").fetchall()
     assert [action for action, *_ in entries] == [

@@ -70,6 +70,7 @@ async def test_no_such_record_is_definite(server: DnsServer, name: str) -> None:
         await resolver(server).mx(name)
 
 
+@pytest.mark.stopwatch
 @pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.SERVFAIL, Fault.REFUSED, Fault.GARBAGE])
 async def test_no_answer_is_temporary_and_bounded(server: DnsServer, fault: Fault) -> None:
     server.misbehave("firma.example", fault)

@@ -24,7 +24,7 @@ from gateway.dns import DnsResolver
 from gateway.mail_compose import dialog_mail
 from gateway.mail_out import MailOut, retry_delay
 from gateway.model import Account, MailKind, OutgoingMail, new_id
-from gateway.settings import DkimSettings, GatewaySettings
+from gateway.settings import DkimSettings, DnsSettings, GatewaySettings
 from gateway.sms import InboundSms
 from gateway.store import mail_queue_sql as queue
 from gateway.store import schema
@@ -39,6 +39,11 @@ pytestmark = pytest.mark.proves("D2", "D11", "X1")
 
 DOMAIN = "sms.example.com"
 KEY = "604cf54f8dc39dccb2e59e4d9172a9fb"
+PATIENCE = 10.0
+"""Seconds that a server has for an answer where none is to be late."""
+IMPATIENCE = 1.0
+"""Where one is."""
+HANGS = frozenset({Fault.HANG_AT_RCPT, Fault.HANG_AFTER_DOT})
 ACCOUNT = Account("A1", "O1", "K1", "peter@firma.dk", "+45609946474825", "simulator", "da", "DK", False, 0.0)
 
 
@@ -87,13 +92,17 @@ class Sending:
         self.clock.time += seconds
         self.service.nudge()
 
+    def be_patient(self) -> None:
+        """Give servers time again: only the one that was to hang shall run out of it."""
+        self.service._relay._client._timeout = PATIENCE
+
     async def row(self, mail: OutgoingMail) -> Any:
         query = select(schema.mail_queue).where(schema.mail_queue.c.id == mail.id)
         return await self.database.read(lambda connection: connection.execute(query).one())
 
     async def settled(self, mail: OutgoingMail, state: str, attempts: int = 1) -> Any:
         """Wait until a mail has had so many attempts and stands like this."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while True:
                 row = await self.row(mail)
                 if row.state == state and row.attempts >= attempts and row.lease is None:
@@ -122,7 +131,7 @@ def mail_to(
 
 def settings_for(relay: str, **mail_out: Any) -> GatewaySettings:
     mail = {"domains": [DOMAIN], "hostname": "gw.example.com", "operator": "ops@example.com"}
-    return GatewaySettings.model_validate({"mail": mail, "mail_out": {"relay": relay, "timeout": 1, **mail_out}})
+    return GatewaySettings.model_validate({"mail": mail, "mail_out": {"relay": relay, "timeout": PATIENCE, **mail_out}})
 
 
 @asynccontextmanager
@@ -224,7 +233,8 @@ async def test_addresses_of_other_alphabets(store):
 )
 @pytest.mark.parametrize("pipelining", [True, False])
 async def test_temporary_refusals_are_tried_again(store, fault, pipelining):
-    async with Smarthost(pipelining=pipelining) as host, sending(store, host.address, timeout=0.3) as out:
+    timeout = IMPATIENCE if fault in HANGS else PATIENCE
+    async with Smarthost(pipelining=pipelining) as host, sending(store, host.address, timeout=timeout) as out:
         host.behave("*", fault, times=1)
         mail = await out.put()
         row = await out.settled(mail, queue.QUEUED)
@@ -233,6 +243,7 @@ async def test_temporary_refusals_are_tried_again(store, fault, pipelining):
         assert host.mails == []
         assert out.marks.calls == []
         assert await out.count(queue.QUEUED, tried=1) == 1
+        out.be_patient()
         await out.later(40)
         await out.settled(mail, queue.SENT, attempts=2)
         assert len(host.mails) == 1
@@ -307,10 +318,12 @@ async def test_the_operator_is_told_once_per_dead_mailbox(database):
 @pytest.mark.parametrize("fault", [Fault.CLOSE_AFTER_DOT, Fault.HANG_AFTER_DOT])
 @pytest.mark.parametrize("pipelining", [True, False])
 async def test_after_an_unknown_outcome_the_same_mail_goes_again(store, fault, pipelining):
-    async with Smarthost(pipelining=pipelining) as host, sending(store, host.address, timeout=0.3) as out:
+    timeout = IMPATIENCE if fault in HANGS else PATIENCE
+    async with Smarthost(pipelining=pipelining) as host, sending(store, host.address, timeout=timeout) as out:
         host.behave("*", fault, times=1)
         mail = await out.put()
         await out.settled(mail, queue.QUEUED)
+        out.be_patient()
         await out.later(40)
         await out.settled(mail, queue.SENT, attempts=2)
         first, second = host.mails
@@ -401,8 +414,8 @@ async def test_when_the_relay_is_back_nobody_waits_longer(store):
         waiting = [first, *[await out.put(f"u{n}@firma.dk") for n in range(1, 5)]]
         host.greeting = None
         out.service._relay._client._health.clear()
-        await out.put("new@firma.dk")
-        for mail in waiting:
+        new = await out.put("new@firma.dk")
+        for mail in (*waiting, new):
             await out.settled(mail, queue.SENT)
         assert len(host.mails) == 6
 
@@ -414,12 +427,15 @@ async def test_a_mute_server_times_out(store):
 
 
 async def test_one_slow_mail_does_not_hold_the_others(store):
-    async with Smarthost() as host, sending(store, host.address, timeout=0.5, concurrency=2) as out:
+    async with Smarthost() as host, sending(store, host.address, timeout=60, concurrency=2) as out:
         host.behave("slow@firma.dk", Fault.HANG_AT_RCPT)
         slow = await out.put("slow@firma.dk")
         others = [await out.put(f"u{n}@firma.dk") for n in range(10)]
         for mail in others:
             await out.settled(mail, queue.SENT)
+        await until(lambda: "slow@firma.dk" in host.attempts)
+        assert (await out.row(slow)).attempts == 0, "it hangs still"
+        host.hang_up()
         await out.settled(slow, queue.QUEUED)
 
 
@@ -594,9 +610,7 @@ async def test_exchangers_in_order_with_what_is_dead_skipped(store):
             "plain.dk": {"A": ["127.0.0.1"]},
         }
         async with DnsServer(zone) as names:
-            resolver = DnsResolver(
-                settings_for("mx").dns.model_copy(update={"servers": (names.address,), "timeout": 1})
-            )
+            resolver = DnsResolver(DnsSettings(servers=(names.address,)))
             async with sending(store, "mx", resolver=resolver, mx_port=host.port) as out:
                 for recipient in ("peter@firma.dk", "anna@plain.dk", "lit@[127.0.0.1]"):
                     await out.settled(await out.put(recipient), queue.SENT)
@@ -625,7 +639,8 @@ async def test_what_dns_can_say(store, domain, state, code):
     async with DnsServer(zone) as names:
         names.misbehave("broken.dk", DnsFault.SERVFAIL)
         names.misbehave("silent.dk", DnsFault.TIMEOUT)
-        resolver = DnsResolver(settings_for("mx").dns.model_copy(update={"servers": (names.address,), "timeout": 0.3}))
+        patience = {"timeout": 0.3} if domain == "silent.dk" else {}
+        resolver = DnsResolver(DnsSettings(servers=(names.address,), **patience))
         async with sending(store, "mx", resolver=resolver) as out:
             mail = await out.put(f"peter@{domain}")
             row = await out.settled(mail, state)
@@ -637,7 +652,7 @@ async def test_what_dns_can_say(store, domain, state, code):
 async def test_without_dns_everything_waits_and_nothing_spins(store):
     async with DnsServer({}) as names:
         names.misbehave("*", DnsFault.TIMEOUT)
-        resolver = DnsResolver(settings_for("mx").dns.model_copy(update={"servers": (names.address,), "timeout": 0.2}))
+        resolver = DnsResolver(DnsSettings(servers=(names.address,), timeout=0.2))
         async with sending(store, "mx", resolver=resolver) as out:
             mails = [await out.put(f"peter@d{n}.dk") for n in range(10)]
             for mail in mails:
@@ -774,9 +789,10 @@ async def test_outcomes_that_are_settled_together_stay_each_their_own(database):
 async def test_stopping_gives_back_what_was_not_tried(store):
     async with Smarthost() as host:
         host.behave("*", Fault.HANG_AT_RCPT)
-        async with sending(store, host.address, concurrency=1, timeout=0.5) as out:
+        async with sending(store, host.address, concurrency=1) as out:
             mails = [await out.put(f"u{n}@firma.dk") for n in range(3)]
             await until(lambda: len(host.attempts) == 1)
+            asyncio.get_running_loop().call_soon(host.hang_up)  # once the stop has begun: it waits for this attempt
         rows = [await out.row(mail) for mail in mails]
         assert [row.lease for row in rows] == [None] * 3
         assert sum(row.attempts for row in rows) == 1
@@ -811,13 +827,14 @@ async def test_a_database_that_is_away_costs_neither_a_mail_nor_a_second_copy(st
 
 
 async def test_a_clock_that_jumps_sends_nothing_twice(store):
-    async with Smarthost() as host, sending(store, host.address, timeout=1) as out:
+    async with Smarthost() as host, sending(store, host.address) as out:
         host.behave("*", Fault.HANG_AT_RCPT, times=1)
         mail = await out.put()
         await until(lambda: len(host.attempts) == 1)
         await out.later(3600)
         await asyncio.sleep(0.3)
         assert len(host.attempts) == 1
+        host.hang_up()
         await out.settled(mail, queue.QUEUED)
 
 

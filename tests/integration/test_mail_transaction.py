@@ -55,7 +55,7 @@ class Scripted:
 async def delivering(*answers: str) -> AsyncIterator[tuple[Scripted, SmtpClient, Server]]:
     scripted = Scripted(answers)
     door = await asyncio.start_server(scripted.accept, "127.0.0.1", 0)
-    client = SmtpClient(helo="gw.test", tls="none", timeout=1)
+    client = SmtpClient(helo="gw.test", tls="none", timeout=10)
     try:
         yield scripted, client, Server("mx.test", "127.0.0.1", door.sockets[0].getsockname()[1])
     finally:

@@ -47,6 +47,10 @@ async def kept(database: Database) -> Kept:
     return kept
 
 
+ULID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
+"""Most of one is drawn by lot: once in a while four of its letters are a name."""
+
+
 async def everything(kept: Kept) -> str:
     """Every word of every table."""
     found = []
@@ -184,9 +188,9 @@ async def test_of_an_employee_neither_address_nor_text_is_left(kept: Kept):
     assert done.counts == {
         "letters": 2, "mails": 3, "incoming": 2, "conversations": 4, "messages": 4, "accounts": 1,
     }  # fmt: skip
-    words = await everything(kept)
-    for trace in ("anna", TEXT, "annas-pc", "192.0.2.7", "kontrakt"):
-        assert trace not in words.lower()
+    words = ULID.sub("", await everything(kept)).lower()
+    for trace in ("anna", TEXT.lower(), "annas-pc", "192.0.2.7", "kontrakt"):
+        assert trace not in words
     assert await kept.all(schema.accounts.c.number, schema.accounts.c.sent_count) == [(NUMBER, 7)]
     assert set(await kept.all(schema.accounts.c.email)) == {done.pseudonym}
     assert set(await kept.all(schema.messages.c.to_number)) == {PHONE, OTHER}

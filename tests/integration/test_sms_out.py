@@ -127,6 +127,7 @@ async def until_all(database: Database, count: int, state: str = "submitted", se
 # --- one message -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.stopwatch
 async def test_what_the_first_does_not_take_goes_on_at_once_and_its_attempts_tell_it(
     database: Database, tmp_path: Path
 ):
@@ -344,6 +345,7 @@ async def test_a_pace_holds_what_leaves_with_its_commit_and_what_is_drawn_dialog
     assert [each.id for each in b.given] == [free.id]
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("pace")
 async def test_a_numbers_pace_holds_up_no_other_number(database: Database, tmp_path: Path):
     a = Told("a")

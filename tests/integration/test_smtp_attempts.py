@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import contextlib
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import trustme
 
 from gateway.smtp import hooks as smtp_hooks
 from gateway.smtp.conversation import MAX_ERRORS
-from gateway.smtp.hooks import MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT
+from gateway.smtp.hooks import MAX_UNKNOWN, MAX_UNKNOWN_WHEN_SPENT, STRANGER_FORGET
+from gateway.smtp_in import MailEdge
 from tests.smtp_edge import (
     KEY,
     TO_KEY,
@@ -22,6 +24,7 @@ from tests.smtp_edge import (
     Wire,
     captured_log,
     client,
+    settings_for,
     smtp_edge,
     trusting,
     write_certificate,
@@ -31,6 +34,27 @@ from tests.smtp_edge import (
 @pytest.fixture
 def taker() -> ScriptedTaker:
     return ScriptedTaker()
+
+
+class Clock:
+    """A clock that stands still until a test moves it: what is allowed in so many seconds is then exact."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+@contextlib.asynccontextmanager
+async def edge_by(clock: Clock, taker: ScriptedTaker, **options: Any) -> AsyncIterator[MailEdge]:
+    """A running edge that counts by this clock."""
+    edge = MailEdge(settings_for("smtp", **options), taker, clock)
+    await edge.start()
+    try:
+        yield edge
+    finally:
+        await edge.stop()
 
 
 # --- sign-ins -----------------------------------------------------------------------------------------------------
@@ -82,7 +106,7 @@ async def test_failed_sign_ins_end_the_session(taker: ScriptedTaker, tmp_path: P
 async def test_who_sends_too_fast_is_told_how_long_to_wait(taker: ScriptedTaker) -> None:
     with captured_log() as log:
         async with (
-            smtp_edge(taker, smtp={"mails_per_minute": 3}) as edge,
+            edge_by(Clock(), taker, smtp={"mails_per_minute": 3}) as edge,
             client(edge) as fast,
             client(edge, source="127.0.0.9") as other,
         ):
@@ -162,14 +186,14 @@ async def test_a_guesser_is_cut_off_and_a_colleague_behind_the_same_address_is_n
 @pytest.mark.proves("guessing keys")
 async def test_an_address_recovers(taker: ScriptedTaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp_hooks, "STRANGER_BURST", 2)
-    monkeypatch.setattr(smtp_hooks, "STRANGER_FORGET", 0.05)
     monkeypatch.setattr(smtp_hooks, "MAX_UNKNOWN_WHEN_SPENT", 2)
-    async with smtp_edge(taker) as edge:
-        for pause, answer in ((0.0, "421 4.7.0"), (0.3, "550 5.1.1")):
+    clock = Clock()
+    async with edge_by(clock, taker) as edge:
+        for pause, answer in ((0.0, "421 4.7.0"), (STRANGER_FORGET, "550 5.1.1")):
             async with client(edge) as wire:
                 await begin(wire)
                 assert await ask_for(wire, UNKNOWN, 2) == ["550 5.1.1"] * 2
-                await asyncio.sleep(pause)
+                clock.time += pause
                 assert await ask_for(wire, UNKNOWN) == [answer]
 
 

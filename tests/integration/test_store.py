@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
@@ -20,6 +21,7 @@ from gateway.store.database import Database, StoreUnavailableError, alone
 from gateway.store.opening import open_database
 from gateway.store.schema import organisations, revisions
 from tests.postgres import PostgresServer, postgres_server
+from tests.waiting import until
 
 pytestmark = pytest.mark.proves("durable commit")
 ROOT = Path(__file__).parents[2]
@@ -259,17 +261,21 @@ async def test_postgresql_away_is_temporary_and_comes_back(require, tmp_path: Pa
 async def test_postgresql_that_does_not_sync_is_refused(
     postgres: PostgresServer, postgres_url: str, setting: str
 ) -> None:
-    scope = "SYSTEM" if setting == "fsync" else f"DATABASE {postgres_url.rpartition('/')[2]}"
-    postgres.run(f"ALTER {scope} SET {setting} = off")
-    postgres.run("SELECT pg_reload_conf()")
+    name = postgres_url.rpartition("/")[2]
+    scope = "SYSTEM" if setting == "fsync" else f"DATABASE {name}"
+
+    async def alter(change: str, value: str) -> None:
+        """Change it, and wait until new sessions have it: the server reads its configuration when it comes to it."""
+        postgres.run(f"ALTER {scope} {change}")
+        postgres.run("SELECT pg_reload_conf()")
+        await until(lambda: postgres.run(f"SHOW {setting}", name) == value, f"{setting}={value}")
+
     try:
-        await asyncio.sleep(0.2)
+        await alter(f"SET {setting} = off", "off")
         with pytest.raises(StoreUnavailableError, match=f"{setting}=off"):
             await open_database(postgres_url)
     finally:
-        postgres.run(f"ALTER {scope} RESET {setting}")
-        postgres.run("SELECT pg_reload_conf()")
-        await asyncio.sleep(0.2)
+        await alter(f"RESET {setting}", "on")
 
 
 @pytest.mark.proves("SQLite commits in full")
@@ -300,16 +306,20 @@ async def test_sqlite_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
 async def test_postgresql_readers_see_a_snapshot_and_cannot_write(postgres_url: str) -> None:
     database = await open_database(postgres_url)
     await database.write(alone(lambda c: c.execute(insert(revisions).values(name="x", value=1))), None)
+    started, door = asyncio.Event(), await asyncpg.connect(postgres_url)
+    await door.execute("SELECT pg_advisory_lock(1)")
 
     def value_twice(connection: Connection) -> list[int]:
         first = connection.execute(select(revisions.c.value)).scalar_one()
-        connection.execute(text("SELECT pg_sleep(0.3)"))
+        started.set()
+        connection.execute(text("SELECT pg_advisory_xact_lock(1)"))  # waits for as long as the door is shut
         return [first, connection.execute(select(revisions.c.value)).scalar_one()]
 
     reading = asyncio.create_task(database.read(value_twice))
-    await asyncio.sleep(0.1)
+    await started.wait()
     await database.write(alone(lambda c: c.execute(revisions.update().values(value=2))), None)
     assert not reading.done()
+    await door.close()
     assert await reading == [1, 1]
     assert await database.read(value_twice) == [2, 2]
     with pytest.raises(Exception, match="read-only transaction"):

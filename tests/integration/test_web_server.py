@@ -270,6 +270,7 @@ async def test_after_a_stop_nothing_is_left():
         await asyncio.open_connection("127.0.0.1", server.port)
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("SIGTERM under load")
 async def test_a_stop_ends_open_event_streams_at_once(simulator):
     server = web_server(simulator)
@@ -299,6 +300,7 @@ async def test_a_stop_lets_a_request_finish(simulator, sink):
     assert len(sink.taken) == 1
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("SIGTERM under load")
 async def test_a_stop_does_not_wait_for_clients_that_hang(simulator, sink, monkeypatch):
     assert STOP_SECONDS < 5
@@ -346,6 +348,7 @@ async def until_closed(server: WebServer, said: bytes, more: bytes = b"", pause:
     return sent, heard
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("slow clients")
 @pytest.mark.parametrize(
     ("said", "more"),
@@ -358,12 +361,12 @@ async def until_closed(server: WebServer, said: bytes, more: bytes = b"", pause:
     ],
 )
 async def test_a_request_that_does_not_come_is_not_waited_for(simulator, monkeypatch, said: bytes, more: bytes):
-    monkeypatch.setattr("web.connections.REQUEST_SECONDS", 0.4)
+    monkeypatch.setattr("web.connections.REQUEST_SECONDS", 1.0)
     server = web_server(simulator)
     async with serving(server) as http:
         began = time.monotonic()
         await until_closed(server, said, more, 0.05)
-        assert 0.3 < time.monotonic() - began < 3
+        assert 0.9 < time.monotonic() - began < 3
         assert await status_of(http, "/livez") == 200
 
 
@@ -408,15 +411,15 @@ async def test_more_connections_than_may_be_are_closed(simulator, monkeypatch):
 
 @pytest.mark.proves("outside contract")
 async def test_what_takes_long_to_answer_is_not_cut(simulator, sink, monkeypatch):
-    monkeypatch.setattr("web.connections.REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr("web.connections.REQUEST_SECONDS", 1.0)
     server = web_server(simulator)
     sink.gate.clear()
     async with serving(server) as http:
         stream = await http.get("/sim/events")
         sending = asyncio.create_task(http.post("/sim/inbound", data=SMS))
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(2)
         sink.gate.set()
-        assert (await asyncio.wait_for(sending, 2)).status == 202
+        assert (await asyncio.wait_for(sending, 10)).status == 202
         assert not stream.content.at_eof()
         stream.close()
 

@@ -21,9 +21,8 @@ ODD = "it does not speak of this message"
 
 
 def make(url: str) -> CpsmsProvider:
-    times = {"timeout": 1.0, "connect_timeout": 1.0}
     webhook = {"secret": SECRET, "networks": ["127.0.0.0/8"]}
-    options = {"url": url, "user": "firma", "key": KEY, "point_price": "0.39", "webhook": webhook} | times
+    options = {"url": url, "user": "firma", "key": KEY, "point_price": "0.39", "webhook": webhook}
     provider = CpsmsProvider("cpsms", options)
     provider.listen_at("https://sms.example.com/in/cpsms")
     return provider

@@ -25,9 +25,8 @@ LOST, ODD = Outcome.UNKNOWN, "the answer has no id"
 
 def make(url: str) -> GatewayApiProvider:
     """One connection: calls come in the order of the answers."""
-    times = {"timeout": 1.0, "connect_timeout": 1.0, "connections": 1}
-    webhook = {"secret": SECRET, "key": KEY}
-    provider = GatewayApiProvider("gatewayapi", {"url": url, "token": TOKEN, "webhook": webhook} | times)
+    options = {"url": url, "token": TOKEN, "webhook": {"secret": SECRET, "key": KEY}, "connections": 1}
+    provider = GatewayApiProvider("gatewayapi", options)
     provider.listen_at("https://sms.example.com/in/gatewayapi")
     return provider
 

@@ -22,8 +22,7 @@ LOST, ODD = Outcome.UNKNOWN, "it does not speak of this message"
 
 
 def make(url: str) -> InfobipProvider:
-    times = {"timeout": 1.0, "connect_timeout": 1.0}
-    provider = InfobipProvider("infobip", {"url": url, "api_key": KEY, "webhook": {"secret": SECRET}} | times)
+    provider = InfobipProvider("infobip", {"url": url, "api_key": KEY, "webhook": {"secret": SECRET}})
     provider.listen_at("https://sms.example.com/in/infobip")
     return provider
 

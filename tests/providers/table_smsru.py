@@ -24,8 +24,7 @@ LOST, ODD = Outcome.UNKNOWN, "it does not speak of this message"
 
 
 def make(url: str) -> SmsRuProvider:
-    times = {"timeout": 1.0, "connect_timeout": 1.0}
-    options = {"url": url, "api_id": API_ID, "temporary": [299], "webhook": {"secret": SECRET}} | times
+    options = {"url": url, "api_id": API_ID, "temporary": [299], "webhook": {"secret": SECRET}}
     return SmsRuProvider("smsru", options)
 
 

@@ -25,9 +25,8 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def make(url: str) -> TwilioProvider:
-    times = {"timeout": 1.0, "connect_timeout": 1.0, "ttl": 14400}
-    options = {"url": url, "account_sid": ACCOUNT, "auth_token": TOKEN, "webhook": {"secret": SECRET}} | times
-    provider = TwilioProvider("twilio", options)
+    options = {"url": url, "account_sid": ACCOUNT, "auth_token": TOKEN, "webhook": {"secret": SECRET}}
+    provider = TwilioProvider("twilio", options | {"ttl": 14400})
     provider.listen_at(PUBLIC)
     return provider
 

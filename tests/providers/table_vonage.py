@@ -26,8 +26,7 @@ ODD = "it does not speak of this message"
 
 
 def make(url: str) -> VonageProvider:
-    times = {"timeout": 1.0, "connect_timeout": 1.0, "ttl": 14400}
-    options = {"url": url, "api_key": KEY, "api_secret": ACCOUNT, "webhook": {"secret": SECRET}} | times
+    options = {"url": url, "api_key": KEY, "api_secret": ACCOUNT, "webhook": {"secret": SECRET}, "ttl": 14400}
     provider = VonageProvider("vonage", options | {"signature_secret": SIGNING, "signature_method": METHOD.value})
     provider.listen_at("https://sms.example.com/in/vonage")
     return provider

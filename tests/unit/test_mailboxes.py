@@ -189,4 +189,5 @@ def test_whatever_is_accepted_two_other_readers_read_the_same(value: str) -> Non
         return
     strict = message_from_string(f"From: {value}\n\n", policy=policy.default)["From"].addresses
     assert [found.addr_spec.replace('"', "").lower() for found in strict] == [address.lower()]
-    assert [found.replace('"', "").lower() for _, found in getaddresses([value])] == [address.lower()]
+    # `a@b.example<a@b.example>` is one mailbox with its address as its name: getaddresses may list that address twice.
+    assert {found.replace('"', "").lower() for _, found in getaddresses([value])} == {address.lower()}

@@ -13,7 +13,9 @@ from gateway.sms_text import GSM7_SINGLE, UCS2_SINGLE, measure
 
 HERE = Address(1, 1, "4530643064")
 GSM = "abc æøå ÆØÅ @£$ {}[]~^|\\€ \n ΔΩ"
-texts = st.text(st.sampled_from(GSM), max_size=700) | st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+letters = st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff\ufffe")
+"""Without byte-order marks: where a text or a part of one begins with a mark, who receives it reads it as one."""
+texts = st.text(st.sampled_from(GSM), max_size=700) | st.text(letters, max_size=300)
 
 
 def received(wire: Wire) -> ShortMessage:

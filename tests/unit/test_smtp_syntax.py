@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refusal
 from gateway.smtp.syntax import client_name, forward_path, reverse_path
+from tests.stopwatch import cpu_seconds
 
 
 @pytest.mark.proves("X1")
@@ -76,11 +75,12 @@ def test_what_is_no_reverse_path(argument: str, reply: str) -> None:
     ["(" * 2000, "<" * 2000, '"' * 2000, "@a," * 650, "a@" * 1000, " " * 2000, '<"' + "\\a" * 990, " x" * 999],
 )
 def test_hostile_addresses_are_quickly_refused(hostile: str) -> None:
-    began = time.process_time()
-    for argument in (f"TO:{hostile}", f"TO:<{hostile}", f"TO:<{hostile}>", f"TO:<a@b.example> {hostile}"):
-        with pytest.raises(Refusal):
-            forward_path(f"{argument}\x00", utf8=True)
-    assert time.process_time() - began < 0.05
+    def refused() -> None:
+        for argument in (f"TO:{hostile}", f"TO:<{hostile}", f"TO:<{hostile}>", f"TO:<a@b.example> {hostile}"):
+            with pytest.raises(Refusal):
+                forward_path(f"{argument}\x00", utf8=True)
+
+    assert cpu_seconds(refused, 0.05) < 0.05
 
 
 @pytest.mark.proves("X1")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,10 +121,9 @@ def test_a_charset_that_is_none_breaks_nothing(charset: str) -> None:
 @pytest.mark.stopwatch
 def test_an_endless_line_is_read_soon(line: str) -> None:
     content = f"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Anna\r\n{line}\r\nEND:VCARD\r\n".encode()
-    began = time.process_time()
     (card,) = vcards.read(content)
     assert card.name == "Anna"
-    assert time.process_time() - began < 0.2
+    assert cpu_seconds(lambda: vcards.read(content), 0.2) < 0.2
 
 
 SOFT_BREAKS = "NOTE;ENCODING=QUOTED-PRINTABLE:" + "a=\n" * 700_000

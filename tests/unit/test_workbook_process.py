@@ -22,11 +22,11 @@ async def test_a_workbook_made_to_take_all_memory_is_refused_when_it_does(tmp_pa
         archive.open("xl/sharedStrings.xml", "w") as part,
     ):
         part.write(b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">')
-        for _ in range(250):
+        for _ in range(60):  # no more, for whoever reads them lets all others on a busy machine go first
             part.write(texts)
         part.write(b"</sst>")
-    assert path.stat().st_size < 3_000_000
+    assert path.stat().st_size < 750_000
     with path.open("rb") as file, pytest.raises(BadValue, match="too big: save the sheet as CSV"):
-        _ = [row async for row in rows(file, memory=450_000_000)]
+        _ = [row async for row in rows(file, memory=150_000_000)]
     with path.open("rb") as file:
         assert [cells async for _, cells in rows(file)][1] == ["Åse", "30643061"], "with more it is read"

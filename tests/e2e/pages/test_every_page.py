@@ -22,7 +22,7 @@ from tests.api.conftest import Firm
 from tests.api.test_tenants import PAGES
 from tests.gateway_process import Gateway, wait_for
 from tests.node_packages import NODE, node_with
-from tests.visitors import NARROW, WIDE, House, Visitor
+from tests.visitors import NARROW, WIDE, House, Visitor, follow
 from web.identity.identity import make_identity
 from web.identity.model import LinkKind
 from web.identity.roles import Role
@@ -235,7 +235,7 @@ async def test_what_appears_by_and_by_is_for_everybody(guests: Guests):
     await look(visitor, guests.axe)
     await page.get_by_label("From account").fill("nobody@firm.example")
     await page.get_by_label("To phones").fill("123")
-    await page.get_by_role("button", name="Send").click()
+    await follow(page.get_by_role("button", name="Send"))
     await expect(page.get_by_role("alert")).to_be_visible()
     await look(visitor, guests.axe)
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.camera import decoded
 from tests.gateway_process import Gateway
-from tests.visitors import WIDE, Visitor
+from tests.visitors import WIDE, Visitor, follow, led_on
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,21 +29,21 @@ async def test_from_nothing_to_a_number(gateway: Gateway, browser: Browser):
     await page.get_by_role("button", name="Go on").click()
 
     menu = page.get_by_role("navigation", name="Menu")
-    await menu.get_by_role("link", name="Organisations").click()
+    await follow(menu.get_by_role("link", name="Organisations"))
     await page.get_by_role("link", name="New organisation").click()
     await dialog.get_by_label("Name").fill("Firma A/S")
     await dialog.get_by_label("Country").select_option("DK")
     await dialog.get_by_role("button", name="Make it").click()
     await expect(page.get_by_role("cell", name="Firma A/S")).to_be_visible()
 
-    await menu.get_by_role("link", name="Keys").click()
+    await follow(menu.get_by_role("link", name="Keys"))
     await page.get_by_role("link", name="Make a key").first.click()
     await dialog.get_by_label("Label").fill("Reception")
     await dialog.get_by_role("button", name="Make the key").click()
     await expect(dialog).to_contain_text(re.compile("[0-9a-f]{32}@sms.example.com"))
     await dialog.get_by_role("link", name="Done").click()
 
-    await menu.get_by_role("link", name="Accounts").click()
+    await follow(menu.get_by_role("link", name="Accounts"))
     await expect(page.get_by_text("No accounts yet")).to_be_visible()
     await page.get_by_role("link", name="Open an account").first.click()
     await dialog.get_by_label("E-mail").fill("anna@firm.example")
@@ -52,7 +52,8 @@ async def test_from_nothing_to_a_number(gateway: Gateway, browser: Browser):
     number = str(await dialog.locator("[data-copy]").first.get_attribute("data-copy"))
     assert re.fullmatch(r"\+\d{8,15}", number)
     assert await decoded(page) == f"sms:{number}"
-    await page.keyboard.press("Escape")
+    async with led_on(page):
+        await page.keyboard.press("Escape")
 
     row = page.get_by_role("row").filter(has_text="anna@firm.example")
     await expect(row).to_contain_text("Reception")

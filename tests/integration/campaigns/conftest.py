@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ SHORTENER = Shortener("https://s.example/", CODES)
 AT_ANY_HOUR = CampaignSettings(quiet_hours="", holidays=False)
 """Tests run at night and on holidays."""
 OURS = PoolSettings(provider="a", range="+45609946000000..+45609946000999")
+NINE = datetime(2027, 1, 15, 9, 0, tzinfo=UTC).timestamp()
+
+
+class ManualClock:
+    """A clock that a test moves."""
+
+    def __init__(self, at: float = NINE) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
 
 
 def member(number: int, **more: Any) -> Recipient:
@@ -67,10 +79,8 @@ class Listed:
 
     def __init__(self, members: Sequence[Recipient] = ()) -> None:
         self.list = list(members)
-        self.pages = 0
 
     async def page(self, wanted: Wanted, after: int, size: int) -> Sequence[Recipient]:
-        self.pages += 1
         return [each for each in self.list if each.contact_id > after][:size]
 
     async def some(self, wanted: Wanted, contact_ids: Sequence[int]) -> Sequence[Recipient]:
@@ -133,10 +143,12 @@ class Office:
         key, _ = await self.accounts.create_key(organisation)
         return await self.accounts.open_account(key.id, email)
 
-    async def campaign(self, account: Account, text: str = "Hej {{ first_name }}", **more: Any) -> Campaign:
+    async def campaign(
+        self, account: Account, text: str = "Hej {{ first_name }}", *, campaign_id: str = "", **more: Any
+    ) -> Campaign:
         now = self.clock.now()
         content = Content("Spring", account.id, {"": text})
-        made = Campaign(new_id(now), account.org_id, replace(content, **more), State.DRAFT, now, now)
+        made = Campaign(campaign_id or new_id(now), account.org_id, replace(content, **more), State.DRAFT, now, now)
         await self.database.write(campaign_sql.add, made)
         return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -32,12 +33,13 @@ from gateway.outbox import Outbox
 from gateway.registry.errors import BadValue, NotFound
 from gateway.sending import Sending
 from gateway.sms import DeliveryReport, Encoding, ReportStatus
+from gateway.spending import DAY
 from gateway.store import optout_sql
 from gateway.store.database import alone
 from gateway.store.schema import inbound, mail_queue, messages
 from gateway.threads import Threads
 from gateway.trace import trace
-from tests.integration.campaigns.conftest import OURS, SHORTENER, Office
+from tests.integration.campaigns.conftest import OURS, SHORTENER, ManualClock, Office
 
 PERSON = Author(Origin.PAGE, "person", "01PERSON", "anna@firm.example")
 EVERYBODY = Audience(filter="")
@@ -117,7 +119,8 @@ async def test_a_campaign_is_written_changed_and_started(bureau: Bureau) -> None
     await bureau.contacts(draft(1), draft(2))
     made = await bureau.create()
     assert (made.state, made.created_by, made.content.account_id) == (State.DRAFT, "anna", bureau.account.id)
-    later = replace(made.content, launch=Launch.DEFERRED, start_at=2e9, window=Window(540, 1200, zone="Europe/Oslo"))
+    window, tomorrow = Window(540, 1200, zone="Europe/Oslo"), bureau.office.clock.now() + DAY
+    later = replace(made.content, launch=Launch.DEFERRED, start_at=tomorrow, window=window)
     later = replace(later, limits=Limits(10, 2, 500, Money(5, "DKK")), texts={"": "Hi", "da": "Hej"}, smart=False)
     await bureau.campaigns.edit(made.org_id, made.id, later)
     assert (await bureau.campaigns.get(made.org_id, made.id)).content == later
@@ -198,9 +201,11 @@ async def test_the_estimate_is_what_happens(bureau: Bureau, office: Office) -> N
 
 
 @pytest.mark.proves("campaign: estimate", "campaign: send window")
-async def test_an_estimate_counts_who_gets_it_later(bureau: Bureau) -> None:
-    await bureau.contacts(draft(1, zone="Asia/Tokyo"), draft(2, zone="Europe/Copenhagen"), draft(3, no_sms=True))
+async def test_an_estimate_counts_who_gets_it_later(office_with: Callable[..., Office]) -> None:
     start = datetime(2027, 1, 5, 9, tzinfo=UTC).timestamp()  # 10 in Copenhagen, 18 in Tokyo
+    office = office_with(clock=ManualClock(start - 3600))
+    bureau = Bureau(office, await office.account())
+    await bureau.contacts(draft(1, zone="Asia/Tokyo"), draft(2, zone="Europe/Copenhagen"), draft(3, no_sms=True))
     deferred = {"launch": Launch.DEFERRED, "start_at": start, "any_day": True}
     campaign = await bureau.create(**deferred, window=Window(9 * 60, 17 * 60))
     estimate = (await bureau.estimate(campaign))[-1]

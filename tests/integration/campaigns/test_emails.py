@@ -21,7 +21,7 @@ from gateway.model import Account, MailKind, OutgoingMail
 from gateway.settings import CampaignSettings
 from gateway.store import mail_queue_sql as queue
 from gateway.store.schema import mail_queue
-from tests.integration.campaigns.conftest import Office, member
+from tests.integration.campaigns.conftest import ManualClock, Office, member
 
 pytestmark = pytest.mark.proves("campaign: e-mail")
 
@@ -230,7 +230,8 @@ async def test_hours_of_who_has_no_phone_are_those_of_the_campaigns_zone(
     office_with: Callable[..., Office], account: Account
 ) -> None:
     """Quiet hours are on by default, and an address has no country."""
-    quiet = office_with(campaigns=CampaignSettings(quiet_hours="00:00-23:59", holidays=True))
+    settings = CampaignSettings(quiet_hours="00:00-23:59", holidays=True)
+    quiet = office_with(clock=ManualClock(), campaigns=settings)
     quiet.audience.list = [reader(1)]
     after = await quiet.run(await by_mail(quiet, account))
     assert (after.counts.messages, after.counts.waiting) == (0, 1)

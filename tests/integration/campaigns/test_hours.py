@@ -15,8 +15,7 @@ from gateway.model import Account
 from gateway.store import mail_queue_sql
 from gateway.store.database import alone
 from gateway.store.schema import mail_queue, messages
-from tests.integration.campaigns.conftest import Office, member
-from tests.integration.campaigns.test_running import Clock
+from tests.integration.campaigns.conftest import ManualClock, Office, member
 
 pytestmark = [pytest.mark.proves("campaign: send window", "campaign: quiet hours")]
 
@@ -32,12 +31,12 @@ EVENING, NIGHT, MORNING = local(13, 19, 55), local(14, 2, 30), local(14, 9)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(EVENING)
+def clock() -> ManualClock:
+    return ManualClock(EVENING)
 
 
 @pytest.fixture
-async def late(office_with: Callable[..., Office], clock: Clock) -> AsyncIterator[Office]:
+async def late(office_with: Callable[..., Office], clock: ManualClock) -> AsyncIterator[Office]:
     """An office five minutes before the window shuts, with three contacts in Copenhagen."""
     office = office_with(clock=clock)
     await office.spool.start()
@@ -60,7 +59,7 @@ async def claim(office: Office) -> int:
     return len(claimed)
 
 
-async def test_sms_that_are_let_go_at_night_wait_for_the_morning(late: Office, clock: Clock) -> None:
+async def test_sms_that_are_let_go_at_night_wait_for_the_morning(late: Office, clock: ManualClock) -> None:
     account = await late.account()
     campaign = await late.campaign(account, window=WINDOW)
     assert (await late.run(campaign)).counts.messages == 3
@@ -77,7 +76,7 @@ async def test_sms_that_are_let_go_at_night_wait_for_the_morning(late: Office, c
     assert await depart(late) == 3
 
 
-async def test_sms_whose_provider_is_away_all_evening_wait_for_the_morning(late: Office, clock: Clock) -> None:
+async def test_sms_whose_provider_is_away_all_evening_wait_for_the_morning(late: Office, clock: ManualClock) -> None:
     account = await late.account()
     campaign = await late.campaign(account, window=WINDOW)
     await late.run(campaign)
@@ -91,7 +90,7 @@ async def test_sms_whose_provider_is_away_all_evening_wait_for_the_morning(late:
     assert await depart(late) == 2
 
 
-async def test_what_is_cancelled_at_night_does_not_wait_for_the_morning(late: Office, clock: Clock) -> None:
+async def test_what_is_cancelled_at_night_does_not_wait_for_the_morning(late: Office, clock: ManualClock) -> None:
     account = await late.account()
     campaign = await late.campaign(account, window=WINDOW)
     await late.run(campaign)
@@ -103,7 +102,7 @@ async def test_what_is_cancelled_at_night_does_not_wait_for_the_morning(late: Of
     assert {(row["state"], row["reason"]) for row in await late.rows(messages)} == {("failed", "cancelled")}
 
 
-async def test_mails_wait_for_the_morning_too(late: Office, clock: Clock) -> None:
+async def test_mails_wait_for_the_morning_too(late: Office, clock: ManualClock) -> None:
     account = await late.account()
     by_mail = {"channel": Channel.EMAIL, "subjects": {"": "News"}}
     campaign = await late.campaign(account, window=WINDOW, **by_mail)
@@ -119,7 +118,7 @@ async def test_mails_wait_for_the_morning_too(late: Office, clock: Clock) -> Non
     assert await claim(late) == 3
 
 
-async def test_each_waits_by_its_own_clock(late: Office, clock: Clock) -> None:
+async def test_each_waits_by_its_own_clock(late: Office, clock: ManualClock) -> None:
     account = await late.account()
     late.audience.list = [member(1, zone="Europe/Copenhagen"), member(2, zone="America/New_York")]
     campaign = await late.campaign(account, window=WINDOW)

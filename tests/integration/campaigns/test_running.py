@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,20 +21,7 @@ from gateway.settings import LimitSettings
 from gateway.spending import DAY
 from gateway.store.hold_schema import holds
 from gateway.store.schema import messages
-from tests.integration.campaigns.conftest import OURS, Listed, Office, member
-from tests.waiting import until
-
-NINE = datetime(2027, 1, 15, 9, 0, tzinfo=UTC).timestamp()
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self, at: float = NINE) -> None:
-        self.at = at
-
-    def now(self) -> float:
-        return self.at
+from tests.integration.campaigns.conftest import NINE, OURS, Listed, ManualClock, Office, member
 
 
 async def finished(office: Office, campaign: Campaign) -> None:
@@ -238,7 +224,7 @@ async def test_of_two_processes_one_runs_a_campaign_and_the_other_takes_it_over(
 
 @pytest.mark.proves("campaign: send window")
 async def test_contacts_get_it_when_it_is_day_where_they_are(office_with: Callable[..., Office]) -> None:
-    clock = Clock()
+    clock = ManualClock()
     office = office_with(clock=clock)
     await office.spool.start()
     account = await office.account()
@@ -263,7 +249,7 @@ async def test_contacts_get_it_when_it_is_day_where_they_are(office_with: Callab
 
 @pytest.mark.proves("C8")
 async def test_a_deferred_campaign_starts_at_its_time(office_with: Callable[..., Office]) -> None:
-    clock = Clock()
+    clock = ManualClock()
     office = office_with(clock=clock)
     await office.spool.start()
     account = await office.account()
@@ -323,7 +309,7 @@ async def test_what_has_no_price_in_a_budgets_currency_is_not_within_it(
 
 @pytest.mark.proves("campaign: limits")
 async def test_a_daily_limit_lets_it_rest_until_tomorrow(office_with: Callable[..., Office]) -> None:
-    clock = Clock()
+    clock = ManualClock()
     office = office_with(clock=clock, limits=LimitSettings(account_parts=600))
     await office.spool.start()
     account = await office.account()
@@ -394,7 +380,9 @@ async def test_no_more_waits_in_the_spool_than_may(office: Office, account: Acco
     await office.do(campaign, Deed.START)
     runner = office.runner_with(ahead=300, pages=Pages(100, 0.03))
     await runner.look()
-    await until(lambda: office.audience.pages >= 3)
+    async with asyncio.timeout(30):
+        while len(await office.rows(messages)) < 300:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.5)
     assert len(await office.rows(messages)) == 300
     await office.out.start()

@@ -22,17 +22,18 @@ from campaigns.trials import Trials
 from campaigns.under_way import Pages
 from gateway.model import Account
 from gateway.store.schema import messages
-from tests.integration.campaigns.conftest import Office, member
-from tests.integration.campaigns.test_running import NINE, Clock
+from tests.integration.campaigns.conftest import NINE, ManualClock, Office, member
 
 TEXTS = {"": "A {{ first_name }}", "b/": "B {{ first_name }}"}
 FOUR_HOURS = 4 * 3600.0
+TRIED = "01KWZ3V5M0TR1ED0000000000A"
+"""Who gets which version is a hash of the campaign's id: under this one shares are always the same."""
 
 
 @pytest.fixture
 async def tried(office_with: Callable[..., Office]) -> AsyncIterator[Office]:
     """An office whose clock a test sets, with 400 contacts."""
-    office = office_with(clock=Clock())
+    office = office_with(clock=ManualClock())
     await office.spool.start()
     office.audience.list = [member(n) for n in range(1, 401)]
     yield office
@@ -41,7 +42,7 @@ async def tried(office_with: Callable[..., Office]) -> AsyncIterator[Office]:
 
 async def begun(office: Office, rule: Rule = Rule.ANSWERS, **more: Any) -> Campaign:
     account = await office.account()
-    said = {"texts": TEXTS, "trial": Trial(10, rule, 4.0)} | more
+    said = {"campaign_id": TRIED, "texts": TEXTS, "trial": Trial(10, rule, 4.0)} | more
     return await office.run(await office.campaign(account, **said))
 
 
@@ -269,7 +270,7 @@ async def test_versions_of_e_mails_have_subjects_of_their_own(tried: Office) -> 
 async def test_an_estimate_counts_the_dearest_for_those_who_wait(tried: Office) -> None:
     account = await tried.account()
     said = {"": "A", "b/": "B" * 200}
-    campaign = await tried.campaign(account, texts=said, trial=Trial(10, Rule.HAND))
+    campaign = await tried.campaign(account, campaign_id=TRIED, texts=said, trial=Trial(10, Rule.HAND))
     terms = await tried.runner._terms.of(campaign)
     assert terms is not None
     parts = Counter(decide(each, terms, 0.0, "", whenever=True).parts for each in tried.audience.list)

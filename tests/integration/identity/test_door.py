@@ -44,7 +44,7 @@ class Street:
 
     async def mails(self, count: int) -> list[EmailMessage]:
         """What is in the queue, once there are so many; after as long as nothing would take where none is expected."""
-        for _ in range(200 if count else 20):
+        for _ in range(3000 if count else 20):
             rows = await self.house.database.read(
                 lambda connection: connection.execute(select(mail_queue.c.content).order_by(mail_queue.c.id)).all()
             )

@@ -238,6 +238,7 @@ async def until_answers(browser: Browser, path: str, status: int) -> None:
     raise AssertionError(f"{path} is not answered {status}")
 
 
+@pytest.mark.stopwatch
 @pytest.mark.proves("campaign: live")
 async def test_a_server_that_stops_ends_the_streams(house: House):
     await contact(house, "Anna", "+4530643001")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -16,6 +15,13 @@ from gateway.store.schema import spend
 from tests.integration.pages.conftest import House
 from tests.integration.pages.traffic import came, sent
 from web.identity.roles import Role
+
+
+@pytest.fixture(autouse=True)
+def one_hour(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site's clock stands: whatever a test sends is within one hour."""
+    at = house.site.rooms.clock.now()
+    monkeypatch.setattr(house.site.rooms.clock, "now", lambda: at)
 
 
 async def traffic(house: House) -> None:
@@ -31,7 +37,7 @@ async def traffic(house: House) -> None:
 
 async def spent(house: House) -> None:
     """What both spent today."""
-    today = int(time.time()) // DAY
+    today = int(house.site.rooms.clock.now()) // DAY
     rows = [
         {"purse": f"organisation:{house.org.id}", "day": today, "parts": 120, "cost": 4200},
         {"purse": f"key:{house.key.id}", "day": today, "parts": 110, "cost": 3850},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import replace
 
 from gateway.errors import Outcome
@@ -23,7 +22,7 @@ async def sent(
     site: Site, account: Account, text: str = "Hej", state: MessageState = MessageState.UNKNOWN, phone: str = PHONE
 ) -> str:
     """The id of an SMS that an account has sent, and that stands so."""
-    now = time.time()
+    now = site.rooms.clock.now()
     mail = new_id(now)
     record = MailRecord(mail, now, "sms", "smtp", "::1", "x", False, "a@b", "a@b", f"{mail}@b", "trusted", "", 1)
     message = OutgoingSms(
@@ -39,7 +38,7 @@ async def sent(
 
 async def came(site: Site, number: str, text: str = "Hej", phone: str = PHONE) -> ListedSms:
     """An SMS that has come to a number."""
-    sms = InboundSms("simulator", f"in{next(_refs)}", phone, number, text, time.time())
+    sms = InboundSms("simulator", f"in{next(_refs)}", phone, number, text, site.rooms.clock.now())
     await site.rooms.sms_in.receive([sms])
     found = await MessageLog(site.rooms.database).page(LogFilter(way=Way.IN, number=number))
     return next(each for each in found.items if each.text == text)

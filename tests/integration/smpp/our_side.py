@@ -11,6 +11,7 @@ from gateway.errors import Outcome
 from gateway.providers.smpp import SmppProvider
 from gateway.sms import DeliveryReport, InboundEvent, InboundSms, OutgoingSms
 from gateway.sms_text import measure
+from tests.waiting import until
 
 TAKEN, NOT_NOW, NEVER, PERHAPS = Outcome.ACCEPTED, Outcome.TEMPORARY, Outcome.PERMANENT, Outcome.UNKNOWN
 LONG = "Hej Anders! " * 30
@@ -45,6 +46,13 @@ class Sink:
     @property
     def messages(self) -> list[InboundSms]:
         return [event for event in self.events if isinstance(event, InboundSms)]
+
+
+async def until_bound(provider: SmppProvider, links: int) -> None:
+    """Wait until so many binds stand on our side: the message centre knows of each, and of its end, before we do."""
+    binds = provider._binds
+    assert binds is not None
+    await until(lambda: sum(link.open for link in binds._links) == links, f"{links} binds")
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from gateway.smpp.pdu import MAX_SEQUENCE, RESPONSE, SUBMIT_SM_RESP, Command, Status, frame, write_message
-from tests.integration.smpp.our_side import LONG, NOT_NOW, PERHAPS, TAKEN, Sink, connected, sms
+from tests.integration.smpp.our_side import LONG, NOT_NOW, PERHAPS, TAKEN, Sink, connected, sms, until_bound
 from tests.smsc import Session, Smsc, Submit, incoming, receipt
 from tests.waiting import until
 
@@ -89,7 +89,7 @@ async def test_an_unbind_between_the_parts_of_a_message(smsc: Smsc, monkeypatch)
 
     smsc.on_submit = behave
     async with connected(smsc, binds=2, window=1) as provider:
-        await until(lambda: len(smsc.sessions) == 2, "two binds")
+        await until_bound(provider, 2)
         result = await provider.submit(sms(LONG))
     assert (result.outcome, result.refs) == (TAKEN, ("id-1", "id-2", "id-3"))
     assert [submit.message.text[5] for submit in smsc.submits] == [1, 2, 3]

@@ -28,9 +28,17 @@ class Heard(list[InboundEvent]):
         self.extend(events)
 
 
-async def provider(smsc: NodeSmsc, heard: Heard, **options: object) -> SmppProvider:
+async def begun(smsc: NodeSmsc, heard: Heard, **options: object) -> SmppProvider:
     made = SmppProvider("smsc", {"host": "127.0.0.1", "port": smsc.port, "system_id": "firma", **options})
     await made.start(heard)
+    return made
+
+
+async def provider(smsc: NodeSmsc, heard: Heard, **options: object) -> SmppProvider:
+    """One that is bound: a start waits for that, but for no longer than a second."""
+    made = await begun(smsc, heard, **options)
+    assert made._binds is not None
+    await until(made._binds.least_busy, "a bind")
     return made
 
 
@@ -86,7 +94,7 @@ async def test_node_with_a_certificate_of_our_own_authority(require, tmp_path):
         ours = await provider(smsc, heard, tls=True, ca_file=str(tmp_path / "ca.pem"), binds=2)
         assert (await ours.submit(sms("Hej"))).outcome is Outcome.ACCEPTED
         await until(lambda: heard, "a receipt")
-        misled = await provider(smsc, heard, tls=True, ca_file=str(tmp_path / "stranger.pem"))
+        misled = await begun(smsc, heard, tls=True, ca_file=str(tmp_path / "stranger.pem"))
         assert (await misled.submit(sms("Hej"))).outcome is Outcome.TEMPORARY
         with pytest.raises(Unreachable, match="certificate verify failed"):
             await misled.ping()

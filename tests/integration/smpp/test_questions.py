@@ -94,14 +94,15 @@ async def test_is_it_there(smsc: Smsc):
 
 
 async def test_a_first_bind_that_takes_its_time_is_waited_for(smsc: Smsc):
-    def slowly(session: Session) -> None:
-        answer = frame(Command.BIND_TRANSCEIVER | RESPONSE, 1, b"smsc\0")
-        asyncio.get_running_loop().call_later(1.3, session.send, answer)
-
-    smsc.on_bind = slowly
+    asked: list[Session] = []
+    smsc.on_bind = asked.append
     async with connected(smsc) as provider:
         assert provider._binds.least_busy() is None, "a start waits for a second"
-        await provider.ping()
+        pinging = asyncio.ensure_future(provider.ping())
+        await until(lambda: asked, "a bind that was asked for")
+        answer = frame(Command.BIND_TRANSCEIVER | RESPONSE, 1, b"smsc\0")
+        asyncio.get_running_loop().call_later(0.3, asked[0].send, answer)
+        await pinging
 
 
 async def test_it_is_there_and_lets_nobody_in(smsc: Smsc):

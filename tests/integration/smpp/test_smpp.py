@@ -10,7 +10,7 @@ import trustme
 
 from gateway.smpp.pdu import RESPONSE, Address, Command, ShortMessage, Status, Tag, frame, write_data, write_message
 from gateway.sms import DeliveryReport, InboundPart, InboundSms, ReportStatus, SubmitResult
-from tests.integration.smpp.our_side import LONG, NEVER, NOT_NOW, PERHAPS, TAKEN, Sink, connected, sms
+from tests.integration.smpp.our_side import LONG, NEVER, NOT_NOW, PERHAPS, TAKEN, Sink, connected, sms, until_bound
 from tests.smsc import OURS, PHONE, Session, Smsc, Submit, incoming, receipt
 from tests.waiting import until
 
@@ -95,7 +95,7 @@ async def test_many_at_once_leave_as_few_writes(smsc):
 
 async def test_several_binds_share_the_work(smsc):
     async with connected(smsc, binds=3) as provider:
-        await until(lambda: len(smsc.sessions) == 3, "three binds")
+        await until_bound(provider, 3)
         smsc.on_submit = lambda _submit: None
         sending = [asyncio.ensure_future(provider.submit(sms())) for _ in range(9)]
         await smsc.submitted(9)
@@ -444,10 +444,10 @@ async def test_a_silent_link_is_asked_and_dropped(smsc):
 
 async def test_one_bind_thrown_out_holds_up_no_other(smsc):
     async with connected(smsc, binds=2) as provider:
-        await until(lambda: len(smsc.sessions) == 2, "two binds")
+        await until_bound(provider, 2)
         smsc.on_bind = lambda _session: Status.ESME_RALYBND
         smsc.session.abort()
-        await until(lambda: len(smsc.sessions) == 1, "one left")
+        await until_bound(provider, 1)
         results = await asyncio.gather(*(provider.submit(sms()) for _ in range(50)))
         assert {result.outcome for result in results} <= {TAKEN, PERHAPS}
         assert [result.outcome for result in results].count(TAKEN) >= 25
