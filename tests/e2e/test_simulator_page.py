@@ -120,11 +120,11 @@ def answer_box(page: Page) -> Locator:
 
 
 async def soon(condition: Callable[[], bool]) -> None:
-    for _ in range(250):
+    for _ in range(1000):
         if condition():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("it did not happen within five seconds")
+    raise AssertionError("it did not happen within twenty seconds")
 
 
 @pytest.mark.proves("D2")
