@@ -78,7 +78,8 @@ def left_open(header: Header, signed: Collection[bytes]) -> str | None:
 
 def mailboxes(header: Header) -> frozenset[str]:
     """Collect the addresses that To and Cc name, in lower case, quotes in local parts removed."""
-    values = [*header.values(b"to"), *header.values(b"cc")]
+    folded = [*header.values(b"to"), *header.values(b"cc")]
+    values = [value.replace(b"\r\n", b"") for value in folded]  # RFC 5322 §2.2.3, within quotes too
     return frozenset(address for value in values for address in _addresses(value.decode("utf-8", "replace")))
 
 

@@ -84,6 +84,7 @@ def test_a_suffix_has_no_organisation() -> None:
         ("=?utf-8?q?a=40b?= <c@d>", {"c@d"}),
         ("Team: a@b, c@d;, e@f", {"a@b", "c@d", "e@f"}),
         ('"45 30 64"@sms.dk', {"45 30 64@sms.dk"}),
+        ('"45 30\r\n 64"@sms.dk', {"45 30 64@sms.dk"}),
         ("Bo\r\n <bo@firma.dk>,\r\n\tc@d", {"bo@firma.dk", "c@d"}),
         ("undisclosed-recipients:;", set()),
         ("a@b c@d", set()),
