@@ -180,6 +180,8 @@ def test_preparing_never_costs_more_and_happens_once(text, smart):
 @given(st.one_of(MIXED, st.tuples(MIXED, st.integers(1, 40)).map(lambda pair: pair[0] * pair[1])))
 @example("a" * 152 + "€" * 80)
 @example("ж" * 66 + "😀" * 80)
+@example("ж" * 67 + "\ufeff" + "ж" * 80)
+@example("ж" * 67 + "\ufffe" + "ж" * 80)
 def test_parts_join_to_the_text_and_each_fits(text):
     measured = measure(text)
     parts = split(measured)
